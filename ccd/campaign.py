@@ -1,0 +1,389 @@
+"""A campaign: one folder with `campaign.toml`, and one database (SQLite in it, or PostgreSQL by `database_url`)."""
+
+import contextlib
+import datetime
+import json
+import os
+import tomllib
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from ccd import protocol as protocols
+from ccd import schema
+from ccd.errors import CcdError
+
+CONFIG = "campaign.toml"
+ADJUDICATION_DESK = "@adjudication"
+
+TEMPLATE = """\
+# What a person edits. Tokens and passwords never go here: they come from the environment.
+name = {name}
+protocol = {protocol}            # a shipped one (`ccd protocol list`) or the path of your own TOML file
+judgments_per_pair = 3
+tie_rule = "adjudicate"     # adjudicate | drop | rule:<label>,<label>,... (the first of the tied ones in this order)
+# database_url = "postgresql+psycopg://user@host/database"    # password in PGPASSWORD; default: campaign.db here
+
+[splits]                    # shares; dev and test come from the random arm only
+train = 0.84
+dev = 0.08
+test = 0.08
+seed = 1
+
+[label_studio]
+# url = "http://127.0.0.1:8080"  # an existing server, its token in LABEL_STUDIO_API_KEY; default: `ccd studio start`
+
+{people}"""
+
+
+@dataclass(frozen=True)
+class Person:
+    """An annotator or adjudicator: `name` in our tables, `email` in Label Studio."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True)
+class Config:
+    """`campaign.toml`, checked. See TEMPLATE for what each entry means."""
+
+    name: str
+    protocol: str
+    judgments_per_pair: int
+    tie_rule: str
+    database_url: str | None
+    split_shares: Mapping[str, float]
+    split_seed: int
+    label_studio_url: str | None
+    annotators: tuple[Person, ...]
+    adjudicators: tuple[Person, ...]
+
+
+class Campaign:
+    """An open campaign. Read with `read()`, write with `write()`; both give a SQLAlchemy connection.
+
+    >>> campaign = Campaign.open(Path("my-campaign"))  # doctest: +SKIP
+    >>> with campaign.read() as db:  # doctest: +SKIP
+    ...     db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
+    """
+
+    def __init__(self, folder: Path, config: Config, engine: sa.Engine, uid: str) -> None:
+        self.folder = folder
+        self.config = config
+        self.engine = engine
+        self.uid = uid  # marks this campaign's projects in a Label Studio
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        *,
+        name: str,
+        protocol: str = "ccd",
+        annotators: tuple[Person, ...],
+        adjudicators: tuple[Person, ...],
+    ) -> "Campaign":
+        """Make a new campaign in `folder`, which is made if need be.
+
+        Raises CcdError where there is one already, or where the protocol does not exist.
+        """
+        path = folder / CONFIG
+        if path.exists():
+            raise CcdError(f"{path}: there is a campaign already; edit that file or choose another --dir")
+        people = "\n".join(
+            f"[[{kind}]]\nname = {_toml(person.name)}\nemail = {_toml(person.email)}\n"
+            for kind, group in (("annotators", annotators), ("adjudicators", adjudicators))
+            for person in group
+        )
+        text = TEMPLATE.format(name=_toml(name), protocol=_toml(protocol), people=people)
+        protocols.load(protocol, folder)
+        _parse(text, path)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CcdError(f"{folder}: cannot be made a folder ({error.strerror}); choose another") from None
+        write_atomic(path, text.encode())
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: Path) -> "Campaign":
+        """Open the campaign in `folder`; its database is made or brought forward where needed.
+
+        Raises CcdError where there is no campaign, where campaign.toml is wrong, or where the database is not reached.
+        """
+        config = read_config(folder)
+        folder = folder.resolve()
+        where = config.database_url or str(folder / "campaign.db")
+        engine = _engine(config.database_url or f"sqlite:///{folder / 'campaign.db'}")
+        try:
+            with _begin(engine, writing=True) as db:
+                schema.prepare(db, where)
+                uid = _belongs(db, config.name, where)
+        except sa.exc.DBAPIError as error:
+            reason = str(error.orig).strip().partition("\n")[0]
+            raise CcdError(f"{where}: cannot be used as a database ({reason}); check database_url and rights") from None
+        return cls(folder, config, engine, uid)
+
+    @cached_property
+    def protocol(self) -> protocols.Protocol:
+        """The campaign's protocol; the only source of labels."""
+        return protocols.load(self.config.protocol, self.folder)
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection that reads one consistent state."""
+        with _begin(self.engine, writing=False) as db:
+            yield db
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction: all of it is stored, or none. Writers follow one another, on both databases."""
+        with _begin(self.engine, writing=True) as db:
+            yield db
+
+    @contextlib.contextmanager
+    def alone(self, command: str) -> Iterator[None]:
+        """Keep a second run of the same command out while this one lasts; a killed one leaves nothing behind."""
+        import fcntl
+
+        path = self.folder / f".{command}.lock"
+        try:
+            file = path.open("w")
+        except OSError as error:
+            raise CcdError(f"{path}: cannot be written ({error.strerror}); check the folder's rights") from None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CcdError(f"{self.folder}: another `ccd {command}` is at work; wait for it to end") from None
+            yield
+
+    @property
+    def is_synthetic(self) -> bool:
+        """True where the toolkit made the pairs itself (the demo); every output must then say so."""
+        with self.read() as db:
+            return (
+                db.scalar(sa.select(schema.posts.c.post_id).where(schema.posts.c.source == "synthetic").limit(1))
+                is not None
+            )
+
+
+def record(db: sa.Connection, who: str, what: str, subject: str, before: object = None, after: object = None) -> None:
+    """Append one row to `events`; `before` and `after` are stored as JSON."""
+    db.execute(
+        schema.events.insert().values(
+            at=now(), who=who, what=what, subject=subject, before=_json(before), after=_json(after)
+        )
+    )
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601 with microseconds."""
+    return datetime.datetime.now(datetime.UTC).isoformat()
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: a temporary neighbour, then a rename."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # as where the folder itself is not there
+            temporary.unlink()
+        raise CcdError(
+            f"{path}: cannot be written ({error.strerror}); free space or check the folder's rights"
+        ) from None
+
+
+def read_config(folder: Path) -> Config:
+    """Read and check `campaign.toml` of a folder. Raises CcdError with file, place and remedy."""
+    path = folder / CONFIG
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise CcdError(f"{path}: no campaign here; run `ccd init` or name its folder with --dir") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CcdError(f"{path}: cannot be read ({error}); it must be a UTF-8 text file") from None
+    return _parse(text, path)
+
+
+def _parse(text: str, path: Path) -> Config:
+    def wrong(what: str) -> CcdError:
+        return CcdError(f"{path}: {what}")
+
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise wrong(f"not valid TOML ({error}); mend that line") from None
+
+    known = {
+        "": {"name", "protocol", "judgments_per_pair", "tie_rule", "database_url", "splits", "label_studio"}
+        | {"annotators", "adjudicators"},
+        "splits": {"train", "dev", "test", "seed"},
+        "label_studio": {"url"},
+    }
+
+    def entry(section: str, key: str, kind: type | tuple[type, ...], default: Any = None) -> Any:
+        table = data.get(section, {}) if section else data
+        place = f"[{section}] {key}" if section else key
+        value = table.get(key, default)
+        if value is None and key != "name":
+            return None
+        if not isinstance(value, kind) or isinstance(value, bool):
+            names = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
+            raise wrong(f"{place} is {value!r}; it must be of type {names}")
+        return value
+
+    for section in ("splits", "label_studio"):
+        if not isinstance(data.get(section, {}), dict):
+            raise wrong(f"{section} must be a table: write [{section}] on a line of its own")
+    for section, keys in known.items():
+        table = data.get(section, {}) if section else data
+        for key in table.keys() - keys:
+            raise wrong(
+                f"unknown entry {key!r}{f' in [{section}]' if section else ''}; known: {', '.join(sorted(keys))}"
+            )
+
+    name = entry("", "name", str)
+    if not name.strip():
+        raise wrong("name is empty; give the campaign a name")
+    per_pair = entry("", "judgments_per_pair", int, 3)
+    annotators = _people(data, "annotators", wrong)
+    adjudicators = _people(data, "adjudicators", wrong)
+    if per_pair < 2:
+        raise wrong(f"judgments_per_pair is {per_pair}; write a number from 2 up")
+    if len(annotators) < per_pair:
+        raise wrong(
+            f"{len(annotators)} annotators for {per_pair} judgments a pair; "
+            "add [[annotators]] or lower judgments_per_pair"
+        )
+    shares = {
+        key: entry("splits", key, (int, float), default)
+        for key, default in (("train", 0.84), ("dev", 0.08), ("test", 0.08))
+    }
+    if any(share < 0 for share in shares.values()) or not abs(sum(shares.values()) - 1) < 1e-6:  # nan too
+        raise wrong(f"[splits] shares {shares} must not be negative and must add up to 1")
+    url = entry("", "database_url", str)
+    if url is not None and _holds_password(url, wrong):
+        raise wrong("database_url holds a password; take it out and set PGPASSWORD in the environment")
+    studio = entry("label_studio", "url", str)
+    if studio and "@" in studio:
+        raise wrong("[label_studio] url holds a user; take it out and set LABEL_STUDIO_API_KEY in the environment")
+    if studio and not studio.startswith(("http://", "https://")):
+        raise wrong(f"[label_studio] url is {studio!r}; it must start with http:// or https://")
+    seed = entry("splits", "seed", int, 1)
+    if seed < 0:
+        raise wrong(f"[splits] seed is {seed}; write a number from 0 up")
+    rule = entry("", "tie_rule", str, "adjudicate")
+    if rule not in ("adjudicate", "drop") and not rule.startswith("rule:"):
+        raise wrong(f"tie_rule is {rule!r}; it must be adjudicate, drop or rule:<label>,<label>,...")
+    return Config(
+        name=name,
+        protocol=entry("", "protocol", str, "ccd"),
+        judgments_per_pair=per_pair,
+        tie_rule=rule,
+        database_url=url,
+        split_shares=shares,
+        split_seed=seed,
+        label_studio_url=studio.rstrip("/") if studio else None,
+        annotators=annotators,
+        adjudicators=adjudicators,
+    )
+
+
+def _people(data: dict[str, Any], key: str, wrong: Any) -> tuple[Person, ...]:
+    entries = data.get(key, [])
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise wrong(f"{key} must be tables: write [[{key}]] with name and email")
+    people = []
+    for number, e in enumerate(entries, 1):
+        if set(e) != {"name", "email"} or not all(isinstance(v, str) and v.strip() for v in e.values()):
+            raise wrong(f"[[{key}]] number {number} must have exactly a name and an email, both text")
+        if "@" not in e["email"] or e["name"].startswith("@"):
+            raise wrong(f"[[{key}]] number {number}: {e['name']} <{e['email']}> is no name with an e-mail address")
+        people.append(Person(e["name"], e["email"].lower()))
+    for field in ("name", "email"):
+        values = [getattr(p, field) for p in people]
+        twice = {v for v in values if values.count(v) > 1}
+        if twice:
+            raise wrong(f"[[{key}]] {field} {sorted(twice)[0]!r} stands twice; each must be unique")
+    return tuple(people)
+
+
+def _holds_password(url: str, wrong: Any) -> bool:
+    try:
+        parts = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        # The url is not shown: what is not understood may hold a password.
+        raise wrong("database_url is no address; write postgresql+psycopg://user@host/database") from None
+    return bool(parts.password) or "password" in parts.query
+
+
+def _engine(url: str) -> sa.Engine:
+    try:
+        engine = sa.create_engine(url)
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+        raise CcdError(
+            f"database_url {url!r}: {error}; write postgresql+psycopg://user@host/database "
+            "and install ccd-toolkit[postgres]"
+        ) from None
+    if engine.dialect.name == "sqlite":
+
+        @sa.event.listens_for(engine, "connect")
+        def _connect(dbapi: Any, _record: object) -> None:
+            dbapi.isolation_level = None  # we begin transactions ourselves: IMMEDIATE for writers
+            dbapi.execute("PRAGMA busy_timeout=60000")
+            dbapi.execute("PRAGMA journal_mode=WAL")
+            dbapi.execute("PRAGMA synchronous=FULL")
+            dbapi.execute("PRAGMA foreign_keys=ON")
+
+        @sa.event.listens_for(engine, "begin")
+        def _start(connection: sa.Connection) -> None:
+            writing = connection.get_execution_options().get("writing")
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+@contextlib.contextmanager
+def _begin(engine: sa.Engine, *, writing: bool) -> Iterator[sa.Connection]:
+    with engine.connect().execution_options(writing=writing) as db, db.begin():
+        if engine.dialect.name == "postgresql":
+            if writing:
+                db.exec_driver_sql("SELECT pg_advisory_xact_lock(67996801)")  # writers follow one another, as on SQLite
+            else:
+                db.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield db
+
+
+def _belongs(db: sa.Connection, name: str, where: str) -> str:
+    """The database's campaign uid; two campaigns never share a database."""
+    stored: dict[str, str] = {row.key: row.value for row in db.execute(sa.select(schema.meta))}
+    if "campaign" not in stored:
+        stored = {"campaign": name, "uid": uuid.uuid4().hex[:12]}
+        db.execute(schema.meta.insert(), [{"key": k, "value": v} for k, v in stored.items()])
+    if stored["campaign"] != name:
+        raise CcdError(
+            f"{where} belongs to the campaign {stored['campaign']!r}, campaign.toml says {name!r}; "
+            "put the old name back or give this campaign a database of its own"
+        )
+    return stored["uid"]
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _toml(text: str) -> str:
+    # A TOML basic string is a JSON string, but for DEL; a name from the command line may hold half a character.
+    return json.dumps(text.encode("utf-8", "replace").decode(), ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,222 @@
+"""The campaign's tables (SQLAlchemy Core): the same on SQLite and on PostgreSQL, with forward migration.
+
+Times are ISO 8601 in UTC as text, so that both databases sort and compare them alike. JSON is text for the same reason.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
+
+from ccd.errors import CcdError
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+SETTLED_UP_TO = "settled_up_to"  # in `meta`: the last judgment that the table `labels` has taken in
+meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+
+# --- what was collected ---------------------------------------------------------------------------------------------
+
+posts = Table(
+    "posts",
+    metadata,
+    Column("post_id", Text, primary_key=True),  # x:263046056240115712, or sha:<12 hex>
+    Column("source", Text, nullable=False),  # file the post was first read from; "synthetic" for the demo's world
+    Column("created_at", Text),
+    Column("lang", Text),
+    Column("text", Text, nullable=False),  # raw, as the source gave it
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("file", Text, nullable=False),  # relative to the campaign folder: images/ab/ab12….jpg
+    Column("format", Text, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("bytes", Integer, nullable=False),
+)
+
+pairs = Table(
+    "pairs",
+    metadata,
+    Column("pair_id", Text, primary_key=True),  # <post_id>:<photo>
+    Column("post_id", Text, ForeignKey("posts.post_id"), nullable=False, index=True),
+    Column("image", Text, ForeignKey("images.sha256"), nullable=False, index=True),
+    Column("photo", Integer, nullable=False),  # place of the photo in its post, from 0
+    Column("text", Text, nullable=False),  # what the annotator sees
+    Column("text_sha256", Text, nullable=False, index=True),
+    Column("collected_at", Text, nullable=False),
+)
+Index("pairs_same_content", pairs.c.text_sha256, pairs.c.image, unique=True)
+
+drops = Table(
+    "drops",  # what was read and not kept, one row an item, so that running twice counts once
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("item", Text, primary_key=True),  # pair id, or a place such as "line 12"
+    Column("reason", Text, nullable=False),
+    Column("detail", Text),
+)
+
+# --- what was sent out ----------------------------------------------------------------------------------------------
+
+rounds = Table(
+    "rounds",
+    metadata,
+    Column("round", Integer, primary_key=True, autoincrement=False),
+    Column("arm", Text, nullable=False),  # random | active | gold
+    Column("strategy", Text, nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("pool", Integer, nullable=False),  # pairs that could have been drawn
+    Column("model_version", Text),
+    Column("created_at", Text, nullable=False),
+)
+
+round_pairs = Table(
+    "round_pairs",
+    metadata,
+    Column("round", Integer, ForeignKey("rounds.round"), primary_key=True),
+    Column("pair_id", Text, ForeignKey("pairs.pair_id"), primary_key=True),
+    Column("inclusion_probability", Float),  # None where the strategy has none
+)
+
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("pair_id", Text, ForeignKey("pairs.pair_id"), primary_key=True),
+    Column("annotator", Text, primary_key=True),
+    Column("round", Integer, ForeignKey("rounds.round"), nullable=False, index=True),
+    Column("position", Integer, nullable=False),  # place in this annotator's own order, from 0 in each round
+)
+
+desks = Table(
+    "desks",  # one Label Studio project an annotator, and one for the adjudicators
+    metadata,
+    Column("desk", Text, primary_key=True),  # the annotator's name, or "@adjudication"
+    Column("project_id", Integer, nullable=False),
+    Column("watermark", Text),  # server time up to which changes were pulled
+)
+
+tasks = Table(
+    "tasks",  # the ledger: which task of which desk stands for a pair
+    metadata,
+    Column("desk", Text, primary_key=True),
+    Column("pair_id", Text, ForeignKey("pairs.pair_id"), primary_key=True),
+    Column("project_id", Integer, nullable=False),
+    Column("task_id", Integer),  # None: sent, and the reply not seen
+    Column("data_sha256", Text, nullable=False),  # what the task should show
+    Column("server_updated_at", Text),  # as last pulled
+    UniqueConstraint("project_id", "task_id"),
+)
+
+stray_tasks = Table(
+    "stray_tasks",  # tasks somebody made or doubled in a desk by hand
+    metadata,
+    Column("project_id", Integer, primary_key=True),
+    Column("task_id", Integer, primary_key=True),
+    Column("desk", Text, nullable=False),
+    Column("pair_id", Text),  # None: shows no pair of this campaign
+    Column("server_updated_at", Text),
+)
+
+uploads = Table(
+    "uploads",  # pictures sent to a Label Studio that cannot read this disk
+    metadata,
+    Column("sha256", Text, ForeignKey("images.sha256"), primary_key=True),
+    Column("project_id", Integer, nullable=False),
+    Column("url", Text, nullable=False),
+)
+
+# --- what came back -------------------------------------------------------------------------------------------------
+
+judgments = Table(
+    "judgments",  # append-only: a changed, edited or deleted answer is a newer version
+    metadata,
+    Column("judgment_id", Integer, primary_key=True),
+    Column("annotation", Text, nullable=False),  # <id>@<time of creation> in Label Studio
+    Column("version", Integer, nullable=False),
+    Column("project_id", Integer, nullable=False),
+    Column("task_id", Integer, nullable=False),
+    Column("pair_id", Text, ForeignKey("pairs.pair_id"), nullable=False, index=True),
+    Column("annotator", Text, nullable=False),  # whose desk, or the adjudicator who answered
+    Column("role", Text, nullable=False),  # annotator | adjudicator
+    Column("status", Text, nullable=False),  # see ccd/judgments.py
+    Column("answers", Text),  # JSON {question: label or score}; None where there is none
+    Column("seconds", Float),
+    Column("comment", Text),
+    Column("created_at", Text, nullable=False),  # Label Studio's clock
+    Column("digest", Text, nullable=False),  # of all the above that can change
+    Column("pulled_at", Text, nullable=False),
+    UniqueConstraint("annotation", "version"),
+    Index("judgments_task", "project_id", "task_id"),
+)
+
+# --- what was made of it --------------------------------------------------------------------------------------------
+
+labels = Table(
+    "labels",  # settled and open pairs, as of the last `ccd labels`
+    metadata,
+    Column("pair_id", Text, ForeignKey("pairs.pair_id"), primary_key=True),
+    Column("question", Text, primary_key=True),
+    Column("label", Text),  # None while open or incomplete; a number as text for scores
+    Column("resolved_by", Text, nullable=False),  # unanimous | majority | adjudicated | mean | rule:<name> | open | …
+    Column("votes", Text, nullable=False),  # JSON {label: count}
+)
+
+splits = Table(
+    "splits",
+    metadata,
+    Column("pair_id", Text, ForeignKey("pairs.pair_id"), primary_key=True),
+    Column("split", Text, nullable=False),
+    Column("leakage_group", Text, nullable=False),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("created_at", Text, nullable=False),
+    Column("manifest_sha256", Text, nullable=False),
+)
+
+events = Table(
+    "events",  # append-only: every write that changes labels
+    metadata,
+    Column("event_id", Integer, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+)
+
+MIGRATIONS: dict[int, Callable[[sa.Connection], Any]] = {}
+"""From version n to n + 1: what to do to a database that an older toolkit made."""
+
+
+def prepare(connection: sa.Connection, where: str) -> None:
+    """Make the tables in an empty database, or bring an older one forward, inside the caller's transaction.
+
+    Raises CcdError where the database was made by a newer toolkit.
+    """
+    metadata.create_all(connection)
+    found = connection.scalar(sa.select(meta.c.value).where(meta.c.key == "schema_version"))
+    if found is None:
+        connection.execute(meta.insert().values(key="schema_version", value=str(SCHEMA_VERSION)))
+        return
+    version = int(found)
+    if version > SCHEMA_VERSION:
+        raise CcdError(
+            f"{where} has schema version {version}, this ccd-toolkit knows {SCHEMA_VERSION}; upgrade the toolkit"
+        )
+    for old in range(version, SCHEMA_VERSION):
+        MIGRATIONS[old](connection)
+    if version < SCHEMA_VERSION:
+        connection.execute(meta.update().where(meta.c.key == "schema_version").values(value=str(SCHEMA_VERSION)))

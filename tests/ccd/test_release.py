@@ -1,0 +1,326 @@
+"""A release is whole or not there, the same bytes from the same state, and every damage to it is found."""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from ccd import schema
+from ccd.campaign import Campaign
+from ccd.errors import CcdError
+from ccd.release import verify, write_release
+from ccd.settle import settle
+from ccd.splits import split_campaign
+from tests.ccd.build import add_pairs, campaign, judge
+from tests.ccd.test_settle import TWO, E, I, R
+
+NAMES = ("a1", "a2", "a3", "lead")
+VOTES = {f"x:{n}:0": (label, label, E) for n in range(30) for label in (E, I, R)[n % 3 : n % 3 + 1]} | {
+    "x:900:0": (E, I, R),
+    "x:901:0": (E, None, None),
+}
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A settled and split campaign, to be copied."""
+    made = campaign(tmp_path_factory.mktemp("ready") / "campaign", VOTES)
+    settle(made)
+    split_campaign(made)
+    made.engine.dispose()
+    return made.folder
+
+
+@pytest.fixture
+def made(ready: Path, tmp_path: Path) -> Campaign:
+    shutil.copytree(ready, tmp_path / "campaign")
+    return Campaign.open(tmp_path / "campaign")
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def rows(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for split in ("train", "dev", "test") for line in (folder / f"{split}.jsonl").open()]
+
+
+def rehash(folder: Path, name: str) -> None:
+    """What somebody does who changes a file and wants nobody to see it."""
+    lines = (folder / "MANIFEST.sha256").read_text().splitlines()
+    fresh = f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}"
+    lines = [fresh if line.endswith(f"  {name}") else line for line in lines]
+    (folder / "MANIFEST.sha256").write_text("\n".join(lines) + "\n")
+
+
+def test_what_is_in_it(made: Campaign) -> None:
+    done = write_release(made, "v1")
+    assert done.excluded == {"incomplete": 1, "open": 1}
+    assert sum(counts["all"] for counts in done.counts.values()) == 30
+    found = rows(done.folder)
+    assert sorted(str(row["pair_id"]) for row in found) == sorted(f"x:{n}:0" for n in range(30))
+    row = next(row for row in found if row["pair_id"] == "x:1:0")
+    assert row | {"image": None} == {
+        "pair_id": "x:1:0",
+        "post_id": "x:1",
+        "text": "text of x:1:0",
+        "image": None,
+        "label": I,
+        "label_id": 1,
+        "resolved_by": "majority",
+        "votes": {I: 2, E: 1},
+        "arm": "random",
+        "leakage_group": "x:1:0",
+    }
+    assert all((done.folder / str(row["image"])).is_file() for row in found)
+    facts = json.loads((done.folder / "release.json").read_text())
+    assert facts["counts"] == done.counts
+    assert facts["protocol"] == {"name": "ccd", "fingerprint": made.protocol.fingerprint}
+    assert facts["agreement"]["relation"]["n_pairs"] == 32
+    assert facts["synthetic"] is False
+    assert json.loads((done.folder / "protocol.json").read_text())["questions"][0]["name"] == "relation"
+    subprocess.run(["sha256sum", "-c", "--quiet", "MANIFEST.sha256"], cwd=done.folder, check=True)
+    assert verify(done.folder) == []
+    with made.read() as db:
+        assert db.scalar(sa.select(schema.releases.c.manifest_sha256)) == done.manifest_sha256
+
+
+def test_nobody_and_no_place_is_named(made: Campaign) -> None:
+    folder = write_release(made, "v1").folder
+    for name, content in tree(folder).items():
+        if not name.startswith("images/"):
+            assert str(made.folder).encode() not in content
+            for person in NAMES:
+                assert f'"{person}"'.encode() not in content
+                assert f"{person}@".encode() not in content
+
+
+def test_the_same_state_gives_the_same_bytes(ready: Path, tmp_path: Path) -> None:
+    trees = []
+    for place in ("one", "two"):
+        shutil.copytree(ready, tmp_path / place)
+        trees.append(tree(write_release(Campaign.open(tmp_path / place), "v1").folder))
+    assert trees[0] == trees[1]
+
+
+def test_a_release_is_never_overwritten(made: Campaign) -> None:
+    before = tree(write_release(made, "v1").folder)
+    with pytest.raises(CcdError, match="released already"):
+        write_release(made, "v1")
+    assert tree(made.folder / "releases" / "v1") == before
+    (made.folder / "releases" / "v2").mkdir()
+    with pytest.raises(CcdError, match="is there already"):
+        write_release(made, "v2")
+    with made.read() as db:
+        assert db.scalars(sa.select(schema.releases.c.name)).all() == ["v1"]
+
+
+def test_two_at_once_do_not_meet(made: Campaign) -> None:
+    releases = made.folder / "releases"
+    releases.mkdir()
+    with (releases / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(CcdError, match="another release is being written"):
+            write_release(made, "v1")
+    assert verify(write_release(made, "v1").folder) == []
+
+
+@pytest.mark.parametrize("name", ["", "../v1", ".v1", "a/b", "a b", "v1.", "x" * 65])
+def test_a_name_is_a_plain_slug(made: Campaign, name: str) -> None:
+    with pytest.raises(CcdError, match="no name for a release"):
+        write_release(made, name)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import ccd.release.write as write
+from ccd.campaign import Campaign
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+moment, folder = sys.argv[1:]
+if moment == "before the rename":
+    Path.rename = die
+if moment == "after the rename":
+    write._sync = lambda path: die() if path.name == "releases" else None
+write.write_release(Campaign.open(Path(folder)), "v1", lambda total: die if moment == "among the images" else print)
+"""
+
+
+@pytest.mark.parametrize("moment", ["among the images", "before the rename", "after the rename"])
+def test_killed_anywhere_and_run_again(made: Campaign, ready: Path, tmp_path: Path, moment: str) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, moment, str(made.folder)], check=False, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    releases = made.folder / "releases"
+    if moment != "after the rename":
+        assert not (releases / "v1").exists()
+        assert (releases / ".v1.part").exists()
+    with made.read() as db:
+        assert db.scalars(sa.select(schema.releases.c.name)).all() == []
+    write_release(made, "v1")
+    assert sorted(os.listdir(releases)) == [".lock", "v1"]
+    shutil.copytree(ready, tmp_path / "calm")
+    assert tree(releases / "v1") == tree(write_release(Campaign.open(tmp_path / "calm"), "v1").folder)
+
+
+def test_what_is_missing_is_told(tmp_path: Path) -> None:
+    made = campaign(tmp_path, VOTES)
+    with pytest.raises(CcdError, match="no labels yet; run `ccd labels`"):
+        write_release(made, "v1")
+    with pytest.raises(CcdError, match="no pair has a label yet; run `ccd labels`"):
+        split_campaign(made)
+    settle(made)
+    with pytest.raises(CcdError, match="no splits yet; run `ccd split`"):
+        write_release(made, "v1")
+
+
+def test_a_changed_or_missing_image_stops_it(made: Campaign) -> None:
+    image = next(path for path in (made.folder / "images").rglob("*.png"))
+    image.write_bytes(image.read_bytes() + b"x")
+    with pytest.raises(CcdError, match="was changed since it was collected"):
+        write_release(made, "v1")
+    image.unlink()
+    with pytest.raises(CcdError, match="the image is gone"):
+        write_release(made, "v1")
+    assert not (made.folder / "releases" / "v1").exists()
+
+
+def test_pairs_settled_after_the_split_are_told(made: Campaign) -> None:
+    for worker in ("a2", "a3"):
+        judge(made, "x:901:0", worker, E)
+    settle(made)
+    assert write_release(made, "v1").excluded == {"not split": 1, "open": 1}
+
+
+def test_dev_and_test_stay_from_release_to_release(made: Campaign) -> None:
+    v1 = write_release(made, "v1").folder
+    first = {row["pair_id"]: name for name in ("dev", "test") for row in _of(v1, name)}
+    more = [f"y:{n}:0" for n in range(30)]
+    add_pairs(made, more, number=2)
+    for pair in more:
+        for worker in ("a1", "a2", "a3"):
+            judge(made, pair, worker, R)
+    toml = made.folder / "campaign.toml"
+    toml.write_text(toml.read_text().replace("seed = 1", "seed = 2"))
+    again = Campaign.open(made.folder)
+    settle(again)
+    split_campaign(again)
+    second = write_release(again, "v2").folder
+    now = {row["pair_id"]: name for name in ("dev", "test") for row in _of(second, name)}
+    assert {pair: now[pair] for pair in first} == first
+    assert len(now) > len(first)
+    assert verify(second) == []
+
+
+def _of(folder: Path, split: str) -> list[dict[str, str]]:
+    return [json.loads(line) for line in (folder / f"{split}.jsonl").open()]
+
+
+def test_a_protocol_of_two_questions(tmp_path: Path) -> None:
+    (tmp_path / "two.toml").write_text(TWO)
+    pairs = [f"x:{n}:0" for n in range(4)]
+    made = campaign(tmp_path, dict.fromkeys(pairs, (None, None, None)), protocol="two.toml")
+    for pair in pairs:
+        for worker in ("a1", "a2", "a3"):
+            judge(made, pair, worker, {"tone": "light", "fit": 4})
+    settle(made)
+    split_campaign(made)
+    folder = write_release(made, "v1").folder
+    assert [row["labels"] for row in rows(folder)] == [{"tone": "light", "fit": 4.0}] * 4
+    assert verify(folder) == []
+
+
+def test_synthetic_pairs_are_called_so(tmp_path: Path) -> None:
+    made = campaign(tmp_path, {})
+    add_pairs(made, ["s:1:0", "s:2:0"], number=2, source="synthetic")
+    for pair in ("s:1:0", "s:2:0"):
+        for worker in ("a1", "a2", "a3"):
+            judge(made, pair, worker, E)
+    settle(made)
+    split_campaign(made)
+    folder = write_release(made, "v1").folder
+    assert json.loads((folder / "release.json").read_text())["synthetic"] is True
+    assert "**Synthetic**" in (folder / "README.md").read_text()
+
+
+@pytest.fixture
+def release(made: Campaign) -> Path:
+    return write_release(made, "v1").folder
+
+
+def edit(folder: Path, split: str, **changes: object) -> None:
+    """Change the first row of a split, and hash the file anew."""
+    file = folder / f"{split}.jsonl"
+    first, *rest = file.read_text().splitlines(keepends=True)
+    file.write_text(json.dumps(json.loads(first) | changes) + "\n" + "".join(rest))
+    rehash(folder, file.name)
+
+
+def test_a_changed_missing_or_added_file_is_found(release: Path) -> None:
+    image = sorted(path.name for path in (release / "images").iterdir())[0]
+    (release / "images" / image).write_bytes(b"another picture")
+    (release / "README.md").unlink()
+    (release / "images" / "new.png").write_bytes(b"")
+    assert verify(release) == [
+        "README.md: missing",
+        "images/new.png: added, not in MANIFEST.sha256",
+        f"images/{image}: changed",
+    ]
+
+
+def test_a_label_outside_the_protocol_is_found(release: Path) -> None:
+    edit(release, "train", label="vague")
+    assert any("label 'vague' is not in protocol.json" in problem for problem in verify(release))
+
+
+def test_a_wrong_label_id_is_found(release: Path) -> None:
+    edit(release, "train", label_id=7)
+    (problem,) = verify(release)
+    assert "has id 7" in problem
+
+
+def test_a_leakage_group_in_two_splits_is_found(release: Path) -> None:
+    group = _of(release, "train")[0]["leakage_group"]
+    edit(release, "test", leakage_group=group)
+    assert verify(release) == [f"test.jsonl: leakage group {group} is also in train.jsonl"]
+
+
+def test_a_pair_twice_and_an_image_that_is_not_there_are_found(release: Path) -> None:
+    pair = _of(release, "train")[0]["pair_id"]
+    edit(release, "test", pair_id=pair, image="images/none.png")
+    assert verify(release) == [
+        "test.jsonl, line 1: image images/none.png is not in MANIFEST.sha256",
+        f"test.jsonl: pair {pair} stands twice, first in train.jsonl",
+    ]
+
+
+def test_other_counts_than_released_are_found(release: Path) -> None:
+    lines = (release / "train.jsonl").read_text().splitlines(keepends=True)
+    (release / "train.jsonl").write_text("".join(lines[1:]))
+    rehash(release, "train.jsonl")
+    problems = verify(release)
+    assert f"train.jsonl: {len(lines) - 1} pairs all, release.json says {len(lines)}" in problems
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"pair_id": 1}', '"text"'])
+@pytest.mark.parametrize("name", ["release.json", "protocol.json", "train.jsonl"])
+def test_rubbish_is_a_problem_and_no_crash(release: Path, name: str, damage: str) -> None:
+    (release / name).write_text(damage)
+    problems = verify(release)
+    assert f"{name}: changed" in problems
+    assert any(problem.startswith("labels and counts: cannot be checked") for problem in problems)
+
+
+def test_a_folder_without_manifest_is_no_release(tmp_path: Path) -> None:
+    with pytest.raises(CcdError, match="no MANIFEST"):
+        verify(tmp_path)

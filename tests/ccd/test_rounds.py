@@ -1,0 +1,132 @@
+"""Rounds: uniform draws without repetition, balanced and shuffled assignments."""
+
+from collections import Counter
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ccd import schema
+from ccd.campaign import Campaign
+from ccd.errors import CcdError
+from ccd.rounds import assign, new_round
+from tests.campaigns import add_pairs, small_campaign
+
+
+def drawn(campaign: Campaign, number: int) -> list[str]:
+    t = schema.round_pairs
+    with campaign.read() as db:
+        return list(db.scalars(sa.select(t.c.pair_id).where(t.c.round == number).order_by(t.c.pair_id)))
+
+
+def orders(campaign: Campaign, number: int) -> dict[str, list[str]]:
+    t = schema.assignments
+    with campaign.read() as db:
+        rows = db.execute(sa.select(t).where(t.c.round == number).order_by(t.c.annotator, t.c.position)).all()
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        assert row.position == len(found.setdefault(row.annotator, []))  # 0, 1, 2 … for each annotator
+        found[row.annotator].append(row.pair_id)
+    return found
+
+
+@given(
+    pairs=st.integers(1, 60),
+    annotators=st.integers(2, 7),
+    per_pair=st.integers(2, 7),
+    seed=st.integers(0, 2**31 - 1),
+)
+@settings(max_examples=150, deadline=None)
+def test_every_pair_gets_its_judges_and_loads_are_even(pairs: int, annotators: int, per_pair: int, seed: int) -> None:
+    per_pair = min(per_pair, annotators)
+    names, ids = [f"a{n}" for n in range(annotators)], [f"p{n}" for n in range(pairs)]
+    given_out = assign(ids, names, per_pair, np.random.default_rng(seed))
+    assert list(given_out) == names
+    assert all(len(order) == len(set(order)) for order in given_out.values())  # nobody twice on one pair
+    assert Counter(pair for order in given_out.values() for pair in order) == dict.fromkeys(ids, per_pair)
+    loads = [len(order) for order in given_out.values()]
+    assert max(loads) - min(loads) <= 1
+    assert given_out == assign(ids, names, per_pair, np.random.default_rng(seed))
+
+
+def test_orders_are_shuffled_and_differ_between_annotators() -> None:
+    ids = [f"p{n:02d}" for n in range(50)]
+    given_out = assign(ids, ["a", "b", "c"], 3, np.random.default_rng(1))
+    assert len({tuple(order) for order in (ids, *given_out.values())}) == 4
+
+
+def test_everybody_meets_everybody() -> None:
+    given_out = assign([f"p{n}" for n in range(200)], list("abcde"), 2, np.random.default_rng(1))
+    assert all(set(given_out[one]) & set(given_out[two]) for one, two in combinations("abcde", 2))
+
+
+def test_a_round_is_stored_as_it_was_drawn(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path, pairs=10, annotators="ann bob cy dee")
+    made = new_round(campaign, size=4, seed=7)
+    assert (made.round, made.arm, made.seed, made.size, made.pool) == (1, "random", 7, 4, 10)
+    assert made.inclusion_probability == 0.4
+    with campaign.read() as db:
+        row = db.execute(sa.select(schema.rounds)).one()
+        chances = set(db.scalars(sa.select(schema.round_pairs.c.inclusion_probability)))
+        event = db.execute(sa.select(schema.events)).one()
+    assert (row.round, row.arm, row.strategy, row.seed, row.size, row.pool) == (1, "random", "random", 7, 4, 10)
+    assert chances == {0.4}
+    assert (event.who, event.what, event.subject) == ("ccd round new", "round", "1")
+    found = orders(campaign, 1)
+    assert sorted(len(order) for order in found.values()) == [3, 3, 3, 3]
+    assert Counter(pair for order in found.values() for pair in order) == dict.fromkeys(drawn(campaign, 1), 3)
+
+
+def test_no_pair_is_in_two_rounds_and_the_pool_shrinks(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path, pairs=10)
+    made = [new_round(campaign, size=size, seed=1) for size in (4, 5, 1)]
+    assert [(m.round, m.pool, m.inclusion_probability) for m in made] == [(1, 10, 0.4), (2, 6, 5 / 6), (3, 1, 1.0)]
+    everything = [pair for number in (1, 2, 3) for pair in drawn(campaign, number)]
+    assert sorted(everything) == sorted(f"x:{n}:0" for n in range(10))
+
+
+@pytest.mark.parametrize("size", [0, -1, 7, 10**9])
+def test_a_size_that_cannot_be_drawn_changes_nothing(tmp_path: Path, size: int) -> None:
+    campaign = small_campaign(tmp_path, pairs=6)
+    with pytest.raises(CcdError, match=f"--size {size}: 6 pairs are in no round yet"):
+        new_round(campaign, size=size, seed=1)
+    with campaign.read() as db:
+        assert db.scalar(sa.select(sa.func.count()).select_from(schema.rounds)) == 0
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31])
+def test_a_seed_that_cannot_be_stored_is_refused(tmp_path: Path, seed: int) -> None:
+    campaign = small_campaign(tmp_path, pairs=6)
+    with pytest.raises(CcdError, match=f"--seed {seed}: write a number"):
+        new_round(campaign, size=2, seed=seed)
+    assert new_round(campaign, size=2, seed=2**31 - 1).round == 1
+
+
+def test_the_same_seed_draws_the_same_whatever_the_order_of_collecting(tmp_path: Path) -> None:
+    ids = [f"x:{n}:0" for n in range(40)]
+    found = []
+    for name, collected, seed in (("a", ids, 5), ("b", ids[::-1], 5), ("c", ids, 6)):
+        campaign = small_campaign(tmp_path / name)
+        add_pairs(campaign, collected)
+        new_round(campaign, size=12, seed=seed)
+        found.append((drawn(campaign, 1), orders(campaign, 1)))
+    assert found[0] == found[1]
+    assert found[0][0] != found[2][0]
+
+
+def test_each_pair_is_as_likely_as_any_other(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path, pairs=8)
+    times: Counter[str] = Counter()
+    for seed in range(120):
+        new_round(campaign, size=2, seed=seed)
+        times.update(drawn(campaign, 1))
+        with campaign.write() as db:
+            for table in (schema.assignments, schema.round_pairs, schema.rounds):
+                db.execute(table.delete())
+    # 120 x 2/8 = 30 expected each, standard deviation 4.7.
+    assert len(times) == 8
+    assert all(10 < number < 50 for number in times.values())

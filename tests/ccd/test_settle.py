@@ -1,0 +1,171 @@
+"""From stored judgments to the labels table, the two files and the events."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+
+from ccd import schema
+from ccd.campaign import Campaign
+from ccd.errors import CcdError
+from ccd.settle import open_queue, settle
+from tests.ccd.build import SKIP, add_pairs, campaign, judge
+
+E, I, R = "explicit", "implicit", "irrelevant"  # noqa: E741
+VOTES = {
+    "x:1:0": (E, E, E),
+    "x:2:0": (E, I, E),
+    "x:3:0": (R, I, E),
+    "x:4:0": (R, None, R),
+    "x:5:0": (SKIP, I, I),
+    "x:6:0": (SKIP, I, R),
+    "x:7:0": (None, None, None),
+}
+TWO = """
+name = "two"
+title = "Two questions"
+reference = "made for this test"
+year = 2020
+guideline = "Look."
+[[questions]]
+name = "tone"
+title = "Tone?"
+[[questions.categories]]
+name = "light"
+id = 1
+title = "Light"
+hotkey = "1"
+colour = "#009e73"
+guideline = "Light."
+[[questions.categories]]
+name = "dark"
+id = 0
+title = "Dark"
+hotkey = "2"
+colour = "#000000"
+guideline = "Dark."
+[[questions]]
+name = "fit"
+title = "How well do they fit?"
+kind = "score"
+minimum = 0
+maximum = 10
+step = 1
+"""
+
+
+def rows(made: Campaign) -> dict[str, dict[str, object]]:
+    lines = (made.folder / "labels.jsonl").read_text().splitlines()
+    return {row["pair_id"]: row for row in map(json.loads, lines)}
+
+
+def events(made: Campaign) -> list[tuple[str, str, str | None, str | None]]:
+    e = schema.events
+    with made.read() as db:
+        found = db.execute(sa.select(e.c.who, e.c.subject, e.c.before, e.c.after).where(e.c.what == "label"))
+        return [tuple(row) for row in found]
+
+
+def test_every_way_to_be_resolved(tmp_path: Path) -> None:
+    made = campaign(tmp_path, VOTES)
+    done = settle(made)
+    found = rows(made)
+    assert {pair: (row["label"], row["resolved_by"]) for pair, row in found.items()} == {
+        "x:1:0": (E, "unanimous"),
+        "x:2:0": (E, "majority"),
+        "x:3:0": (None, "open"),
+        "x:4:0": (None, "incomplete"),
+        "x:5:0": (I, "majority"),
+        "x:6:0": (None, "open"),
+        "x:7:0": (None, "incomplete"),
+    }
+    assert found["x:2:0"] == {
+        "pair_id": "x:2:0",
+        "question": "relation",
+        "label": E,
+        "label_id": 2,
+        "resolved_by": "majority",
+        "votes": {I: 1, E: 2},
+    }
+    assert list(found) == sorted(VOTES)
+    assert (done.pairs, done.changed) == (7, 7)
+    assert (done.number("relation", "open"), done.number("relation", "incomplete")) == (2, 2)
+    assert done.counts["relation"][E] == {"unanimous": 1, "majority": 1}
+    frame = pd.read_parquet(tmp_path / "labels.parquet")
+    assert list(frame["pair_id"]) == sorted(VOTES)
+    assert frame["label_id"].dropna().tolist() == [2, 2, 1]
+    with made.read() as db:
+        queue = open_queue(db)
+    assert queue["pair_id"].tolist() == ["x:3:0", "x:6:0"]
+    assert queue["votes"][0] == {R: 1, I: 1, E: 1}
+
+
+def test_run_twice_is_run_once(tmp_path: Path) -> None:
+    made = campaign(tmp_path, VOTES)
+    settle(made)
+    files = [(tmp_path / f"labels.{kind}").read_bytes() for kind in ("jsonl", "parquet")]
+    before = events(made)
+    assert len(before) == 3  # one a label
+    assert settle(made).changed == 0
+    assert events(made) == before
+    assert [(tmp_path / f"labels.{kind}").read_bytes() for kind in ("jsonl", "parquet")] == files
+
+
+def test_an_adjudicated_label_stays_and_each_change_is_an_event(tmp_path: Path) -> None:
+    made = campaign(tmp_path, {"x:1:0": (R, I, E), "x:2:0": (E, E, E)})
+    settle(made)
+    judge(made, "x:1:0", "lead", I, role="adjudicator")
+    judge(made, "x:1:0", "lead2", R, role="adjudicator")  # later: the first one counts
+    assert settle(made).changed == 1
+    judge(made, "x:1:0", "a2", E, version=2)  # a2 changes her mind: the votes now have a majority
+    settle(made)
+    assert rows(made)["x:1:0"]["label"] == I
+    assert rows(made)["x:1:0"]["resolved_by"] == "adjudicated"
+    assert rows(made)["x:1:0"]["votes"] == {R: 1, E: 2}
+    judge(made, "x:2:0", "a1", R, version=2)
+    settle(made)
+    assert [(who, subject) for who, subject, *_ in events(made)] == [
+        ("ccd labels", "x:2:0"),
+        ("ccd labels", "x:1:0"),
+        ("ccd labels", "x:2:0"),
+    ]
+    _, _, before, after = events(made)[-1]
+    assert json.loads(before or "")["resolved_by"] == "unanimous"
+    assert json.loads(after or "") == {"question": "relation", "label": E, "resolved_by": "majority"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"), [("drop", (None, "dropped")), ("rule:implicit,explicit", (I, "rule:implicit,explicit"))]
+)
+def test_the_tie_rule_of_the_campaign_holds(tmp_path: Path, rule: str, expected: tuple[str | None, str]) -> None:
+    campaign(tmp_path, {"x:1:0": (R, I, E)})
+    toml = tmp_path / "campaign.toml"
+    toml.write_text(toml.read_text().replace('"adjudicate"', f'"{rule}"'))
+    made = Campaign.open(tmp_path)
+    settle(made)
+    assert (rows(made)["x:1:0"]["label"], rows(made)["x:1:0"]["resolved_by"]) == expected
+
+
+def test_a_protocol_of_two_questions(tmp_path: Path) -> None:
+    (tmp_path / "two.toml").write_text(TWO)
+    made = campaign(tmp_path, {"x:1:0": (None, None, None)}, protocol="two.toml")
+    for worker, tone, fit in (("a1", "light", 2), ("a2", "light", 3), ("a3", "dark", 8)):
+        judge(made, "x:1:0", worker, {"tone": tone, "fit": fit})
+    settle(made)
+    tone, fit = map(json.loads, (tmp_path / "labels.jsonl").read_text().splitlines())
+    assert (tone["label"], tone["label_id"], tone["votes"]) == ("light", 1, {"dark": 1, "light": 2})
+    assert (fit["label"], fit["label_id"], fit["resolved_by"]) == (13 / 3, None, "mean")
+    assert fit["votes"] == {"2": 1, "3": 1, "8": 1}
+    assert settle(made).changed == 0
+
+
+def test_nothing_to_settle_is_told(tmp_path: Path) -> None:
+    made = campaign(tmp_path, {})
+    with pytest.raises(CcdError, match="no pairs are assigned yet"):
+        settle(made)
+    add_pairs(made, ["x:1:0"], number=2)
+    with pytest.raises(CcdError, match="no judgments yet; run `ccd pull`"):
+        settle(made)
+    assert not (tmp_path / "labels.jsonl").exists()

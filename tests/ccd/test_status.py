@@ -1,0 +1,147 @@
+"""Status: counts of every stage, and the next command through a campaign's whole life."""
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from ccd import schema
+from ccd.campaign import Campaign
+from ccd.judgments import CANNOT_JUDGE, DELETED, SKIPPED
+from ccd.rounds import new_round
+from ccd.status import status
+from tests.campaigns import add_pairs, judge, small_campaign
+
+
+def following(campaign: Campaign) -> str:
+    command: str = status(campaign)["next"]["command"]
+    return command
+
+
+def push(campaign: Campaign) -> None:
+    """Note every assignment as a task, as `ccd push` does."""
+    a = schema.assignments
+    with campaign.write() as db:
+        db.execute(schema.tasks.delete())
+        rows = db.execute(sa.select(a.c.annotator.label("desk"), a.c.pair_id)).mappings().all()
+        db.execute(
+            schema.tasks.insert(),
+            [{**row, "project_id": 1, "task_id": number, "data_sha256": "d"} for number, row in enumerate(rows)],
+        )
+
+
+def label(campaign: Campaign, resolved: dict[str, str], question: str = "relation") -> None:
+    t = schema.labels
+    with campaign.write() as db:
+        db.execute(t.delete().where(t.c.question == question))
+        rows = [{"pair_id": p, "question": question, "resolved_by": by, "votes": "{}"} for p, by in resolved.items()]
+        db.execute(t.insert(), rows)
+        last = db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id)))
+        db.execute(schema.meta.delete().where(schema.meta.c.key == schema.SETTLED_UP_TO))
+        db.execute(schema.meta.insert().values(key=schema.SETTLED_UP_TO, value=str(last)))
+
+
+def person(campaign: Campaign, name: str) -> dict[str, Any]:
+    (found,) = [entry for entry in status(campaign)["annotators"] if entry["name"] == name]
+    return found
+
+
+def test_next_walks_through_the_whole_campaign(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path)
+    assert following(campaign) == "ccd collect table FILE"
+    pairs = ["x:0:0", "x:1:0"]
+    add_pairs(campaign, pairs)
+    assert following(campaign) == "ccd round new --size 2 --seed 1"
+    new_round(campaign, 2, 1)
+    assert following(campaign) == "ccd push"
+    push(campaign)
+    assert status(campaign)["next"] == {"command": "ccd pull --follow", "why": "6 judgments are still to come"}
+    for annotator in ("ann", "bob", "cy"):
+        for pair in pairs:
+            assert following(campaign) == "ccd pull --follow"
+            judge(campaign, pair, annotator, "implicit")
+    assert following(campaign) == "ccd labels"
+    label(campaign, {"x:0:0": "unanimous", "x:1:0": "open"})
+    assert status(campaign)["next"]["why"].startswith("1 ties wait for an adjudicator")
+    label(campaign, {"x:0:0": "unanimous", "x:1:0": "adjudicated"})
+    assert following(campaign) == "ccd split"
+    with campaign.write() as db:
+        db.execute(schema.splits.insert(), [{"pair_id": p, "split": "train", "leakage_group": p} for p in pairs])
+    assert following(campaign) == "ccd release v1"
+    with campaign.write() as db:
+        for name, at in (("v2", "2024-02-01"), ("v1", "2024-01-01")):
+            db.execute(schema.releases.insert().values(name=name, created_at=at, manifest_sha256="m"))
+    assert following(campaign) == "ccd verify releases/v2"
+    add_pairs(campaign, ["x:2:0"])
+    new_round(campaign, 1, 1)
+    assert following(campaign) == "ccd push"  # a second round starts the walk again
+
+
+def test_counts_of_every_stage(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path, pairs=4)
+    new_round(campaign, 2, 9)
+    label(campaign, {"x:0:0": "majority", "x:1:0": "majority", "x:2:0": "open"})
+    with campaign.write() as db:
+        for item, reason in (("1", "no image"), ("2", "no image"), ("3", "duplicate")):
+            db.execute(schema.drops.insert().values(source="t", item=item, reason=reason))
+        db.execute(schema.splits.insert().values(pair_id="x:0:0", split="dev", leakage_group="g"))
+    facts = status(campaign)
+    assert (facts["name"], facts["protocol"], facts["synthetic"]) == ("small", "ccd", False)
+    assert (facts["pairs"], facts["posts"], facts["images"]) == (4, 4, 4)
+    assert facts["dropped"] == {"duplicate": 1, "no image": 2}
+    assert facts["rounds"] == [
+        {"round": 1, "arm": "random", "size": 2, "pool": 4, "seed": 9, "inclusion_probability": 0.5}
+    ]
+    assert facts["labels"] == {"relation": {"majority": 2, "open": 1}}
+    assert (facts["splits"], facts["releases"]) == ({"dev": 1}, [])
+
+
+def test_an_annotators_counts(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path, pairs=5)
+    new_round(campaign, 5, 1)
+    push(campaign)
+    judge(campaign, "x:0:0", "ann", "implicit")
+    judge(campaign, "x:1:0", "ann", status=CANNOT_JUDGE)
+    judge(campaign, "x:2:0", "ann", status=SKIPPED)
+    judge(campaign, "x:3:0", "ann", "implicit", status=DELETED)
+    judge(campaign, "x:3:0", "lead", "implicit", role="adjudicator")
+    counts = {"assigned": 5, "pushed": 5, "judged": 1, "cannot_judge": 1, "skipped": 1, "open": 2}
+    assert person(campaign, "ann") == {"name": "ann"} | counts
+    assert person(campaign, "bob")["open"] == 5
+
+
+def test_a_pair_skipped_and_judged_later_is_judged(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path, pairs=1)
+    new_round(campaign, 1, 1)
+    judge(campaign, "x:0:0", "ann", annotation="1", status=SKIPPED)
+    judge(campaign, "x:0:0", "ann", "implicit", annotation="2")
+    found = person(campaign, "ann")
+    assert (found["judged"], found["skipped"], found["open"]) == (1, 0, 0)
+
+
+def test_somebody_who_left_the_campaign_is_still_shown(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path, pairs=2)
+    new_round(campaign, 2, 1)
+    path = tmp_path / "campaign.toml"
+    path.write_text(path.read_text().replace('name = "cy"', 'name = "dee"'))
+    names = [(p["name"], p["assigned"]) for p in status(Campaign.open(tmp_path))["annotators"]]
+    assert names == [("ann", 2), ("bob", 2), ("dee", 0), ("cy", 2)]
+
+
+def test_a_skipped_pair_does_not_hold_the_campaign_up_for_ever(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path, pairs=2)
+    new_round(campaign, 2, 1)
+    push(campaign)
+    for annotator in ("ann", "bob", "cy"):
+        judge(campaign, "x:0:0", annotator, "implicit")
+    for annotator, state in (("ann", SKIPPED), ("bob", "valid"), ("cy", "valid")):
+        judge(campaign, "x:1:0", annotator, "implicit", status=state)
+    assert following(campaign) == "ccd labels"
+    label(campaign, {"x:0:0": "unanimous", "x:1:0": "incomplete"})
+    assert following(campaign) == "ccd split"
+
+
+def test_synthetic_pairs_are_said_to_be(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path)
+    add_pairs(campaign, ["syn:1:0"], source="synthetic")
+    assert status(campaign)["synthetic"] is True
