@@ -1,0 +1,1 @@
+"""Posts to image-text pairs: readers of tables and archives, photos, cleaning, duplicates."""

@@ -1,0 +1,252 @@
+"""Posts from archives of the X API: v2 pages as twarc writes them or flattened, and v1.1 statuses; gzip or not.
+
+A retweet stands for the post it repeats: that post owns the photo and its text. A quote is its own post with its own
+photos. X renames "tweet" to "post" in v2; both spellings are read.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ccd.errors import CcdError
+from collection.files import find_photo, lines
+from collection.records import (
+    BadId,
+    Drop,
+    Photo,
+    Reason,
+    Record,
+    post_id,
+    utc,
+)
+
+Json = Mapping[str, Any]
+_PHOTO_KEY = "3_"  # a v2 media key starts with its kind: 3 photo, 7 video, 13 promoted video, 16 GIF
+_PATIENCE = 100  # lines without a post after which a file is taken for something else
+
+
+@dataclass(frozen=True)
+class _Includes:
+    """What a v2 page holds beside its posts, by id and by media key."""
+
+    posts: Mapping[str, Json] = field(default_factory=dict)
+    media: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Post:
+    """One post in either version's form, made alike."""
+
+    id: object
+    text: str
+    created_at: object
+    lang: object
+    media: tuple[tuple[str | None, str | None, bool], ...]  # media key, URL, is a photo
+    links: tuple[str, ...]
+
+
+def read(file: Path, images: Path | None = None) -> Iterator[Record | Drop]:
+    """The records of an archive, in its order; photos are looked for in `images` (default: the archive's folder).
+
+    Raises CcdError for a file that holds no posts: users, counts, another kind of file, an empty one.
+
+    >>> for entry in read(Path("pages.jsonl.gz"), Path("media")): ...  # doctest: +SKIP
+    """
+    folder = file.parent if images is None else images
+    held: list[Drop] | None = []  # drops before the first post: nothing is said of a file that turns out to be another
+    for entry in _entries(file, folder):
+        if held is None:
+            if entry is not None:
+                yield entry
+        elif isinstance(entry, Drop) and entry.reason in (Reason.MALFORMED, Reason.NOT_UTF8, Reason.NOT_A_POST):
+            held.append(entry)
+            if len(held) >= _PATIENCE:
+                break
+        else:
+            yield from held
+            held = None
+            if entry is not None:
+                yield entry
+    if held is not None:
+        raise CcdError(f"{file}: no posts found; give pages or posts of the X API as JSON, one a line")
+
+
+def _entries(file: Path, folder: Path) -> Iterator[Record | Drop | None]:
+    """Records and drops; None for a page that is there and empty."""
+    for place, document in _documents(file):
+        if isinstance(document, Drop):
+            yield document
+            continue
+        found = list(_posts(f"{file} {place}", document))
+        if not found:
+            yield None
+        for number, (post, includes) in enumerate(found, 1):
+            where = f"{place}, post {number}".removeprefix(", ") if len(found) > 1 else place or "post 1"
+            try:
+                yield from _read_post(post, includes, where, folder)
+            except (AttributeError, TypeError, KeyError) as error:
+                yield Drop(where, Reason.MALFORMED, f"not the shape of a post ({error})")
+
+
+def _documents(file: Path) -> Iterator[tuple[str, Any]]:
+    """The JSON documents of a file with their places: one a line, or the whole file as one (place "")."""
+    numbered = ((number, line) for number, line in lines(file) if line.strip())
+    first = list(itertools.islice(numbered, 2))
+    stream: Iterator[tuple[int, bytes]] = itertools.chain(first, numbered)
+    if first and (first[0][1].strip() in (b"{", b"[") or all(_parse(n, line)[1] is None for n, line in first)):
+        whole = list(stream)
+        try:
+            yield "", json.loads(b"".join(line for _, line in whole))
+            return
+        except (ValueError, RecursionError):
+            stream = iter(whole)
+    for number, line in stream:
+        drop, document = _parse(number, line)
+        yield f"line {number}", drop or document
+
+
+def _parse(number: int, line: bytes) -> tuple[Drop | None, Any]:
+    try:
+        return None, json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        return Drop(f"line {number}", Reason.NOT_UTF8), None
+    except (ValueError, RecursionError) as error:
+        return Drop(f"line {number}", Reason.MALFORMED, f"not JSON: {error}"), None
+
+
+def _posts(where: str, document: Any) -> Iterator[tuple[Any, _Includes]]:
+    """The posts of a document, each with what its page includes. Raises CcdError where it holds users or counts."""
+    if isinstance(document, list):
+        for item in document:
+            yield from _posts(where, item)
+    elif not isinstance(document, dict):
+        yield document, _Includes()
+    elif isinstance(document.get("statuses"), list):
+        yield from _posts(where, document["statuses"])
+    elif isinstance(document.get("data"), (list, dict)):
+        data = document["data"]
+        includes = _includes(document.get("includes"))
+        for item in data if isinstance(data, list) else [data]:
+            _refuse_others(where, item)
+            yield item, includes
+    elif "meta" not in document or "id" in document:
+        _refuse_others(where, document)
+        yield document, _Includes()
+
+
+def _refuse_others(where: str, item: Any) -> None:
+    if isinstance(item, dict) and _text(item) is None:
+        if "username" in item or "screen_name" in item:
+            raise CcdError(f"{where}: users, not posts; give a file with the posts themselves")
+        if "tweet_count" in item or "post_count" in item:
+            raise CcdError(f"{where}: counts of posts, not posts; give a file with the posts themselves")
+
+
+def _includes(found: Any) -> _Includes:
+    def by(key: str, *names: str) -> dict[str, Json]:
+        lists = [found[name] for name in names if isinstance(found.get(name), list)]
+        return {item[key]: item for items in lists for item in items if isinstance(item, dict) and key in item}
+
+    return _Includes(by("id", "tweets", "posts"), by("media_key", "media")) if isinstance(found, dict) else _Includes()
+
+
+# --- one post -------------------------------------------------------------------------------------------------------
+
+
+def _read_post(raw: Any, includes: _Includes, place: str, folder: Path) -> Iterator[Record | Drop]:
+    if not isinstance(raw, dict) or _text(raw) is None:
+        yield Drop(place, Reason.NOT_A_POST)
+        return
+    try:
+        post = _v1(raw) if "id_str" in raw or isinstance(raw.get("id"), (int, float)) else _v2(raw, includes)
+        name = post_id(raw.get("id") if post is None else post.id)
+    except BadId as error:
+        yield Drop(place, error.reason)
+        return
+    if post is None:
+        yield Drop(name, Reason.NO_ORIGINAL, place)
+        return
+    photos = []
+    for index, (key, url, still) in enumerate(post.media):
+        if not still:
+            yield Drop(f"{name}:{index}", Reason.MOVING, url or key or "")
+            continue
+        on_disk = find_photo(folder, post=name.split(":", 1)[1], index=index, url=url, key=key)
+        photos.append(Photo(index, on_disk or url or f"{key} (no URL in the file)"))
+    if photos:
+        lang = post.lang if isinstance(post.lang, str) else None
+        yield Record(name, post.text, utc(post.created_at), lang, tuple(photos), place, post.links)
+    elif not post.media:
+        yield Drop(name, Reason.NO_PHOTO, place)
+
+
+def _v1(status: Json) -> _Post:
+    status = status.get("retweeted_status") or status
+    long = status.get("extended_tweet") or status
+    media: list[Json] = next(
+        (
+            entities["media"]
+            for entities in (long.get("extended_entities"), status.get("extended_entities"), long.get("entities"))
+            if entities and entities.get("media")
+        ),
+        [],
+    )
+    # `entities` alone calls every medium a photo; the URL of a video's first frame gives it away
+    found = [(m, m.get("media_url_https") or m.get("media_url")) for m in media]
+    return _Post(
+        status.get("id_str") or status.get("id"),
+        _text(status) or "",
+        status.get("created_at"),
+        status.get("lang"),
+        tuple((m.get("id_str"), u, m.get("type") == "photo" and "_video_thumb/" not in (u or "")) for m, u in found),
+        tuple(m["url"] for m in media if m.get("url")),
+    )
+
+
+def _v2(tweet: Json, includes: _Includes) -> _Post | None:
+    """None for a retweet whose original is not in the file."""
+    attachments = tweet.get("attachments") or {}
+    for reference in _either(tweet, "referenced_tweets", "referenced_posts") or ():
+        if reference["type"] in ("retweeted", "reposted"):
+            original = reference if "text" in reference else includes.posts.get(reference["id"])
+            if original is None:
+                return None
+            tweet = original
+            attachments = tweet.get("attachments") or attachments  # either of the two may carry them
+    inline = {m["media_key"]: m for m in attachments.get("media") or () if "media_key" in m}  # flattened
+    media: list[tuple[str | None, str | None, bool]] = []
+    for key in attachments.get("media_keys") or inline:
+        medium = inline.get(key) or includes.media.get(key) or {}
+        still = medium["type"] == "photo" if "type" in medium else key.startswith(_PHOTO_KEY)
+        media.append((key, medium.get("url") or medium.get("preview_image_url"), still))
+    entities = [tweet.get("entities"), (_either(tweet, "note_tweet", "note_post") or {}).get("entities")]
+    urls = [url for found in entities if found for url in found.get("urls") or ()]
+    return _Post(
+        tweet.get("id"),
+        _text(tweet) or "",
+        tweet.get("created_at"),
+        tweet.get("lang"),
+        tuple(media),
+        tuple(url["url"] for url in urls if url.get("url") and _shows_media(url)),
+    )
+
+
+def _shows_media(url: Json) -> bool:
+    display = str(url.get("display_url", ""))
+    return "media_key" in url or display.startswith(("pic.twitter.com/", "pic.x.com/"))
+
+
+def _text(post: Json) -> str | None:
+    """The text in its longest form, None where there is none."""
+    long = _either(post, "note_tweet", "note_post") or post.get("extended_tweet")
+    if not isinstance(long, dict):
+        long = {}
+    text = long.get("text") or long.get("full_text") or post.get("full_text") or post.get("text")
+    return text if isinstance(text, str) else None
+
+
+def _either(post: Json, old: str, new: str) -> Any:
+    return post.get(old) or post.get(new)

@@ -1,0 +1,230 @@
+"""From records to the tables posts, images, pairs and drops; run twice = run once, killed = run again."""
+
+import dataclasses
+import functools
+import hashlib
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from ccd import schema
+from ccd.campaign import Campaign, now
+from collection import images
+from collection.records import Drop, Photo, Reason, Record
+from collection.text import clean, storable
+
+BATCH = 500  # photos a transaction
+_REMEMBERED = 50_000  # photo files whose check is remembered: many posts share a picture
+
+Looked = images.Picture | images.BadImage
+
+
+@dataclass
+class Counts:
+    """What a run did: read = kept + known + the sum of dropped. A photo counts once, a post without one too."""
+
+    read: int = 0
+    kept: int = 0
+    known: int = 0  # pairs that were there already
+    dropped: dict[str, int] = field(default_factory=dict)  # reason -> n
+    examples: dict[str, Drop] = field(default_factory=dict)  # reason -> the first one
+    met: set[str] = field(default_factory=set)  # pair ids kept or known; followed only where there is a limit
+
+
+def collect(
+    campaign: Campaign,
+    records: Iterable[Record | Drop],
+    source: str,
+    limit: int | None = None,
+    counts: Counts | None = None,
+) -> Counts:
+    """Store the pairs of one source. `source` names it for ever; "synthetic" is the demo's world.
+
+    With `limit`, stops when that many pairs are there, new ones and known ones. `counts` of the sources before is added
+    to, for a limit on several. Of pairs with the same text and image the first stays; of two contents under one id too.
+    Raises CcdError where a file cannot be written or read; what was stored before stays.
+
+    >>> collect(campaign, table.read(Path("data/tweets.tsv")), "data/tweets.tsv").kept  # doctest: +SKIP
+    """
+    images.sweep(campaign.folder)
+    counts = counts or Counts()
+    look = functools.lru_cache(_REMEMBERED)(_look)
+    items = (item for entry in records for item in _items(entry, look))
+    while not _reached(counts, limit) and (some := list(itertools.islice(items, BATCH))):
+        with campaign.write() as db:
+            batch = _Batch(db, campaign.folder, source, some, counts)
+            for item in some:
+                batch.take(item)
+                if limit is not None and item.pair_id in batch.there:
+                    counts.met.add(item.pair_id)
+                if _reached(counts, limit):
+                    break
+            batch.write()
+    return counts
+
+
+def _reached(counts: Counts, limit: int | None) -> bool:
+    return limit is not None and len(counts.met) >= limit
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One photo of a record, looked at; or what a source dropped."""
+
+    pair_id: str  # the item of its drop where there is no pair id
+    record: Record | None
+    photo: Photo | None
+    text: str
+    text_sha256: str
+    picture: images.Picture | None
+    drop: Drop | None
+
+
+def _items(entry: Record | Drop, look: Any) -> Iterator[_Item]:
+    if isinstance(entry, Drop):
+        yield _Item(storable(entry.item), None, None, "", "", None, entry)
+        return
+    text = clean(entry.text, entry.media_links)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    for photo in entry.photos:
+        looked: Looked = look(photo.source)
+        post_id = entry.post_id
+        if post_id is None and isinstance(looked, images.Picture):
+            post_id = content_id(entry.text, looked.sha256)
+        pair_id = storable(f"{post_id}:{photo.index}" if post_id else entry.place)
+        record = dataclasses.replace(entry, post_id=post_id and storable(post_id), text=storable(entry.text))
+        drop = None
+        if not text:
+            drop = Drop(pair_id, Reason.NO_TEXT, entry.place)
+        elif isinstance(looked, images.BadImage):
+            drop = Drop(pair_id, looked.reason, looked.detail)
+        picture = looked if isinstance(looked, images.Picture) else None
+        yield _Item(pair_id, record, photo, text, digest, picture, drop)
+
+
+def content_id(text: str, image_sha256: str) -> str:
+    """The post id of a pair whose source has no ids: `sha:<12 hex>` of the raw text and the image.
+
+    >>> content_id("Look!", "00" * 32)
+    'sha:72d13fbde3f0'
+    """
+    return "sha:" + hashlib.sha256(storable(text).encode() + b"\0" + bytes.fromhex(image_sha256)).hexdigest()[:12]
+
+
+def _look(source: Path | str) -> Looked:
+    """The checked picture, or why there is none."""
+    if isinstance(source, str):
+        return images.BadImage(Reason.NOT_ON_DISK, source)
+    try:
+        return images.verify(images.read(source))
+    except images.BadImage as bad:
+        return bad
+
+
+class _Batch:
+    """What a transaction knows of its items, and what it will write."""
+
+    def __init__(self, db: sa.Connection, folder: Path, source: str, items: list[_Item], counts: Counts) -> None:
+        self.db, self.folder, self.source = db, folder, source
+        self.counts = counts
+        self.rows: dict[str, list[dict[str, Any]]] = {"images": [], "posts": [], "pairs": []}
+        self.drops: dict[str, Drop] = {}
+        self.mended = set[str]()  # pairs that an earlier run may have dropped
+        p = schema.pairs.c
+        ids = {item.pair_id for item in items}
+        self.there: dict[str, str] = dict(self._find(sa.select(p.pair_id, p.image), p.pair_id, ids))
+        posts = {item.record.post_id for item in items if item.record and item.record.post_id}
+        self.posts: dict[str, str] = dict(
+            self._find(sa.select(schema.posts.c.post_id, schema.posts.c.text), schema.posts.c.post_id, posts)
+        )
+        contents = {(item.text_sha256, item.picture.sha256) for item in items if item.picture}
+        same = self._find(sa.select(p.text_sha256, p.image, p.pair_id), sa.tuple_(p.text_sha256, p.image), contents)
+        self.contents: dict[tuple[str, str], str] = {(text, image): pair for text, image, pair in same}
+        pictures = {item.picture.sha256 for item in items if item.picture}
+        self.images = {
+            sha for (sha,) in self._find(sa.select(schema.images.c.sha256), schema.images.c.sha256, pictures)
+        }
+
+    def _find(self, query: sa.Select[Any], column: Any, values: Iterable[Any]) -> list[Any]:
+        return list(self.db.execute(query.where(column.in_(values))))
+
+    def take(self, item: _Item) -> None:
+        """Decide on one item: kept, known or dropped."""
+        self.counts.read += 1
+        record, picture = item.record, item.picture
+        if item.pair_id in self.there:
+            if record is None or self._same(item, record):
+                self.counts.known += 1
+                self.mended.add(item.pair_id)
+            else:
+                self._id_used(item, record)
+        elif item.drop is not None:
+            self._drop(item.drop)
+        elif record and record.post_id and item.photo and picture:
+            if self.posts.get(record.post_id, record.text) != record.text:
+                self._id_used(item, record)
+            elif kept := self.contents.get((item.text_sha256, picture.sha256)):
+                self._drop(Drop(item.pair_id, Reason.DUPLICATE, f"same as {kept}"))
+            else:
+                self._keep(item, record, record.post_id, item.photo, picture)
+
+    def _same(self, item: _Item, record: Record) -> bool:
+        """Whether a pair that is there has this item's content; a photo that is gone says nothing."""
+        alike = item.picture is None or item.picture.sha256 == self.there[item.pair_id]
+        return alike and self.posts.get(record.post_id or "") == record.text
+
+    def _id_used(self, item: _Item, record: Record) -> None:
+        """The pair that has the id stays; the drop is named after its place, for its id is that pair's."""
+        place = record.place if len(record.photos) == 1 else f"{record.place}, {item.pair_id}"
+        self._drop(Drop(place, Reason.ID_USED, f"{item.pair_id} is there with another text or photo"))
+
+    def _drop(self, drop: Drop) -> None:
+        self.counts.dropped[drop.reason] = self.counts.dropped.get(drop.reason, 0) + 1
+        self.counts.examples.setdefault(drop.reason, drop)
+        self.drops[storable(drop.item)] = drop
+
+    def _keep(self, item: _Item, record: Record, post_id: str, photo: Photo, picture: images.Picture) -> None:
+        self.counts.kept += 1
+        if isinstance(photo.source, Path):
+            images.store(self.folder, picture, photo.source)
+        if picture.sha256 not in self.images:
+            self.images.add(picture.sha256)
+            self.rows["images"].append(dataclasses.asdict(picture))
+        if post_id not in self.posts:
+            self.posts[post_id] = record.text
+            self.rows["posts"].append(
+                {"post_id": post_id, "source": self.source, "text": record.text}
+                | {"created_at": record.created_at, "lang": record.lang}
+            )
+        self.rows["pairs"].append(
+            {"pair_id": item.pair_id, "post_id": post_id, "image": picture.sha256, "photo": photo.index}
+            | {"text": item.text, "text_sha256": item.text_sha256, "collected_at": now()}
+        )
+        self.there[item.pair_id] = picture.sha256
+        self.contents[item.text_sha256, picture.sha256] = item.pair_id
+        self.mended.add(item.pair_id)
+        self.drops.pop(item.pair_id, None)
+
+    def write(self) -> None:
+        """Write the rows; a drop of an earlier run gives way to what was found now."""
+        for name, rows in self.rows.items():
+            if rows:
+                self.db.execute(schema.metadata.tables[name].insert(), rows)
+        d = schema.drops
+        settled = self.mended | self.drops.keys()
+        self.db.execute(d.delete().where(d.c.source == self.source, d.c.item.in_(settled)))
+        if self.drops:
+            rows = [
+                {
+                    "source": self.source,
+                    "item": item,
+                    "reason": str(drop.reason),
+                    "detail": storable(drop.detail) or None,
+                }
+                for item, drop in self.drops.items()
+            ]
+            self.db.execute(d.insert(), rows)

@@ -1,0 +1,106 @@
+"""Photos are believed only when they were decoded to the end."""
+
+import hashlib
+import io
+import os
+import struct
+import subprocess
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from ccd.errors import CcdError
+from collection import images
+from collection.records import Reason
+
+
+def encoded(kind: str, size: tuple[int, int] = (40, 30), **options: Any) -> bytes:
+    data = io.BytesIO()
+    Image.effect_noise(size, 80).convert("RGB").save(data, kind, **options)
+    return data.getvalue()
+
+
+def claims_to_be(width: int, height: int) -> bytes:
+    """A PNG whose header promises many pixels."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    end = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head)) + end
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+def test_still_pictures_are_read_by_content(kind: str) -> None:
+    data = encoded(kind)
+    picture = images.verify(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    assert (picture.format, picture.width, picture.height, picture.bytes) == (kind, 40, 30, len(data))
+    assert picture.sha256 == sha256
+    assert picture.file == f"images/{sha256[:2]}/{sha256}.{images.EXTENSION[kind]}"
+
+
+def test_two_photos_in_one_jpeg_are_a_photo() -> None:
+    data = encoded("MPO", save_all=True, append_images=[Image.new("RGB", (40, 30))])
+    assert images.verify(data).format == "JPEG"
+
+
+frames: dict[str, Any] = {"save_all": True, "append_images": [Image.new("RGB", (40, 30), "red")]}
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", Reason.NOT_AN_IMAGE),
+        (b"<html>not found</html>", Reason.NOT_AN_IMAGE),
+        (encoded("TIFF"), Reason.NOT_AN_IMAGE),
+        (encoded("JPEG")[:-300], Reason.BROKEN),
+        (encoded("PNG")[:-300], Reason.BROKEN),
+        (encoded("GIF", **frames), Reason.ANIMATED),
+        (encoded("WEBP", **frames), Reason.ANIMATED),
+        (encoded("PNG", **frames), Reason.ANIMATED),
+        (claims_to_be(8_000, 8_000), Reason.TOO_LARGE),
+        (claims_to_be(12_000, 12_000), Reason.TOO_LARGE),
+        (claims_to_be(60_000, 60_000), Reason.TOO_LARGE),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_with_its_reason(data: bytes, reason: Reason) -> None:
+    with pytest.raises(images.BadImage) as error:
+        images.verify(data)
+    assert error.value.reason == reason
+
+
+def test_absent_and_huge_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(images.BadImage, match="not on disk"):
+        images.read(tmp_path / "none.jpg")
+    with pytest.raises(images.BadImage, match="not on disk"):
+        images.read(tmp_path)
+    (tmp_path / "big.jpg").write_bytes(b"x" * 101)
+    monkeypatch.setattr(images, "MAX_BYTES", 100)
+    with pytest.raises(images.BadImage, match="too large"):
+        images.read(tmp_path / "big.jpg")
+
+
+def test_storing_keeps_the_bytes_and_mends_a_torn_copy(tmp_path: Path) -> None:
+    source = tmp_path / "photo.png"
+    source.write_bytes(encoded("PNG"))
+    picture = images.verify(source.read_bytes())
+    for _ in range(2):
+        images.store(tmp_path, picture, source)
+        assert (tmp_path / picture.file).read_bytes() == source.read_bytes()
+        (tmp_path / picture.file).write_bytes(b"torn")
+    source.write_bytes(b"other")
+    with pytest.raises(CcdError, match="changed while"):
+        images.store(tmp_path, picture, source)
+
+
+def test_sweeping_takes_only_what_dead_processes_left(tmp_path: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    folder = tmp_path / "images" / "ab"
+    folder.mkdir(parents=True)
+    for process in (dead.pid, os.getpid()):
+        (folder / f".ab12.jpg.{process}.part").touch()
+    (folder / "ab12.jpg").touch()
+    images.sweep(tmp_path)
+    assert {f.name for f in folder.iterdir()} == {f".ab12.jpg.{os.getpid()}.part", "ab12.jpg"}
