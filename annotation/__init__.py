@@ -1,0 +1,1 @@
+"""Pairs to judgments: Label Studio desks, push, pull, and the local server."""

@@ -1,0 +1,82 @@
+"""Annotators' accounts in Label Studio: made by invitation, matched by e-mail address."""
+
+import re
+import secrets
+
+import requests
+
+from annotation.client import Studio
+from ccd.campaign import Person
+from ccd.errors import CcdError
+
+
+def users(studio: Studio) -> dict[str, int]:
+    """Every account of the server: e-mail address in lower case to user id."""
+    return {user["email"].lower(): user["id"] for user in studio.get("/api/users/")}
+
+
+def ids_of(studio: Studio, people: tuple[Person, ...]) -> dict[str, int]:
+    """The user id of each person. Raises CcdError naming who has no account."""
+    known = users(studio)
+    missing = [f"{p.name} <{p.email}>" for p in people if p.email not in known]
+    if missing:
+        raise CcdError(
+            f"{', '.join(missing)}: no account at {studio.url}; `ccd studio accounts` makes it by invitation"
+        )
+    return {p.name: known[p.email] for p in people}
+
+
+def create_missing(studio: Studio, people: tuple[Person, ...]) -> dict[str, str]:
+    """Make an account by invitation for each person who has none.
+
+    Returns the first password of each account made, by name: shown once and kept nowhere.
+    Raises CcdError where the server refuses an address.
+    """
+    known = users(studio)
+    wanted = [person for person in people if person.email not in known]
+    if not wanted:
+        return {}
+    invitation = studio.get("/api/invite")["token"]
+    return {person.name: _sign_up(studio, person, invitation) for person in wanted}
+
+
+def sign_in(url: str, email: str, password: str) -> requests.Session:
+    """A browser-like session of one user; its requests need no token.
+
+    Raises CcdError where the password is refused.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    page = f"{url}/user/login/"
+    session.get(page, timeout=60)
+    answer = _post_form(session, page, {"email": email, "password": password, "persist_session": "on"})
+    if answer.status_code != 302:
+        raise CcdError(f"{url} does not let {email} in: wrong password?")
+    session.headers["X-CSRFToken"] = session.cookies.get("csrftoken") or ""
+    session.headers["Referer"] = url
+    return session
+
+
+def _sign_up(studio: Studio, person: Person, invitation: str) -> str:
+    password = secrets.token_urlsafe(9)
+    page = f"{studio.url}/user/signup/?token={invitation}"
+    with requests.Session() as session:
+        session.trust_env = False
+        session.get(page, timeout=60)
+        answer = _post_form(session, page, {"email": person.email, "password": password, "allow_newsletters": "false"})
+    if answer.status_code != 302:  # a refusal comes as a page with status 200
+        why = re.search(r'class="[^"]*error[^"]*"[^>]*>\s*(?:<[^>]+>\s*)*([^<]{4,200})', answer.text)
+        reason = " ".join(why.group(1).split()) if why else f"status {answer.status_code}"
+        raise CcdError(f"{studio.url} refuses an account for {person.name} <{person.email}>: {reason}")
+    return password
+
+
+def _post_form(session: requests.Session, page: str, fields: dict[str, str]) -> requests.Response:
+    token = session.cookies.get("csrftoken", "")
+    return session.post(
+        page,
+        data={**fields, "csrfmiddlewaretoken": token},
+        headers={"Referer": page},
+        allow_redirects=False,
+        timeout=60,
+    )

@@ -1,0 +1,146 @@
+"""Desks: one Label Studio project an annotator, one for the adjudicators; found again by a mark, never by a title."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from annotation.client import Studio, StudioError
+from annotation.label_config import guidelines, label_config, same_config
+from ccd import schema
+from ccd.campaign import ADJUDICATION_DESK, Campaign
+from ccd.errors import CcdError
+
+TITLE_LENGTH = 50  # Label Studio's limit
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A desk as it stands: its project, how many tasks the server counts in it, up to when it was pulled."""
+
+    name: str
+    project: int
+    task_count: int
+    watermark: str | None
+
+
+def open_desk(campaign: Campaign, studio: Studio, name: str, notes: list[str]) -> Desk:
+    """The desk's project: the one in our ledger, else one with its mark, else a new one.
+
+    A project deleted by hand is made anew; its ledger is forgotten, its judgments stay. `notes` gets what was mended.
+    """
+    stored = known_desks(campaign).get(name)
+    found = project_of(campaign, studio, name, stored.project_id) if stored else None
+    if stored and found is None:
+        notes.append(
+            f"desk {name}: project {stored.project_id} was deleted by hand; rebuilt with what is not judged yet"
+        )
+        forget(campaign, name)
+    if found is None:
+        project = find_project(studio, campaign, name)
+        if project is None:
+            project = create_project(
+                studio,
+                campaign,
+                name,
+                label_config=label_config(campaign.protocol),
+                expert_instruction=guidelines(campaign.protocol),
+                show_instruction=True,
+                maximum_annotations=1,
+                sampling="Sequential sampling",  # the order of import, which is this annotator's own
+                show_collab_predictions=False,
+                show_annotation_history=False,
+                show_skip_button=True,
+                skip_queue="REQUEUE_FOR_OTHERS",
+                enable_empty_annotation=False,
+            )
+        found = project_of(campaign, studio, name, project)
+        assert found is not None
+    _keep_config(campaign, studio, name, found, notes)
+    watermark = stored.watermark if stored and stored.project_id == found["id"] else None
+    with campaign.write() as db:
+        db.execute(schema.desks.delete().where(schema.desks.c.desk == name))
+        db.execute(schema.desks.insert().values(desk=name, project_id=found["id"], watermark=watermark))
+    return Desk(name, found["id"], found["task_number"], watermark)
+
+
+def known_desks(campaign: Campaign) -> dict[str, Any]:
+    """The desks of the ledger, by name: rows of the table `desks`."""
+    with campaign.read() as db:
+        return {row.desk: row for row in db.execute(sa.select(schema.desks).order_by(schema.desks.c.desk))}
+
+
+def project_of(campaign: Campaign, studio: Studio, name: str, project: int) -> dict[str, Any] | None:
+    """The project as the server has it; None where it is gone, or where the number now belongs to something else."""
+    try:
+        found: dict[str, Any] = studio.get(f"/api/projects/{project}/")
+    except StudioError as error:
+        if error.status == 404:
+            return None
+        raise
+    if found.get("description") == _mark(campaign, name):
+        return found
+    if found["title"] == _title(campaign, name):
+        raise CcdError(
+            f"{studio.url}/projects/{project}: the description of desk {name} was changed by hand; "
+            f"set it to: {_mark(campaign, name)}"
+        )
+    return None
+
+
+def find_project(studio: Studio, campaign: Campaign, name: str) -> int | None:
+    """The id of the project that bears this desk's mark; the oldest, should there be two."""
+    mark, found, page = _mark(campaign, name), [], 1
+    while True:
+        answer = studio.get("/api/projects/", include="id,description", page=page, page_size=100)
+        found += [p["id"] for p in answer["results"] if p.get("description") == mark]
+        if not answer.get("next"):
+            return min(found, default=None)
+        page += 1
+
+
+def create_project(studio: Studio, campaign: Campaign, name: str, **settings: Any) -> int:
+    """Make a project with a desk's mark, once: after a lost answer it is looked for before it is made again."""
+    try:
+        with studio.errors("make a project"):
+            made = studio.sdk.projects.create(
+                title=_title(campaign, name),
+                description=_mark(campaign, name),
+                request_options={"max_retries": 0},
+                **settings,
+            )
+        assert made.id is not None
+        return made.id
+    except StudioError as error:
+        found = find_project(studio, campaign, name) if error.in_doubt else None
+        if found is None:
+            raise
+        return found
+
+
+def forget(campaign: Campaign, name: str) -> None:
+    """Forget a desk's project and tasks, as after a deletion by hand; judgments stay."""
+    with campaign.write() as db:
+        for table in (schema.tasks, schema.stray_tasks, schema.desks):
+            db.execute(table.delete().where(table.c.desk == name))
+
+
+def _keep_config(campaign: Campaign, studio: Studio, name: str, found: dict[str, Any], notes: list[str]) -> None:
+    wanted = label_config(campaign.protocol)
+    if same_config(found["label_config"] or "", wanted):
+        return
+    notes.append(f"desk {name}: its labeling page was not the protocol's; put right")
+    studio.send(
+        "PATCH",
+        f"/api/projects/{found['id']}/",
+        {"label_config": wanted, "expert_instruction": guidelines(campaign.protocol)},
+    )
+
+
+def _title(campaign: Campaign, name: str) -> str:
+    return f"{campaign.config.name[:28]} · {name}"[:TITLE_LENGTH]
+
+
+def _mark(campaign: Campaign, name: str) -> str:
+    role = "adjudication" if name == ADJUDICATION_DESK else "desk"
+    return f"ccd-toolkit campaign {campaign.uid} {role} {name}. Made and kept by `ccd push`: please do not edit."

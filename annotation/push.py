@@ -1,0 +1,275 @@
+"""Push: every assignment becomes one task on its annotator's desk, and every open pair one on the adjudicators'.
+
+Our ledger (the table `tasks`) is written before and after each batch: a row without a task id is a task that was sent
+and whose answer was not seen. Such rows, and any count that differs from the server's, are settled by asking the
+server, so that pushed twice is pushed once, whatever was lost, killed, edited, deleted or doubled in between.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from annotation import pictures as picture
+from annotation.client import Studio, StudioError
+from annotation.desks import Desk, known_desks, open_desk
+from ccd import schema
+from ccd.campaign import ADJUDICATION_DESK, Campaign
+from ccd.judgments import CANNOT_JUDGE, SKIPPED, VALID, newest
+
+BATCH = 1000  # tasks a request: what Label Studio imports fastest
+PAUSES = (0.5, 2, 5, 10)  # seconds before a batch in doubt is asked for and sent again
+
+
+@dataclass
+class Pushed:
+    """What a push did: tasks sent a desk, the projects, and what was mended (one line each)."""
+
+    sent: dict[str, int] = field(default_factory=dict)
+    projects: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A pair as a task shows it: nothing but this reaches the annotator's browser."""
+
+    pair_id: str
+    text: str
+    image: str
+    round: int
+
+    def data(self) -> dict[str, Any]:
+        return {"pair_key": self.pair_id, "text": self.text, "image": self.image, "round": self.round}
+
+
+def push(
+    campaign: Campaign,
+    studio: Studio,
+    pictures: picture.Pictures,
+    started: Callable[[str, int], Callable[[int], None]],
+) -> Pushed:
+    """Bring every desk to what the campaign wants on it.
+
+    Args:
+        pictures: how the server gets at the images.
+        started: called with a name and a total when a long step starts; gives the function that counts its progress.
+    """
+    done = Pushed()
+    wanted = _wanted(campaign)
+    images = _images(campaign)
+    urls = pictures.urls(images, started("pictures", len(images)))
+    for name, rows in wanted.items():
+        tasks = [_Task(row.pair_id, row.text, urls[row.image], row.round) for row in rows]
+        desk = open_desk(campaign, studio, name, done.notes)
+        pictures.attach(desk.project)
+        done.projects[name] = desk.project
+        _reconcile(campaign, studio, desk, tasks, done.notes)
+        _mend_edited(campaign, studio, desk, tasks, done.notes)
+        missing = _missing(campaign, desk, tasks)
+        done.sent[name] = len(missing)
+        tick = started(name, len(missing))
+        for start in range(0, len(missing), BATCH):
+            _send(campaign, studio, desk, missing[start : start + BATCH])
+            tick(len(missing[start : start + BATCH]))
+        if missing:
+            picture.check(studio, [missing[0].image])
+            _reconcile(campaign, studio, open_desk(campaign, studio, name, done.notes), tasks, done.notes)
+    return done
+
+
+def _wanted(campaign: Campaign) -> dict[str, Sequence[Any]]:
+    """The pairs of each desk in its order: rows of pair_id, image, text, round."""
+    a, p, open_ = schema.assignments, schema.pairs, schema.labels
+    with campaign.read() as db:
+        rows = db.execute(
+            sa.select(a.c.annotator, a.c.pair_id, a.c.round, p.c.image, p.c.text)
+            .join(p, p.c.pair_id == a.c.pair_id)
+            .order_by(a.c.round, a.c.position)
+        ).all()
+        unsettled = db.execute(
+            sa.select(p.c.pair_id, schema.round_pairs.c.round, p.c.image, p.c.text)
+            .join(schema.round_pairs, schema.round_pairs.c.pair_id == p.c.pair_id)
+            .where(p.c.pair_id.in_(sa.select(open_.c.pair_id).where(open_.c.resolved_by == "open")))
+            .order_by(p.c.pair_id)
+        ).all()
+    wanted: dict[str, list[Any]] = {}
+    for row in rows:
+        wanted.setdefault(row.annotator, []).append(row)
+    if campaign.config.adjudicators and (unsettled or ADJUDICATION_DESK in known_desks(campaign)):
+        wanted[ADJUDICATION_DESK] = list({row.pair_id: row for row in unsettled}.values())
+    return dict(sorted(wanted.items()))
+
+
+def _images(campaign: Campaign) -> dict[str, str]:
+    """The images of all assigned pairs: SHA-256 to file."""
+    i, p, a = schema.images, schema.pairs, schema.assignments
+    with campaign.read() as db:
+        rows = db.execute(
+            sa.select(i.c.sha256, i.c.file)
+            .where(i.c.sha256.in_(sa.select(p.c.image).join(a, a.c.pair_id == p.c.pair_id)))
+            .order_by(i.c.sha256)
+        )
+        return dict(rows.all())
+
+
+def _missing(campaign: Campaign, desk: Desk, tasks: list[_Task]) -> list[_Task]:
+    """The tasks that are not on the desk and whose pair its annotator has not answered yet."""
+    role = "adjudicator" if desk.name == ADJUDICATION_DESK else "annotator"
+    with campaign.read() as db:
+        there = set(db.scalars(sa.select(schema.tasks.c.pair_id).where(schema.tasks.c.desk == desk.name)))
+        answers = newest(db, role)
+    answers = answers[answers["status"].isin([VALID, CANNOT_JUDGE, SKIPPED])]
+    if role == "annotator":
+        answers = answers[answers["worker"] == desk.name]
+    return [task for task in tasks if task.pair_id not in there | set(answers["task"])]
+
+
+def _send(campaign: Campaign, studio: Studio, desk: Desk, batch: list[_Task]) -> None:
+    """Import one batch exactly once."""
+    ledger = schema.tasks
+    rows = [
+        {"desk": desk.name, "pair_id": task.pair_id, "project_id": desk.project, "data_sha256": digest(task.data())}
+        for task in batch
+    ]
+    with campaign.write() as db:
+        db.execute(ledger.insert(), rows)
+    left = batch
+    for pause in (*PAUSES, None):
+        try:
+            with studio.errors("import tasks"):
+                answer = studio.sdk.projects.import_tasks(
+                    id=desk.project,
+                    request=[{"data": task.data()} for task in left],  # type: ignore[misc]
+                    return_task_ids=True,
+                    request_options={"max_retries": 0, "timeout_in_seconds": 600},
+                )
+            _note_ids(campaign, desk, dict(zip([t.pair_id for t in left], answer.task_ids or [], strict=True)))  # type: ignore[attr-defined]
+            return
+        except StudioError as error:
+            if not error.in_doubt:
+                _forget_unsent(campaign, desk)
+                raise
+            if pause is None:
+                raise
+            time.sleep(pause)  # a server that was cut off may still be at work
+            settled = _settle_doubt(campaign, studio, desk)
+            left = [task for task in left if task.pair_id not in settled]
+            if not left:
+                return
+
+
+def _settle_doubt(campaign: Campaign, studio: Studio, desk: Desk) -> set[str]:
+    """Ask the server for the tasks that were sent and not confirmed; note those that are there, name their pairs."""
+    ledger = schema.tasks
+    with campaign.read() as db:
+        doubt = db.scalars(
+            sa.select(ledger.c.pair_id).where(ledger.c.desk == desk.name, ledger.c.task_id.is_(None))
+        ).all()
+    there: dict[str, int] = {}
+    for start in range(0, len(doubt), BATCH):
+        keys = doubt[start : start + BATCH]
+        item = {"filter": "filter:tasks:data.pair_key", "operator": "in_list", "type": "String", "value": keys}
+        for task in studio.tasks(desk.project, fields="data", where=(item,)):
+            there.setdefault(task["data"]["pair_key"], task["id"])
+    _note_ids(campaign, desk, there)
+    return set(there)
+
+
+def _note_ids(campaign: Campaign, desk: Desk, ids: dict[str, int]) -> None:
+    ledger = schema.tasks
+    if not ids:
+        return
+    with campaign.write() as db:
+        db.execute(
+            ledger.update()
+            .where(ledger.c.desk == desk.name, ledger.c.pair_id == sa.bindparam("pair"))
+            .values(task_id=sa.bindparam("number")),
+            [{"pair": pair, "number": number} for pair, number in ids.items()],
+        )
+
+
+def _forget_unsent(campaign: Campaign, desk: Desk) -> None:
+    ledger = schema.tasks
+    with campaign.write() as db:
+        db.execute(ledger.delete().where(ledger.c.desk == desk.name, ledger.c.task_id.is_(None)))
+
+
+def _reconcile(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[_Task], notes: list[str]) -> None:
+    """Make the ledger agree with the server: tasks in doubt, deleted by hand, and doubled or added by hand."""
+    ledger, strays = schema.tasks, schema.stray_tasks
+    _settle_doubt(campaign, studio, desk)
+    _forget_unsent(campaign, desk)
+    with campaign.read() as db:
+        mine = dict(db.execute(sa.select(ledger.c.task_id, ledger.c.pair_id).where(ledger.c.desk == desk.name)).all())
+        stray = set(db.scalars(sa.select(strays.c.task_id).where(strays.c.project_id == desk.project)))
+    if desk.task_count == len(mine) and not stray:
+        return
+    listed = {task["id"]: task for task in studio.tasks(desk.project, fields="data,total_annotations")}
+    gone = [number for number in mine if number not in listed]
+    if gone:
+        notes.append(f"desk {desk.name}: {len(gone)} tasks were deleted by hand; those not judged yet are sent again")
+    lost = {task.pair_id for task in tasks} - {pair for number, pair in mine.items() if number in listed}
+    adopted, keep = [], []
+    for number in sorted(listed.keys() - mine.keys()):
+        data = listed[number]["data"]
+        key = data.get("pair_key")
+        if key in lost:  # ours, and the ledger was lost: as after a database put back from an older copy
+            lost.remove(key)
+            adopted.append(
+                {"desk": desk.name, "pair_id": key, "project_id": desk.project, "task_id": number}
+                | {"data_sha256": digest(data)}
+            )
+        elif key in mine.values() and not listed[number].get("total_annotations"):
+            studio.send("DELETE", f"/api/tasks/{number}/", None)
+            notes.append(f"desk {desk.name}: task {number} doubled {key} and held no answer; deleted")
+        else:
+            keep.append({"project_id": desk.project, "task_id": number, "desk": desk.name, "pair_id": key})
+    with campaign.write() as db:
+        for start in range(0, len(gone), 500):
+            db.execute(
+                ledger.delete().where(ledger.c.desk == desk.name, ledger.c.task_id.in_(gone[start : start + 500]))
+            )
+        if adopted:
+            db.execute(ledger.insert(), adopted)
+        db.execute(strays.delete().where(strays.c.project_id == desk.project))
+        if keep:
+            known = set(db.scalars(sa.select(schema.pairs.c.pair_id)))
+            db.execute(
+                strays.insert(), [s | {"pair_id": s["pair_id"] if s["pair_id"] in known else None} for s in keep]
+            )
+    if keep:
+        notes.append(f"desk {desk.name}: {len(keep)} tasks were added or doubled by hand and hold answers; left alone")
+
+
+def _mend_edited(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[_Task], notes: list[str]) -> None:
+    """Put back what a task shows where a pull saw it changed, or where the picture has a new address."""
+    ledger = schema.tasks
+    with campaign.read() as db:
+        shown = {
+            row.pair_id: row
+            for row in db.execute(
+                sa.select(ledger.c.pair_id, ledger.c.task_id, ledger.c.data_sha256).where(ledger.c.desk == desk.name)
+            )
+        }
+    for task in tasks:
+        row = shown.get(task.pair_id)
+        if row is None or row.data_sha256 == digest(task.data()):
+            continue
+        studio.send("PATCH", f"/api/tasks/{row.task_id}/", {"data": task.data()})
+        with campaign.write() as db:
+            db.execute(
+                ledger.update()
+                .where(ledger.c.desk == desk.name, ledger.c.pair_id == task.pair_id)
+                .values(data_sha256=digest(task.data()))
+            )
+        notes.append(f"desk {desk.name}: task {row.task_id} did not show its pair any more; put right")
+
+
+def digest(data: dict[str, Any]) -> str:
+    """A fingerprint of what a task shows."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

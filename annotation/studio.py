@@ -1,0 +1,253 @@
+"""The local Label Studio of a campaign: an environment of its own, one process on loopback, no call to the outside.
+
+Everything it needs lies in `<campaign>/studio/`: `data/` is Label Studio's own, `files/` is all it may read of this
+disk (hard links to pushed pictures), `server.json` says where it runs, `credentials.json` (mode 600) holds its admin's
+token.
+"""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+from ccd.campaign import write_atomic
+from ccd.errors import CcdError
+
+VERSION = "1.23.2"
+START_SECONDS = 300  # a fresh data folder takes 30 s idle and over a minute on a loaded machine
+ADMIN = "admin@ccd-toolkit.local"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running local server: process id, address, and the admin's token."""
+
+    pid: int
+    url: str
+    token: str
+
+
+def environment() -> Path:
+    """Where Label Studio's own virtual environment lies, shared by all campaigns of this user."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("CCD_STUDIO_ENV") or cache / "ccd-toolkit" / f"label-studio-{VERSION}")
+
+
+def is_installed() -> bool:
+    """True where the environment is complete (an interrupted install is not)."""
+    return (environment() / "complete").exists()
+
+
+def install(say: Callable[[str], None]) -> None:
+    """Install Label Studio into its own environment, pinned; nothing to do where it is there.
+
+    Raises CcdError where pip fails.
+    """
+    if is_installed():
+        return
+    folder = environment()
+    say(f"installing Label Studio {VERSION} into {folder} (once; about a minute)")
+    pins = resources.files("annotation") / "label-studio.txt"
+    with resources.as_file(pins) as requirements:
+        for step in (
+            [sys.executable, "-m", "venv", "--clear", str(folder)],
+            [str(folder / "bin" / "pip"), "install", "--quiet", "--no-deps", "-r", str(requirements)],
+        ):
+            done = subprocess.run(step, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            if done.returncode:
+                reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+                raise CcdError(f"{folder}: Label Studio could not be installed ({reason}); mend that and run again")
+    (folder / "complete").touch()
+
+
+def status(campaign_folder: Path) -> Server | None:
+    """The running local server of a campaign, or None."""
+    folder = _folder(campaign_folder)
+    state = _state(folder)
+    if state is None or not _is_ours(state["pid"], folder):
+        return None
+    return Server(state["pid"], state["url"], _credentials(folder)["token"])
+
+
+def start(campaign_folder: Path, say: Callable[[str], None]) -> Server:
+    """Start the campaign's server, or find it running; returns once it answers.
+
+    Raises CcdError where it does not come up; its log is `studio/log.txt`.
+    """
+    running = status(campaign_folder)
+    if running:
+        return running
+    install(say)
+    folder = _folder(campaign_folder)
+    (folder / "files" / "images").mkdir(parents=True, exist_ok=True)
+    (folder / "data").mkdir(exist_ok=True)
+    credentials = _credentials(folder)
+    port = _port(folder)
+    say("starting Label Studio" + ("" if (folder / "server.json").exists() else " for the first time (half a minute)"))
+    address = ("--internal-host", "127.0.0.1", "--port", str(port))
+    with (folder / "log.txt").open("ab") as log:
+        process = subprocess.Popen(
+            [environment() / "bin" / "label-studio", "start", "--no-browser", *address],
+            env=_environ(folder, credentials),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # it outlives this command and is not ended by its Ctrl-C
+        )
+    server = Server(process.pid, f"http://127.0.0.1:{port}", credentials["token"])
+    write_atomic(folder / "server.json", json.dumps({"pid": server.pid, "url": server.url}).encode())
+    _wait(server, process, folder)
+    return server
+
+
+def stop(campaign_folder: Path) -> bool:
+    """Stop the campaign's server by its own process id; False where none runs."""
+    server = status(campaign_folder)
+    if server is None:
+        return False
+    os.kill(server.pid, signal.SIGTERM)
+    for attempt in range(100):
+        if not _is_ours(server.pid, _folder(campaign_folder)):
+            return True
+        if attempt == 50:
+            os.kill(server.pid, signal.SIGKILL)
+        time.sleep(0.1)
+    raise CcdError(f"process {server.pid} (Label Studio) does not end; end it by hand")
+
+
+def offer(campaign_folder: Path, images: list[str]) -> None:
+    """Let the local server read these images of the campaign, and nothing else of the disk.
+
+    `images` are paths relative to the campaign's folder (images/ab/ab12….jpg). Hard links, copies where the disk has
+    none; a link out of the folder would be followed by Label Studio and is therefore never made.
+    Raises CcdError where an image is missing.
+    """
+    files = _folder(campaign_folder) / "files"
+    for image in images:
+        target = files / image
+        if target.exists():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link((campaign_folder / image).resolve(), target)  # of a symbolic link, what it stands for
+        except FileExistsError:
+            pass
+        except FileNotFoundError:
+            raise CcdError(f"{campaign_folder / image}: the image is missing; restore it or collect it again") from None
+        except OSError:
+            write_atomic(target, (campaign_folder / image).read_bytes())
+
+
+def document_root(campaign_folder: Path) -> Path:
+    """The folder that a storage in Label Studio must name to show the offered images."""
+    return _folder(campaign_folder) / "files"
+
+
+def _folder(campaign_folder: Path) -> Path:
+    return campaign_folder.resolve() / "studio"
+
+
+def _state(folder: Path) -> dict[str, Any] | None:
+    """Where the server was started last, {"pid", "url"}; None where it never was."""
+    path = folder / "server.json"
+    try:
+        state: dict[str, Any] = json.loads(path.read_text())
+        return {"pid": int(state["pid"]), "url": str(state["url"])}
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        raise CcdError(f"{path}: is not what `ccd studio start` wrote; end that Label Studio and remove it") from None
+
+
+def _credentials(folder: Path) -> dict[str, str]:
+    path = folder / "credentials.json"
+    if not path.exists():
+        made = {"email": ADMIN, "password": secrets.token_urlsafe(12), "token": secrets.token_hex(20)}
+        part = path.with_suffix(".part")  # whole or not at all: Label Studio learns the token once
+        part.unlink(missing_ok=True)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(made, file)
+        part.replace(path)
+    found: dict[str, str] = json.loads(path.read_text())
+    return found
+
+
+def _environ(folder: Path, credentials: dict[str, str]) -> dict[str, str]:
+    keep = {key: value for key, value in os.environ.items() if not key.startswith(("LABEL_STUDIO_", "PYTHON"))}
+    return keep | {
+        "LABEL_STUDIO_BASE_DATA_DIR": str(folder / "data"),
+        "LABEL_STUDIO_USERNAME": credentials["email"],
+        "LABEL_STUDIO_PASSWORD": credentials["password"],
+        "LABEL_STUDIO_USER_TOKEN": credentials["token"],
+        "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
+        "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
+        "LABEL_STUDIO_COLLECT_ANALYTICS": "false",
+        "LABEL_STUDIO_LATEST_VERSION_CHECK": "false",
+        "LABEL_STUDIO_SENTRY_DSN": "",
+        "LABEL_STUDIO_FRONTEND_SENTRY_DSN": "",
+        "LABEL_STUDIO_ML_BLOCK_LOCAL_IP": "false",  # our own ML backend and webhooks run on loopback
+        "LABEL_STUDIO_SSRF_PROTECTION_ENABLED": "false",
+        "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "true",
+        "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(folder / "files"),
+        "LABEL_STUDIO_TASK_LOCK_TTL": "900",
+        "LOG_LEVEL": "WARNING",
+        "AZURE_MOUNT_FIX": "1",  # SQLite in WAL mode: about twice the submits a second
+    }
+
+
+def _port(folder: Path) -> int:
+    """The port of last time where it is free, so that bookmarks live; Label Studio itself would silently move on."""
+    state = _state(folder)
+    wanted = int(state["url"].rsplit(":", 1)[1]) if state else 0
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise CcdError("no free port on 127.0.0.1; end a server that is not needed")
+
+
+def _wait(server: Server, process: "subprocess.Popen[bytes]", folder: Path) -> None:
+    headers = {"Authorization": f"Token {server.token}"}
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise CcdError(f"Label Studio ended while starting (code {process.returncode}); see {folder / 'log.txt'}")
+        try:
+            # Our own token is accepted by our own server only: a stranger on that port does not pass for it.
+            answer = requests.get(f"{server.url}/api/current-user/whoami", headers=headers, timeout=5)
+            if answer.status_code == 200 and answer.json().get("email") == ADMIN:
+                return
+        except (requests.RequestException, ValueError):
+            pass
+        time.sleep(0.5)
+    os.kill(server.pid, signal.SIGTERM)
+    raise CcdError(f"Label Studio did not answer within {START_SECONDS} s; see {folder / 'log.txt'}")
+
+
+def _is_ours(pid: int, folder: Path) -> bool:
+    """True where the process lives and runs on this folder: a number that was given to another process is not ours."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return process.environ().get("LABEL_STUDIO_BASE_DATA_DIR") == str(folder / "data")
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
