@@ -1,0 +1,181 @@
+"""`ccd init`, `ccd round`, `ccd status`: a campaign's folder, its rounds, and where it stands."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from apps.cli.contract import Report, in_campaign, reports
+
+
+@click.command("init")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--name", help="The campaign's name (default: the folder's).")
+@click.option("--protocol", default="ccd", show_default=True, help="A shipped protocol, or a TOML file of your own.")
+@click.option(
+    "--annotator",
+    "annotators",
+    multiple=True,
+    metavar="NAME=EMAIL",
+    help="An annotator; give three or more (default: ann1 to ann3 at example.org, to be edited).",
+)
+@click.option(
+    "--adjudicator", "adjudicators", multiple=True, metavar="NAME=EMAIL", help="Settles ties (default: lead)."
+)
+@reports({"folder": "the campaign's folder", "file": "its campaign.toml", "next": "the next command"})
+def init_command(
+    folder: Path, name: str | None, protocol: str, annotators: tuple[str, ...], adjudicators: tuple[str, ...]
+) -> Report:
+    """Make a campaign: a folder with a campaign.toml to edit.
+
+    \b
+    Example: ccd init my-campaign --annotator ann=ann@example.org --annotator bob=bob@example.org \\
+                 --annotator cy=cy@example.org --adjudicator lead=lead@example.org
+    """
+    from ccd.campaign import Campaign
+
+    people = annotators or tuple(f"ann{i}=ann{i}@example.org" for i in (1, 2, 3))
+    lead = adjudicators or ("lead=lead@example.org",)
+    campaign = Campaign.create(
+        folder,
+        name=name or folder.resolve().name,
+        protocol=protocol,
+        annotators=_people(people, "--annotator"),
+        adjudicators=_people(lead, "--adjudicator"),
+    )
+    file = campaign.folder / "campaign.toml"
+    following = f"cd {folder} && ccd collect table FILE"
+    shown = [f"{file} is made; edit annotators and protocol there.", f"Next: {following}"]
+    return Report({"folder": str(campaign.folder), "file": str(file), "next": following}, shown)
+
+
+def _people(entries: tuple[str, ...], option: str) -> Any:
+    from ccd.campaign import Person
+    from ccd.errors import CcdError
+
+    people = []
+    for entry in entries:
+        name, equals, email = entry.partition("=")
+        if not (name and equals and "@" in email):
+            raise CcdError(f"{option} {entry}: write NAME=EMAIL, such as ann=ann@example.org")
+        people.append(Person(name, email))
+    return tuple(people)
+
+
+@click.group("round")
+def round_group() -> None:
+    """Draw numbered batches of pairs and assign them to annotators."""
+
+
+@round_group.command("new")
+@click.option("--size", type=int, required=True, help="How many pairs.")
+@click.option("--seed", type=int, required=True, help="Makes the draw repeatable.")
+@in_campaign
+@reports(
+    {
+        "round": "the round's number",
+        "arm": "why its pairs were chosen: random",
+        "seed": "the seed",
+        "size": "pairs drawn",
+        "pool": "pairs that could have been drawn",
+        "inclusion_probability": "size / pool",
+        "assigned": "map from annotator to pairs assigned in this round",
+    }
+)
+def round_new(folder: Path, size: int, seed: int) -> Report:
+    """Draw pairs at random from those in no round yet, and assign each to its annotators.
+
+    Every annotator gets an order of their own; loads differ by at most one pair.
+
+    \b
+    Example: ccd round new --size 600 --seed 1
+    """
+    import sqlalchemy as sa
+
+    from ccd import schema
+    from ccd.campaign import Campaign
+    from ccd.rounds import new_round
+
+    campaign = Campaign.open(folder)
+    made = new_round(campaign, size, seed)
+    a = schema.assignments
+    with campaign.read() as db:
+        rows = db.execute(
+            sa.select(a.c.annotator, sa.func.count()).where(a.c.round == made.round).group_by(a.c.annotator)
+        )
+        assigned = dict(sorted((row[0], row[1]) for row in rows))
+    loads = ", ".join(f"{name} {number}" for name, number in assigned.items())
+    shown = [
+        f"Round {made.round}: {made.size} of {made.pool} pairs, each drawn with probability "
+        f"{made.inclusion_probability:.4g} (random arm, seed {made.seed}).",
+        f"Assigned: {loads}.",
+        "Next: ccd push",
+    ]
+    facts = {
+        "round": made.round,
+        "arm": made.arm,
+        "seed": made.seed,
+        "size": made.size,
+        "pool": made.pool,
+        "inclusion_probability": made.inclusion_probability,
+        "assigned": assigned,
+    }
+    return Report(facts, list(shown))
+
+
+@click.command("status")
+@in_campaign
+@reports(
+    {
+        "name": "the campaign's name",
+        "protocol": "its protocol",
+        "synthetic": "true where the toolkit made the pairs itself",
+        "pairs": "pairs collected",
+        "posts": "posts they come from",
+        "images": "distinct images",
+        "dropped": "map from reason to items read and not kept",
+        "rounds": "list of {round, arm, size, pool, seed, inclusion_probability}",
+        "annotators": "list of {name, assigned, pushed, judged, cannot_judge, skipped, open}",
+        "labels": "map from question to {resolved_by: pairs}, as of the last `ccd labels`",
+        "splits": "map from split to pairs",
+        "releases": "names of releases, oldest first",
+        "next": "{command, why}",
+    }
+)
+def status_command(folder: Path) -> Report:
+    """Say where the campaign stands and which command comes next.
+
+    \b
+    Example: ccd status --dir my-campaign
+    """
+    from rich.table import Table
+
+    from ccd.campaign import Campaign
+    from ccd.status import status
+
+    facts = status(Campaign.open(folder))
+    table = Table(
+        "annotator", "assigned", "on the desk", "judged", "cannot judge", "skipped", "open", title="Annotators"
+    )
+    for person in facts["annotators"]:
+        table.add_row(*(str(value) for value in person.values()))
+    drops = ", ".join(f"{number} {reason}" for reason, number in facts["dropped"].items())
+    made_up = " SYNTHETIC: the toolkit made these pairs itself." if facts["synthetic"] else ""
+    shown: list[Any] = [
+        f"Campaign {facts['name']}, protocol {facts['protocol']}.{made_up}",
+        f"Collected: {facts['pairs']} pairs of {facts['posts']} posts, {facts['images']} images"
+        + (f"; dropped: {drops}." if drops else "."),
+    ]
+    shown += [
+        f"Round {r['round']}: {r['size']} of {r['pool']} pairs, {r['arm']} arm, seed {r['seed']}."
+        for r in facts["rounds"]
+    ]
+    shown += [table]
+    for question, counts in facts["labels"].items():
+        shown.append(f"Labels ({question}): " + ", ".join(f"{n} {by}" for by, n in counts.items()) + ".")
+    if facts["splits"]:
+        shown.append("Splits: " + ", ".join(f"{split} {n}" for split, n in facts["splits"].items()) + ".")
+    if facts["releases"]:
+        shown.append("Releases: " + ", ".join(facts["releases"]) + ".")
+    shown.append(f"Next: {facts['next']['command']}  ({facts['next']['why']})")
+    return Report(facts, shown)

@@ -1,0 +1,160 @@
+"""`ccd collect`: posts and their photos from files into the campaign."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from apps.cli import contract
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from collection.records import Drop, Record
+    from collection.store import Counts
+
+FACTS = {
+    "source": "the files that were read, as the database names them",
+    "read": "photos read; a post without a photo counts once",
+    "kept": "new pairs",
+    "known": "read pairs that were in the campaign already",
+    "dropped": "number of photos and posts not kept, by reason",
+    "pairs": "pairs in the campaign now",
+}
+AT_MOST = click.option(
+    "--max",
+    "limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Stop when N pairs of these files are in the campaign.",
+)
+
+
+@click.group()
+def collect() -> None:
+    """Read posts and their photos into the campaign."""
+
+
+@collect.command("table")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--id-column", "id_column", metavar="NAME", help="Column of the post ids (default: tweet_id, post_id, id…)."
+)
+@click.option("--text-column", metavar="NAME", help="Column of the texts (default: text, full_text, caption…).")
+@click.option(
+    "--image-column", metavar="NAME", help="Column of the image files (default: image_file, image, file_name…)."
+)
+@click.option("--date-column", metavar="NAME", help="Column of the times (default: created_at, date).")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder that the image column starts from (default: the table's folder).",
+)
+@AT_MOST
+@contract.in_campaign
+@contract.reports(FACTS)
+def table_command(
+    folder: Path,
+    file: Path,
+    id_column: str | None,
+    text_column: str | None,
+    image_column: str | None,
+    date_column: str | None,
+    images: Path | None,
+    limit: int | None,
+) -> contract.Report:
+    """Read a CSV, TSV, JSONL or Parquet table, one pair a row.
+
+    \b
+    Example:
+      ccd collect table tweets.tsv --image-column image_file
+    """
+    from collection import table
+
+    columns = table.Columns(id_column, text_column, image_column, date_column)
+    return _collect(folder, [(file, table.read(file, columns, images))], limit)
+
+
+@collect.command("archive")
+@click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder with the downloaded photos (default: each file's folder).",
+)
+@AT_MOST
+@contract.in_campaign
+@contract.reports(FACTS)
+def archive_command(folder: Path, files: tuple[Path, ...], images: Path | None, limit: int | None) -> contract.Report:
+    """Read archives of the X API, v2 (twarc) or v1.1, as JSON or JSON lines.
+
+    \b
+    Example:
+      ccd collect archive pages.jsonl.gz --images media
+    """
+    from collection import archive
+
+    return _collect(folder, [(file, archive.read(file, images)) for file in files], limit)
+
+
+def _collect(folder: Path, sources: "list[tuple[Path, Iterator[Record | Drop]]]", limit: int | None) -> contract.Report:
+    import sqlalchemy as sa
+
+    from ccd import schema
+    from ccd.campaign import Campaign
+    from collection import store
+    from collection.files import source_name
+
+    campaign = Campaign.open(folder)
+    counts = store.Counts()
+    for file, records in sources:
+        store.collect(campaign, _watched(records, file.name), source_name(file), limit, counts)
+    with campaign.read() as db:
+        pairs = db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
+    facts = {
+        "source": [source_name(file) for file, _ in sources],
+        "read": counts.read,
+        "kept": counts.kept,
+        "known": counts.known,
+        "dropped": counts.dropped,
+        "pairs": pairs,
+    }
+    return contract.Report(facts, [_table(counts), f"{pairs:,} pairs in the campaign"])
+
+
+def _watched(records: "Iterable[Record | Drop]", name: str) -> "Iterator[Record | Drop]":
+    """The same records, with their number and speed on stderr."""
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        TextColumn("{task.completed:,.0f} read"),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(name, total=None, rate="")
+        for number, record in enumerate(records, 1):
+            yield record
+            if number % 100 == 0:
+                speed = number / (progress.tasks[0].elapsed or 1)
+                progress.update(task, completed=number, rate=f"{speed:,.0f}/s")
+
+
+def _table(counts: "Counts") -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    table.add_column("photos", justify="right")
+    table.add_column("first example", overflow="fold")
+    for name, number in (("read", counts.read), ("kept", counts.kept), ("already there", counts.known)):
+        table.add_row(name, f"{number:,}", "")
+    for reason, number in sorted(counts.dropped.items(), key=lambda reason: -reason[1]):
+        example = counts.examples[reason]
+        first = f"{example.item}: {example.detail}" if example.detail else example.item
+        table.add_row(f"dropped: {reason}", f"{number:,}", Text(first))
+    return table

@@ -1,0 +1,93 @@
+"""What every command keeps: `--dir`, `--json`, one line for an error, and the exit codes 0, 1 and 2."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ccd.errors import CcdError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a command found: `facts` for programs, `shown` (rich renderables) for people; `ok=False` exits with 1."""
+
+    facts: Mapping[str, Any]
+    shown: "Sequence[RenderableType]" = field(default_factory=list)
+    ok: bool = True
+
+
+in_campaign = click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="The campaign's folder (default: the current one).",
+)
+
+
+def reports(keys: Mapping[str, str]) -> Callable[[Callable[..., Report]], Callable[..., None]]:
+    """Turn a function that returns a Report into a command body with `--json`; `keys` documents each fact.
+
+    The keys are printed in the command reference; a fact that is not documented is a bug and fails at once.
+    """
+
+    def decorate(function: Callable[..., Report]) -> Callable[..., None]:
+        @click.option(
+            "--json",
+            "json_file",
+            metavar="FILE",
+            help="Write the facts as JSON to FILE too; `-` writes them to stdout, and the text to stderr.",
+        )
+        @functools.wraps(function)
+        def command(*args: Any, json_file: str | None, **options: Any) -> None:
+            try:
+                report = function(*args, **options)
+                if set(report.facts) != set(keys):
+                    raise AssertionError(f"facts {sorted(report.facts)} are documented as {sorted(keys)}")
+                _write_json(report, json_file)
+            except CcdError as error:
+                _fail(error)
+            _show(report, json_file)
+            if not report.ok:
+                raise SystemExit(1)
+
+        command.fact_keys = keys  # type: ignore[attr-defined]
+        return command
+
+    return decorate
+
+
+def _write_json(report: Report, json_file: str | None) -> None:
+    if json_file is None:
+        return
+    text = json.dumps(report.facts, ensure_ascii=False, indent=1) + "\n"
+    if json_file == "-":
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
+    else:
+        from ccd.campaign import write_atomic
+
+        write_atomic(Path(json_file), text.encode())
+
+
+def _show(report: Report, json_file: str | None) -> None:
+    from rich.console import Console
+
+    # What people wrote is shown as it is: "[b]" is no markup and ":100:" no emoji.
+    console = Console(stderr=json_file == "-", highlight=False, markup=False, emoji=False)
+    for shown in report.shown:
+        console.print(shown, soft_wrap=isinstance(shown, str))
+
+
+def _fail(error: CcdError) -> None:
+    click.echo("ccd: " + " ".join(str(error).split()), err=True)
+    raise SystemExit(2)

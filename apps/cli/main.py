@@ -1,0 +1,52 @@
+"""The `ccd` command: every stage of a campaign under one name."""
+
+import click
+
+import ccd
+from apps.cli.agreement import agreement_command
+from apps.cli.campaign import init_command, round_group, status_command
+from apps.cli.collect import collect
+from apps.cli.demo import demo_command
+from apps.cli.doctor import doctor_command
+from apps.cli.labels import labels_command
+from apps.cli.protocol import protocol
+from apps.cli.release import release_command, verify_command
+from apps.cli.split import split_command
+from apps.cli.studio import pull_command, push_command, studio_group
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(ccd.__version__, prog_name="ccd")
+def cli() -> None:
+    """Turn tweets into a labelled image-text dataset.
+
+    A campaign is one folder. Collect pairs, draw a round, push it to Label Studio, pull the judgments, settle labels,
+    measure agreement, split, release. `ccd status` says where it stands and what comes next.
+
+    \b
+    Exit codes: 0 done, 1 a check failed, 2 bad input or environment.
+    """
+
+
+for command in (
+    init_command,
+    protocol,
+    collect,
+    round_group,
+    studio_group,
+    push_command,
+    pull_command,
+    labels_command,
+    agreement_command,
+    split_command,
+    release_command,
+    verify_command,
+    status_command,
+    doctor_command,
+    demo_command,
+):
+    cli.add_command(command)
+
+
+if __name__ == "__main__":
+    cli(prog_name="ccd")

@@ -1,0 +1,277 @@
+"""`ccd studio`, `ccd push`, `ccd pull`: the way to Label Studio and back."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from apps.cli.contract import Report, in_campaign, reports
+
+
+@click.group("studio")
+def studio_group() -> None:
+    """Run a Label Studio for this campaign, on this machine, and make its accounts."""
+
+
+@studio_group.command("install")
+@reports({"version": "Label Studio's version", "folder": "its own environment"})
+def studio_install() -> Report:
+    """Install the pinned Label Studio into an environment of its own; nothing to do where it is there.
+
+    \b
+    Example: ccd studio install
+    """
+    from annotation import studio as local
+
+    local.install(lambda line: click.echo(line + " ...", err=True))
+    facts = {"version": local.VERSION, "folder": str(local.environment())}
+    return Report(facts, [f"Label Studio {local.VERSION} is installed in {local.environment()}."])
+
+
+@studio_group.command("start")
+@in_campaign
+@reports(
+    {
+        "url": "where it answers",
+        "pid": "its process id",
+        "admin": "the administrator's e-mail address and the file with the password",
+        "accounts": "map from name to {email, password} of the accounts made just now",
+    }
+)
+def studio_start(folder: Path) -> Report:
+    """Start Label Studio on 127.0.0.1, install it first where needed, and make the annotators' accounts.
+
+    It runs until `ccd studio stop`. First passwords are shown once and kept nowhere.
+
+    \b
+    Example: ccd studio start
+    """
+    from annotation import studio as local
+    from annotation.accounts import create_missing
+    from annotation.client import Studio
+    from ccd.campaign import Campaign
+    from ccd.errors import CcdError
+
+    campaign = Campaign.open(folder)
+    if campaign.config.label_studio_url:
+        raise CcdError(
+            f"campaign.toml names a server, {campaign.config.label_studio_url}; take it out to run a local one"
+        )
+    with campaign.alone("studio"):
+        server = local.start(campaign.folder, lambda line: click.echo(line + " ...", err=True))
+        people = campaign.config.annotators + campaign.config.adjudicators
+        made = create_missing(Studio(server.url, server.token), people)
+    accounts = {p.name: {"email": p.email, "password": made[p.name]} for p in people if p.name in made}
+    admin = f"{local.ADMIN}, password in {campaign.folder / 'studio' / 'credentials.json'}"
+    shown = [f"Label Studio runs at {server.url} (process {server.pid}).", f"Administrator: {admin}."]
+    shown += _accounts_shown(accounts)
+    shown.append("Next: ccd push")
+    return Report({"url": server.url, "pid": server.pid, "admin": admin, "accounts": accounts}, list(shown))
+
+
+@studio_group.command("accounts")
+@in_campaign
+@reports({"url": "the server", "accounts": "map from name to {email, password} of the accounts made just now"})
+def studio_accounts(folder: Path) -> Report:
+    """Make the accounts that annotators and adjudicators of campaign.toml do not have yet, by invitation.
+
+    \b
+    Example: ccd studio accounts
+    """
+    from annotation.accounts import create_missing
+    from annotation.connection import connect
+    from ccd.campaign import Campaign
+
+    campaign = Campaign.open(folder)
+    studio, _pictures = connect(campaign)
+    people = campaign.config.annotators + campaign.config.adjudicators
+    made = create_missing(studio, people)
+    accounts = {p.name: {"email": p.email, "password": made[p.name]} for p in people if p.name in made}
+    return Report({"url": studio.url, "accounts": accounts}, _accounts_shown(accounts) or ["Everybody has an account."])
+
+
+def _accounts_shown(accounts: dict[str, dict[str, str]]) -> list[Any]:
+    from rich.table import Table
+
+    if not accounts:
+        return []
+    table = Table("name", "sign in as", "first password", title="New accounts; the passwords are shown only now")
+    for name, account in accounts.items():
+        table.add_row(name, account["email"], account["password"])
+    return [table]
+
+
+@studio_group.command("stop")
+@in_campaign
+@reports({"stopped": "true where one ran"})
+def studio_stop(folder: Path) -> Report:
+    """Stop this campaign's Label Studio. Nothing is lost; `ccd studio start` brings it back.
+
+    \b
+    Example: ccd studio stop
+    """
+    from annotation import studio as local
+    from ccd.campaign import Campaign
+
+    stopped = local.stop(Campaign.open(folder).folder)
+    return Report({"stopped": stopped}, ["Label Studio is stopped." if stopped else "No Label Studio was running."])
+
+
+@studio_group.command("status")
+@in_campaign
+@reports(
+    {
+        "url": "where Label Studio answers, or null",
+        "version": "its version, or null",
+        "desks": "map from desk to {project, url, tasks, annotated}",
+    }
+)
+def studio_status(folder: Path) -> Report:
+    """Say whether the campaign's Label Studio answers, and what stands on each desk.
+
+    \b
+    Example: ccd studio status
+    """
+    from rich.table import Table
+
+    from annotation import studio as local
+    from annotation.connection import connect
+    from annotation.desks import known_desks, project_of
+    from ccd.campaign import Campaign
+
+    campaign = Campaign.open(folder)
+    if not campaign.config.label_studio_url and local.status(campaign.folder) is None:
+        return Report(
+            {"url": None, "version": None, "desks": {}},
+            ["No Label Studio runs for this campaign; start it with `ccd studio start`."],
+        )
+    studio, _pictures = connect(campaign)
+    version = studio.release()
+    desks = {}
+    for name, row in known_desks(campaign).items():
+        project = project_of(campaign, studio, name, row.project_id)
+        desks[name] = {
+            "project": row.project_id,
+            "url": f"{studio.url}/projects/{row.project_id}/data",
+            "tasks": project["task_number"] if project else None,
+            "annotated": project["num_tasks_with_annotations"] if project else None,
+        }
+    table = Table("desk", "page", "tasks", "annotated", title="Desks")
+    for name, desk in desks.items():
+        table.add_row(
+            name, desk["url"], *(str("deleted" if desk[key] is None else desk[key]) for key in ("tasks", "annotated"))
+        )
+    shown = [f"Label Studio {version} runs at {studio.url}.", *([table] if desks else ["No desks yet: ccd push"])]
+    return Report({"url": studio.url, "version": version, "desks": desks}, shown)
+
+
+@click.command("push")
+@in_campaign
+@reports(
+    {
+        "url": "the server",
+        "sent": "map from desk to tasks sent just now",
+        "desks": "map from desk to the page its annotator opens",
+        "notes": "what was found amiss and mended, a line each",
+    }
+)
+def push_command(folder: Path) -> Report:
+    """Put every assigned pair on its annotator's desk, and open ties on the adjudicators' desk.
+
+    Pushed twice is pushed once; a push that was interrupted is simply run again.
+
+    \b
+    Example: ccd push
+    """
+    from rich.table import Table
+
+    from annotation.accounts import ids_of
+    from annotation.connection import connect
+    from annotation.push import push
+    from apps.cli.progress import bars
+    from ccd.campaign import Campaign
+
+    campaign = Campaign.open(folder)
+    with campaign.alone("push"):
+        studio, pictures = connect(campaign)
+        ids_of(studio, campaign.config.annotators)
+        with bars() as started:
+            done = push(campaign, studio, pictures, started)
+    pages = {name: f"{studio.url}/projects/{project}/data" for name, project in done.projects.items()}
+    table = Table("desk", "sent now", "page: open it and press “Label All Tasks”", title="Pushed")
+    for name, page in pages.items():
+        table.add_row(name, str(done.sent[name]), page)
+    following = "Next: ccd pull --follow" if pages else "Nothing is assigned yet; draw a round with `ccd round new`"
+    shown: list[Any] = [*done.notes, *([table] if pages else []), following]
+    return Report({"url": studio.url, "sent": done.sent, "desks": pages, "notes": done.notes}, shown)
+
+
+@click.command("pull")
+@click.option("--follow", is_flag=True, help="Keep pulling until interrupted (Ctrl-C).")
+@click.option(
+    "--every", type=click.IntRange(min=1), default=10, show_default=True, help="Seconds between pulls that follow."
+)
+@in_campaign
+@reports(
+    {
+        "new": "map from status (valid, cannot_judge, skipped, deleted, ...) to answers new or changed since last time",
+        "judged": "judgments that count now, over all annotators",
+        "expected": "judgments the rounds so far will give",
+        "notes": "what was found amiss, a line each",
+    }
+)
+def pull_command(folder: Path, follow: bool, every: int) -> Report:
+    """Bring what annotators answered: labels, skips, seconds, comments.
+
+    Pulled ten times is pulled once. Answers that do not count (edited by somebody else, given on another's desk,
+    outside the protocol) are kept and reported.
+
+    \b
+    Example: ccd pull --follow
+    """
+    from collections import Counter
+
+    from annotation.client import StudioError
+    from annotation.connection import connect
+    from annotation.pull import Pulled, pull
+    from apps.cli.progress import bars
+    from ccd.campaign import Campaign
+    from ccd.status import status
+
+    campaign = Campaign.open(folder)
+    studio, _pictures = connect(campaign)
+    total = Pulled(Counter(), [])
+    try:
+        while True:
+            try:
+                with bars() as started:
+                    done = pull(campaign, studio, started)
+            except StudioError as error:
+                if not follow:
+                    raise
+                click.echo(f"ccd: {error}; trying again", err=True)  # a server that comes back is followed on
+            else:
+                total.new.update(done.new)
+                total.notes += [note for note in done.notes if note not in total.notes]
+                if follow and done.new:
+                    click.echo(f"{time.strftime('%H:%M:%S')} {_counts(done.new)}", err=True)
+            if not follow:
+                break
+            time.sleep(every)
+    except KeyboardInterrupt:
+        click.echo("", err=True)
+    facts = status(campaign)
+    judged = sum(person["judged"] for person in facts["annotators"])
+    expected = sum(person["assigned"] for person in facts["annotators"])
+    shown = [
+        *total.notes,
+        f"Pulled: {_counts(total.new) or 'nothing new'}.",
+        f"Judged: {judged} of {expected}.",
+        f"Next: {facts['next']['command']}",
+    ]
+    return Report({"new": dict(total.new), "judged": judged, "expected": expected, "notes": total.notes}, list(shown))
+
+
+def _counts(new: Any) -> str:
+    return ", ".join(f"{number} {status.replace('_', ' ')}" for status, number in sorted(new.items()))

@@ -1,0 +1,147 @@
+"""A whole campaign in one go: the commands a person would type, and simulated annotators on a real Label Studio."""
+
+import random
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import sqlalchemy as sa
+
+from annotation import studio as local
+from annotation.accounts import create_missing
+from annotation.client import Studio
+from annotation.desks import known_desks
+from annotation.simulated import Simulated, work
+from apps.cli.main import cli
+from apps.cli.progress import bars
+from ccd import schema
+from ccd.campaign import ADJUDICATION_DESK, Campaign, Person
+from ccd.errors import CcdError
+from collection.store import collect
+from collection.synthetic import SOURCE, records
+
+PEOPLE = tuple(Person(name, f"{name}@example.org") for name in ("ann", "bob", "cy"))
+LEAD = (Person("lead", "lead@example.org"),)
+ACCURACY = {"ann": (0.94, 0.75), "bob": (0.91, 0.65), "cy": (0.88, 0.55), "lead": (1.0, 1.0)}
+CCD_SHARES = {"irrelevant": 4087, "implicit": 1286, "explicit": 6879}  # the paper's Table II, all
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What a demo left behind: its folder, the running server, and who may sign in with which password."""
+
+    folder: Path
+    url: str
+    passwords: Mapping[str, str]
+    synthetic: bool
+
+
+def run(folder: Path | None, data: Path | None, size: int, seed: int) -> Demo:
+    """Run a campaign of `size` pairs from end to end; Label Studio is left running for a look.
+
+    Args:
+        folder: where the campaign goes; a new temporary folder where None.
+        data: a folder of real pairs (one table and its images); the toolkit's own synthetic world where None.
+    """
+    folder = folder or Path(tempfile.mkdtemp(prefix="ccd-demo-"))
+    say(
+        f"A whole campaign in {folder}. The annotators are simulated"
+        + (", the pairs are SYNTHETIC." if data is None else ".")
+    )
+    campaign = Campaign.create(folder, name="demo", annotators=PEOPLE, adjudicators=LEAD)
+    truth = _collect(campaign, data, size, seed)
+
+    say("\n$ ccd studio start")
+    server = local.start(campaign.folder, say)
+    passwords = create_missing(Studio(server.url, server.token), PEOPLE + LEAD)
+    say(f"Label Studio runs at {server.url}, with accounts for {', '.join(passwords)}.")
+
+    _type(folder, "round", "new", "--size", str(min(size, len(truth))), "--seed", str(seed))
+    _type(folder, "push")
+    _judge(campaign, server.url, passwords, truth, [p.name for p in PEOPLE], seed)
+    _type(folder, "pull")
+    _type(folder, "labels")
+    _type(folder, "push")
+    if ADJUDICATION_DESK in known_desks(campaign):
+        _judge(campaign, server.url, passwords, truth, ["lead"], seed)
+        _type(folder, "pull")
+        _type(folder, "labels")
+    _type(folder, "agreement")
+    _type(folder, "split")
+    _type(folder, "release", "v1")
+    _type(folder, "status")
+    return Demo(campaign.folder, server.url, passwords, data is None)
+
+
+def say(line: str) -> None:
+    """One line for the person who watches."""
+    click.echo(line)
+
+
+def _collect(campaign: Campaign, data: Path | None, size: int, seed: int) -> dict[str, str]:
+    """Fill the campaign; give each pair a "true" label: known in our world, drawn at CCD's shares for real ones."""
+    if data is None:
+        say(f"\nDrawing {size} synthetic pairs ...")
+        with tempfile.TemporaryDirectory() as drawn:
+            posts, truth = records(size, seed, Path(drawn))
+            collect(campaign, posts, SOURCE)
+        return truth
+    tables = sorted(path for path in data.iterdir() if path.suffix in (".tsv", ".csv", ".jsonl", ".parquet"))
+    if not tables:
+        raise CcdError(f"{data} holds no .tsv, .csv, .jsonl or .parquet table of pairs; name a folder that does")
+    _type(campaign.folder, "collect", "table", str(tables[0]))
+    chance = random.Random(seed)
+    with campaign.read() as db:
+        pairs = sorted(db.scalars(sa.select(schema.pairs.c.pair_id)))
+    labels, weights = list(CCD_SHARES), list(CCD_SHARES.values())
+    return dict(zip(pairs, chance.choices(labels, weights, k=len(pairs)), strict=True))
+
+
+def _type(folder: Path, *command: str) -> None:
+    """Run a command as a person would type it in the campaign's folder."""
+    say("\n$ ccd " + " ".join(command))
+    cli.main([*command, "--dir", str(folder)], prog_name="ccd", standalone_mode=False)
+
+
+def _judge(
+    campaign: Campaign, url: str, passwords: Mapping[str, str], truth: Mapping[str, str], names: list[str], seed: int
+) -> None:
+    """Let simulated people answer all tasks of their desks, at the same time, through Label Studio's API."""
+    projects = {name: row.project_id for name, row in known_desks(campaign).items()}
+    t = schema.tasks
+    with campaign.read() as db:
+        rows = db.execute(sa.select(t.c.desk, sa.func.count().label("number")).group_by(t.c.desk))
+        tasks = {row.desk: row.number for row in rows}
+    say(f"\n{', '.join(names)} (simulated) answer in Label Studio ...")
+    failures: list[BaseException] = []
+
+    def one(name: str, desk: str, tick: Callable[[int], None]) -> None:
+        right, implicit_right = ACCURACY[name]
+        person = Simulated(
+            email=f"{name}@example.org",
+            password=passwords[name],
+            accuracy=right,
+            hard_accuracy=implicit_right,
+            hard=("implicit",),
+            seed=seed * 31 + names.index(name),
+            cannot_judge=0.0 if name == "lead" else 0.01,
+        )
+        try:
+            work(person, url, projects[desk], campaign.protocol, truth, tick)
+        except BaseException as error:
+            failures.append(error)
+
+    with bars() as started:
+        threads = []
+        for name in names:
+            desk = ADJUDICATION_DESK if name == "lead" else name
+            threads.append(threading.Thread(target=one, args=(name, desk, started(name, tasks[desk]))))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    if failures:
+        raise failures[0]

@@ -1,0 +1,55 @@
+"""`ccd release` and `ccd verify` as they are typed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from apps.cli.release import release_command, verify_command
+from ccd.settle import settle
+from ccd.splits import split_campaign
+from tests.ccd.build import campaign
+
+E, I, R = "explicit", "implicit", "irrelevant"  # noqa: E741
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = campaign(tmp_path / "c", {f"x:{n}:0": (E, E, I) for n in range(12)} | {"x:99:0": (E, I, R)})
+    settle(made)
+    split_campaign(made)
+    return made.folder
+
+
+def test_release_and_verify(folder: Path) -> None:
+    result = CliRunner().invoke(release_command, ["v1", "--dir", str(folder), "--json", "-"])
+    assert result.exit_code == 0, result.output
+    facts = json.loads(result.stdout)
+    release = folder / "releases" / "v1"
+    assert facts["folder"] == str(release)
+    assert facts["excluded"] == {"open": 1}
+    assert sum(counts["all"] for counts in facts["counts"].values()) == 12
+    assert "Not in it: 1 open." in result.stderr
+    well = CliRunner().invoke(verify_command, [str(release), "--json", "-"])
+    assert (well.exit_code, json.loads(well.stdout)["problems"]) == (0, [])
+
+    (release / "[new].txt").write_text("x")
+    ill = CliRunner().invoke(verify_command, [str(release), "--json", "-"])
+    assert ill.exit_code == 1
+    assert json.loads(ill.stdout)["problems"] == ["[new].txt: added, not in MANIFEST.sha256"]
+    assert ill.stderr == "[new].txt: added, not in MANIFEST.sha256\n"
+
+
+def test_errors_are_one_line(folder: Path, tmp_path: Path) -> None:
+    CliRunner().invoke(release_command, ["v1", "--dir", str(folder)])
+    for command, words, told in (
+        (release_command, ["v1", "--dir", str(folder)], "released already, and a release never changes"),
+        (release_command, ["a/b", "--dir", str(folder)], "'a/b' is no name for a release"),
+        (verify_command, [str(tmp_path)], "no MANIFEST.sha256 here"),
+        (verify_command, [str(tmp_path / "none")], "no MANIFEST.sha256 here"),
+    ):
+        result = CliRunner().invoke(command, words)
+        assert result.exit_code == 2
+        assert told in result.stderr
+        assert len(result.stderr.splitlines()) == 1
