@@ -1,0 +1,1 @@
+"""The pages, and `docs.reference`, which writes docs/commands.md."""
