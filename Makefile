@@ -1,0 +1,44 @@
+# `make demo` and `make test` do all their set-up themselves; nothing here needs to be run before them.
+PYTHON ?= python3
+BIN := .venv/bin
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: install system demo test lint bench docs clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt annotation/label-studio.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --editable '.[dev]' --constraint constraints.txt
+	$(BIN)/ccd studio install
+	touch $@
+
+# What the end-to-end tests need beside Python: a browser with an emoji font, and PostgreSQL.
+system:
+	@if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null || ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
+	  echo "installing chromium and PostgreSQL"; \
+	  $(SUDO) apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends \
+	    chromium chromium-driver fonts-noto-color-emoji postgresql >/dev/null; \
+	fi
+
+demo: install
+	$(BIN)/ccd demo
+
+test: install system lint
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: install
+	$(BIN)/python -m benchmarks.label_studio
+
+docs: install
+	$(BIN)/python -m docs.reference
+
+clean:
+	rm -rf .venv build *.egg-info

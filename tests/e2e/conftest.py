@@ -1,0 +1,119 @@
+"""One real Label Studio for all end-to-end tests, started as a user would; campaigns of their own beside it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from annotation import studio as local
+from annotation.client import Studio
+from ccd.campaign import Campaign, Person
+from collection.store import collect
+from collection.synthetic import records
+from tests.e2e.proxy import Proxy
+
+PEOPLE = tuple(Person(name, f"{name}@example.org") for name in ("ann", "bob", "cy"))
+LEAD = (Person("lead", "lead@example.org"),)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "/e2e/" in str(item.path):
+            item.add_marker("e2e")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+    facts: Any
+
+
+def ccd(folder: Path, *command: str, code: int = 0, env: dict[str, str] | None = None) -> Ran:
+    """Run a command as a person would, in a process of its own, and expect its exit code."""
+    done = subprocess.run(
+        [sys.executable, "-m", "apps.cli.main", *command, "--dir", str(folder), "--json", "-"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == code, done.stderr + done.stdout
+    if code == 2:
+        lines = done.stderr.strip().splitlines()
+        assert len(lines) == 1, done.stderr
+        assert lines[0].startswith("ccd: ")
+        assert done.stdout == ""
+    return Ran(done.returncode, done.stdout, done.stderr, json.loads(done.stdout) if done.stdout else None)
+
+
+@dataclass(frozen=True)
+class Server:
+    """The Label Studio of the session: its address, its admin's token, everybody's password, its campaign's folder."""
+
+    url: str
+    token: str
+    passwords: dict[str, str]
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server") / "campaign"
+    Campaign.create(folder, name="main", annotators=PEOPLE, adjudicators=LEAD)
+    made = ccd(folder, "studio", "start").facts
+    try:
+        token = json.loads((folder / "studio" / "credentials.json").read_text())["token"]
+        passwords = {name: account["password"] for name, account in made["accounts"].items()}
+        yield Server(made["url"], token, passwords, folder)
+    finally:
+        assert ccd(folder, "studio", "stop").facts["stopped"]
+        assert local.status(folder) is None
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[Proxy]:
+    proxy = Proxy(server.url)
+    yield proxy
+    proxy.close()
+
+
+def campaign_on(url: str, folder: Path, pairs: int, **settings: str) -> tuple[Campaign, dict[str, str]]:
+    """A campaign of synthetic pairs, one round drawn, on an existing server; and the true labels."""
+    Campaign.create(folder, name=folder.name, annotators=PEOPLE, adjudicators=LEAD)
+    edit(folder, '# url = "http://127.0.0.1:8080"', f'url = "{url}"')
+    for old, new in settings.items():
+        edit(folder, old, new)
+    campaign = Campaign.open(folder)
+    posts, truth = records(pairs, 1, folder / "drawn")
+    collect(campaign, posts, "synthetic")
+    ccd(folder, "round", "new", "--size", str(pairs), "--seed", "1")
+    return campaign, truth
+
+
+def edit(folder: Path, old: str, new: str) -> None:
+    """Change campaign.toml as a person would."""
+    path = folder / "campaign.toml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def api(server: Server) -> Studio:
+    """The server as its administrator, to look at it from outside the toolkit's own commands."""
+    return Studio(server.url, server.token)
+
+
+@pytest.fixture(autouse=True)
+def _token(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "server" in request.fixturenames:
+        monkeypatch.setenv("LABEL_STUDIO_API_KEY", request.getfixturevalue("server").token)

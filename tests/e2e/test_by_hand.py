@@ -1,0 +1,145 @@
+"""What people do to desks by hand, and what `ccd push` and `ccd pull` make of it."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from annotation.accounts import sign_in
+from annotation.desks import known_desks
+from ccd import schema
+from ccd.campaign import Campaign
+from ccd.judgments import counted
+from tests.e2e.conftest import Server, api, campaign_on, ccd
+
+SIZE = 20
+
+
+@pytest.fixture
+def campaign(server: Server, tmp_path: Path) -> Campaign:
+    campaign, _truth = campaign_on(server.url, tmp_path / f"hand{tmp_path.name[-6:]}", SIZE)
+    ccd(campaign.folder, "push")
+    return campaign
+
+
+def tasks(server: Server, campaign: Campaign, desk: str = "ann") -> list[dict[str, Any]]:
+    return list(api(server).tasks(known_desks(campaign)[desk].project_id, fields="data,total_annotations"))
+
+
+def answer(server: Server, name: str, task: int, label: str, **more: Any) -> dict[str, Any]:
+    session = sign_in(server.url, f"{name}@example.org", server.passwords[name])
+    part = {"from_name": "relation", "to_name": "text", "type": "choices", "value": {"choices": [label]}}
+    done = session.post(
+        f"{server.url}/api/tasks/{task}/annotations/", json={"result": [part], "lead_time": 2.5, **more}, timeout=60
+    )
+    assert done.status_code == 201, done.text
+    made: dict[str, Any] = done.json()
+    return made
+
+
+def counts(campaign: Campaign) -> dict[str, str]:
+    """What counts of ann's answers: pair id to label."""
+    with campaign.read() as db:
+        frame = counted(db, "relation")
+    mine = frame[frame["worker"] == "ann"]
+    return dict(zip(mine["task"], mine["label"], strict=True))
+
+
+def test_deleted_and_doubled_tasks_are_mended(server: Server, campaign: Campaign) -> None:
+    before = tasks(server, campaign)
+    project = known_desks(campaign)["ann"].project_id
+    answer(server, "ann", before[0]["id"], "explicit")
+    ccd(campaign.folder, "pull")
+    api(server).send("DELETE", f"/api/tasks/{before[0]['id']}/", None)  # judged: stays judged, is not sent again
+    api(server).send("DELETE", f"/api/tasks/{before[1]['id']}/", None)  # not judged: sent again
+    api(server).send("POST", f"/api/projects/{project}/import", [{"data": before[2]["data"]}] * 2)  # doubled twice
+
+    pulled = ccd(campaign.folder, "pull").facts
+    assert any("2 tasks were deleted by hand" in note for note in pulled["notes"])
+    assert counts(campaign) == {before[0]["data"]["pair_key"]: "explicit"}
+    pushed = ccd(campaign.folder, "push").facts
+    assert pushed["sent"]["ann"] == 1
+    keys = Counter(task["data"]["pair_key"] for task in tasks(server, campaign))
+    assert keys == Counter({task["data"]["pair_key"]: 1 for task in before[1:]})
+    assert ccd(campaign.folder, "push").facts["sent"]["ann"] == 0
+    assert ccd(campaign.folder, "pull").facts["notes"] == []
+
+
+def test_an_edited_task_is_put_right(server: Server, campaign: Campaign) -> None:
+    task = tasks(server, campaign)[0]
+    wrong = {**task["data"], "text": "something else", "pair_key": "x:1:0"}
+    api(server).send("PATCH", f"/api/tasks/{task['id']}/", {"data": wrong})
+    ccd(campaign.folder, "pull")
+    notes = ccd(campaign.folder, "push").facts["notes"]
+    assert any("did not show its pair any more" in note for note in notes)
+    assert tasks(server, campaign)[0]["data"] == task["data"]
+    assert ccd(campaign.folder, "push").facts["notes"] == []
+
+
+def test_a_changed_a_deleted_and_a_second_annotation(server: Server, campaign: Campaign) -> None:
+    first, second = tasks(server, campaign)[:2]
+    pair, other = first["data"]["pair_key"], second["data"]["pair_key"]
+    made = answer(server, "ann", first["id"], "implicit")
+    answer(server, "ann", first["id"], "explicit")  # doubled: the first valid one counts
+    gone = answer(server, "ann", second["id"], "irrelevant")
+    assert ccd(campaign.folder, "pull").facts["new"] == {"valid": 3}
+    assert counts(campaign) == {pair: "implicit", other: "irrelevant"}
+
+    session = sign_in(server.url, "ann@example.org", server.passwords["ann"])
+    made["result"][0]["value"]["choices"] = ["irrelevant"]
+    session.patch(f"{server.url}/api/annotations/{made['id']}/", json={"result": made["result"]}, timeout=60)
+    session.delete(f"{server.url}/api/annotations/{gone['id']}/", timeout=60)
+    assert ccd(campaign.folder, "pull").facts["new"] == {"valid": 1, "deleted": 1}
+    assert counts(campaign) == {pair: "irrelevant"}
+    for _ in range(3):
+        assert ccd(campaign.folder, "pull").facts["new"] == {}
+    with campaign.read() as db:  # nothing was overwritten
+        versions = db.scalars(
+            sa.select(sa.func.count()).select_from(schema.judgments).group_by(schema.judgments.c.annotation)
+        ).all()
+    assert sorted(versions) == [1, 2, 2]
+
+
+def test_answers_that_do_not_count_are_reported(server: Server, campaign: Campaign) -> None:
+    listed = tasks(server, campaign)
+    answer(server, "bob", listed[0]["id"], "explicit")  # on another's desk
+    mine = answer(server, "ann", listed[1]["id"], "explicit")
+    mine["result"][0]["value"]["choices"] = ["implicit"]
+    api(server).send("PATCH", f"/api/annotations/{mine['id']}/", {"result": mine["result"]})  # edited by the admin
+    answer(server, "ann", listed[2]["id"], "no such label")
+    answer(server, "ann", listed[3]["id"], "cannot_judge")
+    answer(server, "ann", listed[4]["id"], "explicit", was_cancelled=True)
+    pulled = ccd(campaign.folder, "pull").facts
+    assert pulled["new"] == {
+        "foreign": 1,
+        "edited_by_other": 1,
+        "outside_protocol": 1,
+        "cannot_judge": 1,
+        "skipped": 1,
+    }
+    assert len(pulled["notes"]) == 3
+    assert counts(campaign) == {}
+
+
+def test_a_project_deleted_by_hand_is_rebuilt(server: Server, campaign: Campaign) -> None:
+    task = tasks(server, campaign)[0]
+    answer(server, "ann", task["id"], "explicit")
+    ccd(campaign.folder, "pull")
+    api(server).send("DELETE", f"/api/projects/{known_desks(campaign)['ann'].project_id}/", None)
+    assert any("deleted by hand" in note for note in ccd(campaign.folder, "pull").facts["notes"])
+    pushed = ccd(campaign.folder, "push").facts
+    assert pushed["sent"] == {"ann": SIZE - 1, "bob": 0, "cy": 0}
+    assert counts(campaign) == {task["data"]["pair_key"]: "explicit"}
+    assert len(tasks(server, campaign)) == SIZE - 1
+
+
+def test_a_labeling_page_changed_by_hand_is_put_right(server: Server, campaign: Campaign) -> None:
+    project = known_desks(campaign)["ann"].project_id
+    config = api(server).get(f"/api/projects/{project}/")["label_config"]
+    api(server).send("PATCH", f"/api/projects/{project}/", {"label_config": config.replace("Irrelevant", "Whatever")})
+    notes = ccd(campaign.folder, "push").facts["notes"]
+    assert any("labeling page" in note for note in notes)
+    assert api(server).get(f"/api/projects/{project}/")["label_config"] == config
+    assert ccd(campaign.folder, "push").facts["notes"] == []
