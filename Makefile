@@ -35,6 +35,7 @@ lint: install
 	$(BIN)/mypy
 
 bench: install
+	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.label_studio
 
 docs: install

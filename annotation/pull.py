@@ -23,7 +23,7 @@ from annotation.label_config import status_of
 from annotation.push import digest
 from ccd import schema
 from ccd.campaign import ADJUDICATION_DESK, Campaign, now
-from ccd.judgments import DELETED, REPORTED
+from ccd.judgments import DELETED, OUTSIDE_PROTOCOL, REPORTED
 
 OVERLAP = datetime.timedelta(seconds=10)  # pulled again, as clocks and transactions do not end in order
 BATCH = 1000  # tasks a transaction, and a request by id
@@ -37,6 +37,7 @@ class Pulled:
 
     new: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)  # answers outside the protocol: where, and what is wrong with them
 
 
 def pull(campaign: Campaign, studio: Studio, started: Callable[[str, int], Callable[[int], None]]) -> Pulled:
@@ -129,11 +130,13 @@ def _store(
             db.execute(schema.judgments.insert(), rows)
     for row in rows:
         done.new[row["status"]] += 1
-        if row["status"] in REPORTED:
-            who = "somebody else" if row["status"] in REPORTED[:2] else row["annotator"]
-            done.notes.append(
-                f"desk {desk.name}, task {row['task_id']}: {row['status'].replace('_', ' ')} (by {who}); not counted"
-            )
+        if row["status"] == OUTSIDE_PROTOCOL:
+            answers = json.loads(row["answers"] or "{}")
+            why = campaign.protocol.problem(answers) or "more than one answer to a question"
+            done.outside.append(f"desk {desk.name}, task {row['task_id']}: {why}")
+        elif row["status"] in REPORTED:
+            what = row["status"].replace("_", " ")
+            done.notes.append(f"desk {desk.name}, task {row['task_id']}: an answer is {what}; not counted")
 
 
 def _pairs_of(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]]) -> dict[int, str]:

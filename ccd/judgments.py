@@ -20,7 +20,7 @@ FOREIGN = "foreign"  # given by somebody else on this annotator's desk
 OUTSIDE_PROTOCOL = "outside_protocol"  # an answer the protocol does not have, or one is missing
 GROUND_TRUTH = "ground_truth"
 
-REPORTED = (EDITED_BY_OTHER, FOREIGN, OUTSIDE_PROTOCOL, GROUND_TRUTH)
+REPORTED = (EDITED_BY_OTHER, FOREIGN, GROUND_TRUTH)
 
 
 def newest(db: sa.Connection, role: str = "annotator") -> pd.DataFrame:

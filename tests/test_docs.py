@@ -159,7 +159,14 @@ def test_the_campaign_file_in_the_docs_is_valid_and_explained(tmp_path: Path) ->
 
 def test_every_status_of_a_judgment_is_explained() -> None:
     text = (ROOT / "docs" / "annotate.md").read_text(encoding="utf-8")
-    statuses = {judgments.VALID, judgments.CANNOT_JUDGE, judgments.SKIPPED, judgments.DELETED, *judgments.REPORTED}
+    statuses = {
+        judgments.VALID,
+        judgments.CANNOT_JUDGE,
+        judgments.SKIPPED,
+        judgments.DELETED,
+        judgments.OUTSIDE_PROTOCOL,
+    }
+    statuses |= set(judgments.REPORTED)
     for status in statuses:
         assert f"| `{status}` |" in text
     assert f"`{ADJUDICATION_DESK}`" in text

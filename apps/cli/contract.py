@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -55,7 +55,9 @@ def reports(keys: Mapping[str, str]) -> Callable[[Callable[..., Report]], Callab
                     raise AssertionError(f"facts {sorted(report.facts)} are documented as {sorted(keys)}")
                 _write_json(report, json_file)
             except CcdError as error:
-                _fail(error)
+                _fail(str(error))
+            except Exception as error:
+                _fail(_environment(error))
             _show(report, json_file)
             if not report.ok:
                 raise SystemExit(1)
@@ -88,6 +90,18 @@ def _show(report: Report, json_file: str | None) -> None:
         console.print(shown, soft_wrap=isinstance(shown, str))
 
 
-def _fail(error: CcdError) -> None:
-    click.echo("ccd: " + " ".join(str(error).split()), err=True)
+def _environment(error: Exception) -> str:
+    """One line for a disk or a database that failed midway; anything else is a bug and is raised."""
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}; free space or check the rights, then run the command again"
+    database = sys.modules.get("sqlalchemy.exc")
+    if database and isinstance(error, database.DBAPIError):
+        reason = (str(error.orig).strip().splitlines() or ["no reason given"])[0]
+        return f"the database failed ({reason}); see that it runs and has space, then run the command again"
+    raise error
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo("ccd: " + " ".join(message.split()), err=True)
     raise SystemExit(2)

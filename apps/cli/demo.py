@@ -30,9 +30,10 @@ from apps.cli.contract import Report, reports
     }
 )
 def demo_command(folder: Path | None, data: Path | None, size: int, seed: int) -> Report:
-    """Run a whole campaign: pairs, Label Studio, three simulated annotators, labels, agreement, splits, release.
+    """Run a whole campaign with simulated annotators.
 
-    Without --data the toolkit draws a small world of its own, and everything it makes is called synthetic.
+    Pairs, Label Studio, three judgments each, labels, agreement, splits, release; the server is left running. Without
+    --data the toolkit draws a small world of its own, and everything it makes is called synthetic.
 
     \b
     Example: ccd demo --data folder-with-tweets

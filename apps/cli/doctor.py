@@ -16,7 +16,9 @@ DISK_GIB = 2.0  # Label Studio's environment takes one, a campaign of 12,000 pho
 @in_campaign
 @reports({"checks": "list of {what, ok, found, remedy}"})
 def doctor_command(folder: Path) -> Report:
-    """Check the environment, the campaign, its database and images, Label Studio and the disk; exit with 1 on failure.
+    """Check that all a campaign needs is there and whole.
+
+    The environment, the campaign, its database and images, Label Studio, the disk. Exits with 1 on a failure.
 
     \b
     Example: ccd doctor --dir my-campaign

@@ -15,7 +15,14 @@ from apps.cli.split import split_command
 from apps.cli.studio import pull_command, push_command, studio_group
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class InOrder(click.Group):
+    """Lists its commands as they were added: in the order of a campaign, not of the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(ccd.__version__, prog_name="ccd")
 def cli() -> None:
     """Turn tweets into a labelled image-text dataset.

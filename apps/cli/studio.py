@@ -11,7 +11,7 @@ from apps.cli.contract import Report, in_campaign, reports
 
 @click.group("studio")
 def studio_group() -> None:
-    """Run a Label Studio for this campaign, on this machine, and make its accounts."""
+    """Run a Label Studio on this machine, and make its accounts."""
 
 
 @studio_group.command("install")
@@ -177,9 +177,10 @@ def studio_status(folder: Path) -> Report:
     }
 )
 def push_command(folder: Path) -> Report:
-    """Put every assigned pair on its annotator's desk, and open ties on the adjudicators' desk.
+    """Put every assigned pair on its annotator's desk.
 
-    Pushed twice is pushed once; a push that was interrupted is simply run again.
+    Open ties go on the adjudicators' desk. Pushed twice is pushed once; a push that was interrupted is simply run
+    again.
 
     \b
     Example: ccd push
@@ -222,26 +223,25 @@ def push_command(folder: Path) -> Report:
     }
 )
 def pull_command(folder: Path, follow: bool, every: int) -> Report:
-    """Bring what annotators answered: labels, skips, seconds, comments.
+    """Bring the answers from Label Studio.
 
-    Pulled ten times is pulled once. Answers that do not count (edited by somebody else, given on another's desk,
-    outside the protocol) are kept and reported.
+    Labels, skips, seconds and comments. Pulled ten times is pulled once. Answers that do not count (edited by somebody
+    else, given on another's desk, outside the protocol) are kept and reported; outside the protocol exits with 2.
 
     \b
     Example: ccd pull --follow
     """
-    from collections import Counter
-
     from annotation.client import StudioError
     from annotation.connection import connect
     from annotation.pull import Pulled, pull
     from apps.cli.progress import bars
     from ccd.campaign import Campaign
+    from ccd.errors import CcdError
     from ccd.status import status
 
     campaign = Campaign.open(folder)
     studio, _pictures = connect(campaign)
-    total = Pulled(Counter(), [])
+    total = Pulled()
     try:
         while True:
             try:
@@ -253,6 +253,7 @@ def pull_command(folder: Path, follow: bool, every: int) -> Report:
                 click.echo(f"ccd: {error}; trying again", err=True)  # a server that comes back is followed on
             else:
                 total.new.update(done.new)
+                total.outside += done.outside
                 total.notes += [note for note in done.notes if note not in total.notes]
                 if follow and done.new:
                     click.echo(f"{time.strftime('%H:%M:%S')} {_counts(done.new)}", err=True)
@@ -261,6 +262,11 @@ def pull_command(folder: Path, follow: bool, every: int) -> Report:
             time.sleep(every)
     except KeyboardInterrupt:
         click.echo("", err=True)
+    if total.outside:
+        raise CcdError(
+            f"{len(total.outside)} answers outside the protocol are kept and not counted, all else is pulled: "
+            f"{total.outside[0]}; have them answered again"
+        )
     facts = status(campaign)
     judged = sum(person["judged"] for person in facts["annotators"])
     expected = sum(person["assigned"] for person in facts["annotators"])

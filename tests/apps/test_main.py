@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
 
 import ccd
@@ -106,3 +107,40 @@ def test_a_failed_check_still_reports_and_is_1() -> None:
 def test_a_fact_that_is_not_documented_is_a_bug() -> None:
     with pytest.raises(AssertionError, match="undocumented"):
         CliRunner().invoke(forgetful, catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            OSError(28, "No space left on device", "campaign.db"),
+            "ccd: campaign.db: No space left on device; free space",
+        ),
+        (
+            sa.exc.OperationalError("COMMIT", {}, Exception("disk I/O error")),
+            "ccd: the database failed (disk I/O error)",
+        ),
+    ],
+)
+def test_a_disk_or_database_that_fails_midway_is_one_line_and_2(error: Exception, line: str) -> None:
+    @click.command()
+    @contract.reports({})
+    def broken() -> contract.Report:
+        """Fail midway."""
+        raise error
+
+    result = CliRunner().invoke(broken, catch_exceptions=False)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(line)
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_bug_is_not_taken_for_the_environment() -> None:
+    @click.command()
+    @contract.reports({})
+    def wrong() -> contract.Report:
+        """Have a bug."""
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        CliRunner().invoke(wrong, catch_exceptions=False)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ccd.campaign import Campaign
-from ccd.judgments import CANNOT_JUDGE, DELETED, REPORTED, SKIPPED, counted, newest
+from ccd.judgments import CANNOT_JUDGE, DELETED, OUTSIDE_PROTOCOL, REPORTED, SKIPPED, counted, newest
 from tests.campaigns import judge, small_campaign
 
 
@@ -58,7 +58,7 @@ def test_the_first_valid_annotation_of_an_annotator_wins(campaign: Campaign) -> 
     assert labels(campaign) == {("x:0:0", "ann"): "implicit"}
 
 
-@pytest.mark.parametrize("status", [CANNOT_JUDGE, SKIPPED, DELETED, *REPORTED])
+@pytest.mark.parametrize("status", [CANNOT_JUDGE, SKIPPED, DELETED, OUTSIDE_PROTOCOL, *REPORTED])
 def test_what_is_not_valid_is_no_vote(campaign: Campaign, status: str) -> None:
     judge(campaign, "x:0:0", "ann", "implicit", status=status)
     judge(campaign, "x:1:0", "ann", "explicit")

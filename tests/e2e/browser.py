@@ -72,5 +72,5 @@ def _task(browser: webdriver.Chrome, before: list[str]) -> str:
 
 
 def _image_is_there(browser: webdriver.Chrome) -> None:
-    script = "return [...document.images].some(i => i.src.includes('local-files') && i.naturalWidth > 0)"
+    script = "return [...document.images].some(i => !i.src.includes('/static/') && i.naturalWidth > 100)"
     WebDriverWait(browser, 60).until(lambda b: b.execute_script(script))

@@ -1,5 +1,10 @@
 """What people do to desks by hand, and what `ccd push` and `ccd pull` make of it."""
 
+import json
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -108,19 +113,46 @@ def test_answers_that_do_not_count_are_reported(server: Server, campaign: Campai
     mine = answer(server, "ann", listed[1]["id"], "explicit")
     mine["result"][0]["value"]["choices"] = ["implicit"]
     api(server).send("PATCH", f"/api/annotations/{mine['id']}/", {"result": mine["result"]})  # edited by the admin
-    answer(server, "ann", listed[2]["id"], "no such label")
     answer(server, "ann", listed[3]["id"], "cannot_judge")
     answer(server, "ann", listed[4]["id"], "explicit", was_cancelled=True)
     pulled = ccd(campaign.folder, "pull").facts
     assert pulled["new"] == {
         "foreign": 1,
         "edited_by_other": 1,
-        "outside_protocol": 1,
         "cannot_judge": 1,
         "skipped": 1,
     }
-    assert len(pulled["notes"]) == 3
+    assert len(pulled["notes"]) == 2
     assert counts(campaign) == {}
+
+
+def test_a_label_outside_the_protocol_is_kept_and_not_counted(server: Server, campaign: Campaign) -> None:
+    listed = tasks(server, campaign)
+    answer(server, "ann", listed[0]["id"], "no such label")
+    answer(server, "ann", listed[1]["id"], "explicit")
+    assert "'no such label' is none of irrelevant, implicit, explicit" in ccd(campaign.folder, "pull", code=2).err
+    assert counts(campaign) == {listed[1]["data"]["pair_key"]: "explicit"}  # the rest was pulled
+    assert ccd(campaign.folder, "pull").facts["new"] == {}
+    answer(server, "ann", listed[0]["id"], "implicit")
+    ccd(campaign.folder, "pull")
+    assert counts(campaign)[listed[0]["data"]["pair_key"]] == "implicit"
+
+
+def test_follow_brings_answers_as_they_come(server: Server, campaign: Campaign) -> None:
+    command = [sys.executable, "-m", "apps.cli.main", "pull", "--follow", "--every", "1", "--json", "-"]
+    follower = subprocess.Popen(
+        [*command, "--dir", str(campaign.folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    for number, task in enumerate(tasks(server, campaign)[:3], 1):
+        answer(server, "ann", task["id"], "explicit")
+        deadline = time.monotonic() + 60
+        while len(counts(campaign)) < number:
+            assert time.monotonic() < deadline, "the follower brought nothing"
+            time.sleep(0.2)
+    follower.send_signal(signal.SIGINT)  # Ctrl-C ends it as done
+    out, err = follower.communicate(timeout=60)
+    assert follower.returncode == 0, err
+    assert json.loads(out)["new"] == {"valid": 3}
 
 
 def test_a_project_deleted_by_hand_is_rebuilt(server: Server, campaign: Campaign) -> None:
