@@ -11,7 +11,7 @@ from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, Tabl
 
 from ccd.errors import CcdError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -27,7 +27,11 @@ posts = Table(
     Column("source", Text, nullable=False),  # file the post was first read from; "synthetic" for the demo's world
     Column("created_at", Text),
     Column("lang", Text),
-    Column("text", Text, nullable=False),  # raw, as the source gave it
+    Column("text", Text, nullable=False),  # raw, as the source gave it; "" once the post is gone
+    Column("author_key", Text),  # keyed hash of the author's id; the id itself is nowhere
+    Column("sensitive", Integer),  # 1 where the platform says so
+    Column("status", Text, nullable=False, server_default="live"),  # live | deleted | protected | withheld
+    Column("checked_at", Text),  # when `ccd compliance` last asked
 )
 
 images = Table(
@@ -39,6 +43,7 @@ images = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("bytes", Integer, nullable=False),
+    Column("phash", Text),  # perceptual hash, 16 hex digits; None until `ccd duplicates` looked, "" for a flat picture
 )
 
 pairs = Table(
@@ -49,6 +54,9 @@ pairs = Table(
     Column("image", Text, ForeignKey("images.sha256"), nullable=False, index=True),
     Column("photo", Integer, nullable=False),  # place of the photo in its post, from 0
     Column("text", Text, nullable=False),  # what the annotator sees
+    Column("model_text", Text),  # what a model sees
+    Column("alt_text", Text),  # never shown to annotators: it would tell them what the image shows
+    Column("duplicate_group", Text, index=True),  # smallest pair id of its near-duplicates; None until looked
     Column("text_sha256", Text, nullable=False, index=True),
     Column("collected_at", Text, nullable=False),
 )
@@ -61,6 +69,45 @@ drops = Table(
     Column("item", Text, primary_key=True),  # pair id, or a place such as "line 12"
     Column("reason", Text, nullable=False),
     Column("detail", Text),
+)
+
+photos = Table(
+    "photos",  # photos of posts that came with addresses only: what is to be downloaded, and how it went
+    metadata,
+    Column("pair_id", Text, primary_key=True),
+    Column("post_id", Text, ForeignKey("posts.post_id"), nullable=False, index=True),
+    Column("photo", Integer, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("alt_text", Text),
+    Column("state", Text, nullable=False, index=True),  # todo | done | failed | gone
+    Column("reason", Text),  # of the last failure
+    Column("tries", Integer, nullable=False, server_default="0"),
+)
+
+cursors = Table(
+    "cursors",  # how far each query of an API has come, so that nothing is asked or paid for twice
+    metadata,
+    Column("query", Text, primary_key=True),
+    Column("cursor", Text),  # the source's next token; None at the start
+    Column("pages", Integer, nullable=False),
+    Column("posts", Integer, nullable=False),  # posts read so far, which is what is paid for
+    Column("done", Integer, nullable=False),  # 1 where the source has no more
+)
+
+priors = Table(
+    "priors",  # labels that came with a post from elsewhere: never judgments
+    metadata,
+    Column("post_id", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("label", Text, nullable=False),
+)
+
+tombstones = Table(
+    "tombstones",  # posts that are gone: what is left of them
+    metadata,
+    Column("post_id", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("at", Text, nullable=False),
 )
 
 # --- what was sent out ----------------------------------------------------------------------------------------------
@@ -197,7 +244,20 @@ events = Table(
     Column("after", Text),
 )
 
-MIGRATIONS: dict[int, Callable[[sa.Connection], Any]] = {}
+def _to_2(connection: sa.Connection) -> None:
+    """Columns for what APIs tell of posts and for near-duplicates; new tables are made by create_all."""
+    added = {
+        "posts": ("author_key TEXT", "sensitive INTEGER", "status TEXT NOT NULL DEFAULT 'live'", "checked_at TEXT"),
+        "images": ("phash TEXT",),
+        "pairs": ("model_text TEXT", "alt_text TEXT", "duplicate_group TEXT"),
+    }
+    for table, columns in added.items():
+        for column in columns:
+            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column}")
+    connection.exec_driver_sql("CREATE INDEX ix_pairs_duplicate_group ON pairs (duplicate_group)")
+
+
+MIGRATIONS: dict[int, Callable[[sa.Connection], Any]] = {1: _to_2}
 """From version n to n + 1: what to do to a database that an older toolkit made."""
 
 
