@@ -78,6 +78,7 @@ photos = Table(
     Column("post_id", Text, ForeignKey("posts.post_id"), nullable=False, index=True),
     Column("photo", Integer, nullable=False),
     Column("url", Text, nullable=False),
+    Column("text", Text, nullable=False),  # what the annotator will see: cleaned with links that posts do not keep
     Column("alt_text", Text),
     Column("state", Text, nullable=False, index=True),  # todo | done | failed | gone
     Column("reason", Text),  # of the last failure

@@ -21,6 +21,8 @@ class Reason(enum.StrEnum):
     MOVING = "video or GIF"
     NO_ORIGINAL = "original post not in the file"
     NOT_ON_DISK = "photo not on disk"
+    NOT_DOWNLOADED = "photo not downloaded"
+    GONE = "photo gone"
     OUTSIDE = "photo outside the folder"
     NOT_AN_IMAGE = "not an image"
     BROKEN = "broken image"
@@ -33,11 +35,19 @@ class Reason(enum.StrEnum):
 class Photo:
     """One photo of a post: `index` is its place among the post's media, from 0.
 
-    `source` is a file on this disk, or text (a URL, a media key) where the photo was not downloaded.
+    `source` is a file on this disk, or text (a URL, a media key) where the photo was not downloaded. A URL waits for
+    `ccd collect photos`.
     """
 
     index: int
     source: Path | str
+    alt_text: str | None = None
+
+    @property
+    def url(self) -> str | None:
+        """The address to download it from, where there is no file."""
+        web = isinstance(self.source, str) and self.source.startswith(("http://", "https://"))
+        return str(self.source) if web else None
 
 
 @dataclass(frozen=True)

@@ -25,14 +25,18 @@ Looked = images.Picture | images.BadImage
 
 @dataclass
 class Counts:
-    """What a run did: read = kept + known + the sum of dropped. A photo counts once, a post without one too."""
+    """What a run did: read = kept + known + waiting + the sum of dropped.
+
+    A photo counts once, a post without one too.
+    """
 
     read: int = 0
     kept: int = 0
     known: int = 0  # pairs that were there already
+    waiting: int = 0  # photos that have an address and wait for their download
     dropped: dict[str, int] = field(default_factory=dict)  # reason -> n
     examples: dict[str, Drop] = field(default_factory=dict)  # reason -> the first one
-    met: set[str] = field(default_factory=set)  # pair ids kept or known; followed only where there is a limit
+    met: set[str] = field(default_factory=set)  # pair ids kept, known or waiting; followed only where there is a limit
 
 
 def collect(
@@ -44,8 +48,9 @@ def collect(
 ) -> Counts:
     """Store the pairs of one source. `source` names it for ever; "synthetic" is the demo's world.
 
-    With `limit`, stops when that many pairs are there, new ones and known ones. `counts` of the sources before is added
-    to, for a limit on several. Of pairs with the same text and image the first stays; of two contents under one id too.
+    With `limit`, stops when that many pairs are there or wait for their photo, new and known ones. `counts` of the
+    sources before is added to, for a limit on several. Of pairs with the same text and image the first stays; of two
+    contents under one id too.
     Raises CcdError where a file cannot be written or read; what was stored before stays.
 
     >>> collect(campaign, table.read(Path("data/tweets.tsv")), "data/tweets.tsv").kept  # doctest: +SKIP
@@ -56,10 +61,10 @@ def collect(
     items = (item for entry in records for item in _items(entry, look))
     while not _reached(counts, limit) and (some := list(itertools.islice(items, BATCH))):
         with campaign.write() as db:
-            batch = _Batch(db, campaign.folder, source, some, counts)
+            batch = Batch(db, campaign.folder, source, some, counts)
             for item in some:
                 batch.take(item)
-                if limit is not None and item.pair_id in batch.there:
+                if limit is not None and batch.holds(item.pair_id):
                     counts.met.add(item.pair_id)
                 if _reached(counts, limit):
                     break
@@ -72,8 +77,8 @@ def _reached(counts: Counts, limit: int | None) -> bool:
 
 
 @dataclass(frozen=True)
-class _Item:
-    """One photo of a record, looked at; or what a source dropped."""
+class Item:
+    """One photo of a record, looked at; or what a source dropped. With neither picture nor drop it waits."""
 
     pair_id: str  # the item of its drop where there is no pair id
     record: Record | None
@@ -84,30 +89,38 @@ class _Item:
     drop: Drop | None
 
 
-def _items(entry: Record | Drop, look: Any) -> Iterator[_Item]:
+def _items(entry: Record | Drop, look: Any) -> Iterator[Item]:
     if isinstance(entry, Drop):
-        yield _Item(storable(entry.item), None, None, "", "", None, entry)
+        yield Item(storable(entry.item), None, None, "", "", None, entry)
         return
     text = clean(entry.text, entry.media_links)
-    digest = hashlib.sha256(text.encode()).hexdigest()
     for photo in entry.photos:
-        looked: Looked = look(photo.source)
+        looked: Looked | None = None if photo.url else look(photo.source)
         post_id = entry.post_id
-        if post_id is None and isinstance(looked, images.Picture):
+        if post_id is None and photo.url:
+            post_id = content_id(entry.text, hashlib.sha256(storable(photo.url).encode()).hexdigest())
+        elif post_id is None and isinstance(looked, images.Picture):
             post_id = content_id(entry.text, looked.sha256)
         pair_id = storable(f"{post_id}:{photo.index}" if post_id else entry.place)
         record = dataclasses.replace(entry, post_id=post_id and storable(post_id), text=storable(entry.text))
-        drop = None
-        if not text:
-            drop = Drop(pair_id, Reason.NO_TEXT, entry.place)
-        elif isinstance(looked, images.BadImage):
-            drop = Drop(pair_id, looked.reason, looked.detail)
-        picture = looked if isinstance(looked, images.Picture) else None
-        yield _Item(pair_id, record, photo, text, digest, picture, drop)
+        yield item(pair_id, record, photo, text, looked)
+
+
+def item(pair_id: str, record: Record, photo: Photo, text: str, looked: Looked | None) -> Item:
+    """A photo of a post with the text that annotators see; `looked` is None while it waits for its download."""
+    drop = None
+    if not text:
+        drop = Drop(pair_id, Reason.NO_TEXT, record.place)
+    elif isinstance(looked, images.BadImage):
+        drop = Drop(pair_id, looked.reason, looked.detail)
+    picture = looked if isinstance(looked, images.Picture) else None
+    return Item(pair_id, record, photo, text, hashlib.sha256(text.encode()).hexdigest(), picture, drop)
 
 
 def content_id(text: str, image_sha256: str) -> str:
     """The post id of a pair whose source has no ids: `sha:<12 hex>` of the raw text and the image.
+
+    Where the image is still to be downloaded, its address stands for it.
 
     >>> content_id("Look!", "00" * 32)
     'sha:72d13fbde3f0'
@@ -125,18 +138,19 @@ def _look(source: Path | str) -> Looked:
         return bad
 
 
-class _Batch:
+class Batch:
     """What a transaction knows of its items, and what it will write."""
 
-    def __init__(self, db: sa.Connection, folder: Path, source: str, items: list[_Item], counts: Counts) -> None:
+    def __init__(self, db: sa.Connection, folder: Path, source: str, items: list[Item], counts: Counts) -> None:
         self.db, self.folder, self.source = db, folder, source
         self.counts = counts
-        self.rows: dict[str, list[dict[str, Any]]] = {"images": [], "posts": [], "pairs": []}
+        self.rows: dict[str, list[dict[str, Any]]] = {"images": [], "posts": [], "pairs": [], "photos": []}
         self.drops: dict[str, Drop] = {}
         self.mended = set[str]()  # pairs that an earlier run may have dropped
         p = schema.pairs.c
         ids = {item.pair_id for item in items}
         self.there: dict[str, str] = dict(self._find(sa.select(p.pair_id, p.image), p.pair_id, ids))
+        self.photos = self._known_photos(ids)
         posts = {item.record.post_id for item in items if item.record and item.record.post_id}
         self.posts: dict[str, str] = dict(
             self._find(sa.select(schema.posts.c.post_id, schema.posts.c.text), schema.posts.c.post_id, posts)
@@ -149,11 +163,26 @@ class _Batch:
             sha for (sha,) in self._find(sa.select(schema.images.c.sha256), schema.images.c.sha256, pictures)
         }
 
+    def holds(self, pair_id: str) -> bool:
+        """Whether the pair is there, or waits for its photo."""
+        return pair_id in self.there or (pair_id in self.photos and self.photos[pair_id] is None)
+
     def _find(self, query: sa.Select[Any], column: Any, values: Iterable[Any]) -> list[Any]:
         return list(self.db.execute(query.where(column.in_(values))))
 
-    def take(self, item: _Item) -> None:
-        """Decide on one item: kept, known or dropped."""
+    def _known_photos(self, ids: set[str]) -> dict[str, Drop | None]:
+        """Photos in the queue: None for one that waits, the drop for one that was tried and is no pair."""
+        d, photos = schema.drops.c, schema.photos.c
+        ended = sa.select(photos.pair_id, photos.state, d.reason, d.detail).join_from(
+            schema.photos, schema.drops, d.item == photos.pair_id, isouter=True
+        )
+        return {
+            pair_id: None if state == "todo" or reason is None else Drop(pair_id, Reason(reason), detail or "")
+            for pair_id, state, reason, detail in self._find(ended, photos.pair_id, ids)
+        }
+
+    def take(self, item: Item) -> None:
+        """Decide on one item: kept, known, waiting or dropped."""
         self.counts.read += 1
         record, picture = item.record, item.picture
         if item.pair_id in self.there:
@@ -171,13 +200,20 @@ class _Batch:
                 self._drop(Drop(item.pair_id, Reason.DUPLICATE, f"same as {kept}"))
             else:
                 self._keep(item, record, record.post_id, item.photo, picture)
+        elif record and record.post_id and item.photo and item.photo.url:
+            if self.posts.get(record.post_id, record.text) != record.text:
+                self._id_used(item, record)
+            elif ended := self.photos.get(item.pair_id):
+                self._drop(ended)
+            else:
+                self._wait(item, record, record.post_id, item.photo, item.photo.url)
 
-    def _same(self, item: _Item, record: Record) -> bool:
+    def _same(self, item: Item, record: Record) -> bool:
         """Whether a pair that is there has this item's content; a photo that is gone says nothing."""
         alike = item.picture is None or item.picture.sha256 == self.there[item.pair_id]
         return alike and self.posts.get(record.post_id or "") == record.text
 
-    def _id_used(self, item: _Item, record: Record) -> None:
+    def _id_used(self, item: Item, record: Record) -> None:
         """The pair that has the id stays; the drop is named after its place, for its id is that pair's."""
         place = record.place if len(record.photos) == 1 else f"{record.place}, {item.pair_id}"
         self._drop(Drop(place, Reason.ID_USED, f"{item.pair_id} is there with another text or photo"))
@@ -187,34 +223,52 @@ class _Batch:
         self.counts.examples.setdefault(drop.reason, drop)
         self.drops[storable(drop.item)] = drop
 
-    def _keep(self, item: _Item, record: Record, post_id: str, photo: Photo, picture: images.Picture) -> None:
+    def _keep(self, item: Item, record: Record, post_id: str, photo: Photo, picture: images.Picture) -> None:
         self.counts.kept += 1
         if isinstance(photo.source, Path):
             images.store(self.folder, picture, photo.source)
         if picture.sha256 not in self.images:
             self.images.add(picture.sha256)
             self.rows["images"].append(dataclasses.asdict(picture))
-        if post_id not in self.posts:
-            self.posts[post_id] = record.text
-            self.rows["posts"].append(
-                {"post_id": post_id, "source": self.source, "text": record.text}
-                | {"created_at": record.created_at, "lang": record.lang}
-            )
+        self._post(record, post_id)
         self.rows["pairs"].append(
             {"pair_id": item.pair_id, "post_id": post_id, "image": picture.sha256, "photo": photo.index}
-            | {"text": item.text, "text_sha256": item.text_sha256, "collected_at": now()}
+            | {"text": item.text, "alt_text": photo.alt_text}
+            | {"text_sha256": item.text_sha256, "collected_at": now()}
         )
         self.there[item.pair_id] = picture.sha256
         self.contents[item.text_sha256, picture.sha256] = item.pair_id
         self.mended.add(item.pair_id)
         self.drops.pop(item.pair_id, None)
 
+    def _wait(self, item: Item, record: Record, post_id: str, photo: Photo, url: str) -> None:
+        self.counts.waiting += 1
+        self._post(record, post_id)
+        if item.pair_id not in self.photos:
+            self.photos[item.pair_id] = None
+            self.rows["photos"].append(
+                {"pair_id": item.pair_id, "post_id": post_id, "photo": photo.index, "url": storable(url)}
+                | {"text": item.text, "alt_text": photo.alt_text, "state": "todo", "tries": 0}
+            )
+        self.mended.add(item.pair_id)
+        self.drops.pop(item.pair_id, None)
+
+    def _post(self, record: Record, post_id: str) -> None:
+        if post_id not in self.posts:
+            self.posts[post_id] = record.text
+            self.rows["posts"].append(
+                {"post_id": post_id, "source": self.source, "text": record.text}
+                | {"created_at": record.created_at, "lang": record.lang}
+            )
+
     def write(self) -> None:
         """Write the rows; a drop of an earlier run gives way to what was found now."""
         for name, rows in self.rows.items():
             if rows:
                 self.db.execute(schema.metadata.tables[name].insert(), rows)
-        d = schema.drops
+        photos, d = schema.photos, schema.drops
+        kept = [row["pair_id"] for row in self.rows["pairs"]]
+        self.db.execute(photos.update().where(photos.c.pair_id.in_(kept)).values(state="done", reason=None))
         settled = self.mended | self.drops.keys()
         self.db.execute(d.delete().where(d.c.source == self.source, d.c.item.in_(settled)))
         if self.drops:

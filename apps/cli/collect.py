@@ -9,6 +9,7 @@ import click
 from apps.cli import contract
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
     from collection.records import Drop, Record
@@ -19,6 +20,7 @@ FACTS = {
     "read": "photos read; a post without a photo counts once",
     "kept": "new pairs",
     "known": "read pairs that were in the campaign already",
+    "waiting": "photos that have an address only and wait for `ccd collect photos`",
     "dropped": "number of photos and posts not kept, by reason",
     "pairs": "pairs in the campaign now",
 }
@@ -27,7 +29,7 @@ AT_MOST = click.option(
     "limit",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Stop when N pairs of these files are in the campaign.",
+    help="Stop when N pairs of these files are in the campaign, or wait for their photo.",
 )
 
 
@@ -117,10 +119,14 @@ def _collect(folder: Path, sources: "list[tuple[Path, Iterator[Record | Drop]]]"
         "read": counts.read,
         "kept": counts.kept,
         "known": counts.known,
+        "waiting": counts.waiting,
         "dropped": counts.dropped,
         "pairs": pairs,
     }
-    return contract.Report(facts, [_table(counts), f"{pairs:,} pairs in the campaign"])
+    shown: list[RenderableType] = [_table(counts), f"{pairs:,} pairs in the campaign"]
+    if counts.waiting:
+        shown.append(f"{counts.waiting:,} photos wait for `ccd collect photos`")
+    return contract.Report(facts, shown)
 
 
 def _watched(records: "Iterable[Record | Drop]", name: str) -> "Iterator[Record | Drop]":
@@ -153,6 +159,8 @@ def _table(counts: "Counts") -> "Table":
     table.add_column("first example", overflow="fold")
     for name, number in (("read", counts.read), ("kept", counts.kept), ("already there", counts.known)):
         table.add_row(name, f"{number:,}", "")
+    if counts.waiting:
+        table.add_row("waiting", f"{counts.waiting:,}", "")
     for reason, number in sorted(counts.dropped.items(), key=lambda reason: -reason[1]):
         example = counts.examples[reason]
         first = f"{example.item}: {example.detail}" if example.detail else example.item

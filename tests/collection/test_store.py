@@ -64,7 +64,7 @@ def test_twice_is_once(campaign: Campaign, paint: Paint) -> None:
     entries: list[Record | Drop] = [
         record("x:1", "one", paint("a.png", 1)),
         record("x:2", "one", paint("a.png", 1), place="line 2"),
-        record("x:3", "three", "https://pbs.twimg.com/media/A.jpg", place="line 3"),
+        record("x:3", "three", "3_a (no URL in the file)", place="line 3"),
         record("x:4", "http://t.co/abc", paint("a.png", 1), place="line 4"),
         record(None, "none", paint("c.png", 3), place="line 5"),
         record(None, "none", "gone.jpg", place="line 6"),
@@ -106,6 +106,24 @@ def test_a_photo_that_comes_later_takes_the_drop_away(campaign: Campaign, paint:
     (tmp_path / "late.png").unlink()
     assert collect(campaign, missing, "t.csv").known == 1
     assert rows(campaign, "drops") == []
+
+
+def test_a_photo_with_an_address_waits_until_it_is_on_disk(campaign: Campaign, paint: Paint) -> None:
+    address = "https://pbs.twimg.com/media/A.jpg"
+    entries = [record("x:1", "one", address), record(None, "two", address), record("x:3", "http://t.co/a", address)]
+    for _ in range(2):
+        counts = collect(campaign, entries, "t.csv")
+        assert (counts.read, counts.waiting, counts.kept, counts.dropped) == (3, 2, 0, {Reason.NO_TEXT: 1})
+    queue = rows(campaign, "photos")
+    assert queue[1] == ("x:1:0", "x:1", "0", address, "one", "None", "todo", "None", "0")
+    assert queue[0][0].startswith("sha:")
+    assert len(rows(campaign, "posts")) == 2
+    found = collect(campaign, [record("x:1", "one", paint("A.png"))], "t.csv")
+    assert (found.kept, found.waiting) == (1, 0)
+    assert rows(campaign, "photos")[1][6] == "done"
+    assert collect(campaign, entries, "t.csv").known == 1
+    assert collect(campaign, [record("x:1", "other", address)], "t.csv").dropped == {Reason.ID_USED: 1}
+    assert collect(campaign, entries[1:] * 9, "t.csv", limit=1).read == 1
 
 
 def test_a_limit_counts_what_is_there(campaign: Campaign, paint: Paint) -> None:
