@@ -104,3 +104,43 @@ def test_sweeping_takes_only_what_dead_processes_left(tmp_path: Path) -> None:
     (folder / "ab12.jpg").touch()
     images.sweep(tmp_path)
     assert {f.name for f in folder.iterdir()} == {f".ab12.jpg.{os.getpid()}.part", "ab12.jpg"}
+
+
+def photographed(kind: str, **exif: Any) -> bytes:
+    """A picture, left half red, lying on its side as cameras store them, with the place where it was taken."""
+    written = Image.Exif()
+    written[0x0112] = 6  # orientation: turn by 90 degrees to the right
+    written[0x8825] = {1: "N", 2: (52.0, 31.0, 12.0)}  # GPS
+    image = Image.new("RGB", (64, 32), "blue")
+    image.paste("red", (0, 0, 32, 32))
+    data = io.BytesIO()
+    image.save(data, kind, exif=written, **exif)
+    return data.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "MPO"])
+def test_photos_stand_upright_and_do_not_tell_where_they_were_taken(kind: str, tmp_path: Path) -> None:
+    options: dict[str, Any] = frames if kind == "MPO" else {}
+    source = tmp_path / "photo"
+    source.write_bytes(photographed(kind, **options))
+    assert b"GPS" in source.read_bytes() or Image.open(source).getexif().get_ifd(0x8825)
+    picture = images.verify(source.read_bytes())
+    assert (picture.width, picture.height) == (32, 64)
+    images.store(tmp_path, picture, source)
+    stored = (tmp_path / picture.file).read_bytes()
+    assert hashlib.sha256(stored).hexdigest() == picture.sha256
+    with Image.open(io.BytesIO(stored)) as image:
+        assert not image.getexif()
+        assert not {"exif", "xmp"} & image.info.keys()
+        top, bottom = (image.convert("RGB").getpixel((16, y)) for y in (10, 54))
+        assert isinstance(top, tuple)
+        assert isinstance(bottom, tuple)
+        assert top[0] > 200 > 60 > top[2]
+        assert bottom[2] > 200 > 60 > bottom[0]
+    assert images.prepare(stored) == (picture, stored)
+
+
+def test_a_video_is_named_as_one() -> None:
+    with pytest.raises(images.BadImage) as error:
+        images.verify(b"\0\0\0\x20ftypisom" + bytes(64))
+    assert error.value.reason == Reason.MOVING
