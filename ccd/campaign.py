@@ -35,6 +35,9 @@ dev = 0.08
 test = 0.08
 seed = 1
 
+[x]
+price_per_post = 0.005      # dollars that X takes for a post read; for the estimates of `ccd collect x`
+
 [label_studio]
 # url = "http://127.0.0.1:8080"  # an existing server, its token in LABEL_STUDIO_API_KEY; default: `ccd studio start`
 
@@ -61,6 +64,7 @@ class Config:
     split_shares: Mapping[str, float]
     split_seed: int
     label_studio_url: str | None
+    price_per_post: float
     annotators: tuple[Person, ...]
     adjudicators: tuple[Person, ...]
 
@@ -227,10 +231,11 @@ def _parse(text: str, path: Path) -> Config:
         raise wrong(f"not valid TOML ({error}); mend that line") from None
 
     known = {
-        "": {"name", "protocol", "judgments_per_pair", "tie_rule", "database_url", "splits", "label_studio"}
+        "": {"name", "protocol", "judgments_per_pair", "tie_rule", "database_url", "splits", "label_studio", "x"}
         | {"annotators", "adjudicators"},
         "splits": {"train", "dev", "test", "seed"},
         "label_studio": {"url"},
+        "x": {"price_per_post"},
     }
 
     def entry(section: str, key: str, kind: type | tuple[type, ...], default: Any = None) -> Any:
@@ -244,7 +249,7 @@ def _parse(text: str, path: Path) -> Config:
             raise wrong(f"{place} is {value!r}; it must be of type {names}")
         return value
 
-    for section in ("splits", "label_studio"):
+    for section in ("splits", "label_studio", "x"):
         if not isinstance(data.get(section, {}), dict):
             raise wrong(f"{section} must be a table: write [{section}] on a line of its own")
     for section, keys in known.items():
@@ -281,6 +286,9 @@ def _parse(text: str, path: Path) -> Config:
         raise wrong("[label_studio] url holds a user; take it out and set LABEL_STUDIO_API_KEY in the environment")
     if studio and not studio.startswith(("http://", "https://")):
         raise wrong(f"[label_studio] url is {studio!r}; it must start with http:// or https://")
+    price = float(entry("x", "price_per_post", (int, float), 0.005))
+    if not 0 <= price < 1000:  # nan too
+        raise wrong(f"[x] price_per_post is {price}; write the dollars a post, such as 0.005")
     seed = entry("splits", "seed", int, 1)
     if seed < 0:
         raise wrong(f"[splits] seed is {seed}; write a number from 0 up")
@@ -296,6 +304,7 @@ def _parse(text: str, path: Path) -> Config:
         split_shares=shares,
         split_seed=seed,
         label_studio_url=studio.rstrip("/") if studio else None,
+        price_per_post=price,
         annotators=annotators,
         adjudicators=adjudicators,
     )

@@ -13,6 +13,7 @@ from apps.cli.protocol import protocol
 from apps.cli.release import release_command, verify_command
 from apps.cli.split import split_command
 from apps.cli.studio import pull_command, push_command, studio_group
+from apps.cli.x import compliance_command, tir_command, x_group
 
 
 class InOrder(click.Group):
@@ -39,6 +40,7 @@ for command in (
     init_command,
     protocol,
     collect,
+    compliance_command,
     round_group,
     studio_group,
     push_command,
@@ -53,6 +55,8 @@ for command in (
     demo_command,
 ):
     cli.add_command(command)
+for source in (x_group, tir_command):
+    collect.add_command(source)
 
 
 if __name__ == "__main__":

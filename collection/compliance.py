@@ -1,0 +1,187 @@
+"""Posts that are gone leave the campaign: their text, photos and raw pages; ids, labels and a tombstone stay.
+
+X's Developer Policy ("Content compliance") asks to remove deleted, protected, suspended or withheld posts as soon as
+reasonably possible.
+"""
+
+import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from ccd import schema
+from ccd.campaign import Campaign, now
+from collection import pages, x
+from collection.pages import NOTE, Page
+
+FRESH = datetime.timedelta(hours=24)  # a post asked about since is not asked again
+BATCH = 100  # ids a call, and a transaction
+_UNFINISHED = "compliance_unfinished"  # in `meta`: posts are marked, files not yet clean
+_GONE = {"not found": "deleted", "forbidden": "protected"}
+
+
+@dataclass
+class Result:
+    """What a run found: posts asked about, and those gone by status; files that were removed or rewritten."""
+
+    asked: int = 0
+    posts: int = 0  # that X sent back, which is what is paid for
+    gone: dict[str, int] = field(default_factory=dict)  # deleted | protected | withheld -> posts
+    unclear: int = 0  # X did not say; asked again next time
+    images: int = 0
+    pages: int = 0
+    left: int = 0  # still to be asked about
+
+
+def due(campaign: Campaign) -> list[str]:
+    """Posts of X that are taken for live and were not asked about in the last 24 hours, longest waiting first."""
+    p = schema.posts.c
+    before = (datetime.datetime.now(datetime.UTC) - FRESH).isoformat()
+    with campaign.read() as db:
+        found = db.scalars(
+            sa.select(p.post_id)
+            .where(
+                p.status == "live", p.post_id.startswith("x:"), sa.or_(p.checked_at.is_(None), p.checked_at < before)
+            )
+            .order_by(sa.func.coalesce(p.checked_at, ""), p.post_id)
+        )
+        return [post for post in found if post.removeprefix("x:").isdigit()]
+
+
+def check(campaign: Campaign, api: x.Api, limit: int, tick: Callable[[int], None] = lambda n: None) -> Result:
+    """Ask X which posts are gone, at most `limit` of them, and remove their content.
+
+    Each call is one transaction: killed, run it again. Raises CcdError where X refuses; what was found is kept.
+    """
+    result = Result()
+    _clean(campaign, result)
+    todo = due(campaign)
+    todo, result.left = todo[:limit], max(0, len(todo) - limit)
+    try:
+        for start in range(0, len(todo), BATCH):
+            batch = todo[start : start + BATCH]
+            page = api.ask(
+                "get_tweets", ids=[post.removeprefix("x:") for post in batch], tweet_fields=["id", "withheld"]
+            )
+            _mark(campaign, batch, page, result)
+            tick(len(batch))
+    finally:
+        _clean(campaign, result)
+    return result
+
+
+def _mark(campaign: Campaign, batch: list[str], page: Page, result: Result) -> None:
+    found = dict(_statuses(batch, page))
+    gone = {post: _GONE.get(status, status) for post, status in found.items() if status not in ("ok", "error")}
+    answered = [post for post, status in found.items() if status != "error"]
+    at = now()
+    with campaign.write() as db:
+        posts = schema.posts
+        db.execute(posts.update().where(posts.c.post_id.in_(answered)).values(checked_at=at))
+        remove(db, gone, at)
+    result.asked += len(batch)
+    result.posts += x.posts_in(page)
+    result.unclear += len(batch) - len(answered)
+    for status in gone.values():
+        result.gone[status] = result.gone.get(status, 0) + 1
+
+
+def _statuses(batch: list[str], page: Page) -> Mapping[str, str]:
+    """ok, not found, forbidden, error or withheld, by post."""
+    ids = [post.removeprefix("x:") for post in batch]
+    found = x.statuses_in(page | {NOTE: {"asked": ids}})
+    for post in page.get("data") or ():
+        if post.get("withheld") and post["id"] in found:
+            found[post["id"]] = "withheld"
+    return {f"x:{name}": status for name, status in found.items()}
+
+
+def remove(db: sa.Connection, gone: Mapping[str, str], at: str) -> None:
+    """Mark posts as gone (`gone`: post id to status) and empty every row that shows what they said.
+
+    Pairs keep their ids, images' hashes and labels; the files follow in `check`, or in its next run.
+    """
+    if not gone:
+        return
+    posts, pairs, photos, drops = schema.posts, schema.pairs, schema.photos, schema.drops
+    for status in set(gone.values()):
+        some = [post for post, found in gone.items() if found == status]
+        db.execute(posts.update().where(posts.c.post_id.in_(some)).values(status=status, text="", author_key=None))
+    of_them = pairs.c.post_id.in_(gone)
+    # a text's hash says what the text was; what stands there must stay unique for each image
+    emptied = {"text": "", "model_text": None, "alt_text": None, "text_sha256": sa.literal("gone:") + pairs.c.pair_id}
+    db.execute(pairs.update().where(of_them).values(emptied))
+    waiting = photos.update().where(photos.c.post_id.in_(gone))
+    db.execute(waiting.values(url="", text="", alt_text=None, state="gone", reason="post is gone"))
+    for post in gone:
+        about = sa.or_(drops.c.item == post, drops.c.item.startswith(f"{post}:", autoescape=True))
+        db.execute(drops.update().where(about).values(detail=None))
+    stones = schema.tombstones
+    known = set(db.scalars(sa.select(stones.c.post_id).where(stones.c.post_id.in_(gone))))
+    if new := [{"post_id": post, "reason": status, "at": at} for post, status in gone.items() if post not in known]:
+        db.execute(stones.insert(), new)
+    meta = schema.meta
+    db.execute(meta.delete().where(meta.c.key == _UNFINISHED))
+    db.execute(meta.insert().values(key=_UNFINISHED, value=at))
+
+
+def _clean(campaign: Campaign, result: Result) -> None:
+    """Bring the files in line with the tombstones, where a run has set some since this was last done."""
+    meta, stones = schema.meta, schema.tombstones
+    with campaign.read() as db:
+        if db.scalar(sa.select(meta.c.value).where(meta.c.key == _UNFINISHED)) is None:
+            return
+        gone = {post.removeprefix("x:") for post in db.scalars(sa.select(stones.c.post_id))}
+        files = db.scalars(_images_of_the_gone()).all()
+    for file in files:
+        there = campaign.folder / file
+        result.images += there.exists()
+        there.unlink(missing_ok=True)
+        (campaign.folder / "studio" / "files" / file).unlink(missing_ok=True)  # what Label Studio was offered
+    for path in pages.every(campaign.folder):
+        if path.parts[-3] == "x" and (left := _without(pages.read(path), gone)) is not None:
+            pages.write(path, left)
+            result.pages += 1
+    with campaign.write() as db:
+        db.execute(meta.delete().where(meta.c.key == _UNFINISHED))
+
+
+def _images_of_the_gone() -> sa.Select[Any]:
+    """Files of images that pairs show, none of them of a living post."""
+    i, p, posts = schema.images, schema.pairs, schema.posts
+    shown = sa.select(p.c.image).join(posts, posts.c.post_id == p.c.post_id)
+    return (
+        sa.select(i.c.file)
+        .where(i.c.sha256.in_(shown.where(posts.c.status != "live")))
+        .where(i.c.sha256.not_in(shown.where(posts.c.status == "live")))
+    )
+
+
+def _without(page: Page, gone: set[str]) -> Page | None:
+    """The page without these posts, those that repeat them, and their media; None where it holds none of them."""
+
+    def lives(post: Mapping[str, Any]) -> bool:
+        references = post.get("referenced_tweets") or post.get("referenced_posts") or ()
+        repeats = [each["id"] for each in references if each.get("type") in ("retweeted", "reposted")]
+        return post["id"] not in gone and not gone.intersection(repeats)
+
+    includes = page.get("includes") or {}
+    lists = [(page, "data"), (includes, "tweets"), (includes, "posts")]
+    posts = [(at, key, at[key]) for at, key in lists if isinstance(at.get(key), list)]
+    lost = {post["id"] for _, _, some in posts for post in some if not lives(post)}
+    if not lost:
+        return None
+    left = page | ({"includes": dict(includes)} if includes else {})
+    kept = []
+    for at, key, some in posts:
+        living = [post for post in some if lives(post)]
+        (left if at is page else left["includes"])[key] = living
+        kept += living
+    if "media" in includes:
+        keys = {key for post in kept for key in (post.get("attachments") or {}).get("media_keys") or ()}
+        left["includes"]["media"] = [medium for medium in includes["media"] if medium["media_key"] in keys]
+    note = page.get(NOTE) or {}
+    left[NOTE] = note | {"gone": sorted({*note.get("gone", ()), *lost})}
+    return left

@@ -1,0 +1,481 @@
+"""Posts from the X API v2 (tweepy): search, ids, timelines. Each page is kept before it is read: none is bought twice.
+
+Sources: https://docs.x.com/x-api (read 2026-08), https://docs.tweepy.org. tweepy asks one fixed host without a timeout,
+prints the token at DEBUG, loops for ever on a 429 without a reset time, and its Paginator drops `includes`, where the
+photos are: hence an adapter, a log filter, and a page walk of our own.
+"""
+
+import dataclasses
+import ipaddress
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import sqlalchemy as sa
+import tweepy
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from ccd import schema
+from ccd.campaign import Campaign, now
+from ccd.errors import CcdError
+from collection import archive, store
+from collection.files import lines
+from collection.pages import NOTE, Page, Pages
+from collection.records import BadId, Drop, Record, post_id
+
+TOKEN = "X_BEARER_TOKEN"
+BASE_URL = "X_API_BASE_URL"  # a stand-in for the API; it receives the token, so it must be on this machine
+ANY_HOST = "X_API_ALLOW_ANY_HOST"
+TRIES = 6  # of one request, before we give up on it
+LONGEST_WAIT = 901  # seconds: a rate limit's window is 15 minutes
+TIMEOUT = (5.0, 30.0)  # seconds to connect, and between two reads
+
+# no user objects: they cost twice a post
+FIELDS: Mapping[str, Any] = {
+    "media_fields": ["media_key", "type", "url", "preview_image_url", "alt_text", "width", "height"],
+    "tweet_fields": (
+        "id,text,author_id,created_at,lang,possibly_sensitive,attachments,entities,note_tweet,referenced_tweets,"
+        "conversation_id,edit_history_tweet_ids,public_metrics,withheld"
+    ),
+}
+MEDIA = ["attachments.media_keys"]
+ORIGINALS = [*MEDIA, "referenced_tweets.id", "referenced_tweets.id.attachments.media_keys"]
+MOST_A_POST = 3  # posts that one id can bring: itself, what it answers and what it quotes
+BY_IDS = "ids"  # all look-ups by id share their pages, so that no id is bought for two lists
+
+Wait = Callable[[float, str], None]
+
+
+# --- the connection -------------------------------------------------------------------------------------------------
+
+
+class _Adapter(HTTPAdapter):
+    """Gives tweepy's requests a timeout, retries of 5xx, and another host where one is named."""
+
+    def __init__(self, base_url: str | None, backoff: float) -> None:
+        self._base_url = base_url
+        retry = Retry(
+            total=5,
+            backoff_factor=backoff,
+            status_forcelist=(500, 502, 503, 504),
+            allowed_methods={"GET"},
+            raise_on_status=False,
+            respect_retry_after_header=False,  # it would also retry a 429, unseen
+        )
+        super().__init__(max_retries=retry)
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        if self._base_url:
+            to, stand_in = urlsplit(request.url or ""), urlsplit(self._base_url)
+            request.url = str(to._replace(scheme=stand_in.scheme, netloc=stand_in.netloc).geturl())
+        options["timeout"] = options.get("timeout") or TIMEOUT
+        return super().send(request, *args, **options)
+
+
+class _Redact(logging.Filter):
+    """Takes the token out of what tweepy logs; a filter holds for one logger only, not for those below it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = re.sub(r"Bearer [^\s'\"]+", "Bearer (hidden)", record.getMessage())
+        record.args = ()
+        return True
+
+
+_REDACT = _Redact()
+
+
+class Api:
+    """The X API, asked politely: waits where it says so, and one clear error where it refuses.
+
+    `wait(seconds, why)` sleeps; the command line shows a countdown there. `backoff` scales the pauses after failures.
+    """
+
+    def __init__(
+        self, token: str, *, base_url: str | None = None, wait: Wait = lambda s, _: time.sleep(s), backoff: float = 1.0
+    ) -> None:
+        for name in ("tweepy", "tweepy.client"):
+            logging.getLogger(name).addFilter(_REDACT)
+        self._client = tweepy.Client(token, return_type=dict, wait_on_rate_limit=False)
+        self._client.session.mount("https://api.twitter.com/", _Adapter(base_url, backoff))
+        self._wait = wait
+        self._backoff = backoff
+
+    @classmethod
+    def from_environment(cls, wait: Wait = lambda s, _: time.sleep(s)) -> "Api":
+        """With the token of X_BEARER_TOKEN. Raises CcdError where it is absent, or a stand-in is elsewhere."""
+        token = os.environ.get(TOKEN, "").strip()
+        if not token:
+            raise CcdError(f"no token for X: set {TOKEN} in the environment (an app's bearer token, console.x.com)")
+        if not token.isascii() or re.search(r"\s", token):
+            raise CcdError(f"{TOKEN} is no bearer token: it holds spaces or characters that none has; copy it again")
+        base_url = os.environ.get(BASE_URL) or None
+        if base_url and not _is_loopback(base_url) and os.environ.get(ANY_HOST) != "1":
+            raise CcdError(
+                f"{BASE_URL} is {base_url}, which would get your token; name this machine, or set {ANY_HOST}=1"
+            )
+        return cls(token, base_url=base_url, wait=wait)
+
+    def ask(self, method: str, **params: Any) -> Page:
+        """The answer to one request of `tweepy.Client.<method>`, whole.
+
+        Raises CcdError where X refuses, where the credits or the month's cap are used up, and where it does not answer
+        after TRIES tries.
+        """
+        why = ""
+        for number in range(1, TRIES + 1):
+            try:
+                answer = getattr(self._client, method)(**params)
+            except tweepy.TooManyRequests as error:
+                why, seconds = "X's rate limit", self._until_reset(error, number)
+            except tweepy.HTTPException as error:
+                raise _refused(error) from None
+            except requests.RequestException as error:  # refused, cut, stalled, or not JSON
+                why, seconds = f"X's answer did not arrive ({type(error).__name__})", self._backoff * 2**number
+            else:
+                if isinstance(answer, dict):
+                    return answer
+                raise CcdError(
+                    "X answers something else than its API does; see that no proxy stands between, run again"
+                )
+            if number < TRIES:
+                self._wait(seconds, f"{why}, try {number} of {TRIES}")
+        raise CcdError(f"{why}, {TRIES} times in a row; run again later: what was bought is kept")
+
+    def _until_reset(self, error: tweepy.TooManyRequests, number: int) -> float:
+        body = _body(error)
+        if body.get("title") == "UsageCapExceeded" or "usage-cap" in str(body.get("type")):
+            period = str(body.get("period") or "current").lower()
+            raise CcdError(
+                f"X's usage cap of the {period} period is reached; raise it at console.x.com or run again in the next "
+                "period: what was bought is kept"
+            )
+        if error.reset_time is None:
+            return float(min(LONGEST_WAIT, 30 * self._backoff * 2**number))
+        return float(min(LONGEST_WAIT, max(1, error.reset_time - int(time.time()) + 1)))
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _body(error: tweepy.HTTPException) -> dict[str, Any]:
+    try:
+        body = error.response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _refused(error: tweepy.HTTPException) -> CcdError:
+    status = error.response.status_code
+    body = _body(error)
+    said = "; ".join(map(str, error.api_messages)) or body.get("detail") or body.get("title") or error.response.reason
+    remedy = {
+        400: "mend the query",
+        401: f"check the token in {TOKEN}",
+        402: "no credits are left: buy some at console.x.com and run again, what was bought is kept",
+        403: "this token may not do that: see the app's access at console.x.com",
+        404: "check the name",
+    }.get(status, "run again later, what was bought is kept")
+    return CcdError(f"X refuses ({status}: {' '.join(str(said).split())}); {remedy}")
+
+
+# --- queries --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Query:
+    """A request that comes in pages. `name` names its pages and its source for ever."""
+
+    name: str
+    method: str  # of tweepy.Client
+    params: Mapping[str, Any]
+    token: str  # how the request calls meta.next_token
+    least: int  # posts a page
+    most: int
+
+
+def search(query: str, *, full_archive: bool = False) -> Query:
+    """Posts with photos that match; what the query lacks of `has:images -is:retweet` is added to it.
+
+    The last seven days, or with `full_archive` everything since 2006, newest first.
+
+    >>> search("cats OR dogs").params["query"]
+    '(cats OR dogs) has:images -is:retweet'
+    """
+    words = query.split()
+    if not words:
+        raise CcdError("the query is empty; say what to search for")
+    text = " ".join(words)
+    missing = [word for word in ("has:images", "-is:retweet") if word not in words]
+    if missing:
+        text = f"({text})" if "OR" in words else text
+        text = " ".join([text, *missing])
+    params = {"query": text, "expansions": MEDIA, **FIELDS}
+    if full_archive:  # without a start X looks back 30 days only
+        params["start_time"] = "2006-03-21T00:00:00Z"
+        return Query(f"search-all {text}", "search_all_tweets", params, "next_token", 10, 500)
+    return Query(f"search {text}", "search_recent_tweets", params, "next_token", 10, 100)
+
+
+def user(campaign: Campaign, api: Api, name: str) -> Query:
+    """The newest 3,200 posts of a user, without retweets. The name is looked up once ($0.010) and remembered."""
+    name = name.removeprefix("@")
+    if not re.fullmatch(r"[A-Za-z0-9_]{1,15}", name):
+        raise CcdError(f"{name!r} is no user name of X; give letters, digits and _ only")
+    key = f"x user-id {name.lower()}"
+    with campaign.read() as db:
+        number = db.scalar(sa.select(schema.cursors.c.cursor).where(schema.cursors.c.query == key))
+    if number is None:
+        number = (api.ask("get_user", username=name).get("data") or {}).get("id")
+        if number is None:
+            raise CcdError(f"X knows no user {name}; check the name")
+        with campaign.write() as db:
+            _put(db, key, cursor=number, pages=0, posts=0, done=1)
+    params = {"id": number, "exclude": ["retweets"], "expansions": MEDIA, **FIELDS}
+    return Query(f"user {name.lower()}", "get_users_tweets", params, "pagination_token", 5, 100)
+
+
+def read_ids(file: Path) -> list[str]:
+    """The ids of a file, one a line, each once. Raises CcdError where one is none or went through a spreadsheet."""
+    found: dict[str, None] = {}
+    wrong = []
+    for number, line in lines(file):
+        text = line.decode("utf-8", "replace").strip().strip('"')
+        if not text:
+            continue
+        try:
+            name = post_id(text)
+        except BadId:
+            name = ""
+        if name.startswith("x:"):
+            found[name.removeprefix("x:")] = None
+        else:
+            wrong.append(f"line {number}: {text[:40]}")
+    if wrong:
+        more = f" and {len(wrong) - 3:,} more" if len(wrong) > 3 else ""
+        raise CcdError(
+            f"{file}: not ids of posts: {', '.join(wrong[:3])}{more}; one id a line, all digits (6.92E+17 lost some)"
+        )
+    if not found:
+        raise CcdError(f"{file}: no ids; write one a line")
+    return list(found)
+
+
+# --- the walk -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Run:
+    """What a run did."""
+
+    counts: store.Counts = field(default_factory=store.Counts)
+    pages: int = 0  # bought now
+    posts: int = 0  # in them
+    stopped: str = ""  # why it ended before the source did
+    statuses: dict[str, str] = field(default_factory=dict)  # id -> ok | not found | forbidden | error | not asked
+    tick: Callable[["Run"], None] = lambda run: None  # called after each page
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`pairs` of this source in the campaign, `posts` bought for this query in all; `photos` is all or first."""
+
+    posts: int
+    pairs: int | None = None
+    photos: str = "all"
+
+
+def walk(campaign: Campaign, api: Api, query: Query, limits: Limits, run: Run | None = None) -> Run:
+    """Collect a query's posts page by page, from where the last run ended; a finished one asks for newer posts only.
+
+    Raises CcdError where X refuses or does not answer; what was bought is kept.
+    """
+    run = run or Run()
+    reading = _Reading(campaign, query.name, limits, run)
+    while not run.stopped:
+        if reading.catch_up():
+            continue
+        last = reading.last
+        note = last.get(NOTE) or {}
+        token = _next(last)
+        since = note.get("since_id") if token else note.get("newest_id")
+        room = limits.posts - reading.posts
+        if room < query.least:
+            run.stopped = f"--max-posts {limits.posts:,}: {reading.posts:,} posts were bought for this query"
+            break
+        params = dict(query.params) | {"max_results": min(query.most, room), query.token: token}
+        if since:
+            params["since_id"] = since
+            params.pop("start_time", None)
+        page = api.ask(query.method, **params)
+        if not token and since and not page.get("data"):
+            break  # nothing newer: no page, nothing paid
+        ids = [int(post["id"]) for post in _data(page)] + [int(note.get("newest_id") or 0)]
+        page[NOTE] = {"query": query.name, "at": now(), "since_id": since, "newest_id": str(max(ids))}
+        if token is not None and _next(page) == token:
+            page[NOTE]["end"] = "the next token was the same again"
+        run.pages += 1
+        run.posts += posts_in(page)
+        reading.pages.append(page)
+        reading.catch_up()
+        if _next(page) is None:
+            break
+    return run
+
+
+def hydrate(campaign: Campaign, api: Api, ids: Iterable[str], limits: Limits, run: Run | None = None) -> Run:
+    """Look posts up by their ids, 100 a call; ids that X settled before are not asked again.
+
+    A retweet stands for the post it repeats, which comes with it. `run.statuses` has every id.
+    """
+    run = run or Run()
+    run.statuses = dict.fromkeys(ids, "not asked")
+    reading = _Reading(campaign, BY_IDS, limits, run)
+    bought = 0
+    for number in range(1, len(reading.pages) + 1):
+        page = reading.pages.read(number)
+        statuses = {i: s for i, s in statuses_in(page).items() if i in run.statuses}
+        run.statuses |= statuses
+        bought += posts_in(page) if statuses else 0
+    while not run.stopped and reading.catch_up():
+        pass
+    asked = [i for i, status in run.statuses.items() if status in ("not asked", "error")]
+    while asked and not run.stopped:
+        size = min(100, (limits.posts - bought) // MOST_A_POST)
+        if size < 1:
+            run.stopped = f"--max-posts {limits.posts:,}: {bought:,} posts were bought for these ids"
+            break
+        chunk, asked = asked[:size], asked[size:]
+        page = api.ask("get_tweets", ids=chunk, expansions=ORIGINALS, **FIELDS)
+        page[NOTE] = {"query": BY_IDS, "at": now(), "asked": chunk}
+        run.pages += 1
+        run.posts += posts_in(page)
+        bought += posts_in(page)
+        reading.pages.append(page)
+        run.statuses |= statuses_in(page)
+        reading.catch_up()
+    return run
+
+
+def posts_in(page: Page) -> int:
+    """Posts that a page brought. Whether X bills included ones is not documented, so they count."""
+    includes = page.get("includes") or {}
+    return len(_data(page)) + sum(len(includes.get(name) or ()) for name in ("tweets", "posts"))
+
+
+def statuses_in(page: Page) -> dict[str, str]:
+    """What a page says of each id that was asked for: ok, not found, forbidden or error."""
+    note = page.get(NOTE) or {}
+    found = dict.fromkeys(note.get("asked", ()), "error")
+    for error in page.get("errors") or ():
+        name = str(error.get("resource_id") or error.get("value"))
+        kind = str(error.get("type"))
+        if name in found and kind.endswith("resource-not-found"):
+            found[name] = "not found"
+        elif name in found and "not-authorized" in kind:
+            found[name] = "forbidden"
+    found |= {name: "not found" for name in note.get("gone", ()) if name in found}  # removed by `ccd compliance`
+    return found | {post["id"]: "ok" for post in _data(page) if post["id"] in found}
+
+
+class _Reading:
+    """Pages on their way into the campaign: how far they are stored is the row of `cursors`."""
+
+    def __init__(self, campaign: Campaign, query: str, limits: Limits, run: Run) -> None:
+        self._campaign, self._limits, self._run = campaign, limits, run
+        self.pages = Pages(campaign.folder, "x", query)
+        self._source = f"x {query}"
+        self._key = f"x {query} photos={limits.photos}"
+        c = schema.cursors.c
+        with campaign.read() as db:
+            row = db.execute(sa.select(c.pages, c.posts).where(c.query == self._key)).one_or_none()
+            if limits.pairs is not None:
+                run.counts.met |= _pairs_of(db, self._source)
+        self._stored: int = row.pages if row else 0
+        self.posts: int = row.posts if row else 0
+        self.last: Page = self.pages.read(self._stored) if self._stored else {}
+        self._full()
+
+    def catch_up(self) -> bool:
+        """Store the next page that is on disk and not in the campaign; False where there is none.
+
+        The cursor moves after the page's pairs: killed in between, the page is read again, and its pairs are known.
+        """
+        if self._stored >= len(self.pages) or self._run.stopped:
+            return False
+        number = self._stored + 1
+        page = self.pages.read(number)
+        if _data(page):
+            records = _page_records(self.pages.path(number), number, self._limits.photos)
+            store.collect(self._campaign, records, self._source, self._limits.pairs, self._run.counts)
+        if self._full():
+            return False  # perhaps in mid-page: the next run reads it again
+        self._stored, self.last = number, page
+        self.posts += posts_in(page)
+        token = _next(page)
+        with self._campaign.write() as db:
+            _put(db, self._key, cursor=token, pages=number, posts=self.posts, done=int(token is None))
+        self._run.tick(self._run)
+        return True
+
+    def _full(self) -> bool:
+        pairs = self._limits.pairs
+        if pairs is not None and len(self._run.counts.met) >= pairs:
+            self._run.stopped = f"--max {pairs:,}: {len(self._run.counts.met):,} pairs of this source are there"
+        return bool(self._run.stopped)
+
+
+def _page_records(path: Path, number: int, photos: str) -> Iterator[Record | Drop]:
+    """What a page holds, with places that say which page; only the first photo of each post where so wanted."""
+    for entry in archive.read(path):
+        if isinstance(entry, Drop):
+            yield dataclasses.replace(entry, item=_place(entry.item, number), detail=_place(entry.detail, number))
+        else:
+            kept = entry.photos[:1] if photos == "first" else entry.photos
+            yield dataclasses.replace(entry, photos=kept, place=_place(entry.place, number))
+
+
+def _place(text: str, number: int) -> str:
+    return re.sub(r"^line 1\b", f"page {number}", text)
+
+
+def _pairs_of(db: sa.Connection, source: str) -> set[str]:
+    """Pairs, and photos still to be downloaded, of the posts that this source brought first."""
+    p = schema.posts.c
+    found: set[str] = set()
+    for table in (schema.pairs, schema.photos):
+        query = sa.select(table.c.pair_id).join(schema.posts, p.post_id == table.c.post_id).where(p.source == source)
+        found |= set(db.scalars(query))
+    return found
+
+
+def _put(db: sa.Connection, query: str, **values: Any) -> None:
+    c = schema.cursors
+    if not db.execute(c.update().where(c.c.query == query).values(**values)).rowcount:
+        db.execute(c.insert().values(query=query, **values))
+
+
+def _next(page: Page) -> str | None:
+    """The token of the page that follows; None where this is the last."""
+    if (page.get(NOTE) or {}).get("end"):
+        return None
+    token = (page.get("meta") or {}).get("next_token")
+    return token if isinstance(token, str) else None
+
+
+def _data(page: Page) -> list[dict[str, Any]]:
+    data = page.get("data")
+    return data if isinstance(data, list) else []

@@ -1,0 +1,218 @@
+"""Posts that are gone leave the campaign, whatever the moment of a kill; ids, labels and tombstones stay."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
+
+from apps.cli.main import cli
+from ccd import schema
+from ccd.campaign import Campaign
+from collection import compliance, pages, store, x
+from collection.records import Drop, Photo, Reason, Record
+from tests.collection.replay import TOKEN, X, post, serving
+
+
+@pytest.fixture
+def server() -> Iterator[X]:
+    with serving() as state:
+        yield state
+
+
+@pytest.fixture
+def api(server: X) -> x.Api:
+    return x.Api(TOKEN, base_url=server.url, wait=lambda s, why: None, backoff=0.001)
+
+
+@pytest.fixture
+def full(campaign: Campaign, server: X, api: x.Api, paint: Callable[..., Path]) -> Campaign:
+    """Posts 1 to 6 with their photos; 5 and 6 show the same photo. 8 waits for its photo, 9 repeats 1."""
+    server.add(*[post(i) for i in (1, 2, 3, 4, 5, 6, 8)], post(9, 0, ("retweeted", 1)))
+    colours = {1: 10, 2: 20, 3: 30, 4: 40, 5: 50, 6: 50}
+    records = [
+        Record(f"x:{i}", f"Post number {i}", None, "en", (Photo(0, paint(f"{i}.png", colour)),), f"line {i}")
+        for i, colour in colours.items()
+    ]
+    store.collect(campaign, [*records, Drop("x:2:1", Reason.MOVING, "https://video/2.mp4")], "t.csv")
+    records = [Record("coco-1", "no tweet", None, "en", (Photo(0, paint("c.png", 60)),), "line 9")]
+    store.collect(campaign, records, "c.csv")
+    x.hydrate(campaign, api, ["1", "2", "8", "9"], x.Limits(1000))
+    with campaign.read() as db:
+        for image in db.scalars(sa.select(schema.images.c.file)):
+            offered = campaign.folder / "studio" / "files" / image
+            offered.parent.mkdir(parents=True, exist_ok=True)
+            os.link(campaign.folder / image, offered)
+    with campaign.write() as db:
+        row = {"pair_id": "x:1:0", "question": "correlation", "label": "explicit", "resolved_by": "unanimous"}
+        db.execute(schema.labels.insert().values(row | {"votes": "{}"}))
+    return campaign
+
+
+def state(campaign: Campaign) -> dict[str, Any]:
+    """All that a run of compliance may change, without times."""
+    with campaign.read() as db:
+        rows: dict[str, Any] = {
+            table.name: sorted(
+                tuple(value for column, value in row.items() if column not in ("checked_at", "at", "collected_at"))
+                for row in db.execute(sa.select(table)).mappings()
+            )
+            for table in (schema.tombstones, schema.labels, schema.meta)
+        }
+        p, q = schema.posts.c, schema.pairs.c
+        rows["posts"] = dict(db.execute(sa.select(p.post_id, p.status)).all())
+        rows["texts"] = dict(db.execute(sa.select(q.pair_id, q.text)).all())
+    rows["files"] = sorted(str(f.relative_to(campaign.folder)) for f in campaign.folder.rglob("*.png"))
+    rows["pages"] = [
+        {key: value for key, value in pages.read(path).items() if key != "ccd"} for path in pages.every(campaign.folder)
+    ]
+    return rows
+
+
+def everything(campaign: Campaign) -> bytes:
+    """What the campaign's folder says, as bytes: the database's live rows and the raw pages."""
+    with campaign.read() as db:
+        said = [repr(db.execute(sa.select(table)).all()) for table in schema.metadata.sorted_tables]
+    return "".join([*said, *(json.dumps(pages.read(path)) for path in pages.every(campaign.folder))]).encode()
+
+
+def lose(server: X) -> None:
+    """1 is deleted, 2 protected, 3 withheld, 5 deleted; 4 and 6 live on. 8, waiting, is deleted."""
+    for name in ("1", "5", "8"):
+        del server.posts[name]
+    server.forbidden = {"2"}
+    server.posts["3"] |= {"withheld": {"copyright": False, "country_codes": ["DE"]}}
+
+
+def test_nothing_is_gone(full: Campaign, server: X, api: x.Api) -> None:
+    before = everything(full)
+    result = compliance.check(full, api, 100)
+    assert (result.asked, result.posts, result.gone, result.images, result.pages) == (7, 7, {}, 0, 0)
+    assert server.asked[-1][1]["ids"].split(",") == ["1", "2", "3", "4", "5", "6", "8"]
+    assert b"Post number 1" in before
+    asked = len(server.asked)
+    assert compliance.check(full, api, 100).asked == 0, "not again within a day"
+    assert len(server.asked) == asked
+
+
+def test_what_is_gone_leaves_and_the_tombstone_stays(full: Campaign, server: X, api: x.Api) -> None:
+    lose(server)
+    result = compliance.check(full, api, 100)
+    assert result.gone == {"deleted": 3, "protected": 1, "withheld": 1}
+    assert (result.images, result.pages) == (3, 1)
+    after = state(full)
+    assert after["posts"] == {
+        "x:1": "deleted", "x:2": "protected", "x:3": "withheld", "x:4": "live", "x:5": "deleted", "x:6": "live",
+        "x:8": "deleted", "coco-1": "live",
+    }  # fmt: skip
+    assert [row[:2] for row in after["tombstones"]] == [
+        ("x:1", "deleted"), ("x:2", "protected"), ("x:3", "withheld"), ("x:5", "deleted"), ("x:8", "deleted"),
+    ]  # fmt: skip
+    assert {pair for pair, text in after["texts"].items() if not text} == {"x:1:0", "x:2:0", "x:3:0", "x:5:0"}
+    assert after["labels"] == [("x:1:0", "correlation", "explicit", "unanimous", "{}")]
+    assert len(after["files"]) == 2 * 3, "of 4, of 6 and of coco-1, each with its link"
+    said = everything(full)
+    for number in (1, 2, 3, 5, 8):
+        assert f"Post number {number}".encode() not in said
+        assert f"pbs.twimg.com/media/3_{number}0".encode() not in said
+    assert b"video/2.mp4" not in said
+    assert b"Post number 4" in said
+    (page,) = after["pages"]
+    assert (page["data"], page["includes"]["tweets"], page["includes"]["media"]) == ([], [], [])
+
+
+def test_twice_is_once(full: Campaign, server: X, api: x.Api) -> None:
+    lose(server)
+    compliance.check(full, api, 100)
+    once = state(full)
+    again = compliance.check(full, api, 100)
+    assert (again.asked, again.gone) == (0, {})
+    assert state(full) == once
+
+
+def test_a_gone_post_is_neither_asked_nor_collected_again(full: Campaign, server: X, api: x.Api) -> None:
+    lose(server)
+    compliance.check(full, api, 100)
+    once = state(full)
+    run = x.hydrate(full, api, ["1", "2", "8", "9"], x.Limits(1000))
+    assert (run.pages, set(run.statuses.values())) == (0, {"not found"})
+    records = [
+        Record("x:1", "Post number 1", None, "en", (Photo(0, "https://pbs.twimg.com/media/3_10.jpg"),), "line 1")
+    ]
+    store.collect(full, records, "t.csv")
+    assert state(full)["texts"] == once["texts"]
+
+
+def test_killed_between_the_rows_and_the_files(
+    full: Campaign, server: X, api: x.Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose(server)
+    write = pages.write
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pages, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        compliance.check(full, api, 100)
+    monkeypatch.setattr(pages, "write", write)
+    assert b"Post number 1" in everything(full)
+    compliance.check(full, api, 0)
+    assert b"Post number 1" not in everything(full)
+    assert not any(row[0] == "compliance_unfinished" for row in state(full)["meta"])
+
+
+def test_killed_between_calls_and_capped(
+    full: Campaign, server: X, api: x.Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose(server)
+    monkeypatch.setattr(compliance, "BATCH", 2)
+    first = compliance.check(full, api, 3)
+    assert (first.asked, first.left) == (3, 4)
+    mark = compliance._mark
+
+    def killed(campaign: Campaign, batch: list[str], *rest: Any) -> None:
+        if "x:6" in batch:
+            raise KeyboardInterrupt
+        mark(campaign, batch, *rest)
+
+    monkeypatch.setattr(compliance, "_mark", killed)
+    with pytest.raises(KeyboardInterrupt):
+        compliance.check(full, api, 100)
+    monkeypatch.setattr(compliance, "_mark", mark)
+    assert state(full)["posts"]["x:5"] == "deleted"
+    assert compliance.check(full, api, 100).asked == 2
+    assert len(state(full)["tombstones"]) == 5
+
+
+def test_what_x_does_not_say_changes_nothing(full: Campaign, server: X, api: x.Api) -> None:
+    gone = server.posts.pop("4")
+    answer = server.answer
+
+    def mute(path: str, params: dict[str, str]) -> Any:
+        status, body = answer(path, params)
+        body["errors"] = [{"resource_id": "4", "title": "Operational", "type": "https://x/problems/disconnect"}]
+        return status, body
+
+    server.answer = mute  # type: ignore[method-assign]
+    result = compliance.check(full, api, 100)
+    assert (result.unclear, result.gone) == (1, {})
+    server.answer = answer  # type: ignore[method-assign]
+    server.add(gone)
+    assert compliance.check(full, api, 100).asked == 1
+
+
+def test_the_command(full: Campaign, server: X, monkeypatch: pytest.MonkeyPatch) -> None:
+    lose(server)
+    monkeypatch.setenv(x.TOKEN, TOKEN)
+    monkeypatch.setenv(x.BASE_URL, server.url)
+    result = CliRunner().invoke(cli, ["compliance", "--dir", str(full.folder), "--json", "-"])
+    assert result.exit_code == 0, result.output
+    assert "7 posts to ask about: at most $0.04" in result.stderr
+    facts = json.loads(result.stdout)
+    assert (facts["asked"], facts["posts"], facts["usd"]) == (7, 3, 0.015)
+    assert facts["gone"] == {"deleted": 3, "protected": 1, "withheld": 1}
