@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from apps.cli import contract
+from apps.cli.photos import photos_command
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,6 +37,9 @@ AT_MOST = click.option(
 @click.group()
 def collect() -> None:
     """Read posts and their photos into the campaign."""
+
+
+collect.add_command(photos_command)
 
 
 @collect.command("table")

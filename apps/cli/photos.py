@@ -1,0 +1,62 @@
+"""`ccd collect photos`: the photos that came as addresses."""
+
+import os
+from pathlib import Path
+
+import click
+
+from apps.cli import contract
+
+PRIVATE_HOSTS = "CCD_ALLOW_PRIVATE_HOSTS"  # for tests only: "127.0.0.1:8000,127.0.0.1:8001"
+FACTS = {
+    "tried": "photos that this run settled",
+    "kept": "new pairs",
+    "dropped": "number of photos of this run that became no pair, by reason",
+    "states": "photos of the campaign by state: todo, done, failed, gone",
+    "pairs": "pairs in the campaign now",
+}
+
+
+@click.command("photos")
+@click.option("--retry-failed", is_flag=True, help="Try the failed photos again too.")
+@click.option("--max", "limit", type=click.IntRange(min=1), metavar="N", help="Stop after N photos.")
+@contract.in_campaign
+@contract.reports(FACTS)
+def photos_command(folder: Path, retry_failed: bool, limit: int | None) -> contract.Report:
+    """Download the photos that wait, and make pairs of them.
+
+    Interrupt it at any time and run it again: it goes on where it was.
+
+    \b
+    Example:
+      ccd collect photos --max 1000
+    """
+    import sqlalchemy as sa
+
+    from apps.cli.progress import bars
+    from ccd import schema
+    from ccd.campaign import Campaign
+    from collection import photos
+
+    campaign = Campaign.open(folder)
+    if retry_failed:
+        photos.retry_failed(campaign)
+    private = [name.strip() for name in os.environ.get(PRIVATE_HOSTS, "").split(",") if name.strip()]
+    waiting = photos.count(campaign)["todo"]
+    with bars() as started:
+        told = started("photos", min(waiting, limit or waiting))
+        counts = photos.download(campaign, limit=limit, private_hosts=private, told=told)
+    states = photos.count(campaign)
+    with campaign.read() as db:
+        pairs = db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
+    facts = {"tried": counts.read, "kept": counts.kept, "dropped": counts.dropped, "states": states, "pairs": pairs}
+    lines = [f"{counts.read:,} photos tried, {counts.kept:,} new pairs, {pairs:,} in the campaign"]
+    for reason, number in sorted(counts.dropped.items(), key=lambda item: -item[1]):
+        lines.append(
+            f"  dropped: {reason} {number:,}, as {counts.examples[reason].item}: {counts.examples[reason].detail}"
+        )
+    if states["todo"]:
+        lines.append(f"{states['todo']:,} photos still wait")
+    if states["failed"]:
+        lines.append(f"{states['failed']:,} failed; `ccd collect photos --retry-failed` tries them again")
+    return contract.Report(facts, lines)
