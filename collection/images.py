@@ -86,9 +86,12 @@ def prepare(data: bytes) -> tuple[Picture, bytes]:
         try:
             twins = image.format == "MPO"  # a photo with its twin
             moving = not twins and getattr(image, "is_animated", False)
+            written = twins or any(key in image.info for key in _WRITTEN)
+            if image.format == "JPEG" and not written:  # every bit is read, an eighth of the pixels is painted
+                image.draft(None, (max(1, width // 8), max(1, height // 8)))
             if not moving:
                 image.load()
-                if twins or any(key in image.info for key in _WRITTEN):
+                if written or any(key in image.info for key in _WRITTEN):  # PNG tells at the end too
                     data, (width, height) = _encoded_again(image)
         except Exception as error:  # decoders raise whatever a hostile file makes them raise
             raise BadImage(Reason.BROKEN, f"{image.format}: {error}") from None
