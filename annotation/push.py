@@ -17,11 +17,12 @@ import sqlalchemy as sa
 from annotation import pictures as picture
 from annotation.client import Studio, StudioError
 from annotation.desks import Desk, known_desks, open_desk
-from ccd import schema
+from ccd import gone, schema
 from ccd.campaign import ADJUDICATION_DESK, Campaign
 from ccd.judgments import CANNOT_JUDGE, SKIPPED, VALID, newest
 
 BATCH = 1000  # tasks a request: what Label Studio imports fastest
+GONE = "(this post is gone)"
 PAUSES = (0.5, 2, 5, 10)  # seconds before a batch in doubt is asked for and sent again
 
 
@@ -64,13 +65,14 @@ def push(
     images = _images(campaign)
     urls = pictures.urls(images, started("pictures", len(images)))
     for name, rows in wanted.items():
-        tasks = [_Task(row.pair_id, row.text, urls[row.image], row.round) for row in rows]
+        tasks = [_task(row, urls) for row in rows]
         desk = open_desk(campaign, studio, name, done.notes)
         pictures.attach(desk.project)
         done.projects[name] = desk.project
         _reconcile(campaign, studio, desk, tasks, done.notes)
         _mend_edited(campaign, studio, desk, tasks, done.notes)
-        missing = _missing(campaign, desk, tasks)
+        dead = {row.pair_id for row in rows if not row.lives}
+        missing = [task for task in _missing(campaign, desk, tasks) if task.pair_id not in dead]
         done.sent[name] = len(missing)
         tick = started(name, len(missing))
         for start in range(0, len(missing), BATCH):
@@ -83,16 +85,17 @@ def push(
 
 
 def _wanted(campaign: Campaign) -> dict[str, Sequence[Any]]:
-    """The pairs of each desk in its order: rows of pair_id, image, text, round."""
+    """The pairs of each desk in its order: rows of pair_id, image, text, round, lives."""
     a, p, open_ = schema.assignments, schema.pairs, schema.labels
+    lives = gone.lives().label("lives")
     with campaign.read() as db:
         rows = db.execute(
-            sa.select(a.c.annotator, a.c.pair_id, a.c.round, p.c.image, p.c.text)
+            sa.select(a.c.annotator, a.c.pair_id, a.c.round, p.c.image, p.c.text, lives)
             .join(p, p.c.pair_id == a.c.pair_id)
             .order_by(a.c.round, a.c.position)
         ).all()
         unsettled = db.execute(
-            sa.select(p.c.pair_id, schema.round_pairs.c.round, p.c.image, p.c.text)
+            sa.select(p.c.pair_id, schema.round_pairs.c.round, p.c.image, p.c.text, lives)
             .join(schema.round_pairs, schema.round_pairs.c.pair_id == p.c.pair_id)
             .where(p.c.pair_id.in_(sa.select(open_.c.pair_id).where(open_.c.resolved_by == "open")))
             .order_by(p.c.pair_id)
@@ -105,13 +108,20 @@ def _wanted(campaign: Campaign) -> dict[str, Sequence[Any]]:
     return dict(sorted(wanted.items()))
 
 
+def _task(row: Any, urls: dict[str, str]) -> _Task:
+    """What a row's task shows: of a post that is gone nothing, so that Label Studio forgets it too; answers stay."""
+    if row.lives:
+        return _Task(row.pair_id, row.text, urls[row.image], row.round)
+    return _Task(row.pair_id, GONE, "", row.round)
+
+
 def _images(campaign: Campaign) -> dict[str, str]:
-    """The images of all assigned pairs: SHA-256 to file."""
+    """The images of all assigned pairs, but for those whose post is gone: SHA-256 to file."""
     i, p, a = schema.images, schema.pairs, schema.assignments
     with campaign.read() as db:
         rows = db.execute(
             sa.select(i.c.sha256, i.c.file)
-            .where(i.c.sha256.in_(sa.select(p.c.image).join(a, a.c.pair_id == p.c.pair_id)))
+            .where(i.c.sha256.in_(sa.select(p.c.image).join(a, a.c.pair_id == p.c.pair_id).where(gone.lives())))
             .order_by(i.c.sha256)
         )
         return dict(rows.all())
@@ -267,7 +277,8 @@ def _mend_edited(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[_Ta
                 .where(ledger.c.desk == desk.name, ledger.c.pair_id == task.pair_id)
                 .values(data_sha256=digest(task.data()))
             )
-        notes.append(f"desk {desk.name}: task {row.task_id} did not show its pair any more; put right")
+        said = "did not show its pair any more; put right" if task.text != GONE else "emptied, as its post is gone"
+        notes.append(f"desk {desk.name}: task {row.task_id} {said}")
 
 
 def digest(data: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from ccd import schema
 from ccd.campaign import Campaign, now, record
 from ccd.errors import CcdError
+from ccd.gone import lives
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def new_round(campaign: Campaign, size: int, seed: int) -> Round:
         drawn = sa.select(schema.round_pairs.c.pair_id)
         pool = db.scalars(
             sa.select(schema.pairs.c.pair_id)
-            .where(schema.pairs.c.pair_id.not_in(drawn))
+            .where(schema.pairs.c.pair_id.not_in(drawn), lives())
             .order_by(schema.pairs.c.pair_id)
         ).all()
         if not 0 < size <= len(pool):

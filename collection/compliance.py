@@ -11,9 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ccd import gone as gone_posts
 from ccd import schema
 from ccd.campaign import Campaign, now
-from collection import pages, x
+from collection import pages, x, x_api
 from collection.pages import NOTE, Page
 
 FRESH = datetime.timedelta(hours=24)  # a post asked about since is not asked again
@@ -43,14 +44,16 @@ def due(campaign: Campaign) -> list[str]:
         found = db.scalars(
             sa.select(p.post_id)
             .where(
-                p.status == "live", p.post_id.startswith("x:"), sa.or_(p.checked_at.is_(None), p.checked_at < before)
+                p.status == gone_posts.LIVE,
+                p.post_id.startswith("x:"),
+                sa.or_(p.checked_at.is_(None), p.checked_at < before),
             )
             .order_by(sa.func.coalesce(p.checked_at, ""), p.post_id)
         )
         return [post for post in found if post.removeprefix("x:").isdigit()]
 
 
-def check(campaign: Campaign, api: x.Api, limit: int, tick: Callable[[int], None] = lambda n: None) -> Result:
+def check(campaign: Campaign, api: x_api.Api, limit: int, tick: Callable[[int], None] = lambda n: None) -> Result:
     """Ask X which posts are gone, at most `limit` of them, and remove their content.
 
     Each call is one transaction: killed, run it again. Raises CcdError where X refuses; what was found is kept.
@@ -134,8 +137,8 @@ def _clean(campaign: Campaign, result: Result) -> None:
         if db.scalar(sa.select(meta.c.value).where(meta.c.key == _UNFINISHED)) is None:
             return
         gone = {post.removeprefix("x:") for post in db.scalars(sa.select(stones.c.post_id))}
-        files = db.scalars(_images_of_the_gone()).all()
-    for file in files:
+        lost = db.execute(gone_posts.images(shown=False)).all()
+    for file in (image.file for image in lost):
         there = campaign.folder / file
         result.images += there.exists()
         there.unlink(missing_ok=True)
@@ -146,17 +149,6 @@ def _clean(campaign: Campaign, result: Result) -> None:
             result.pages += 1
     with campaign.write() as db:
         db.execute(meta.delete().where(meta.c.key == _UNFINISHED))
-
-
-def _images_of_the_gone() -> sa.Select[Any]:
-    """Files of images that pairs show, none of them of a living post."""
-    i, p, posts = schema.images, schema.pairs, schema.posts
-    shown = sa.select(p.c.image).join(posts, posts.c.post_id == p.c.post_id)
-    return (
-        sa.select(i.c.file)
-        .where(i.c.sha256.in_(shown.where(posts.c.status != "live")))
-        .where(i.c.sha256.not_in(shown.where(posts.c.status == "live")))
-    )
 
 
 def _without(page: Page, gone: set[str]) -> Page | None:

@@ -56,7 +56,7 @@ def _campaign(folder: Path) -> Iterator[Check]:
     import sqlalchemy as sa
 
     from annotation import studio as local
-    from ccd import schema
+    from ccd import gone, schema
     from ccd.campaign import Campaign
     from ccd.errors import CcdError
 
@@ -68,7 +68,7 @@ def _campaign(folder: Path) -> Iterator[Check]:
         yield "campaign.toml, protocol, database", False, what or str(error), remedy
         return
     with campaign.read() as db:
-        files = db.execute(sa.select(schema.images.c.file, schema.images.c.bytes)).all()
+        files = db.execute(gone.images(shown=True)).all()
         version = db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == "schema_version"))
     kind = campaign.engine.dialect.name
     yield "campaign.toml, protocol, database", True, f"protocol {protocol.name}, {kind}, schema {version}", ""

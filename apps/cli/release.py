@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         "folder": "where it is",
         "synthetic": "true where the toolkit made the pairs itself",
         "counts": "map from split to label to pairs; `all` is their sum",
-        "excluded": "assigned pairs that are not in it, by reason (open, incomplete, dropped, not split)",
+        "excluded": "assigned pairs that are not in it, by reason (open, incomplete, dropped, not split, post is gone)",
         "images": "number of image files",
         "manifest_sha256": "SHA-256 of MANIFEST.sha256: it names this release for ever",
     }

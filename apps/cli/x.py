@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from ccd.campaign import Campaign
-    from collection.x import Api, Limits, Run, Wait
+    from collection.x import Limits, Run
+    from collection.x_api import Api, Wait
 
 BOUGHT = {
     "pages": "pages bought in this run",
@@ -162,7 +163,7 @@ def tir_command(folder: Path, file: Path, photos: str, limit: int | None, max_po
     import os
 
     from ccd.campaign import Campaign
-    from collection import tir, x
+    from collection import tir, x, x_api
 
     campaign = Campaign.open(folder)
     table = tir.read(file)
@@ -172,7 +173,7 @@ def tir_command(folder: Path, file: Path, photos: str, limit: int | None, max_po
         shown.append(f"{len(lines):,} rows {verb}" + (":" if lines else ""))
         shown += [f"  line {line}: {why}" for line, why in lines.items()]
     collected: contract.Report | None = None
-    if os.environ.get(x.TOKEN):
+    if os.environ.get(x_api.TOKEN):
         ids = [name.removeprefix("x:") for name in table.labels]
 
         def work(campaign: "Campaign", api: "Api", limits: "Limits", run: "Run") -> list[str]:
@@ -182,7 +183,7 @@ def tir_command(folder: Path, file: Path, photos: str, limit: int | None, max_po
         collected = _collect(folder, work, photos, limit, max_posts, with_statuses=True)
         shown += collected.shown
     else:
-        shown.append(f"no {x.TOKEN} in the environment: the posts were not looked up")
+        shown.append(f"no {x_api.TOKEN} in the environment: the posts were not looked up")
     facts = {"labels": len(table.labels), "new": new, "repaired": table.repaired, "refused": table.refused}
     facts |= {"hydrated": collected is not None, "collected": collected and dict(collected.facts)}
     return contract.Report(facts, shown)
@@ -221,12 +222,12 @@ def compliance_command(folder: Path, max_posts: int) -> contract.Report:
     """
     from apps.cli.progress import bars
     from ccd.campaign import Campaign
-    from collection import compliance, x
+    from collection import compliance, x_api
 
     campaign = Campaign.open(folder)
     price = campaign.config.price_per_post
     with campaign.alone("compliance"), _screen() as (_say, wait):
-        api = x.Api.from_environment(wait)
+        api = x_api.Api.from_environment(wait)
         todo = min(max_posts, len(compliance.due(campaign)))
         click.echo(f"{todo:,} posts to ask about: at most ${todo * price:,.2f}", err=True)
         with bars() as started:
@@ -263,12 +264,12 @@ def _collect(
     from apps.cli.collect import _table
     from ccd import schema
     from ccd.campaign import Campaign
-    from collection import x
+    from collection import x, x_api
 
     campaign = Campaign.open(folder)
     price = campaign.config.price_per_post
     with campaign.alone("collect-x"), _screen() as (say, wait):
-        api = x.Api.from_environment(wait)
+        api = x_api.Api.from_environment(wait)
         click.echo(f"at most {max_posts:,} posts at ${price:g}: ${max_posts * price:,.2f}", err=True)
         run = x.Run(tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts bought, {run.counts.read:,} read"))
         sources = work(campaign, api, x.Limits(max_posts, limit, photos), run)

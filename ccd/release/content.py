@@ -8,13 +8,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ccd import __version__, schema
+from ccd import __version__, gone, schema
 from ccd.agreement import of_campaign
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
 from ccd.protocol import Question
 
 UNSPLIT = "not split"
+GONE = "post is gone"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,9 @@ def read_content(campaign: Campaign, name: str) -> Content:
             raise CcdError("no splits yet; run `ccd split`")
         others = _other_labels(db, campaign)
         for found in _pairs(db, campaign.protocol.question):
+            if not found["lives"]:
+                excluded[GONE] += 1
+                continue
             if found["label"] is None or found["split"] is None:
                 excluded[UNSPLIT if found["label"] is not None else found["resolved_by"]] += 1
                 continue
@@ -85,7 +89,7 @@ def _pairs(db: sa.Connection, question: Question) -> list[dict[str, Any]]:
     first = sa.select(a.c.pair_id, sa.func.min(a.c.round).label("round")).group_by(a.c.pair_id).subquery()
     query = (
         sa.select(p.c.pair_id, p.c.post_id, p.c.text, i.c.sha256, i.c.file, v.c.label, v.c.resolved_by, v.c.votes)
-        .add_columns(r.c.arm, s.c.split, s.c.leakage_group)
+        .add_columns(r.c.arm, s.c.split, s.c.leakage_group, gone.lives().label("lives"))
         .join(i, i.c.sha256 == p.c.image)
         .join(v, (v.c.pair_id == p.c.pair_id) & (v.c.question == question.name))
         .join(first, first.c.pair_id == p.c.pair_id)

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from apps.cli.main import cli
 from ccd import schema
 from ccd.campaign import Campaign
-from collection import compliance, pages, store, x
+from collection import compliance, pages, store, x, x_api
 from collection.records import Drop, Photo, Reason, Record
 from tests.collection.replay import TOKEN, X, post, serving
 
@@ -25,12 +25,12 @@ def server() -> Iterator[X]:
 
 
 @pytest.fixture
-def api(server: X) -> x.Api:
-    return x.Api(TOKEN, base_url=server.url, wait=lambda s, why: None, backoff=0.001)
+def api(server: X) -> x_api.Api:
+    return x_api.Api(TOKEN, base_url=server.url, wait=lambda s, why: None, backoff=0.001)
 
 
 @pytest.fixture
-def full(campaign: Campaign, server: X, api: x.Api, paint: Callable[..., Path]) -> Campaign:
+def full(campaign: Campaign, server: X, api: x_api.Api, paint: Callable[..., Path]) -> Campaign:
     """Posts 1 to 6 with their photos; 5 and 6 show the same photo. 8 waits for its photo, 9 repeats 1."""
     server.add(*[post(i) for i in (1, 2, 3, 4, 5, 6, 8)], post(9, 0, ("retweeted", 1)))
     colours = {1: 10, 2: 20, 3: 30, 4: 40, 5: 50, 6: 50}
@@ -88,7 +88,7 @@ def lose(server: X) -> None:
     server.posts["3"] |= {"withheld": {"copyright": False, "country_codes": ["DE"]}}
 
 
-def test_nothing_is_gone(full: Campaign, server: X, api: x.Api) -> None:
+def test_nothing_is_gone(full: Campaign, server: X, api: x_api.Api) -> None:
     before = everything(full)
     result = compliance.check(full, api, 100)
     assert (result.asked, result.posts, result.gone, result.images, result.pages) == (7, 7, {}, 0, 0)
@@ -99,7 +99,7 @@ def test_nothing_is_gone(full: Campaign, server: X, api: x.Api) -> None:
     assert len(server.asked) == asked
 
 
-def test_what_is_gone_leaves_and_the_tombstone_stays(full: Campaign, server: X, api: x.Api) -> None:
+def test_what_is_gone_leaves_and_the_tombstone_stays(full: Campaign, server: X, api: x_api.Api) -> None:
     lose(server)
     result = compliance.check(full, api, 100)
     assert result.gone == {"deleted": 3, "protected": 1, "withheld": 1}
@@ -125,7 +125,7 @@ def test_what_is_gone_leaves_and_the_tombstone_stays(full: Campaign, server: X, 
     assert (page["data"], page["includes"]["tweets"], page["includes"]["media"]) == ([], [], [])
 
 
-def test_twice_is_once(full: Campaign, server: X, api: x.Api) -> None:
+def test_twice_is_once(full: Campaign, server: X, api: x_api.Api) -> None:
     lose(server)
     compliance.check(full, api, 100)
     once = state(full)
@@ -134,7 +134,7 @@ def test_twice_is_once(full: Campaign, server: X, api: x.Api) -> None:
     assert state(full) == once
 
 
-def test_a_gone_post_is_neither_asked_nor_collected_again(full: Campaign, server: X, api: x.Api) -> None:
+def test_a_gone_post_is_neither_asked_nor_collected_again(full: Campaign, server: X, api: x_api.Api) -> None:
     lose(server)
     compliance.check(full, api, 100)
     once = state(full)
@@ -148,7 +148,7 @@ def test_a_gone_post_is_neither_asked_nor_collected_again(full: Campaign, server
 
 
 def test_killed_between_the_rows_and_the_files(
-    full: Campaign, server: X, api: x.Api, monkeypatch: pytest.MonkeyPatch
+    full: Campaign, server: X, api: x_api.Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lose(server)
     write = pages.write
@@ -167,7 +167,7 @@ def test_killed_between_the_rows_and_the_files(
 
 
 def test_killed_between_calls_and_capped(
-    full: Campaign, server: X, api: x.Api, monkeypatch: pytest.MonkeyPatch
+    full: Campaign, server: X, api: x_api.Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lose(server)
     monkeypatch.setattr(compliance, "BATCH", 2)
@@ -189,7 +189,7 @@ def test_killed_between_calls_and_capped(
     assert len(state(full)["tombstones"]) == 5
 
 
-def test_what_x_does_not_say_changes_nothing(full: Campaign, server: X, api: x.Api) -> None:
+def test_what_x_does_not_say_changes_nothing(full: Campaign, server: X, api: x_api.Api) -> None:
     gone = server.posts.pop("4")
     answer = server.answer
 
@@ -208,8 +208,8 @@ def test_what_x_does_not_say_changes_nothing(full: Campaign, server: X, api: x.A
 
 def test_the_command(full: Campaign, server: X, monkeypatch: pytest.MonkeyPatch) -> None:
     lose(server)
-    monkeypatch.setenv(x.TOKEN, TOKEN)
-    monkeypatch.setenv(x.BASE_URL, server.url)
+    monkeypatch.setenv(x_api.TOKEN, TOKEN)
+    monkeypatch.setenv(x_api.BASE_URL, server.url)
     result = CliRunner().invoke(cli, ["compliance", "--dir", str(full.folder), "--json", "-"])
     assert result.exit_code == 0, result.output
     assert "7 posts to ask about: at most $0.04" in result.stderr

@@ -12,7 +12,7 @@ from apps.cli.main import cli
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
-from collection import tir, x
+from collection import tir, x_api
 from tests.collection.replay import TOKEN, post, serving
 from tests.data import SHARED
 
@@ -75,7 +75,7 @@ def run(campaign: Campaign, file: Path) -> Any:
 
 
 def test_labels_are_priors_and_twice_is_once(campaign: Campaign, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(x.TOKEN, raising=False)
+    monkeypatch.delenv(x_api.TOKEN, raising=False)
     facts = run(campaign, file)
     assert (facts["labels"], facts["new"], facts["hydrated"], facts["collected"]) == (6, 6, False, None)
     assert (len(facts["repaired"]), len(facts["refused"])) == (4, 4)
@@ -90,8 +90,8 @@ def test_labels_are_priors_and_twice_is_once(campaign: Campaign, file: Path, mon
 def test_with_a_token_the_posts_are_looked_up(campaign: Campaign, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving() as server:
         server.add(post(700000000000000001), post(700000000000000004, photos=2))
-        monkeypatch.setenv(x.TOKEN, TOKEN)
-        monkeypatch.setenv(x.BASE_URL, server.url)
+        monkeypatch.setenv(x_api.TOKEN, TOKEN)
+        monkeypatch.setenv(x_api.BASE_URL, server.url)
         facts = run(campaign, file)
     assert facts["hydrated"]
     assert list(facts["collected"]["statuses"].values()).count("not found") == 4

@@ -1,0 +1,166 @@
+"""The X API as it is asked: tweepy's client with a timeout, retries, patience at rate limits, and a token in no log.
+
+tweepy (https://docs.tweepy.org) asks one fixed host without a timeout, prints the token at DEBUG, and loops for ever on
+a 429 without a reset time: hence an adapter, a log filter, and waits of our own.
+"""
+
+import ipaddress
+import logging
+import os
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import tweepy
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from ccd.errors import CcdError
+from collection.pages import Page
+
+TOKEN = "X_BEARER_TOKEN"
+BASE_URL = "X_API_BASE_URL"  # a stand-in for the API; it receives the token, so it must be on this machine
+ANY_HOST = "X_API_ALLOW_ANY_HOST"
+TRIES = 6  # of one request, before we give up on it
+LONGEST_WAIT = 901  # seconds: a rate limit's window is 15 minutes
+TIMEOUT = (5.0, 30.0)  # seconds to connect, and between two reads
+
+Wait = Callable[[float, str], None]
+
+
+class _Adapter(HTTPAdapter):
+    """Gives tweepy's requests a timeout, retries of 5xx, and another host where one is named."""
+
+    def __init__(self, base_url: str | None, backoff: float) -> None:
+        self._base_url = base_url
+        retry = Retry(
+            total=5,
+            backoff_factor=backoff,
+            status_forcelist=(500, 502, 503, 504),
+            allowed_methods={"GET"},
+            raise_on_status=False,
+            respect_retry_after_header=False,  # it would also retry a 429, unseen
+        )
+        super().__init__(max_retries=retry)
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        if self._base_url:
+            to, stand_in = urlsplit(request.url or ""), urlsplit(self._base_url)
+            request.url = str(to._replace(scheme=stand_in.scheme, netloc=stand_in.netloc).geturl())
+        options["timeout"] = options.get("timeout") or TIMEOUT
+        return super().send(request, *args, **options)
+
+
+class _Redact(logging.Filter):
+    """Takes the token out of what tweepy logs; a filter holds for one logger only, not for those below it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = re.sub(r"Bearer [^\s'\"]+", "Bearer (hidden)", record.getMessage())
+        record.args = ()
+        return True
+
+
+_REDACT = _Redact()
+
+
+class Api:
+    """The X API, asked politely: waits where it says so, and one clear error where it refuses.
+
+    `wait(seconds, why)` sleeps; the command line shows a countdown there. `backoff` scales the pauses after failures.
+    """
+
+    def __init__(
+        self, token: str, *, base_url: str | None = None, wait: Wait = lambda s, _: time.sleep(s), backoff: float = 1.0
+    ) -> None:
+        for name in ("tweepy", "tweepy.client"):
+            logging.getLogger(name).addFilter(_REDACT)
+        self._client = tweepy.Client(token, return_type=dict, wait_on_rate_limit=False)
+        self._client.session.mount("https://api.twitter.com/", _Adapter(base_url, backoff))
+        self._wait = wait
+        self._backoff = backoff
+
+    @classmethod
+    def from_environment(cls, wait: Wait = lambda s, _: time.sleep(s)) -> "Api":
+        """With the token of X_BEARER_TOKEN. Raises CcdError where it is absent, or a stand-in is elsewhere."""
+        token = os.environ.get(TOKEN, "").strip()
+        if not token:
+            raise CcdError(f"no token for X: set {TOKEN} in the environment (an app's bearer token, console.x.com)")
+        if not token.isascii() or re.search(r"\s", token):
+            raise CcdError(f"{TOKEN} is no bearer token: it holds spaces or characters that none has; copy it again")
+        base_url = os.environ.get(BASE_URL) or None
+        if base_url and not _is_loopback(base_url) and os.environ.get(ANY_HOST) != "1":
+            raise CcdError(
+                f"{BASE_URL} is {base_url}, which would get your token; name this machine, or set {ANY_HOST}=1"
+            )
+        return cls(token, base_url=base_url, wait=wait)
+
+    def ask(self, method: str, **params: Any) -> Page:
+        """The answer to one request of `tweepy.Client.<method>`, whole.
+
+        Raises CcdError where X refuses, where the credits or the month's cap are used up, and where it does not answer
+        after TRIES tries.
+        """
+        why = ""
+        for number in range(1, TRIES + 1):
+            try:
+                answer = getattr(self._client, method)(**params)
+            except tweepy.TooManyRequests as error:
+                why, seconds = "X's rate limit", self._until_reset(error, number)
+            except tweepy.HTTPException as error:
+                raise _refused(error) from None
+            except requests.RequestException as error:  # refused, cut, stalled, or not JSON
+                why, seconds = f"X's answer did not arrive ({type(error).__name__})", self._backoff * 2**number
+            else:
+                if isinstance(answer, dict):
+                    return answer
+                raise CcdError(
+                    "X answers something else than its API does; see that no proxy stands between, run again"
+                )
+            if number < TRIES:
+                self._wait(seconds, f"{why}, try {number} of {TRIES}")
+        raise CcdError(f"{why}, {TRIES} times in a row; run again later: what was bought is kept")
+
+    def _until_reset(self, error: tweepy.TooManyRequests, number: int) -> float:
+        body = _body(error)
+        if body.get("title") == "UsageCapExceeded" or "usage-cap" in str(body.get("type")):
+            period = str(body.get("period") or "current").lower()
+            raise CcdError(
+                f"X's usage cap of the {period} period is reached; raise it at console.x.com or run again in the next "
+                "period: what was bought is kept"
+            )
+        if error.reset_time is None:
+            return float(min(LONGEST_WAIT, 30 * self._backoff * 2**number))
+        return float(min(LONGEST_WAIT, max(1, error.reset_time - int(time.time()) + 1)))
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _body(error: tweepy.HTTPException) -> dict[str, Any]:
+    try:
+        body = error.response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _refused(error: tweepy.HTTPException) -> CcdError:
+    status = error.response.status_code
+    body = _body(error)
+    said = "; ".join(map(str, error.api_messages)) or body.get("detail") or body.get("title") or error.response.reason
+    remedy = {
+        400: "mend the query",
+        401: f"check the token in {TOKEN}",
+        402: "no credits are left: buy some at console.x.com and run again, what was bought is kept",
+        403: "this token may not do that: see the app's access at console.x.com",
+        404: "check the name",
+    }.get(status, "run again later, what was bought is kept")
+    return CcdError(f"X refuses ({status}: {' '.join(str(said).split())}); {remedy}")
