@@ -37,6 +37,7 @@ lint: install
 bench: install
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.label_studio
+	$(BIN)/python -m benchmarks.duplicates
 
 docs: install
 	$(BIN)/python -m docs.reference

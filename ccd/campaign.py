@@ -38,6 +38,16 @@ seed = 1
 [x]
 price_per_post = 0.005      # dollars that X takes for a post read; for the estimates of `ccd collect x`
 
+[filters]                   # posts that are not collected, each counted in `ccd status`; default: none is left out
+# languages = ["en"]
+# minimum_words = 3
+# sensitive = false         # false leaves out what the platform marks as sensitive
+# retweets = false          # false leaves out texts that begin with RT @name
+# blocked_words = ["giveaway", "follow back"]
+
+[duplicates]
+# max_per_group = 1         # pairs of one group of near-duplicates that a round takes at most; default: all
+
 [label_studio]
 # url = "http://127.0.0.1:8080"  # an existing server, its token in LABEL_STUDIO_API_KEY; default: `ccd studio start`
 
@@ -53,6 +63,17 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Filters:
+    """Which posts are not collected; the default keeps all."""
+
+    languages: tuple[str, ...] = ()
+    minimum_words: int = 0
+    sensitive: bool = True
+    retweets: bool = True
+    blocked_words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Config:
     """`campaign.toml`, checked. See TEMPLATE for what each entry means."""
 
@@ -63,6 +84,8 @@ class Config:
     database_url: str | None
     split_shares: Mapping[str, float]
     split_seed: int
+    filters: Filters
+    max_per_group: int | None  # pairs of a duplicate group in one round
     label_studio_url: str | None
     price_per_post: float
     annotators: tuple[Person, ...]
@@ -232,8 +255,10 @@ def _parse(text: str, path: Path) -> Config:
 
     known = {
         "": {"name", "protocol", "judgments_per_pair", "tie_rule", "database_url", "splits", "label_studio", "x"}
-        | {"annotators", "adjudicators"},
+        | {"filters", "duplicates", "annotators", "adjudicators"},
         "splits": {"train", "dev", "test", "seed"},
+        "filters": {"languages", "minimum_words", "sensitive", "retweets", "blocked_words"},
+        "duplicates": {"max_per_group"},
         "label_studio": {"url"},
         "x": {"price_per_post"},
     }
@@ -249,7 +274,7 @@ def _parse(text: str, path: Path) -> Config:
             raise wrong(f"{place} is {value!r}; it must be of type {names}")
         return value
 
-    for section in ("splits", "label_studio", "x"):
+    for section in filter(None, known):
         if not isinstance(data.get(section, {}), dict):
             raise wrong(f"{section} must be a table: write [{section}] on a line of its own")
     for section, keys in known.items():
@@ -292,6 +317,9 @@ def _parse(text: str, path: Path) -> Config:
     seed = entry("splits", "seed", int, 1)
     if seed < 0:
         raise wrong(f"[splits] seed is {seed}; write a number from 0 up")
+    most = entry("duplicates", "max_per_group", int)
+    if most is not None and most < 1:
+        raise wrong(f"[duplicates] max_per_group is {most}; write a number from 1 up, or leave it out")
     rule = entry("", "tie_rule", str, "adjudicate")
     if rule not in ("adjudicate", "drop") and not rule.startswith("rule:"):
         raise wrong(f"tie_rule is {rule!r}; it must be adjudicate, drop or rule:<label>,<label>,...")
@@ -303,10 +331,32 @@ def _parse(text: str, path: Path) -> Config:
         database_url=url,
         split_shares=shares,
         split_seed=seed,
+        filters=_filters(data.get("filters", {}), wrong),
+        max_per_group=most,
         label_studio_url=studio.rstrip("/") if studio else None,
         price_per_post=price,
         annotators=annotators,
         adjudicators=adjudicators,
+    )
+
+
+def _filters(data: dict[str, Any], wrong: Any) -> Filters:
+    words = {key: data.get(key, []) for key in ("languages", "blocked_words")}
+    for key, values in words.items():
+        if not isinstance(values, list) or not all(isinstance(v, str) and v.strip() for v in values):
+            raise wrong(f"[filters] {key} is {values!r}; write a list of texts in quotes")
+    for key in ("sensitive", "retweets"):
+        if not isinstance(data.get(key, True), bool):
+            raise wrong(f"[filters] {key} is {data[key]!r}; write true or false")
+    least = data.get("minimum_words", 0)
+    if not isinstance(least, int) or isinstance(least, bool) or least < 0:
+        raise wrong(f"[filters] minimum_words is {least!r}; write a number from 0 up")
+    return Filters(
+        languages=tuple(code.strip().lower() for code in words["languages"]),
+        minimum_words=least,
+        sensitive=data.get("sensitive", True),
+        retweets=data.get("retweets", True),
+        blocked_words=tuple(" ".join(word.split()) for word in words["blocked_words"]),
     )
 
 

@@ -1,5 +1,7 @@
 """Rounds: which pairs go out together, with what probability, and to which annotators in which order."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +15,7 @@ from ccd.gone import lives
 
 @dataclass(frozen=True)
 class Round:
-    """A numbered batch of pairs: `size` drawn uniformly out of a `pool` that was in no round before."""
+    """A numbered batch of pairs: `size` drawn out of a `pool` that was in no round before."""
 
     round: int
     arm: str
@@ -23,14 +25,16 @@ class Round:
 
     @property
     def inclusion_probability(self) -> float:
-        """The chance of each pair of the pool to be in this round."""
+        """The chance of each pair of the pool to be in this round; with max_per_group their mean."""
         return self.size / self.pool
 
 
 def new_round(campaign: Campaign, size: int, seed: int) -> Round:
     """Draw `size` pairs at random from those in no round yet, and assign them.
 
-    The same call again gives the next round. Raises CcdError where fewer pairs are left, or where the seed is negative.
+    With `max_per_group` in campaign.toml, each duplicate group first gives that many of its pairs at random; a pair's
+    inclusion probability is the product of the two draws'. The same call again gives the next round. Raises CcdError
+    where fewer pairs are left, or where the seed is negative.
 
     >>> new_round(campaign, size=600, seed=1).inclusion_probability  # doctest: +SKIP
     0.0540394
@@ -40,17 +44,24 @@ def new_round(campaign: Campaign, size: int, seed: int) -> Round:
         raise CcdError(f"--seed {seed}: write a number from 0 to {2**31 - 1}")
     with campaign.write() as db:
         drawn = sa.select(schema.round_pairs.c.pair_id)
-        pool = db.scalars(
-            sa.select(schema.pairs.c.pair_id)
-            .where(schema.pairs.c.pair_id.not_in(drawn), lives())
-            .order_by(schema.pairs.c.pair_id)
-        ).all()
+        p = schema.pairs.c
+        free = sa.select(p.pair_id, p.duplicate_group).where(p.pair_id.not_in(drawn), lives())
+        pool = {row.pair_id: row.duplicate_group for row in db.execute(free)}
         if not 0 < size <= len(pool):
             raise CcdError(f"--size {size}: {len(pool)} pairs are in no round yet; collect more or ask for fewer")
         number = 1 + (db.scalar(sa.select(sa.func.max(schema.rounds.c.round))) or 0)
         # Sorted first: databases order text differently, and a seed must mean the same on each.
         candidates = sorted(pool)
         random = np.random.default_rng([seed, number])
+        chances = dict.fromkeys(candidates, 1.0)
+        if config.max_per_group is not None:
+            chances = thin({pair: pool[pair] for pair in candidates}, config.max_per_group, random)
+            candidates = sorted(chances)
+        if size > len(candidates):
+            raise CcdError(
+                f"--size {size}: {len(candidates)} pairs can be drawn with max_per_group = {config.max_per_group}; "
+                "ask for fewer, or raise it in campaign.toml"
+            )
         pairs = [candidates[i] for i in random.choice(len(candidates), size, replace=False)]
         made = Round(round=number, arm="random", seed=seed, size=size, pool=len(pool))
         db.execute(
@@ -60,7 +71,10 @@ def new_round(campaign: Campaign, size: int, seed: int) -> Round:
         )
         db.execute(
             schema.round_pairs.insert(),
-            [{"round": number, "pair_id": p, "inclusion_probability": made.inclusion_probability} for p in pairs],
+            [
+                {"round": number, "pair_id": p, "inclusion_probability": size / len(candidates) * chances[p]}
+                for p in pairs
+            ],
         )
         orders = assign(pairs, [a.name for a in config.annotators], config.judgments_per_pair, random)
         db.execute(
@@ -73,6 +87,27 @@ def new_round(campaign: Campaign, size: int, seed: int) -> Round:
         )
         record(db, "ccd round new", "round", str(number), after={"size": size, "pool": made.pool, "seed": seed})
     return made
+
+
+def thin(group_of: Mapping[str, str | None], most: int, random: np.random.Generator) -> dict[str, float]:
+    """At most `most` pairs of each group, drawn uniformly → the chance that each had to be drawn.
+
+    `group_of` maps pairs to their group, None for a pair that is in none.
+
+    >>> thin({"p": "g", "q": "g", "r": None}, 1, np.random.default_rng(0))
+    {'r': 1.0, 'p': 0.5}
+    """
+    pairs = list(group_of)
+    sizes, taken = Counter(group_of.values()), Counter[str]()
+    chances = {}
+    for i in random.permutation(len(pairs)):
+        group = group_of[pairs[i]]
+        if group is None:
+            chances[pairs[i]] = 1.0
+        elif taken[group] < most:
+            taken[group] += 1
+            chances[pairs[i]] = min(1.0, most / sizes[group])
+    return chances
 
 
 def assign(

@@ -1,4 +1,4 @@
-"""Train, dev and test by leakage group: pairs with the same image, post or text are never apart.
+"""Train, dev and test by leakage group: pairs with the same image, post, text or duplicate group are never apart.
 
 Dev and test are drawn only from groups whose pairs were all chosen at random (arm `random`), so that they stay a fair
 sample; within that, the shares of every label are kept as near as whole groups allow, and what was given up is told.
@@ -19,7 +19,7 @@ from ccd.campaign import Campaign, record
 from ccd.errors import CcdError
 
 TRAIN = "train"
-TIES = ("image", "post_id", "text_sha256")
+TIES = ("image", "post_id", "text_sha256", "duplicate_group")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def split(
     seed: int,
     fixed: Mapping[str, str] | None = None,
 ) -> Split:
-    """Give every pair of `frame` (pair_id, label, image, post_id, text_sha256, arm) a split.
+    """Give every pair of `frame` (pair_id, label, the columns of TIES, arm) a split.
 
     `shares` are shares of the pairs by split, `train` among them, and add up to 1; `fixed` (pair_id → split) are pairs
     that stay where they are, with or without a label. Whole groups are placed, largest first, each where the squared
@@ -90,7 +90,8 @@ def split(
 def leakage_groups(frame: pd.DataFrame, ties: Sequence[str] = TIES) -> "pd.Series[str]":
     """The group of each row of `frame`: connected components over equal values in the columns `ties`.
 
-    A group is named by the smallest pair id in it, which neither seed nor order of rows can change. Union-find.
+    None ties nothing. A group is named by the smallest pair id in it, which neither seed nor order of rows can change.
+    Union-find.
     """
     parent = list(range(len(frame)))
 
@@ -103,6 +104,8 @@ def leakage_groups(frame: pd.DataFrame, ties: Sequence[str] = TIES) -> "pd.Serie
     for column in ties:
         first: dict[str, int] = {}
         for i, value in enumerate(frame[column]):
+            if pd.isna(value):
+                continue
             a, b = root(first.setdefault(value, i)), root(i)
             parent[max(a, b)] = min(a, b)
     roots = pd.Series([root(i) for i in range(len(frame))], index=frame.index, dtype=int)
@@ -152,7 +155,7 @@ def _labelled(db: sa.Connection, question: str, fixed: Mapping[str, str]) -> pd.
     rows: list[dict[str, Any]] = [
         dict(row)
         for row in db.execute(
-            sa.select(p.c.pair_id, v.c.label, p.c.image, p.c.post_id, p.c.text_sha256, r.c.arm)
+            sa.select(p.c.pair_id, v.c.label, *(p.c[tie] for tie in TIES), r.c.arm)
             .join(v, (v.c.pair_id == p.c.pair_id) & (v.c.question == question))
             .join(first, first.c.pair_id == p.c.pair_id)
             .join(r, r.c.round == first.c.round)

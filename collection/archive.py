@@ -46,6 +46,8 @@ class _Post:
     lang: object
     media: tuple[tuple[str | None, str | None, bool], ...]  # media key, URL, is a photo
     links: tuple[str, ...]
+    author: object
+    sensitive: object
 
 
 def read(file: Path, images: Path | None = None) -> Iterator[Record | Drop]:
@@ -178,13 +180,17 @@ def _read_post(raw: Any, includes: _Includes, place: str, folder: Path) -> Itera
         photos.append(Photo(index, on_disk or url or f"{key} (no URL in the file)"))
     if photos:
         lang = post.lang if isinstance(post.lang, str) else None
-        yield Record(name, post.text, utc(post.created_at), lang, tuple(photos), place, post.links)
+        author = str(post.author) if isinstance(post.author, (str, int)) and post.author else None
+        sensitive = post.sensitive if isinstance(post.sensitive, bool) else None
+        when = utc(post.created_at)
+        yield Record(name, post.text, when, lang, tuple(photos), place, post.links, author, sensitive)
     elif not post.media:
         yield Drop(name, Reason.NO_PHOTO, place)
 
 
 def _v1(status: Json) -> _Post:
     status = status.get("retweeted_status") or status
+    user: Json = status["user"] if isinstance(status.get("user"), dict) else {}
     long = status.get("extended_tweet") or status
     media: list[Json] = next(
         (
@@ -203,6 +209,8 @@ def _v1(status: Json) -> _Post:
         status.get("lang"),
         tuple((m.get("id_str"), u, m.get("type") == "photo" and "_video_thumb/" not in (u or "")) for m, u in found),
         tuple(m["url"] for m in media if m.get("url")),
+        user.get("id_str") or user.get("id"),
+        status.get("possibly_sensitive"),
     )
 
 
@@ -231,6 +239,8 @@ def _v2(tweet: Json, includes: _Includes) -> _Post | None:
         tweet.get("lang"),
         tuple(media),
         tuple(url["url"] for url in urls if url.get("url") and _shows_media(url)),
+        tweet.get("author_id"),
+        tweet.get("possibly_sensitive"),
     )
 
 

@@ -143,6 +143,7 @@ def _clean(campaign: Campaign, result: Result) -> None:
         result.images += there.exists()
         there.unlink(missing_ok=True)
         (campaign.folder / "studio" / "files" / file).unlink(missing_ok=True)  # what Label Studio was offered
+    (campaign.folder / "duplicates.html").unlink(missing_ok=True)  # `ccd duplicates` makes it anew, without them
     for path in pages.every(campaign.folder):
         if path.parts[-3] == "x" and (left := _without(pages.read(path), gone)) is not None:
             pages.write(path, left)

@@ -29,6 +29,12 @@ class Reason(enum.StrEnum):
     ANIMATED = "animated image"
     TOO_LARGE = "image too large"
     DUPLICATE = "duplicate text and image"
+    NEAR_DUPLICATE = "near-duplicate text and image"
+    LANGUAGE = "language"
+    RETWEET = "retweet"
+    SENSITIVE = "sensitive"
+    FEW_WORDS = "too few words"
+    BLOCKED_WORD = "blocked word"
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ class Record:
     photos: tuple[Photo, ...]
     place: str  # where in its source, for messages: "line 12"
     media_links: tuple[str, ...] = ()  # links in the text that stand for the photos
+    author: str | None = None  # the author's id; only its keyed hash is stored
+    sensitive: bool | None = None  # as the platform says; None where it says nothing
 
 
 @dataclass(frozen=True)

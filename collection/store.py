@@ -12,10 +12,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from ccd import schema
-from ccd.campaign import Campaign, now
+from ccd.campaign import Campaign, Filters, now
 from collection import images
+from collection.authors import author_key, secret
+from collection.filters import rejected
 from collection.records import Drop, Photo, Reason, Record
-from collection.text import clean, storable
+from collection.text import clean, model_text, storable
 
 BATCH = 500  # photos a transaction
 _REMEMBERED = 50_000  # photo files whose check is remembered: many posts share a picture
@@ -58,7 +60,7 @@ def collect(
     images.sweep(campaign.folder)
     counts = counts or Counts()
     look = functools.lru_cache(_REMEMBERED)(_look)
-    items = (item for entry in records for item in _items(entry, look))
+    items = (item for entry in records for item in _items(entry, look, campaign.config.filters))
     while not _reached(counts, limit) and (some := list(itertools.islice(items, BATCH))):
         with campaign.write() as db:
             batch = Batch(db, campaign.folder, source, some, counts)
@@ -89,7 +91,7 @@ class Item:
     drop: Drop | None
 
 
-def _items(entry: Record | Drop, look: Any) -> Iterator[Item]:
+def _items(entry: Record | Drop, look: Any, filters: Filters) -> Iterator[Item]:
     if isinstance(entry, Drop):
         yield Item(storable(entry.item), None, None, "", "", None, entry)
         return
@@ -103,7 +105,8 @@ def _items(entry: Record | Drop, look: Any) -> Iterator[Item]:
             post_id = content_id(entry.text, looked.sha256)
         pair_id = storable(f"{post_id}:{photo.index}" if post_id else entry.place)
         record = dataclasses.replace(entry, post_id=post_id and storable(post_id), text=storable(entry.text))
-        yield item(pair_id, record, photo, text, looked)
+        found = item(pair_id, record, photo, text, looked)
+        yield dataclasses.replace(found, drop=found.drop or rejected(filters, record, text, pair_id))
 
 
 def item(pair_id: str, record: Record, photo: Photo, text: str, looked: Looked | None) -> Item:
@@ -151,6 +154,7 @@ class Batch:
         ids = {item.pair_id for item in items}
         self.there: dict[str, str] = dict(self._find(sa.select(p.pair_id, p.image), p.pair_id, ids))
         self.photos = self._known_photos(ids)
+        self.near = self._near_duplicates(ids)
         posts = {item.record.post_id for item in items if item.record and item.record.post_id}
         self.posts: dict[str, str] = dict(
             self._find(sa.select(schema.posts.c.post_id, schema.posts.c.text), schema.posts.c.post_id, posts)
@@ -181,6 +185,12 @@ class Batch:
             for pair_id, state, reason, detail in self._find(ended, photos.pair_id, ids)
         }
 
+    def _near_duplicates(self, ids: set[str]) -> dict[str, Drop]:
+        """Pairs of this source that `ccd duplicates` took out: they stay out."""
+        d = schema.drops.c
+        out = sa.select(d.item, d.detail).where(d.source == self.source, d.reason == str(Reason.NEAR_DUPLICATE))
+        return {item: Drop(item, Reason.NEAR_DUPLICATE, detail or "") for item, detail in self._find(out, d.item, ids)}
+
     def take(self, item: Item) -> None:
         """Decide on one item: kept, known, waiting or dropped."""
         self.counts.read += 1
@@ -191,8 +201,8 @@ class Batch:
                 self.mended.add(item.pair_id)
             else:
                 self._id_used(item, record)
-        elif item.drop is not None:
-            self._drop(item.drop)
+        elif drop := item.drop or self.near.get(item.pair_id):
+            self._drop(drop)
         elif record and record.post_id and item.photo and picture:
             if self.posts.get(record.post_id, record.text) != record.text:
                 self._id_used(item, record)
@@ -233,7 +243,7 @@ class Batch:
         self._post(record, post_id)
         self.rows["pairs"].append(
             {"pair_id": item.pair_id, "post_id": post_id, "image": picture.sha256, "photo": photo.index}
-            | {"text": item.text, "alt_text": photo.alt_text}
+            | {"text": item.text, "model_text": model_text(item.text), "alt_text": photo.alt_text}
             | {"text_sha256": item.text_sha256, "collected_at": now()}
         )
         self.there[item.pair_id] = picture.sha256
@@ -259,7 +269,11 @@ class Batch:
             self.rows["posts"].append(
                 {"post_id": post_id, "source": self.source, "text": record.text}
                 | {"created_at": record.created_at, "lang": record.lang}
+                | {"author_key": self._author_key(record, post_id), "sensitive": record.sensitive}
             )
+
+    def _author_key(self, record: Record, post_id: str) -> str | None:
+        return record.author and author_key(secret(self.folder), post_id.partition(":")[0], record.author)
 
     def write(self) -> None:
         """Write the rows; a drop of an earlier run gives way to what was found now."""

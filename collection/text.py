@@ -1,4 +1,4 @@
-"""What the annotator sees of a post's text."""
+"""What the annotator sees of a post's text, and what a model sees."""
 
 import html
 import re
@@ -10,6 +10,8 @@ _LINE_END = re.compile(r"\r\n?|[\u2028\u2029\x85\v\f]")
 _SPACES = re.compile(r"[^\S\n]+")
 _AROUND_LINE_END = re.compile(r" ?\n ?")
 _MANY_LINE_ENDS = re.compile(r"\n{3,}")
+_LINK = re.compile(r"(?:https?://|(?<!\w)www\.)[^\s<>\"“”«»、。…]*[^\s<>\"“”«»、。…)\].,:;!?']", re.IGNORECASE)
+_USER = re.compile(r"(?<![\w.+-])[@＠][A-Za-z0-9_]+(?:@[\w-]+(?:\.[\w-]+)+|\.bsky\.social)?")
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -28,6 +30,17 @@ def clean(text: str, media_links: Iterable[str] = ()) -> str:
     while (shorter := _once(text, media)) != text:
         text = shorter
     return text
+
+
+def model_text(seen: str) -> str:
+    """What a model sees of a cleaned text: users as @USER and links as HTTPURL, as BERTweet was trained.
+
+    Hashtags, emoji and case stay. An e-mail address is no user. model_text(model_text(t)) == model_text(t).
+
+    >>> model_text("@ann_9 look: https://t.co/a1 #NY 🐈")
+    '@USER look: HTTPURL #NY 🐈'
+    """
+    return _USER.sub("@USER", _LINK.sub("HTTPURL", seen))
 
 
 def storable(text: str) -> str:

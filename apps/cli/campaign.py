@@ -78,7 +78,7 @@ def round_group() -> None:
         "seed": "the seed",
         "size": "pairs drawn",
         "pool": "pairs that could have been drawn",
-        "inclusion_probability": "size / pool",
+        "inclusion_probability": "size / pool: the chance of each pair of the pool, with max_per_group their mean",
         "assigned": "map from annotator to pairs assigned in this round",
     }
 )
@@ -105,8 +105,9 @@ def round_new(folder: Path, size: int, seed: int) -> Report:
         )
         assigned = dict(sorted((row[0], row[1]) for row in rows))
     loads = ", ".join(f"{name} {number}" for name, number in assigned.items())
+    each = "each" if campaign.config.max_per_group is None else "on average"
     shown = [
-        f"Round {made.round}: {made.size} of {made.pool} pairs, each drawn with probability "
+        f"Round {made.round}: {made.size} of {made.pool} pairs, {each} drawn with probability "
         f"{made.inclusion_probability:.4g} (random arm, seed {made.seed}).",
         f"Assigned: {loads}.",
         "Next: ccd push",

@@ -8,6 +8,7 @@ from apps.cli.campaign import init_command, round_group, status_command
 from apps.cli.collect import collect
 from apps.cli.demo import demo_command
 from apps.cli.doctor import doctor_command
+from apps.cli.duplicates import duplicates_command
 from apps.cli.labels import labels_command
 from apps.cli.protocol import protocol
 from apps.cli.release import release_command, verify_command
@@ -40,6 +41,7 @@ for command in (
     init_command,
     protocol,
     collect,
+    duplicates_command,
     compliance_command,
     round_group,
     studio_group,

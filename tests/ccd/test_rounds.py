@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
-from ccd.rounds import assign, new_round
+from ccd.rounds import assign, new_round, thin
 from tests.campaigns import add_pairs, small_campaign
 
 
@@ -130,3 +130,61 @@ def test_each_pair_is_as_likely_as_any_other(tmp_path: Path) -> None:
     # 120 x 2/8 = 30 expected each, standard deviation 4.7.
     assert len(times) == 8
     assert all(10 < number < 50 for number in times.values())
+
+
+@given(
+    st.dictionaries(st.text(min_size=1, max_size=3), st.sampled_from("abc") | st.none(), min_size=1),
+    st.integers(1, 4),
+    st.integers(0, 99),
+)
+def test_thinning_takes_as_many_as_it_may_and_its_chances_add_up(
+    group_of: dict[str, str | None], most: int, seed: int
+) -> None:
+    chances = thin(group_of, most, np.random.default_rng(seed))
+    sizes = Counter(group for group in group_of.values() if group)
+    taken = Counter(group_of[pair] for pair in chances if group_of[pair])
+    assert taken == {group: min(most, size) for group, size in sizes.items()}
+    for pair, group in group_of.items():
+        assert group or chances[pair] == 1
+    for group, size in sizes.items():
+        assert {chances[pair] for pair in chances if group_of[pair] == group} == {taken[group] / size}
+
+
+def grouped(folder: Path, most: int) -> Campaign:
+    """Ten pairs, of which six are one group and two another; a round takes at most `most` of each."""
+    campaign = small_campaign(folder, pairs=10)
+    with campaign.write() as db:
+        for first, after in ((0, 6), (6, 8)):
+            ids = [f"x:{n}:0" for n in range(first, after)]
+            db.execute(schema.pairs.update().where(schema.pairs.c.pair_id.in_(ids)).values(duplicate_group=ids[0]))
+    path = folder / "campaign.toml"
+    path.write_text(path.read_text().replace("# max_per_group = 1", f"max_per_group = {most}"))
+    return Campaign.open(folder)
+
+
+def test_a_round_takes_few_of_a_group_with_the_probability_it_says(tmp_path: Path) -> None:
+    campaign = grouped(tmp_path, 1)
+    times: Counter[str] = Counter()
+    for seed in range(300):
+        made = new_round(campaign, size=2, seed=seed)
+        pairs = drawn(campaign, 1)
+        times.update(pairs)
+        assert sum(int(pair[2]) < 6 for pair in pairs) <= 1
+        t = schema.round_pairs.c
+        with campaign.write() as db:
+            said = {row.pair_id: row.inclusion_probability for row in db.execute(sa.select(t.pair_id, t[2]))}
+            for table in (schema.assignments, schema.round_pairs, schema.rounds):
+                db.execute(table.delete())
+        # four are left of ten: one of six, one of two, and two alone; two of the four are drawn
+        assert said == {p: pytest.approx(1 / 12 if int(p[2]) < 6 else 1 / 4 if int(p[2]) < 8 else 1 / 2) for p in pairs}
+        assert made.inclusion_probability == 0.2  # the mean over the pool
+    # expected 25 each of six (sd 4.8), 75 each of two (7.5), 150 each of two (8.7)
+    for numbers, expected, sd in ((range(6), 25, 4.8), (range(6, 8), 75, 7.5), (range(8, 10), 150, 8.7)):
+        assert all(abs(times[f"x:{n}:0"] - expected) < 4 * sd for n in numbers)
+
+
+def test_a_round_that_the_groups_cannot_fill_is_refused(tmp_path: Path) -> None:
+    campaign = grouped(tmp_path, 2)
+    with pytest.raises(CcdError, match="--size 7: 6 pairs can be drawn with max_per_group = 2"):
+        new_round(campaign, size=7, seed=1)
+    assert new_round(campaign, size=6, seed=1).round == 1

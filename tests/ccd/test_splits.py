@@ -16,7 +16,7 @@ SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}
 def frame(rows: list[tuple[str, str, str, str, str]]) -> pd.DataFrame:
     """Rows of label, image, post, text, arm; pair ids by place."""
     made = pd.DataFrame(rows, columns=["label", "image", "post_id", "text_sha256", "arm"])
-    return made.assign(pair_id=[f"p{i:05d}" for i in range(len(made))])
+    return made.assign(duplicate_group=None, pair_id=[f"p{i:05d}" for i in range(len(made))])
 
 
 def alone(number: int, label: str = "a", arm: str = "random", first: int = 0) -> list[tuple[str, str, str, str, str]]:
@@ -151,6 +151,7 @@ def test_real_tweets_share_few_images() -> None:
             "image": tweets["image_file"],
             "post_id": tweets["tweet_id"],
             "text_sha256": tweets["text"],
+            "duplicate_group": None,
             "arm": "random",
         }
     ).drop_duplicates("pair_id")
@@ -159,3 +160,8 @@ def test_real_tweets_share_few_images() -> None:
     assert len(found.table) == len(pairs)
     assert (found.counts["wanted"] == found.counts["got"]).all()
     assert found.table["leakage_group"].value_counts().max() > 1000
+
+
+def test_near_duplicates_stay_together_and_pairs_not_looked_at_are_not_tied() -> None:
+    pairs = frame(alone(5)).assign(duplicate_group=["g", None, "g", None, "h"])
+    assert list(leakage_groups(pairs)) == ["p00000", "p00001", "p00000", "p00003", "p00004"]

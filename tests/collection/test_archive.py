@@ -266,3 +266,16 @@ def test_shared_archives(tmp_path: Path, file: Path) -> None:
     assert reasons[Reason.NO_PHOTO] == sum(n for key, n in expected.items() if key[1] == "none")
     assert reasons[Reason.MOVING] == sum(n for key, n in expected.items() if key[1] in ("video", "animated_gif"))
     assert sum(reasons.values()) + sum(found.values()) == sum(expected.values())
+
+
+def test_authors_and_sensitive_posts_are_told_in_both_versions(tmp_path: Path) -> None:
+    new = page(tweet(1, "3_a", author_id="77", possibly_sensitive=True), media=(media("3_a"),))
+    old = {"id_str": "2", "text": "t", "user": {"id": 78, "id_str": "78"}, "possibly_sensitive": False}
+    old["entities"] = {"media": [{"id_str": "9", "type": "photo", "media_url_https": "https://pbs.twimg.com/a.jpg"}]}
+    silent = tweet(3, "3_c", author_id=None)
+    found = read(tmp_path, new, old, silent)
+    assert [(e.author, e.sensitive) for e in found if isinstance(e, Record)] == [
+        ("77", True),
+        ("78", False),
+        (None, None),
+    ]

@@ -101,7 +101,10 @@ def test_nothing_is_gone(full: Campaign, server: X, api: x_api.Api) -> None:
 
 def test_what_is_gone_leaves_and_the_tombstone_stays(full: Campaign, server: X, api: x_api.Api) -> None:
     lose(server)
+    sheet = full.folder / "duplicates.html"
+    sheet.write_text("Post number 1")
     result = compliance.check(full, api, 100)
+    assert not sheet.exists()
     assert result.gone == {"deleted": 3, "protected": 1, "withheld": 1}
     assert (result.images, result.pages) == (3, 1)
     after = state(full)

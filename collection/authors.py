@@ -1,0 +1,52 @@
+"""Authors: who wrote a post is kept as a keyed hash only, which ties posts of one author and names nobody."""
+
+import contextlib
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from ccd.errors import CcdError
+
+SECRET = "secret.key"
+
+
+def author_key(secret: bytes, network: str, author: str) -> str:
+    """The keyed hash of an author's id in a network: HMAC-SHA256, the first 16 hex digits.
+
+    Without the secret, nobody can try all ids until one fits.
+
+    >>> author_key(b"secret", "x", "2244994945")
+    '30a74ac6d9ec3f0a'
+    """
+    return hmac.new(secret, f"{network}\0{author}".encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def secret(folder: Path) -> bytes:
+    """The campaign's secret: the file `secret.key`, which only its owner can read; made where it is not there.
+
+    It is never in the database, a log or a release. Raises CcdError where it cannot be read or written.
+    """
+    path = folder / SECRET
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            return _checked(path)
+        temporary = folder / f".{SECRET}.{os.getpid()}.part"
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):  # another process was first; its secret holds
+            os.link(temporary, path)
+        temporary.unlink()
+        return _checked(path)
+    except OSError as error:
+        raise CcdError(f"{path}: cannot be used ({error.strerror}); check the folder's rights") from None
+
+
+def _checked(path: Path) -> bytes:
+    data = path.read_bytes().strip()
+    if len(data) < 32:
+        raise CcdError(f"{path}: too short for a secret; put the old file back from your backup")
+    return data

@@ -1,0 +1,65 @@
+"""Which posts a campaign leaves out, as `[filters]` in campaign.toml says."""
+
+import functools
+import re
+import unicodedata
+
+from ccd.campaign import Filters
+from collection.records import Drop, Reason, Record
+
+_RETWEET = re.compile(r"\W*RT\s*@", re.IGNORECASE)
+_SCRIPTS_WITHOUT_SPACES = ("CJK ", "HIRAGANA", "KATAKANA", "THAI", "LAO ", "KHMER", "MYANMAR")
+
+
+def rejected(filters: Filters, record: Record, text: str, item: str) -> Drop | None:
+    """Why a post is left out, None where it is kept; `text` is what annotators would see, `item` names the drop.
+
+    A post whose source tells no language is never left out for it, nor one without a word on being sensitive.
+
+    >>> record = Record("x:1", "RT @you: so true", None, "en", (), "line 2")
+    >>> str(rejected(Filters(retweets=False), record, record.text, "x:1:0").reason)
+    'retweet'
+    """
+    if filters.languages and record.lang and not _speaks(record.lang, filters.languages):
+        return Drop(item, Reason.LANGUAGE, record.lang)
+    if not filters.retweets and _RETWEET.match(text):
+        return Drop(item, Reason.RETWEET, record.place)
+    if not filters.sensitive and record.sensitive:
+        return Drop(item, Reason.SENSITIVE, record.place)
+    if filters.minimum_words and (found := words(text)) < filters.minimum_words:
+        return Drop(item, Reason.FEW_WORDS, f"{found} of {filters.minimum_words}")
+    if filters.blocked_words and (match := _blocked(filters.blocked_words).search(text)):
+        return Drop(item, Reason.BLOCKED_WORD, match[0])
+    return None
+
+
+def words(text: str) -> int:
+    """The number of words: what stands between spaces and has a letter or digit; hashtags are, users and links are not.
+
+    In scripts without spaces every character counts, for lack of a dictionary.
+
+    >>> words("@you Cats & dogs! #NY 🐈 https://t.co/a"), words("猫が好き")
+    (3, 4)
+    """
+    found = 0
+    for token in text.split():
+        if not token.startswith(("@", "http://", "https://")) and any(map(str.isalnum, token)):
+            found += max(1, sum(map(_stands_alone, token)))
+    return found
+
+
+def _stands_alone(character: str) -> bool:
+    return character > "\u0dff" and unicodedata.name(character, "").startswith(_SCRIPTS_WITHOUT_SPACES)
+
+
+def _speaks(lang: str, languages: tuple[str, ...]) -> bool:
+    """Whether `lang` is one of the languages, or a region of one: en-GB is en."""
+    lang = lang.lower().replace("_", "-")
+    return any(lang == known or lang.startswith(known + "-") for known in languages)
+
+
+@functools.cache
+def _blocked(blocked: tuple[str, ...]) -> re.Pattern[str]:
+    """A pattern for any of the words, whole, whatever the case and the spaces in it."""
+    either = "|".join(r"\s+".join(map(re.escape, word.split())) for word in blocked)
+    return re.compile(rf"(?<!\w)(?:{either})(?!\w)", re.IGNORECASE)

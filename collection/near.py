@@ -1,0 +1,194 @@
+"""What is nearly the same: pictures by perceptual hash, texts by MinHash, and the components of such ties.
+
+Both searches are one: cut what stands for an item into bands, and compare the items that meet in a band.
+"""
+
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from collection.filters import words
+
+IMAGE_DISTANCE = 6  # bits of 64; chosen in docs/duplicates.md
+TEXT_SIMILARITY = 0.6  # Jaccard of shingles; chosen there too
+HASHED_AS = "imagehash.phash 8x8 of a grey draft of 128 px"  # hashes made in two ways must not meet
+
+SHINGLE = 5  # characters
+BANDS, ROWS = 16, 4  # texts with Jaccard .6 meet in a band with probability 1 - (1 - .6^4)^16 = 0.89, .7: 0.99
+_FLAT = 5.0  # standard deviation of grey values, of 255, below which a picture has nothing to compare
+_CHUNK = 2_000  # texts whose shingles are in memory at once
+
+Indices = npt.NDArray[np.int64]
+Edges = npt.NDArray[np.int64]  # [number, 2], the smaller index first, each once
+
+
+def picture_hash(data: bytes) -> str:
+    """The perceptual hash of a picture, 16 hex digits; "" for a flat one, whose hash would be that of any other.
+
+    pHash (Zauner 2010): which of the lowest 8 x 8 cosine frequencies lie over their median. Raises OSError where the
+    bytes are no picture.
+    """
+    import imagehash
+
+    with Image.open(io.BytesIO(data)) as image:
+        image.draft("L", (128, 128))  # a JPEG decodes at the size needed, not at its own: twice as fast
+        grey = image.convert("RGBA").convert("L") if "transparency" in image.info else image.convert("L")
+        if np.asarray(grey.resize((64, 64))).std() < _FLAT:
+            return ""
+        return str(imagehash.phash(grey))
+
+
+def near_hashes(hashes: npt.NDArray[np.uint64], distance: int = IMAGE_DISTANCE) -> Edges:
+    """All pairs of `hashes` [n] that differ in at most `distance` bits, 7 at most. Give each hash once.
+
+    Exact: in such a pair, one of four bands of 16 bits differs in at most distance // 4 bits, none or one
+    (multi-index hashing; Norouzi et al. 2012).
+
+    >>> near_hashes(np.array([0, 0b111, 2**64 - 1], dtype=np.uint64), 4).tolist()
+    [[0, 1]]
+    """
+    if not 0 <= distance <= 7:
+        raise ValueError(f"distance {distance}: from 0 to 7")
+    flips = [0, *(1 << bit for bit in range(16))] if distance >= 4 else [0]
+    found = []
+    for low in range(0, 64, 16):
+        band = (hashes >> np.uint64(low)).astype(np.uint16)
+        for flip in flips:
+            for one, other in _meeting(band, flip):
+                close = np.bitwise_count(hashes[one] ^ hashes[other]) <= distance
+                found.append((one[close], other[close]))
+    return _once(found)
+
+
+# --- texts ----------------------------------------------------------------------------------------------------------
+
+_NOT_COMPARED = re.compile(r"https?://\S*|\b(?i:RT)(?=\s*@)|@\w+|(?:[^\w@]|_|@(?!\w))+")
+
+
+def comparable(text: str) -> str:
+    """The text without what changes from copy to copy: case, links, mentions, punctuation; "" where little is left.
+
+    Texts of less than 6 words or 25 characters ("mood", "#hurricane #sandy") are no copies of each other: they would
+    chain everything that was said of an event into one group.
+
+    >>> comparable("RT @you: A shark swims in our STREET!! http://t.co/a"), comparable("So true...")
+    ('a shark swims in our street', '')
+    """
+    short = " ".join(_NOT_COMPARED.sub(" ", text).casefold().split())
+    return short if len(short) >= 25 and words(short) >= 6 else ""
+
+
+def similarity(one: str, other: str) -> float:
+    """Jaccard similarity of the shingles of two comparable texts."""
+    a, b = _shingles(one), _shingles(other)
+    return len(a & b) / len(a | b)
+
+
+def near_texts(texts: Sequence[str], least: float = TEXT_SIMILARITY) -> Edges:
+    """Pairs of comparable `texts` with a similarity of at least `least`. Give each text once, none of them empty.
+
+    MinHash with locality-sensitive hashing (Broder 1997; Leskovec et al., Mining of Massive Datasets, ch. 3) proposes;
+    what it proposes is verified. What it misses: see BANDS.
+
+    >>> near_texts(["shark in the street", "a shark in the street", "a cat on a roof"]).tolist()
+    [[0, 1]]
+    """
+    signatures = _signatures(texts)
+    mixed = np.uint64(0x9E3779B97F4A7C15)
+    kept = []
+    for first in range(0, BANDS * ROWS, ROWS):
+        band = np.zeros(len(texts), dtype=np.uint64)
+        for column in signatures[:, first : first + ROWS].T:
+            band = (band ^ column) * mixed
+        for one, other in _meeting(np.unique(band, return_inverse=True)[1]):
+            alike = (signatures[one] == signatures[other]).mean(axis=1) >= least - 0.25  # 4 standard errors
+            kept.append((one[alike], other[alike]))
+    proposed = _once(kept)
+    sure = [similarity(texts[i], texts[j]) >= least for i, j in proposed]
+    return np.asarray(proposed[np.array(sure, dtype=bool)])
+
+
+def _shingles(text: str) -> set[str]:
+    return {text[i : i + SHINGLE] for i in range(max(1, len(text) - SHINGLE + 1))}
+
+
+def _signatures(texts: Sequence[str]) -> npt.NDArray[np.uint32]:
+    """MinHash signatures [texts, BANDS x ROWS]: the least value of a text's shingles, by hash function.
+
+    The functions are multiply-shift of a polynomial hash of the shingle.
+    """
+    random = np.random.default_rng(1)
+    factors = random.integers(2**63, size=BANDS * ROWS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    offsets = random.integers(2**63, size=BANDS * ROWS, dtype=np.uint64)
+    powers = np.uint64(0x100000001B3) ** np.arange(SHINGLE, dtype=np.uint64)
+    signatures = np.empty((len(texts), BANDS * ROWS), dtype=np.uint32)
+    for begin in range(0, len(texts), _CHUNK):
+        some = [text.ljust(SHINGLE, "\0") for text in texts[begin : begin + _CHUNK]]
+        codes = np.frombuffer("".join(some).encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
+        windows = np.lib.stride_tricks.sliding_window_view(codes, SHINGLE)
+        hashed = (windows * powers).sum(axis=1, dtype=np.uint64)
+        lengths = np.array([len(text) for text in some])
+        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        inside = np.ones(len(codes), dtype=bool)  # a window must not begin in one text and end in the next
+        for back in range(1, SHINGLE):
+            inside[starts + lengths - back] = False
+        hashed = hashed[inside[: len(hashed)]]
+        counts = lengths - SHINGLE + 1
+        first = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        hashed ^= hashed >> np.uint64(31)
+        for k, (factor, offset) in enumerate(zip(factors, offsets, strict=True)):
+            values = ((hashed * factor + offset) >> np.uint64(32)).astype(np.uint32)
+            signatures[begin : begin + len(some), k] = np.minimum.reduceat(values, first)
+    return signatures
+
+
+# --- both -----------------------------------------------------------------------------------------------------------
+
+
+def components(number: int, edges: Iterable[Edges]) -> npt.NDArray[np.int64]:
+    """The connected component of each of `number` items [number], as a number.
+
+    >>> components(4, [np.array([[0, 2]]), np.array([[2, 3]])]).tolist()
+    [0, 1, 0, 0]
+    """
+    from scipy.sparse import coo_array  # heavy, and not every command needs it
+    from scipy.sparse.csgraph import connected_components
+
+    ties = np.concatenate([np.empty((0, 2), dtype=np.int64), *edges])
+    graph = coo_array((np.ones(len(ties), dtype=bool), (ties[:, 0], ties[:, 1])), shape=(number, number))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+
+
+def _meeting(band: npt.NDArray[Any], flip: int = 0) -> Iterator[tuple[Indices, Indices]]:
+    """All pairs of indices with equal values in `band` [n], but for the bit `flip`; each pair once.
+
+    Values are integers from 0 up, not much larger than n or 2^16.
+    """
+    order = np.argsort(band, kind="stable")
+    ends = np.cumsum(np.bincount(band, minlength=1 << 16))
+    value = band[order]
+    if flip:
+        start = np.flatnonzero(value & flip)  # from the side that has the bit, so that a pair is met once
+        end = ends[value[start] ^ flip]
+        at = np.concatenate([[0], ends])[value[start] ^ flip]
+    else:
+        start = np.arange(len(band))
+        end, at = ends[value], start + 1
+    while len(start):
+        left = at < end
+        start, at, end = start[left], at[left], end[left]
+        yield order[start], order[at]
+        at = at + 1
+
+
+def _once(found: Sequence[tuple[Indices, Indices]]) -> Edges:
+    """The pairs as edges, sorted, each once."""
+    pairs = [np.stack(pair) for pair in found]
+    low, high = np.sort(np.concatenate([np.empty((2, 0), dtype=np.int64), *pairs], axis=1), axis=0)
+    span = int(high.max(initial=0)) + 1
+    return np.stack(np.divmod(np.unique(low * span + high), span), axis=1)
