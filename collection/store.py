@@ -120,6 +120,10 @@ def item(pair_id: str, record: Record, photo: Photo, text: str, looked: Looked |
     return Item(pair_id, record, photo, text, hashlib.sha256(text.encode()).hexdigest(), picture, drop)
 
 
+def _flag(said: bool | None) -> int | None:
+    return None if said is None else int(said)  # PostgreSQL takes no truth value for a number
+
+
 def content_id(text: str, image_sha256: str) -> str:
     """The post id of a pair whose source has no ids: `sha:<12 hex>` of the raw text and the image.
 
@@ -269,7 +273,7 @@ class Batch:
             self.rows["posts"].append(
                 {"post_id": post_id, "source": self.source, "text": record.text}
                 | {"created_at": record.created_at, "lang": record.lang}
-                | {"author_key": self._author_key(record, post_id), "sensitive": record.sensitive}
+                | {"author_key": self._author_key(record, post_id), "sensitive": _flag(record.sensitive)}
             )
 
     def _author_key(self, record: Record, post_id: str) -> str | None:
