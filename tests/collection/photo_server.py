@@ -55,6 +55,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.most_at_once = 0
         self.lock = threading.Lock()
         self.bomb = bomb()
+        self.gzip_bomb = gzip.compress(bytes(50_000_000), 1)
 
     @property
     def address(self) -> str:
@@ -229,7 +230,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.answer(self.server.bomb, kind="image/png")
 
     def do_gzip_bomb(self, rest: str) -> None:
-        self.answer(gzip.compress(bytes(50_000_000)), Content_Encoding="gzip")
+        self.answer(self.server.gzip_bomb, Content_Encoding="gzip")
 
     def do_html(self, rest: str) -> None:
         self.answer(b"<html><body>Log in to see this</body></html>")
