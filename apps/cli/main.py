@@ -12,6 +12,7 @@ from apps.cli.duplicates import duplicates_command
 from apps.cli.labels import labels_command
 from apps.cli.protocol import protocol
 from apps.cli.release import release_command, verify_command
+from apps.cli.social import bluesky_group, mastodon_group
 from apps.cli.split import split_command
 from apps.cli.studio import pull_command, push_command, studio_group
 from apps.cli.x import compliance_command, tir_command, x_group
@@ -57,7 +58,7 @@ for command in (
     demo_command,
 ):
     cli.add_command(command)
-for source in (x_group, tir_command):
+for source in (x_group, tir_command, bluesky_group, mastodon_group):
     collect.add_command(source)
 
 

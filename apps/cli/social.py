@@ -1,0 +1,147 @@
+"""`ccd collect bluesky` and `ccd collect mastodon`: posts of open networks."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from apps.cli import contract
+from apps.cli.collect import AT_MOST, FACTS
+from apps.cli.x import PHOTOS, _screen
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from collection.feed import Feed, Wait
+
+READ = {
+    "pages": "pages asked for in this run",
+    "posts": "posts in them",
+    "stopped": "the limit that ended the run before the network had no more, or null",
+}
+CAP = click.option(
+    "--max-posts",
+    type=click.IntRange(min=0),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="Read at most N posts for this query, in all runs together.",
+)
+INSTANCE = click.option("--instance", required=True, metavar="SERVER", help="The server to ask, as mastodon.social.")
+
+
+@click.group("bluesky")
+def bluesky_group() -> None:
+    """Collect posts with photos from Bluesky, as BLUESKY_HANDLE with BLUESKY_APP_PASSWORD."""
+
+
+@bluesky_group.command("search")
+@click.argument("query")
+@PHOTOS
+@AT_MOST
+@CAP
+@contract.in_campaign
+@contract.reports(FACTS | READ)
+def bluesky_search_command(folder: Path, query: str, photos: str, limit: int | None, max_posts: int) -> contract.Report:
+    """Collect the posts with photos that match a query, newest first; run again for newer ones.
+
+    Bluesky cannot leave posts without photos out: they are read and dropped. Every page is kept in raw/.
+
+    \b
+    Example:
+      ccd collect bluesky search "cats lang:en" --max-posts 5000
+    """
+
+    def feed(wait: "Wait") -> "Feed":
+        from collection import bluesky
+
+        return bluesky.Search(bluesky.Api.from_environment(wait), query)
+
+    return _collect(folder, "bluesky", feed, photos, limit, max_posts)
+
+
+@click.group("mastodon")
+def mastodon_group() -> None:
+    """Collect public posts with photos from a Mastodon server, as a stranger or with MASTODON_ACCESS_TOKEN."""
+
+
+@mastodon_group.command("tag")
+@click.argument("hashtag")
+@INSTANCE
+@PHOTOS
+@AT_MOST
+@CAP
+@contract.in_campaign
+@contract.reports(FACTS | READ)
+def mastodon_tag_command(
+    folder: Path, hashtag: str, instance: str, photos: str, limit: int | None, max_posts: int
+) -> contract.Report:
+    """Collect the posts with media and a hashtag that a server knows, newest first; run again for newer ones.
+
+    \b
+    Example:
+      ccd collect mastodon tag cats --instance mastodon.social --max-posts 2000
+    """
+
+    def feed(wait: "Wait") -> "Feed":
+        from collection import mastodon
+
+        return mastodon.Timeline(mastodon.Api.from_environment(instance, wait), hashtag)
+
+    return _collect(folder, "mastodon", feed, photos, limit, max_posts)
+
+
+@mastodon_group.command("public")
+@INSTANCE
+@PHOTOS
+@AT_MOST
+@CAP
+@contract.in_campaign
+@contract.reports(FACTS | READ)
+def mastodon_public_command(
+    folder: Path, instance: str, photos: str, limit: int | None, max_posts: int
+) -> contract.Report:
+    """Collect all public posts with media that a server knows, newest first; run again for newer ones.
+
+    \b
+    Example:
+      ccd collect mastodon public --instance mastodon.social --max 500
+    """
+
+    def feed(wait: "Wait") -> "Feed":
+        from collection import mastodon
+
+        return mastodon.Timeline(mastodon.Api.from_environment(instance, wait))
+
+    return _collect(folder, "mastodon", feed, photos, limit, max_posts)
+
+
+def _collect(
+    folder: Path, network: str, make: "Callable[[Wait], Feed]", photos: str, limit: int | None, max_posts: int
+) -> contract.Report:
+    """Open the campaign, walk the feed that `make` gives, and report."""
+    import sqlalchemy as sa
+
+    from apps.cli.collect import _table
+    from ccd import schema
+    from ccd.campaign import Campaign
+    from collection import feed
+
+    campaign = Campaign.open(folder)
+    with campaign.alone(f"collect-{network}"), _screen() as (say, wait):
+        wanted = make(wait)
+        run = feed.Run(tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts, {run.counts.read:,} read"))
+        feed.walk(campaign, wanted, feed.Limits(max_posts, limit, photos), run)
+    with campaign.read() as db:
+        pairs = db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
+    counts = run.counts
+    facts: dict[str, Any] = {"source": [f"{network} {wanted.name}"], "read": counts.read, "kept": counts.kept}
+    facts |= {"known": counts.known, "waiting": counts.waiting, "dropped": counts.dropped, "pairs": pairs}
+    facts |= {"pages": run.pages, "posts": run.posts, "stopped": run.stopped or None}
+    shown: list[RenderableType] = [_table(counts), f"{run.posts:,} posts read on {run.pages:,} pages"]
+    if counts.waiting:
+        shown.append(f"{counts.waiting:,} photos wait for `ccd collect photos`")
+    if run.stopped:
+        shown.append(f"stopped at {run.stopped}")
+    return contract.Report(facts, shown)

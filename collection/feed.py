@@ -1,0 +1,248 @@
+"""A query of a network that comes in pages: each is kept before it is read, and the walk goes on where it stood."""
+
+import dataclasses
+import ipaddress
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+
+from ccd import schema
+from ccd.campaign import Campaign, now
+from ccd.errors import CcdError
+from collection import store
+from collection.pages import NOTE, Page, Pages
+from collection.records import Drop, Reason, Record
+
+TRIES = 6  # of one request, before we give up on it
+LONGEST_WAIT = 901.0  # seconds
+
+Wait = Callable[[float, str], None]  # seconds, why
+
+
+class Feed(Protocol):
+    """Posts that match something, newest first. Network and name name its pages and its source for ever."""
+
+    network: str
+    name: str
+    most: int  # posts a page
+
+    def ask(self, cursor: str | None, since: str | None, size: int) -> Page:
+        """The page at a cursor (None: the first) with posts since a mark. Raises CcdError where there is none."""
+
+    def posts(self, page: Page) -> list[Any]:
+        """The posts of a page."""
+
+    def next(self, page: Page) -> str | None:
+        """The cursor of the page that follows."""
+
+    def newest(self, page: Page) -> str:
+        """The mark from which posts are newer than those of this first page."""
+
+    def read(self, post: Any, place: str) -> Iterator[Record | Drop]:
+        """What a post holds. Raises AttributeError, KeyError, TypeError where it has not the shape of one."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`posts` read for this feed in all runs together, `pairs` of it in the campaign; `photos` is all or first."""
+
+    posts: int
+    pairs: int | None = None
+    photos: str = "all"
+
+
+@dataclass
+class Run:
+    """What a run did."""
+
+    counts: store.Counts = field(default_factory=store.Counts)
+    pages: int = 0  # asked for now
+    posts: int = 0  # in them
+    stopped: str = ""  # the limit that ended it before the feed did
+    tick: Callable[["Run"], None] = lambda run: None  # called after each page
+
+
+def walk(campaign: Campaign, feed: Feed, limits: Limits, run: Run | None = None) -> Run:
+    """Collect a feed page by page, from where the last run ended; a finished one is asked for newer posts only.
+
+    Raises CcdError where the network refuses or does not answer; what was read is kept.
+    """
+    run = run or Run()
+    reading = _Reading(campaign, feed, limits, run)
+    while not run.stopped:
+        if reading.catch_up():
+            continue
+        note = reading.last.get(NOTE) or {}
+        cursor = note.get("next")
+        since = note.get("since") if cursor else note.get("newest")
+        room = limits.posts - reading.posts
+        if room < 1:
+            run.stopped = f"--max-posts {limits.posts:,}: {reading.posts:,} posts were read for this query"
+            break
+        page = feed.ask(cursor, since, min(feed.most, room))
+        posts = feed.posts(page)
+        newest = note["newest"] if cursor else feed.newest(page)
+        if not cursor and (not posts or newest == since):
+            break  # nothing newer: no page
+        follows = feed.next(page) if posts else None
+        page[NOTE] = {"query": feed.name, "at": now(), "since": since, "newest": newest}
+        page[NOTE]["next"] = None if follows == cursor else follows  # some servers never end
+        run.pages += 1
+        run.posts += len(posts)
+        reading.pages.append(page)
+        reading.catch_up()
+        if page[NOTE]["next"] is None:
+            break
+    return run
+
+
+class _Reading:
+    """Pages on their way into the campaign: how far they are stored is the row of `cursors`."""
+
+    def __init__(self, campaign: Campaign, feed: Feed, limits: Limits, run: Run) -> None:
+        self._campaign, self._feed, self._limits, self._run = campaign, feed, limits, run
+        self.pages = Pages(campaign.folder, feed.network, feed.name)
+        self._source = f"{feed.network} {feed.name}"
+        self._key = f"{self._source} photos={limits.photos}"
+        c = schema.cursors.c
+        with campaign.read() as db:
+            row = db.execute(sa.select(c.pages, c.posts).where(c.query == self._key)).one_or_none()
+            if limits.pairs is not None:
+                run.counts.met |= _pairs_of(db, self._source)
+        self._stored: int = row.pages if row else 0
+        self.posts: int = row.posts if row else 0
+        self.last: Page = self.pages.read(self._stored) if self._stored else {}
+        self._full()
+
+    def catch_up(self) -> bool:
+        """Store the next page that is on disk and not in the campaign; False where there is none.
+
+        The cursor moves after the page's pairs: killed in between, the page is read again, and its pairs are known.
+        """
+        if self._stored >= len(self.pages) or self._run.stopped:
+            return False
+        number = self._stored + 1
+        page = self.pages.read(number)
+        posts = self._feed.posts(page)
+        store.collect(self._campaign, self._records(posts, number), self._source, self._limits.pairs, self._run.counts)
+        if self._full():
+            return False  # perhaps in mid-page: the next run reads it again
+        self._stored, self.last = number, page
+        self.posts += len(posts)
+        values = {"cursor": page[NOTE]["next"], "pages": number, "posts": self.posts}
+        values["done"] = int(page[NOTE]["next"] is None)
+        c = schema.cursors
+        with self._campaign.write() as db:
+            if not db.execute(c.update().where(c.c.query == self._key).values(**values)).rowcount:
+                db.execute(c.insert().values(query=self._key, **values))
+        self._run.tick(self._run)
+        return True
+
+    def _records(self, posts: list[Any], page: int) -> Iterator[Record | Drop]:
+        for number, post in enumerate(posts, 1):
+            place = f"page {page}, post {number}"
+            try:
+                found = list(self._feed.read(post, place))
+            except (AttributeError, KeyError, TypeError) as error:
+                found = [Drop(place, Reason.MALFORMED, f"not the shape of a post ({error})")]
+            for entry in found:
+                if isinstance(entry, Record) and self._limits.photos == "first":
+                    entry = dataclasses.replace(entry, photos=entry.photos[:1])
+                yield entry
+
+    def _full(self) -> bool:
+        pairs = self._limits.pairs
+        if pairs is not None and len(self._run.counts.met) >= pairs:
+            self._run.stopped = f"--max {pairs:,}: {len(self._run.counts.met):,} pairs of this source are there"
+        return bool(self._run.stopped)
+
+
+def _pairs_of(db: sa.Connection, source: str) -> set[str]:
+    """Pairs, and photos still to be downloaded, of the posts that this source brought first."""
+    p = schema.posts.c
+    found: set[str] = set()
+    for table in (schema.pairs, schema.photos):
+        query = sa.select(table.c.pair_id).join(schema.posts, p.post_id == table.c.post_id).where(p.source == source)
+        found |= set(db.scalars(query))
+    return found
+
+
+def whole_link(shown: str, address: str) -> str:
+    """The address where a post shows the beginning of it; other words that lead somewhere stay as they are.
+
+    >>> whole_link("a.org/lo…", "https://a.org/long"), whole_link("@ann", "https://a.org/@ann")
+    ('https://a.org/long', '@ann')
+    """
+    beginning = shown.rstrip("….")
+    scheme, _, rest = address.partition("://")
+    begins = beginning and (rest.startswith(beginning) or address.startswith(beginning))
+    return address if begins and scheme in ("http", "https") else shown
+
+
+# --- asking ---------------------------------------------------------------------------------------------------------
+
+
+class Later(Exception):
+    """A request that may go through another time, in `seconds` where the server says when."""
+
+    def __init__(self, why: str, seconds: float | None = None) -> None:
+        super().__init__(why)
+        self.seconds = seconds
+
+
+def limited(network: str, seconds: float | None, backoff: float, number: int) -> Later:
+    """A rate limit met on try `number`; the wait is the server's, within reason, or grows where it says none."""
+    if seconds is None:
+        seconds = 30 * backoff * 2**number
+    return Later(f"{network}'s rate limit", min(LONGEST_WAIT, max(1.0, seconds)))
+
+
+def patiently(ask: Callable[[int], Page], wait: Wait, backoff: float) -> Page:
+    """The answer of `ask(number of the try)`, tried again on Later. Raises CcdError after TRIES tries."""
+    why = ""
+    for number in range(1, TRIES + 1):
+        try:
+            return ask(number)
+        except Later as error:
+            why = str(error)
+            seconds = backoff * 2**number if error.seconds is None else error.seconds
+        if number < TRIES:
+            wait(seconds, f"{why}, try {number} of {TRIES}")
+    raise CcdError(f"{why}, {TRIES} times in a row; run again later: what was read is kept")
+
+
+def server(address: str, named: str) -> str:
+    """A server's address, https where it says nothing. Raises CcdError where secrets would travel in clear.
+
+    >>> server("mastodon.social/", "--instance"), server("http://127.0.0.1:80", "--instance")
+    ('https://mastodon.social', 'http://127.0.0.1:80')
+    """
+    text = address.strip() if "://" in address else f"https://{address.strip()}"
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+        whole = parts.port is None or parts.port > 0
+    except ValueError:
+        host, whole = "", False
+    if (
+        not whole
+        or not host
+        or parts.scheme not in ("http", "https")
+        or parts.path not in ("", "/")
+        or parts.query
+        or parts.username
+    ):
+        raise CcdError(f"{named}: {address!r} is no server; give its name, such as mastodon.social")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise CcdError(f"{named}: {address} would send secrets in clear; use https")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
