@@ -217,6 +217,15 @@ def test_killed_before_the_page_was_stored_nothing_is_asked_twice(
     assert (run.pages, len(photos(campaign))) == (1, 150)
 
 
+def test_a_post_from_the_future_hides_no_newer_ones(campaign: Campaign, network: Bluesky, api: bluesky.Api) -> None:
+    network.posts = [post(1), post(2, createdAt="2030-01-01T00:00:00Z")]
+    feed.walk(campaign, bluesky.Search(api, "cats"), LOTS)
+    network.posts.append(post(3))
+    assert feed.walk(campaign, bluesky.Search(api, "cats"), LOTS).counts.waiting == 2  # the one from the future again
+    assert network.asked[-1][1]["since"] == "2026-05-01T00:02:00.000Z"
+    assert len(photos(campaign)) == 3
+
+
 def test_first_photo_only_and_all_of_them_later(campaign: Campaign, network: Bluesky, api: bluesky.Api) -> None:
     network.posts = [post(1, photos=3)]
     feed.walk(campaign, bluesky.Search(api, "cats"), feed.Limits(100, photos="first"))

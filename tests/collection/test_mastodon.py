@@ -195,6 +195,14 @@ def test_a_finished_hashtag_asks_for_newer_posts_only(campaign: Campaign, networ
     assert len(photos(campaign)) == 110
 
 
+def test_a_server_that_gives_the_same_page_for_ever_is_left(
+    campaign: Campaign, network: Mastodon, api: mastodon.Api
+) -> None:
+    network.faults = [Fault(200, [status(2), status(1)]) for _ in range(9)]
+    run = feed.walk(campaign, mastodon.Timeline(api, "cats"), LOTS)
+    assert (run.pages, len(photos(campaign))) == (2, 2)
+
+
 def test_limits_hold_and_the_public_timeline_is_another_feed(
     campaign: Campaign, network: Mastodon, api: mastodon.Api
 ) -> None:
