@@ -108,7 +108,7 @@ def _store(
 ) -> None:
     """Write the versions of a batch of tasks that are not known yet, in one transaction."""
     with campaign.write() as db:
-        pairs = _pairs_of(db, desk, tasks)
+        pairs = _pairs_of(db, desk, tasks, done.notes)
         known = _known_versions(db, desk, [task["id"] for task in tasks])
         rows = []
         for task in tasks:
@@ -139,7 +139,7 @@ def _store(
             done.notes.append(f"desk {desk.name}, task {row['task_id']}: an answer is {what}; not counted")
 
 
-def _pairs_of(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]]) -> dict[int, str]:
+def _pairs_of(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]], notes: list[str]) -> dict[int, str]:
     """The pair each task stands for, by our ledger; a task the ledger does not know is noted as a stray.
 
     What the task shows and when it changed is noted too: `ccd push` puts right what was edited.
@@ -166,6 +166,10 @@ def _pairs_of(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]]) -> dic
         if number in mine:
             pairs[number] = mine[number].pair_id
             updates.append(state | {"pair": pairs[number]})
+            if state["shows"] != mine[number].data_sha256:
+                notes.append(
+                    f"desk {desk.name}, task {number}: edited by hand; `ccd push` makes it show its pair again"
+                )
         elif key in unconfirmed:  # a push is at work, or was killed before it saw the answer
             pairs[number] = key
             unconfirmed.remove(key)

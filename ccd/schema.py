@@ -201,6 +201,14 @@ MIGRATIONS: dict[int, Callable[[sa.Connection], Any]] = {}
 """From version n to n + 1: what to do to a database that an older toolkit made."""
 
 
+def is_current(connection: sa.Connection) -> bool:
+    """True where the tables are there in this version and belong to a campaign: then nothing needs to be written."""
+    if not sa.inspect(connection).has_table(meta.name):
+        return False
+    stored = {row.key: row.value for row in connection.execute(sa.select(meta))}
+    return stored.get("schema_version") == str(SCHEMA_VERSION) and "uid" in stored
+
+
 def prepare(connection: sa.Connection, where: str) -> None:
     """Make the tables in an empty database, or bring an older one forward, inside the caller's transaction.
 

@@ -196,7 +196,7 @@ def push_command(folder: Path) -> Report:
     campaign = Campaign.open(folder)
     with campaign.alone("push"):
         studio, pictures = connect(campaign)
-        ids_of(studio, campaign.config.annotators)
+        ids_of(studio, campaign.config.annotators + campaign.config.adjudicators)
         with bars() as started:
             done = push(campaign, studio, pictures, started)
     pages = {name: f"{studio.url}/projects/{project}/data" for name, project in done.projects.items()}

@@ -76,7 +76,7 @@ def test_an_edited_task_is_put_right(server: Server, campaign: Campaign) -> None
     task = tasks(server, campaign)[0]
     wrong = {**task["data"], "text": "something else", "pair_key": "x:1:0"}
     api(server).send("PATCH", f"/api/tasks/{task['id']}/", {"data": wrong})
-    ccd(campaign.folder, "pull")
+    assert any("edited by hand" in note for note in ccd(campaign.folder, "pull").facts["notes"])
     notes = ccd(campaign.folder, "push").facts["notes"]
     assert any("did not show its pair any more" in note for note in notes)
     assert tasks(server, campaign)[0]["data"] == task["data"]
