@@ -109,8 +109,7 @@ def create_project(studio: Studio, campaign: Campaign, name: str, **settings: An
                 request_options={"max_retries": 0},
                 **settings,
             )
-        assert made.id is not None
-        return made.id
+        return int(made.id)
     except StudioError as error:
         found = find_project(studio, campaign, name) if error.in_doubt else None
         if found is None:

@@ -19,9 +19,9 @@ from annotation.client import Studio, StudioError
 from annotation.desks import Desk, known_desks, open_desk
 from ccd import schema
 from ccd.campaign import ADJUDICATION_DESK, Campaign
-from ccd.judgments import CANNOT_JUDGE, SKIPPED, VALID, newest
+from ccd.judgments import answered
 
-BATCH = 1000  # tasks a request: what Label Studio imports fastest
+BATCH = 4000  # tasks a request: a task costs Label Studio a fifth less than in thousands
 ASK = 250  # pair keys a question: they travel in an address, which may have 64 KB
 PAUSES = (0.5, 2, 5, 10)  # seconds before a batch in doubt is asked for and sent again
 
@@ -120,14 +120,10 @@ def _images(campaign: Campaign) -> dict[str, str]:
 
 def _missing(campaign: Campaign, desk: Desk, tasks: list[_Task]) -> list[_Task]:
     """The tasks that are not on the desk and whose pair its annotator has not answered yet."""
-    role = "adjudicator" if desk.name == ADJUDICATION_DESK else "annotator"
     with campaign.read() as db:
         there = set(db.scalars(sa.select(schema.tasks.c.pair_id).where(schema.tasks.c.desk == desk.name)))
-        answers = newest(db, role)
-    answers = answers[answers["status"].isin([VALID, CANNOT_JUDGE, SKIPPED])]
-    if role == "annotator":
-        answers = answers[answers["worker"] == desk.name]
-    return [task for task in tasks if task.pair_id not in there | set(answers["task"])]
+        there |= answered(db, None if desk.name == ADJUDICATION_DESK else desk.name)
+    return [task for task in tasks if task.pair_id not in there]
 
 
 def _send(campaign: Campaign, studio: Studio, desk: Desk, batch: list[_Task]) -> None:
@@ -142,14 +138,13 @@ def _send(campaign: Campaign, studio: Studio, desk: Desk, batch: list[_Task]) ->
     left = batch
     for pause in (*PAUSES, None):
         try:
-            with studio.errors("import tasks"):
-                answer = studio.sdk.projects.import_tasks(
-                    id=desk.project,
-                    request=[{"data": task.data()} for task in left],  # type: ignore[misc]
-                    return_task_ids=True,
-                    request_options={"max_retries": 0, "timeout_in_seconds": 600},
-                )
-            _note_ids(campaign, desk, dict(zip([t.pair_id for t in left], answer.task_ids or [], strict=True)))  # type: ignore[attr-defined]
+            # Plain HTTP: the SDK looks at every value again, which costs a tenth of the whole push.
+            answer = studio.send(
+                "POST",
+                f"/api/projects/{desk.project}/import?return_task_ids=true",
+                [{"data": task.data()} for task in left],
+            )
+            _note_ids(campaign, desk, dict(zip([t.pair_id for t in left], answer["task_ids"], strict=True)))
             return
         except StudioError as error:
             if not error.in_doubt:

@@ -136,19 +136,20 @@ def offer(campaign_folder: Path, images: list[str]) -> None:
     Raises CcdError where an image is missing.
     """
     files = _folder(campaign_folder) / "files"
+    for parent in {Path(image).parent for image in images}:
+        (files / parent).mkdir(parents=True, exist_ok=True)
     for image in images:
-        target = files / image
-        if target.exists():
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
+        source, target = f"{campaign_folder}/{image}", f"{files}/{image}"
         try:
-            os.link((campaign_folder / image).resolve(), target)  # of a symbolic link, what it stands for
+            # Of a symbolic link, what it stands for.
+            os.link(os.path.realpath(source) if os.path.islink(source) else source, target)
         except FileExistsError:
             pass
         except FileNotFoundError:
-            raise CcdError(f"{campaign_folder / image}: the image is missing; restore it or collect it again") from None
+            raise CcdError(f"{source}: the image is missing; restore it or collect it again") from None
         except OSError:
-            write_atomic(target, (campaign_folder / image).read_bytes())
+            if not os.path.exists(target):
+                write_atomic(Path(target), Path(source).read_bytes())
 
 
 def document_root(campaign_folder: Path) -> Path:

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import pandas as pd
 import sqlalchemy as sa
 
 from ccd import schema
 from ccd.campaign import Campaign
-from ccd.judgments import CANNOT_JUDGE, SKIPPED, VALID, newest
+from ccd.judgments import ANSWERED, CANNOT_JUDGE, SKIPPED, VALID, tally
 from ccd.schema import SETTLED_UP_TO
 
 
@@ -63,14 +62,10 @@ def status(campaign: Campaign) -> dict[str, Any]:
 
 def _annotators(db: sa.Connection, names: list[str]) -> list[dict[str, Any]]:
     assigned, pushed = _tally(db, schema.assignments.c.annotator), _tally(db, schema.tasks.c.desk)
-    answers = newest(db)
-    # Of several on one pair the one that counts stands for them, whenever it was given.
-    best = [answers[answers["status"] == kind] for kind in (VALID, CANNOT_JUDGE, SKIPPED)]
-    answers = pd.concat(best).drop_duplicates(["task", "worker"])
-    given = answers.groupby(["worker", "status"]).size().to_dict()
+    given = tally(db)
     rows = []
     for name in names + sorted(assigned.keys() - set(names)):
-        done = {status: int(given.get((name, status), 0)) for status in (VALID, CANNOT_JUDGE, SKIPPED)}
+        done = {status: given.get((name, status), 0) for status in ANSWERED}
         row = {
             "name": name,
             "assigned": assigned.get(name, 0),
