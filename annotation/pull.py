@@ -39,13 +39,21 @@ class Pulled:
     notes: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)  # answers outside the protocol: where, and what is wrong with them
 
+    def add(self, other: "Pulled") -> None:
+        """Take in what another pull brought; the same note is told once."""
+        self.new.update(other.new)
+        self.notes += [note for note in other.notes if note not in self.notes]
+        self.outside += other.outside
 
-def pull(campaign: Campaign, studio: Studio, started: Callable[[str, int], Callable[[int], None]]) -> Pulled:
+
+def pull(
+    campaign: Campaign, studio: Studio, started: Callable[[str, int], Callable[[int], None]], done: Pulled
+) -> None:
     """Bring every judgment that is new or changed since the last pull.
 
-    `started` is called with a desk's name and a total; it gives the function that counts progress.
+    `started` is called with a desk's name and a total; it gives the function that counts progress. `done` is filled as
+    the pull goes, so that one that is interrupted can still tell what it brought.
     """
-    done = Pulled()
     emails = users(studio)
     names = {emails[p.email]: p.name for p in campaign.config.annotators if p.email in emails}
     adjudicators = {emails[p.email]: p.name for p in campaign.config.adjudicators if p.email in emails}
@@ -64,7 +72,6 @@ def pull(campaign: Campaign, studio: Studio, started: Callable[[str, int], Calla
             db.execute(
                 schema.desks.update().where(schema.desks.c.desk == name).values(watermark=since.strftime(SERVER_FORMAT))
             )
-    return done
 
 
 def _changed(

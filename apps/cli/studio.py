@@ -244,19 +244,18 @@ def pull_command(folder: Path, follow: bool, every: int) -> Report:
     total = Pulled()
     try:
         while True:
+            done = Pulled()
             try:
                 with bars() as started:
-                    done = pull(campaign, studio, started)
+                    pull(campaign, studio, started, done)
             except StudioError as error:
                 if not follow:
                     raise
                 click.echo(f"ccd: {error}; trying again", err=True)  # a server that comes back is followed on
-            else:
-                total.new.update(done.new)
-                total.outside += done.outside
-                total.notes += [note for note in done.notes if note not in total.notes]
-                if follow and done.new:
-                    click.echo(f"{time.strftime('%H:%M:%S')} {_counts(done.new)}", err=True)
+            finally:
+                total.add(done)
+            if follow and done.new:
+                click.echo(f"{time.strftime('%H:%M:%S')} {_counts(done.new)}", err=True)
             if not follow:
                 break
             time.sleep(every)

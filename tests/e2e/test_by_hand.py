@@ -149,6 +149,7 @@ def test_follow_brings_answers_as_they_come(server: Server, campaign: Campaign) 
         while len(counts(campaign)) < number:
             assert time.monotonic() < deadline, "the follower brought nothing"
             time.sleep(0.2)
+    time.sleep(2)  # the pull that brought the last one ends
     follower.send_signal(signal.SIGINT)  # Ctrl-C ends it as done
     out, err = follower.communicate(timeout=60)
     assert follower.returncode == 0, err
