@@ -15,10 +15,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from annotation import pictures as picture
+from annotation.accounts import ids_of
 from annotation.client import Studio, StudioError
-from annotation.desks import Desk, known_desks, open_desk
+from annotation.desks import Desk, forget_deleted, known_desks, open_desk
 from ccd import schema
 from ccd.campaign import ADJUDICATION_DESK, Campaign
+from ccd.errors import CcdError
 from ccd.judgments import answered
 
 BATCH = 4000  # tasks a request: a task costs Label Studio a fifth less than in thousands
@@ -61,13 +63,17 @@ def push(
         started: called with a name and a total when a long step starts; gives the function that counts its progress.
     """
     done = Pushed()
+    ids = ids_of(studio, campaign.config.annotators + campaign.config.adjudicators)
     wanted = _wanted(campaign)
     images = _images(campaign)
     urls = pictures.urls(images, started("pictures", len(images)))
+    forget_deleted(campaign, studio, done.notes)
     for name, rows in wanted.items():
         tasks = [_Task(row.pair_id, row.text, urls[row.image], row.round) for row in rows]
-        desk = open_desk(campaign, studio, name, done.notes)
+        user = None if name == ADJUDICATION_DESK else _user(campaign, ids, name)
+        desk = open_desk(campaign, studio, name, user, done.notes)
         pictures.attach(desk.project)
+        picture.check(studio, [task.image for task in tasks[:1]])
         done.projects[name] = desk.project
         _reconcile(campaign, studio, desk, tasks, done.notes)
         _mend_edited(campaign, studio, desk, tasks, done.notes)
@@ -78,9 +84,18 @@ def push(
             _send(campaign, studio, desk, missing[start : start + BATCH])
             tick(len(missing[start : start + BATCH]))
         if missing:
-            picture.check(studio, [missing[0].image])
-            _reconcile(campaign, studio, open_desk(campaign, studio, name, done.notes), tasks, done.notes)
+            _reconcile(campaign, studio, open_desk(campaign, studio, name, user, done.notes), tasks, done.notes)
     return done
+
+
+def _user(campaign: Campaign, ids: dict[str, int], name: str) -> int | None:
+    """The user a desk belongs to; of somebody who has left campaign.toml, the one it always belonged to."""
+    if name in ids:
+        return ids[name]
+    stored = known_desks(campaign).get(name)
+    if stored is None:
+        raise CcdError(f"{name} has assignments and is not in campaign.toml; put {name} back under [[annotators]]")
+    return stored.user_id  # type: ignore[no-any-return]
 
 
 def _wanted(campaign: Campaign) -> dict[str, Sequence[Any]]:

@@ -55,7 +55,7 @@ def measure(folder: Path, pairs: int) -> None:
     ccd(folder, "round", "new", "--size", str(pairs), "--seed", "1")
     server = local.start(campaign.folder, print)
     studio = Studio(server.url, server.token)
-    create_missing(studio, PEOPLE)
+    create_missing(studio, PEOPLE, lambda person, password: None)
     tasks = 3 * pairs
 
     pushes, bulks = [], []
@@ -179,7 +179,7 @@ def annotate(campaign: Campaign, studio: Studio, data: dict[str, list[dict[str, 
     for person in PEOPLE:
         studio.send("DELETE", f"/api/projects/{known_desks(campaign)[person.name].project_id}/", None)
         forget(campaign, person.name)
-        desk = open_desk(campaign, studio, person.name, [])
+        desk = open_desk(campaign, studio, person.name, ids[person.email], [])
         _studio, pictures = connect(campaign)
         pictures.attach(desk.project)
         rows = data[person.name]

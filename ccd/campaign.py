@@ -122,7 +122,7 @@ class Campaign:
         protocol = protocols.load(config.protocol, folder)
         folder = folder.resolve()
         where = config.database_url or str(folder / "campaign.db")
-        engine = _engine(config.database_url or f"sqlite:///{folder / 'campaign.db'}")
+        engine = _engine(config.database_url or sa.URL.create("sqlite", database=str(folder / "campaign.db")))
         try:
             with _begin(engine, writing=False) as db:
                 ready = schema.is_current(db)
@@ -261,6 +261,10 @@ def _parse(text: str, path: Path) -> Config:
     per_pair = entry("", "judgments_per_pair", int, 3)
     annotators = _people(data, "annotators", wrong)
     adjudicators = _people(data, "adjudicators", wrong)
+    for field in ("name", "email"):
+        both = {getattr(p, field) for p in annotators} & {getattr(p, field) for p in adjudicators}
+        if both:
+            raise wrong(f"{sorted(both)[0]!r} is annotator and adjudicator; nobody settles ties they took part in")
     if per_pair < 2:
         raise wrong(f"judgments_per_pair is {per_pair}; write a number from 2 up")
     if len(annotators) < per_pair:
@@ -330,7 +334,7 @@ def _holds_password(url: str, wrong: Any) -> bool:
     return bool(parts.password) or "password" in parts.query
 
 
-def _engine(url: str) -> sa.Engine:
+def _engine(url: str | sa.URL) -> sa.Engine:
     try:
         engine = sa.create_engine(url)
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:

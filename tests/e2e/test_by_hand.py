@@ -176,3 +176,30 @@ def test_a_labeling_page_changed_by_hand_is_put_right(server: Server, campaign: 
     assert any("labeling page" in note for note in notes)
     assert api(server).get(f"/api/projects/{project}/")["label_config"] == config
     assert ccd(campaign.folder, "push").facts["notes"] == []
+
+
+def test_a_label_studio_set_up_anew_takes_nothing_away(server: Server, campaign: Campaign) -> None:
+    """Its projects and tasks are numbered from 1 again: other pairs under the numbers of judged ones."""
+    listed = tasks(server, campaign)
+    for task in listed[:3]:
+        answer(server, "ann", task["id"], "explicit")
+    ccd(campaign.folder, "pull")
+    judged = counts(campaign)
+    with campaign.write() as db:  # the same numbers now stand for other pairs, as in a server that was lost
+        rows = {r.task_id: r.pair_id for r in db.execute(sa.select(schema.tasks).where(schema.tasks.c.desk == "ann"))}
+        swapped = dict(zip([task["id"] for task in listed], [rows[t["id"]] for t in reversed(listed)], strict=True))
+        db.execute(schema.tasks.delete().where(schema.tasks.c.desk == "ann"))
+        project = known_desks(campaign)["ann"].project_id
+        db.execute(
+            schema.tasks.insert(),
+            [
+                {"desk": "ann", "pair_id": pair, "project_id": project, "task_id": number, "data_sha256": ""}
+                for number, pair in swapped.items()
+            ],
+        )
+        db.execute(schema.desks.update().values(watermark=None))
+    api(server).send(
+        "POST", "/api/dm/actions?id=delete_tasks_annotations&project=" + str(project), {"selectedItems": {"all": True}}
+    )
+    ccd(campaign.folder, "pull")
+    assert counts(campaign) == judged
