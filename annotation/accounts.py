@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Callable
 
 import requests
 
@@ -26,10 +27,10 @@ def ids_of(studio: Studio, people: tuple[Person, ...]) -> dict[str, int]:
     return {p.name: known[p.email] for p in people}
 
 
-def create_missing(studio: Studio, people: tuple[Person, ...]) -> dict[str, str]:
+def create_missing(studio: Studio, people: tuple[Person, ...], tell: Callable[[Person, str], None]) -> dict[str, str]:
     """Make an account by invitation for each person who has none.
 
-    Returns the first password of each account made, by name: shown once and kept nowhere.
+    `tell` gets each first password as soon as it is made, for it is kept nowhere; all are returned by name too.
     Raises CcdError where the server refuses an address.
     """
     known = users(studio)
@@ -37,7 +38,11 @@ def create_missing(studio: Studio, people: tuple[Person, ...]) -> dict[str, str]
     if not wanted:
         return {}
     invitation = studio.get("/api/invite")["token"]
-    return {person.name: _sign_up(studio, person, invitation) for person in wanted}
+    passwords = {}
+    for person in wanted:
+        passwords[person.name] = _sign_up(studio, person, invitation)
+        tell(person, passwords[person.name])
+    return passwords
 
 
 def sign_in(url: str, email: str, password: str) -> requests.Session:
@@ -48,7 +53,6 @@ def sign_in(url: str, email: str, password: str) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     page = f"{url}/user/login/"
-    session.get(page, timeout=60)
     answer = _post_form(session, page, {"email": email, "password": password, "persist_session": "on"})
     if answer.status_code != 302:
         raise CcdError(f"{url} does not let {email} in: wrong password?")
@@ -62,7 +66,6 @@ def _sign_up(studio: Studio, person: Person, invitation: str) -> str:
     page = f"{studio.url}/user/signup/?token={invitation}"
     with requests.Session() as session:
         session.trust_env = False
-        session.get(page, timeout=60)
         answer = _post_form(session, page, {"email": person.email, "password": password, "allow_newsletters": "false"})
     if answer.status_code != 302:  # a refusal comes as a page with status 200
         why = re.search(r'class="[^"]*error[^"]*"[^>]*>\s*(?:<[^>]+>\s*)*([^<]{4,200})', answer.text)
@@ -72,11 +75,15 @@ def _sign_up(studio: Studio, person: Person, invitation: str) -> str:
 
 
 def _post_form(session: requests.Session, page: str, fields: dict[str, str]) -> requests.Response:
-    token = session.cookies.get("csrftoken", "")
-    return session.post(
-        page,
-        data={**fields, "csrfmiddlewaretoken": token},
-        headers={"Referer": page},
-        allow_redirects=False,
-        timeout=60,
-    )
+    """Open a page with a form and send it back filled in. Raises CcdError where the server is not reached."""
+    try:
+        session.get(page, timeout=60)
+        return session.post(
+            page,
+            data={**fields, "csrfmiddlewaretoken": session.cookies.get("csrftoken") or ""},
+            headers={"Referer": page},
+            allow_redirects=False,
+            timeout=60,
+        )
+    except requests.RequestException:
+        raise CcdError(f"{page.partition('?')[0]} cannot be reached; see that Label Studio runs there") from None

@@ -21,7 +21,7 @@ import urllib3
 from ccd.errors import CcdError
 
 if TYPE_CHECKING:
-    from label_studio_sdk import LabelStudio
+    from label_studio_sdk.base_client import LabelStudioBase
 
 TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"
 TIMEOUT = 600  # seconds; a bulk import of 12,000 tasks takes up to 30
@@ -59,13 +59,16 @@ class Studio:
         self._session.auth = _Authorization(self.url, token)
 
     @cached_property
-    def sdk(self) -> "LabelStudio":
-        """Label Studio's own client, for the calls it does right; wrap each call in `errors`."""
+    def sdk(self) -> "LabelStudioBase":
+        """Label Studio's own client, for the calls it does right; wrap each call in `errors`.
+
+        Its base: the extensions on top, which are not used here, take most of a second to import.
+        """
         import httpx
-        from label_studio_sdk import LabelStudio
+        from label_studio_sdk.base_client import LabelStudioBase
 
         with self.errors("sign in"):
-            return LabelStudio(  # type: ignore[no-untyped-call]
+            return LabelStudioBase(
                 base_url=self.url, api_key=self._token, httpx_client=httpx.Client(trust_env=False, timeout=TIMEOUT)
             )
 

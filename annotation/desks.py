@@ -24,18 +24,27 @@ class Desk:
     watermark: str | None
 
 
-def open_desk(campaign: Campaign, studio: Studio, name: str, notes: list[str]) -> Desk:
+def forget_deleted(campaign: Campaign, studio: Studio, notes: list[str]) -> None:
+    """Forget the ledger of every desk whose project was deleted by hand; its judgments stay, a push makes it anew.
+
+    All of them before any is made anew: a Label Studio that was set up anew gives old numbers to other desks.
+    """
+    for name, row in known_desks(campaign).items():
+        if project_of(campaign, studio, name, row.project_id) is None:
+            notes.append(
+                f"desk {name}: project {row.project_id} was deleted by hand; rebuilt with what is not judged yet"
+            )
+            forget(campaign, name)
+
+
+def open_desk(campaign: Campaign, studio: Studio, name: str, user: int | None, notes: list[str]) -> Desk:
     """The desk's project: the one in our ledger, else one with its mark, else a new one.
 
-    A project deleted by hand is made anew; its ledger is forgotten, its judgments stay. `notes` gets what was mended.
+    Answers count from `user` (None: from every adjudicator). Where that is another user than before, and on the
+    adjudicators' desk always, the next pull reads the whole desk again. `notes` gets what was mended.
     """
     stored = known_desks(campaign).get(name)
     found = project_of(campaign, studio, name, stored.project_id) if stored else None
-    if stored and found is None:
-        notes.append(
-            f"desk {name}: project {stored.project_id} was deleted by hand; rebuilt with what is not judged yet"
-        )
-        forget(campaign, name)
     if found is None:
         project = find_project(studio, campaign, name)
         if project is None:
@@ -57,10 +66,10 @@ def open_desk(campaign: Campaign, studio: Studio, name: str, notes: list[str]) -
         found = project_of(campaign, studio, name, project)
         assert found is not None
     _keep_config(campaign, studio, name, found, notes)
-    watermark = stored.watermark if stored and stored.project_id == found["id"] else None
+    watermark = stored.watermark if stored and user is not None and stored.user_id == user else None
     with campaign.write() as db:
         db.execute(schema.desks.delete().where(schema.desks.c.desk == name))
-        db.execute(schema.desks.insert().values(desk=name, project_id=found["id"], watermark=watermark))
+        db.execute(schema.desks.insert().values(desk=name, project_id=found["id"], user_id=user, watermark=watermark))
     return Desk(name, found["id"], found["task_number"], watermark)
 
 
@@ -109,8 +118,7 @@ def create_project(studio: Studio, campaign: Campaign, name: str, **settings: An
                 request_options={"max_retries": 0},
                 **settings,
             )
-        assert made.id is not None
-        return made.id
+        return int(made.id)
     except StudioError as error:
         found = find_project(studio, campaign, name) if error.in_doubt else None
         if found is None:

@@ -41,9 +41,8 @@ class FromDisk:
 
     def attach(self, project: int) -> None:
         path = str(local.document_root(self._folder) / "images")
-        with self._studio.errors("list storages"):
-            if any(s.path == path for s in self._studio.sdk.import_storage.local.list(project=project)):
-                return
+        if any(storage["path"] == path for storage in self._studio.get("/api/storages/localfiles", project=project)):
+            return
         with self._studio.errors("register the images' folder"):
             self._studio.sdk.import_storage.local.create(
                 project=project, path=path, title="images", use_blob_urls=True, request_options={"max_retries": 0}

@@ -16,7 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from annotation.accounts import users
+from annotation.accounts import ids_of
 from annotation.client import Studio
 from annotation.desks import Desk, known_desks, project_of
 from annotation.label_config import status_of
@@ -39,16 +39,23 @@ class Pulled:
     notes: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)  # answers outside the protocol: where, and what is wrong with them
 
+    def add(self, other: "Pulled") -> None:
+        """Take in what another pull brought; the same note is told once."""
+        self.new.update(other.new)
+        self.notes += [note for note in other.notes if note not in self.notes]
+        self.outside += other.outside
 
-def pull(campaign: Campaign, studio: Studio, started: Callable[[str, int], Callable[[int], None]]) -> Pulled:
+
+def pull(
+    campaign: Campaign, studio: Studio, started: Callable[[str, int], Callable[[int], None]], done: Pulled
+) -> None:
     """Bring every judgment that is new or changed since the last pull.
 
-    `started` is called with a desk's name and a total; it gives the function that counts progress.
+    `started` is called with a desk's name and a total; it gives the function that counts progress. `done` is filled as
+    the pull goes, so that one that is interrupted can still tell what it brought.
     """
-    done = Pulled()
-    emails = users(studio)
-    names = {emails[p.email]: p.name for p in campaign.config.annotators if p.email in emails}
-    adjudicators = {emails[p.email]: p.name for p in campaign.config.adjudicators if p.email in emails}
+    lead = ids_of(studio, campaign.config.adjudicators)
+    adjudicators = {number: name for name, number in lead.items()}
     since = studio.server_time() - OVERLAP
     for name, row in known_desks(campaign).items():
         project = project_of(campaign, studio, name, row.project_id)
@@ -56,15 +63,14 @@ def pull(campaign: Campaign, studio: Studio, started: Callable[[str, int], Calla
             done.notes.append(f"desk {name}: project {row.project_id} was deleted by hand; `ccd push` rebuilds it")
             continue
         desk = Desk(name, row.project_id, project["task_number"], row.watermark)
-        may_answer = adjudicators if name == ADJUDICATION_DESK else {u: n for u, n in names.items() if n == name}
+        may_answer = adjudicators if name == ADJUDICATION_DESK else {row.user_id: name}
         for batch in _changed(campaign, studio, desk, started):
-            _store(campaign, desk, batch, may_answer, done)
+            _store(campaign, studio, desk, batch, may_answer, done)
         _compare(campaign, studio, desk, done.notes)
         with campaign.write() as db:
             db.execute(
                 schema.desks.update().where(schema.desks.c.desk == name).values(watermark=since.strftime(SERVER_FORMAT))
             )
-    return done
 
 
 def _changed(
@@ -104,11 +110,16 @@ def _batches(tasks: Iterator[dict[str, Any]], tick: Callable[[int], None]) -> It
 
 
 def _store(
-    campaign: Campaign, desk: Desk, tasks: list[dict[str, Any]], may_answer: dict[int, str], done: Pulled
+    campaign: Campaign,
+    studio: Studio,
+    desk: Desk,
+    tasks: list[dict[str, Any]],
+    may_answer: dict[int, str],
+    done: Pulled,
 ) -> None:
     """Write the versions of a batch of tasks that are not known yet, in one transaction."""
     with campaign.write() as db:
-        pairs = _pairs_of(db, desk, tasks)
+        pairs = _pairs_of(db, desk, tasks, done.notes)
         known = _known_versions(db, desk, [task["id"] for task in tasks])
         rows = []
         for task in tasks:
@@ -124,22 +135,24 @@ def _store(
             rows += [
                 last | {"version": version + 1, "status": DELETED, "digest": DELETED, "pulled_at": now()}
                 for version, last in old.values()
-                if last["status"] != DELETED
+                # A Label Studio set up anew numbers its tasks from 1 again: the same numbers, another pair.
+                if last["status"] != DELETED and last["pair_id"] == pair
             ]
         if rows:
             db.execute(schema.judgments.insert(), rows)
     for row in rows:
         done.new[row["status"]] += 1
+        where = f"desk {desk.name}, {studio.url}/projects/{desk.project}/data?task={row['task_id']}"
         if row["status"] == OUTSIDE_PROTOCOL:
             answers = json.loads(row["answers"] or "{}")
             why = campaign.protocol.problem(answers) or "more than one answer to a question"
-            done.outside.append(f"desk {desk.name}, task {row['task_id']}: {why}")
+            done.outside.append(f"{where}: {why}")
         elif row["status"] in REPORTED:
             what = row["status"].replace("_", " ")
-            done.notes.append(f"desk {desk.name}, task {row['task_id']}: an answer is {what}; not counted")
+            done.notes.append(f"{where}: an answer is {what} and not counted; have {desk.name} answer it again there")
 
 
-def _pairs_of(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]]) -> dict[int, str]:
+def _pairs_of(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]], notes: list[str]) -> dict[int, str]:
     """The pair each task stands for, by our ledger; a task the ledger does not know is noted as a stray.
 
     What the task shows and when it changed is noted too: `ccd push` puts right what was edited.
@@ -166,6 +179,10 @@ def _pairs_of(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]]) -> dic
         if number in mine:
             pairs[number] = mine[number].pair_id
             updates.append(state | {"pair": pairs[number]})
+            if state["shows"] != mine[number].data_sha256:
+                notes.append(
+                    f"desk {desk.name}, task {number}: edited by hand; `ccd push` makes it show its pair again"
+                )
         elif key in unconfirmed:  # a push is at work, or was killed before it saw the answer
             pairs[number] = key
             unconfirmed.remove(key)

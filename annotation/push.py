@@ -15,13 +15,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from annotation import pictures as picture
+from annotation.accounts import ids_of
 from annotation.client import Studio, StudioError
-from annotation.desks import Desk, known_desks, open_desk
+from annotation.desks import Desk, forget_deleted, known_desks, open_desk
 from ccd import gone, schema
 from ccd.campaign import ADJUDICATION_DESK, Campaign
-from ccd.judgments import CANNOT_JUDGE, SKIPPED, VALID, newest
+from ccd.errors import CcdError
+from ccd.judgments import answered
 
-BATCH = 1000  # tasks a request: what Label Studio imports fastest
+BATCH = 4000  # tasks a request: a task costs Label Studio a fifth less than in thousands
+ASK = 250  # pair keys a question: they travel in an address, which may have 64 KB
 GONE = "(this post is gone)"
 PAUSES = (0.5, 2, 5, 10)  # seconds before a batch in doubt is asked for and sent again
 
@@ -61,13 +64,17 @@ def push(
         started: called with a name and a total when a long step starts; gives the function that counts its progress.
     """
     done = Pushed()
+    ids = ids_of(studio, campaign.config.annotators + campaign.config.adjudicators)
     wanted = _wanted(campaign)
     images = _images(campaign)
     urls = pictures.urls(images, started("pictures", len(images)))
+    forget_deleted(campaign, studio, done.notes)
     for name, rows in wanted.items():
         tasks = [_task(row, urls) for row in rows]
-        desk = open_desk(campaign, studio, name, done.notes)
+        user = None if name == ADJUDICATION_DESK else _user(campaign, ids, name)
+        desk = open_desk(campaign, studio, name, user, done.notes)
         pictures.attach(desk.project)
+        picture.check(studio, [task.image for task in tasks if task.image][:1])
         done.projects[name] = desk.project
         _reconcile(campaign, studio, desk, tasks, done.notes)
         _mend_edited(campaign, studio, desk, tasks, done.notes)
@@ -79,9 +86,18 @@ def push(
             _send(campaign, studio, desk, missing[start : start + BATCH])
             tick(len(missing[start : start + BATCH]))
         if missing:
-            picture.check(studio, [missing[0].image])
-            _reconcile(campaign, studio, open_desk(campaign, studio, name, done.notes), tasks, done.notes)
+            _reconcile(campaign, studio, open_desk(campaign, studio, name, user, done.notes), tasks, done.notes)
     return done
+
+
+def _user(campaign: Campaign, ids: dict[str, int], name: str) -> int | None:
+    """The user a desk belongs to; of somebody who has left campaign.toml, the one it always belonged to."""
+    if name in ids:
+        return ids[name]
+    stored = known_desks(campaign).get(name)
+    if stored is None:
+        raise CcdError(f"{name} has assignments and is not in campaign.toml; put {name} back under [[annotators]]")
+    return stored.user_id  # type: ignore[no-any-return]
 
 
 def _wanted(campaign: Campaign) -> dict[str, Sequence[Any]]:
@@ -129,14 +145,10 @@ def _images(campaign: Campaign) -> dict[str, str]:
 
 def _missing(campaign: Campaign, desk: Desk, tasks: list[_Task]) -> list[_Task]:
     """The tasks that are not on the desk and whose pair its annotator has not answered yet."""
-    role = "adjudicator" if desk.name == ADJUDICATION_DESK else "annotator"
     with campaign.read() as db:
         there = set(db.scalars(sa.select(schema.tasks.c.pair_id).where(schema.tasks.c.desk == desk.name)))
-        answers = newest(db, role)
-    answers = answers[answers["status"].isin([VALID, CANNOT_JUDGE, SKIPPED])]
-    if role == "annotator":
-        answers = answers[answers["worker"] == desk.name]
-    return [task for task in tasks if task.pair_id not in there | set(answers["task"])]
+        there |= answered(db, None if desk.name == ADJUDICATION_DESK else desk.name)
+    return [task for task in tasks if task.pair_id not in there]
 
 
 def _send(campaign: Campaign, studio: Studio, desk: Desk, batch: list[_Task]) -> None:
@@ -151,14 +163,13 @@ def _send(campaign: Campaign, studio: Studio, desk: Desk, batch: list[_Task]) ->
     left = batch
     for pause in (*PAUSES, None):
         try:
-            with studio.errors("import tasks"):
-                answer = studio.sdk.projects.import_tasks(
-                    id=desk.project,
-                    request=[{"data": task.data()} for task in left],  # type: ignore[misc]
-                    return_task_ids=True,
-                    request_options={"max_retries": 0, "timeout_in_seconds": 600},
-                )
-            _note_ids(campaign, desk, dict(zip([t.pair_id for t in left], answer.task_ids or [], strict=True)))  # type: ignore[attr-defined]
+            # Plain HTTP: the SDK looks at every value again, which costs a tenth of the whole push.
+            answer = studio.send(
+                "POST",
+                f"/api/projects/{desk.project}/import?return_task_ids=true",
+                [{"data": task.data()} for task in left],
+            )
+            _note_ids(campaign, desk, dict(zip([t.pair_id for t in left], answer["task_ids"], strict=True)))
             return
         except StudioError as error:
             if not error.in_doubt:
@@ -181,8 +192,8 @@ def _settle_doubt(campaign: Campaign, studio: Studio, desk: Desk) -> set[str]:
             sa.select(ledger.c.pair_id).where(ledger.c.desk == desk.name, ledger.c.task_id.is_(None))
         ).all()
     there: dict[str, int] = {}
-    for start in range(0, len(doubt), BATCH):
-        keys = doubt[start : start + BATCH]
+    for start in range(0, len(doubt), ASK):
+        keys = doubt[start : start + ASK]
         item = {"filter": "filter:tasks:data.pair_key", "operator": "in_list", "type": "String", "value": keys}
         for task in studio.tasks(desk.project, fields="data", where=(item,)):
             there.setdefault(task["data"]["pair_key"], task["id"])
@@ -224,7 +235,7 @@ def _reconcile(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[_Task
     if gone:
         notes.append(f"desk {desk.name}: {len(gone)} tasks were deleted by hand; those not judged yet are sent again")
     lost = {task.pair_id for task in tasks} - {pair for number, pair in mine.items() if number in listed}
-    adopted, keep = [], []
+    adopted, keep, ours = [], [], set(mine.values())
     for number in sorted(listed.keys() - mine.keys()):
         data = listed[number]["data"]
         key = data.get("pair_key")
@@ -234,7 +245,7 @@ def _reconcile(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[_Task
                 {"desk": desk.name, "pair_id": key, "project_id": desk.project, "task_id": number}
                 | {"data_sha256": digest(data)}
             )
-        elif key in mine.values() and not listed[number].get("total_annotations"):
+        elif key in ours and not listed[number].get("total_annotations"):
             studio.send("DELETE", f"/api/tasks/{number}/", None)
             notes.append(f"desk {desk.name}: task {number} doubled {key} and held no answer; deleted")
         else:

@@ -86,11 +86,14 @@ def start(campaign_folder: Path, say: Callable[[str], None]) -> Server:
 
     Raises CcdError where it does not come up; its log is `studio/log.txt`.
     """
+    folder = _folder(campaign_folder)
     running = status(campaign_folder)
     if running:
+        _wait(running, folder)  # a start that was interrupted left it still coming up
         return running
     install(say)
-    folder = _folder(campaign_folder)
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o700)  # Label Studio's database holds the admin's token too
     (folder / "files" / "images").mkdir(parents=True, exist_ok=True)
     (folder / "data").mkdir(exist_ok=True)
     credentials = _credentials(folder)
@@ -109,7 +112,7 @@ def start(campaign_folder: Path, say: Callable[[str], None]) -> Server:
         )
     server = Server(process.pid, f"http://127.0.0.1:{port}", credentials["token"])
     write_atomic(folder / "server.json", json.dumps({"pid": server.pid, "url": server.url}).encode())
-    _wait(server, process, folder)
+    _wait(server, folder)
     return server
 
 
@@ -136,19 +139,20 @@ def offer(campaign_folder: Path, images: list[str]) -> None:
     Raises CcdError where an image is missing.
     """
     files = _folder(campaign_folder) / "files"
+    for parent in {Path(image).parent for image in images}:
+        (files / parent).mkdir(parents=True, exist_ok=True)
     for image in images:
-        target = files / image
-        if target.exists():
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
+        source, target = f"{campaign_folder}/{image}", f"{files}/{image}"
         try:
-            os.link((campaign_folder / image).resolve(), target)  # of a symbolic link, what it stands for
+            # Of a symbolic link, what it stands for.
+            os.link(os.path.realpath(source) if os.path.islink(source) else source, target)
         except FileExistsError:
             pass
         except FileNotFoundError:
-            raise CcdError(f"{campaign_folder / image}: the image is missing; restore it or collect it again") from None
+            raise CcdError(f"{source}: the image is missing; restore it or collect it again") from None
         except OSError:
-            write_atomic(target, (campaign_folder / image).read_bytes())
+            if not os.path.exists(target):
+                write_atomic(Path(target), Path(source).read_bytes())
 
 
 def document_root(campaign_folder: Path) -> Path:
@@ -224,20 +228,22 @@ def _port(folder: Path) -> int:
     raise CcdError("no free port on 127.0.0.1; end a server that is not needed")
 
 
-def _wait(server: Server, process: "subprocess.Popen[bytes]", folder: Path) -> None:
-    headers = {"Authorization": f"Token {server.token}"}
+def _wait(server: Server, folder: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise CcdError(f"Label Studio ended while starting (code {process.returncode}); see {folder / 'log.txt'}")
-        try:
-            # Our own token is accepted by our own server only: a stranger on that port does not pass for it.
-            answer = requests.get(f"{server.url}/api/current-user/whoami", headers=headers, timeout=5)
-            if answer.status_code == 200 and answer.json().get("email") == ADMIN:
-                return
-        except (requests.RequestException, ValueError):
-            pass
-        time.sleep(0.5)
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy of the environment is not meant for this machine, nor is the token for it
+        session.headers["Authorization"] = f"Token {server.token}"
+        while time.monotonic() < deadline:
+            if not _is_ours(server.pid, folder):
+                raise CcdError(f"Label Studio ended while starting; see {folder / 'log.txt'}")
+            try:
+                # Our own token is accepted by our own server only: a stranger on that port does not pass for it.
+                answer = session.get(f"{server.url}/api/current-user/whoami", timeout=5)
+                if answer.status_code == 200 and answer.json().get("email") == ADMIN:
+                    return
+            except (requests.RequestException, ValueError):
+                pass
+            time.sleep(0.5)
     os.kill(server.pid, signal.SIGTERM)
     raise CcdError(f"Label Studio did not answer within {START_SECONDS} s; see {folder / 'log.txt'}")
 

@@ -47,16 +47,16 @@ def run(folder: Path | None, data: Path | None, size: int, seed: int) -> Demo:
         data: a folder of real pairs (one table and its images); the toolkit's own synthetic world where None.
     """
     folder = folder or Path(tempfile.mkdtemp(prefix="ccd-demo-"))
+    campaign = Campaign.create(folder, name="demo", annotators=PEOPLE, adjudicators=LEAD)
     say(
         f"A whole campaign in {folder}. The annotators are simulated"
         + (", the pairs are SYNTHETIC." if data is None else ".")
     )
-    campaign = Campaign.create(folder, name="demo", annotators=PEOPLE, adjudicators=LEAD)
     truth = _collect(campaign, data, size, seed)
 
     say("\n$ ccd studio start")
     server = local.start(campaign.folder, say)
-    passwords = create_missing(Studio(server.url, server.token), PEOPLE + LEAD)
+    passwords = create_missing(Studio(server.url, server.token), PEOPLE + LEAD, lambda person, password: None)
     say(f"Label Studio runs at {server.url}, with accounts for {', '.join(passwords)}.")
 
     _type(folder, "round", "new", "--size", str(min(size, len(truth))), "--seed", str(seed))

@@ -1,6 +1,6 @@
 """How light the toolkit starts: `import ccd` and `ccd --help`, beside Python itself and beside `import pandas`.
 
-    python -m benchmarks.startup
+python -m benchmarks.startup
 """
 
 import subprocess

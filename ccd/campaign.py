@@ -8,7 +8,6 @@ import tomllib
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +99,10 @@ class Campaign:
     ...     db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
     """
 
-    def __init__(self, folder: Path, config: Config, engine: sa.Engine, uid: str) -> None:
+    def __init__(self, folder: Path, config: Config, protocol: protocols.Protocol, engine: sa.Engine, uid: str) -> None:
         self.folder = folder
         self.config = config
+        self.protocol = protocol  # the only source of labels
         self.engine = engine
         self.uid = uid  # marks this campaign's projects in a Label Studio
 
@@ -142,25 +142,26 @@ class Campaign:
     def open(cls, folder: Path) -> "Campaign":
         """Open the campaign in `folder`; its database is made or brought forward where needed.
 
-        Raises CcdError where there is no campaign, where campaign.toml is wrong, or where the database is not reached.
+        Raises CcdError where there is no campaign, where campaign.toml or its protocol is wrong, or where the database
+        is not reached.
         """
         config = read_config(folder)
+        protocol = protocols.load(config.protocol, folder)
         folder = folder.resolve()
         where = config.database_url or str(folder / "campaign.db")
-        engine = _engine(config.database_url or f"sqlite:///{folder / 'campaign.db'}")
+        engine = _engine(config.database_url or sa.URL.create("sqlite", database=str(folder / "campaign.db")))
         try:
-            with _begin(engine, writing=True) as db:
-                schema.prepare(db, where)
-                uid = _belongs(db, config.name, where)
+            with _begin(engine, writing=False) as db:
+                ready = schema.is_current(db)
+                uid = _belongs(db, config.name, where) if ready else ""
+            if not ready:
+                with _begin(engine, writing=True) as db:
+                    schema.prepare(db, where)
+                    uid = _belongs(db, config.name, where)
         except sa.exc.DBAPIError as error:
             reason = str(error.orig).strip().partition("\n")[0]
             raise CcdError(f"{where}: cannot be used as a database ({reason}); check database_url and rights") from None
-        return cls(folder, config, engine, uid)
-
-    @cached_property
-    def protocol(self) -> protocols.Protocol:
-        """The campaign's protocol; the only source of labels."""
-        return protocols.load(self.config.protocol, self.folder)
+        return cls(folder, config, protocol, engine, uid)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -290,6 +291,10 @@ def _parse(text: str, path: Path) -> Config:
     per_pair = entry("", "judgments_per_pair", int, 3)
     annotators = _people(data, "annotators", wrong)
     adjudicators = _people(data, "adjudicators", wrong)
+    for field in ("name", "email"):
+        both = {getattr(p, field) for p in annotators} & {getattr(p, field) for p in adjudicators}
+        if both:
+            raise wrong(f"{sorted(both)[0]!r} is annotator and adjudicator; nobody settles ties they took part in")
     if per_pair < 2:
         raise wrong(f"judgments_per_pair is {per_pair}; write a number from 2 up")
     if len(annotators) < per_pair:
@@ -388,7 +393,7 @@ def _holds_password(url: str, wrong: Any) -> bool:
     return bool(parts.password) or "password" in parts.query
 
 
-def _engine(url: str) -> sa.Engine:
+def _engine(url: str | sa.URL) -> sa.Engine:
     try:
         engine = sa.create_engine(url)
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:

@@ -15,7 +15,10 @@ SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
-SETTLED_UP_TO = "settled_up_to"  # in `meta`: the last judgment that the table `labels` has taken in
+# Keys of `meta` by which `ccd status` knows what is out of date
+SETTLED_UP_TO = "settled_up_to"  # the last judgment that the table `labels` has taken in
+SPLIT_OF = "split_of"  # how many labelled pairs the table `splits` was made of
+RELEASED_OF = "released_of"  # how many pairs had a split when the last release was made
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
 # --- what was collected ---------------------------------------------------------------------------------------------
@@ -148,7 +151,8 @@ desks = Table(
     metadata,
     Column("desk", Text, primary_key=True),  # the annotator's name, or "@adjudication"
     Column("project_id", Integer, nullable=False),
-    Column("watermark", Text),  # server time up to which changes were pulled
+    Column("user_id", Integer),  # whose answers count here; None on the adjudicators' desk
+    Column("watermark", Text),  # server time up to which changes were pulled; None: all is pulled again
 )
 
 tasks = Table(
@@ -245,6 +249,13 @@ events = Table(
     Column("after", Text),
 )
 
+
+def note(connection: sa.Connection, key: str, value: object) -> None:
+    """Set one entry of `meta`."""
+    connection.execute(meta.delete().where(meta.c.key == key))
+    connection.execute(meta.insert().values(key=key, value=str(value)))
+
+
 def _to_2(connection: sa.Connection) -> None:
     """Columns for what APIs tell of posts and for near-duplicates; new tables are made by create_all."""
     added = {
@@ -260,6 +271,14 @@ def _to_2(connection: sa.Connection) -> None:
 
 MIGRATIONS: dict[int, Callable[[sa.Connection], Any]] = {1: _to_2}
 """From version n to n + 1: what to do to a database that an older toolkit made."""
+
+
+def is_current(connection: sa.Connection) -> bool:
+    """True where the tables are there in this version and belong to a campaign: then nothing needs to be written."""
+    if not sa.inspect(connection).has_table(meta.name):
+        return False
+    stored = {row.key: row.value for row in connection.execute(sa.select(meta))}
+    return stored.get("schema_version") == str(SCHEMA_VERSION) and "uid" in stored
 
 
 def prepare(connection: sa.Connection, where: str) -> None:

@@ -50,17 +50,10 @@ def settle(campaign: Campaign) -> Settled:
         for question in campaign.protocol.questions:
             rows += _settle_question(db, campaign, question, answered)
         changed = _store(db, rows)
-        _note_last_judgment(db)
+        schema.note(db, schema.SETTLED_UP_TO, db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id))))
     rows.sort(key=lambda row: row["pair_id"])  # stable: the protocol's order of questions in a pair
     _write_files(campaign, rows)
     return Settled(len(pairs), changed, _counts(campaign, rows))
-
-
-def _note_last_judgment(db: sa.Connection) -> None:
-    """Note which judgments the labels have taken in, so that `ccd status` knows when newer ones came."""
-    last = db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id)))
-    db.execute(schema.meta.delete().where(schema.meta.c.key == schema.SETTLED_UP_TO))
-    db.execute(schema.meta.insert().values(key=schema.SETTLED_UP_TO, value=str(last)))
 
 
 def open_queue(db: sa.Connection) -> pd.DataFrame:

@@ -140,6 +140,7 @@ def split_campaign(campaign: Campaign) -> Split:
             frame["label"] = frame["label"].where(frame["label"].isna(), "score")  # nothing to stratify by
         result = split(frame, shares=campaign.config.split_shares, seed=campaign.config.split_seed, fixed=fixed)
         rows = {row.pair_id: (row.split, row.leakage_group) for row in result.table.itertuples()}
+        schema.note(db, schema.SPLIT_OF, int(frame["label"].notna().sum()))
         if rows != stored:
             db.execute(sa.delete(s))
             db.execute(s.insert(), [dict(zip(s.c.keys(), (pair, *row), strict=True)) for pair, row in rows.items()])

@@ -2,13 +2,11 @@
 
 from typing import Any
 
-import pandas as pd
 import sqlalchemy as sa
 
 from ccd import schema
 from ccd.campaign import Campaign
-from ccd.judgments import CANNOT_JUDGE, SKIPPED, VALID, newest
-from ccd.schema import SETTLED_UP_TO
+from ccd.judgments import ANSWERED, CANNOT_JUDGE, SKIPPED, VALID, answered, tally
 
 
 def status(campaign: Campaign) -> dict[str, Any]:
@@ -55,22 +53,21 @@ def status(campaign: Campaign) -> dict[str, Any]:
             "splits": _tally(db, schema.splits.c.split),
             "releases": list(db.scalars(sa.select(schema.releases.c.name).order_by(schema.releases.c.created_at))),
         }
-        last = db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id)))
-        settled = db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == SETTLED_UP_TO))
-    facts["next"] = _next(facts, str(last or 0) != (settled or "0"))
+        last = db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id))) or 0
+        noted = dict.fromkeys((schema.SETTLED_UP_TO, schema.SPLIT_OF, schema.RELEASED_OF), "0")
+        noted |= {row.key: row.value for row in db.execute(sa.select(schema.meta))} | {"last_judgment": str(last)}
+        has_label = (t.c.question == campaign.protocol.question.name) & t.c.label.is_not(None)
+        noted["labelled"] = str(db.scalar(sa.select(sa.func.count()).select_from(t).where(has_label)))
+        facts["next"] = _next(facts, _unsent(db), _unsettled(db, campaign), _undrawn(db), noted)
     return facts
 
 
 def _annotators(db: sa.Connection, names: list[str]) -> list[dict[str, Any]]:
     assigned, pushed = _tally(db, schema.assignments.c.annotator), _tally(db, schema.tasks.c.desk)
-    answers = newest(db)
-    # Of several on one pair the one that counts stands for them, whenever it was given.
-    best = [answers[answers["status"] == kind] for kind in (VALID, CANNOT_JUDGE, SKIPPED)]
-    answers = pd.concat(best).drop_duplicates(["task", "worker"])
-    given = answers.groupby(["worker", "status"]).size().to_dict()
+    given = tally(db)
     rows = []
     for name in names + sorted(assigned.keys() - set(names)):
-        done = {status: int(given.get((name, status), 0)) for status in (VALID, CANNOT_JUDGE, SKIPPED)}
+        done = {status: given.get((name, status), 0) for status in ANSWERED}
         row = {
             "name": name,
             "assigned": assigned.get(name, 0),
@@ -89,25 +86,59 @@ def _tally(db: sa.Connection, column: "sa.Column[str]") -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def _next(facts: dict[str, Any], unsettled_judgments: bool) -> dict[str, str]:
-    """The first stage that has something left to do."""
-    people = facts["annotators"]
-    waiting = sum(person["open"] for person in people)
-    unsettled = sum(counts.get("open", 0) for counts in facts["labels"].values())
+def _unsettled(db: sa.Connection, campaign: Campaign) -> int:
+    """Open pairs that an adjudicator could settle and has not answered."""
+    if not campaign.config.adjudicators:
+        return 0
+    t = schema.labels.c
+    return len(set(db.scalars(sa.select(t.pair_id).where(t.resolved_by == "open"))) - answered(db, None))
+
+
+def _undrawn(db: sa.Connection) -> int:
+    drawn = sa.select(schema.round_pairs.c.pair_id)
+    return (
+        db.scalar(sa.select(sa.func.count()).select_from(schema.pairs).where(schema.pairs.c.pair_id.not_in(drawn))) or 0
+    )
+
+
+def _unsent(db: sa.Connection) -> int:
+    """Assignments that are neither on their annotator's desk nor answered."""
+    a, t = schema.assignments, schema.tasks
+    missing = db.execute(
+        sa.select(a.c.annotator, a.c.pair_id)
+        .outerjoin(t, (t.c.desk == a.c.annotator) & (t.c.pair_id == a.c.pair_id))
+        .where(t.c.pair_id.is_(None))
+    ).all()
+    done = {annotator: answered(db, annotator) for annotator in {row.annotator for row in missing}}
+    return sum(row.pair_id not in done[row.annotator] for row in missing)
+
+
+def _next(facts: dict[str, Any], unsent: int, unsettled: int, undrawn: int, noted: dict[str, str]) -> dict[str, str]:
+    """The first stage that has something left to do; `noted` is `meta` and more."""
+    waiting = sum(person["open"] for person in facts["annotators"])
+    split = sum(facts["splits"].values())
+    again = f"v{len(facts['releases']) + 1}"
     steps = [
         (not facts["pairs"], "ccd collect table FILE", "there are no pairs yet"),
         (not facts["rounds"], f"ccd round new --size {facts['pairs']} --seed 1", "no pairs were drawn yet"),
-        (any(p["assigned"] > p["pushed"] and p["open"] for p in people), "ccd push", "tasks are not on the desks yet"),
+        (unsent > 0, "ccd push", f"{unsent} tasks are not on the desks yet"),
         (waiting > 0, "ccd pull --follow", f"{waiting} judgments are still to come"),
-        (unsettled_judgments, "ccd labels", "judgments came or changed since labels were settled"),
+        (
+            noted[schema.SETTLED_UP_TO] != noted["last_judgment"],
+            "ccd labels",
+            "judgments came or changed since labels were settled",
+        ),
         (unsettled > 0, "ccd push", f"{unsettled} ties wait for an adjudicator (push, answer, pull, labels)"),
-        (not facts["splits"], "ccd split", "labels are settled and not split yet"),
-        (not facts["releases"], "ccd release v1", "nothing is released yet"),
+        (noted[schema.SPLIT_OF] != noted["labelled"], "ccd split", f"{noted['labelled']} pairs have a label by now"),
+        (noted[schema.RELEASED_OF] != str(split), f"ccd release {again}", f"{split} pairs are ready for {again}"),
+        (undrawn > 0, f"ccd round new --size {undrawn} --seed 1", f"{undrawn} pairs are in no round yet"),
     ]
     for due, command, why in steps:
         if due:
             return {"command": command, "why": why}
+    if not facts["releases"]:
+        return {"command": "ccd labels", "why": "no pair has a label yet, and nobody is left to settle what is open"}
     return {
         "command": f"ccd verify releases/{facts['releases'][-1]}",
-        "why": "everything collected and drawn is released",
+        "why": "everything collected is drawn and released",
     }

@@ -144,7 +144,8 @@ def _watched(records: "Iterable[Record | Drop]", name: str) -> "Iterator[Record 
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(name, total=None, rate="")
         for number, record in enumerate(records, 1):
             yield record

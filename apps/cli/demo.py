@@ -1,5 +1,7 @@
 """`ccd demo`: a whole campaign to look at, on a real Label Studio, with simulated annotators."""
 
+import contextlib
+import sys
 from pathlib import Path
 
 import click
@@ -43,7 +45,10 @@ def demo_command(folder: Path | None, data: Path | None, size: int, seed: int) -
 
     from apps.demo import run
 
-    done = run(folder, data, size, seed)
+    # Its commands print as a person would see them; stdout belongs to the facts where those were asked for there.
+    to_stdout = click.get_current_context().params["json_file"] != "-"
+    with contextlib.nullcontext() if to_stdout else contextlib.redirect_stdout(sys.stderr):
+        done = run(folder, data, size, seed)
     accounts = {name: {"email": f"{name}@example.org", "password": p} for name, p in done.passwords.items()}
     table = Table("name", "sign in as", "password", title="Accounts of the demo")
     for name, account in accounts.items():

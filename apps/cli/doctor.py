@@ -88,7 +88,7 @@ def _label_studio(campaign: "Campaign") -> Check:  # type: ignore[name-defined] 
     try:
         studio, _pictures = connect(campaign)
         release = studio.release()
-        ids_of(studio, campaign.config.annotators)
+        ids_of(studio, campaign.config.annotators + campaign.config.adjudicators)
     except CcdError as error:
         what, _semicolon, remedy = str(error).rpartition("; ")
         return "Label Studio answers, accounts", False, what or str(error), remedy

@@ -1,12 +1,16 @@
 """`ccd studio`, `ccd push`, `ccd pull`: the way to Label Studio and back."""
 
+import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from apps.cli.contract import Report, in_campaign, reports
+
+if TYPE_CHECKING:
+    from ccd.campaign import Person
 
 
 @click.group("studio")
@@ -53,6 +57,7 @@ def studio_start(folder: Path) -> Report:
     from ccd.campaign import Campaign
     from ccd.errors import CcdError
 
+    os.umask(0o077)  # Label Studio's files hold tokens, --json holds passwords: for this user only
     campaign = Campaign.open(folder)
     if campaign.config.label_studio_url:
         raise CcdError(
@@ -61,11 +66,10 @@ def studio_start(folder: Path) -> Report:
     with campaign.alone("studio"):
         server = local.start(campaign.folder, lambda line: click.echo(line + " ...", err=True))
         people = campaign.config.annotators + campaign.config.adjudicators
-        made = create_missing(Studio(server.url, server.token), people)
+        made = create_missing(Studio(server.url, server.token), people, _tell)
     accounts = {p.name: {"email": p.email, "password": made[p.name]} for p in people if p.name in made}
     admin = f"{local.ADMIN}, password in {campaign.folder / 'studio' / 'credentials.json'}"
     shown = [f"Label Studio runs at {server.url} (process {server.pid}).", f"Administrator: {admin}."]
-    shown += _accounts_shown(accounts)
     shown.append("Next: ccd push")
     return Report({"url": server.url, "pid": server.pid, "admin": admin, "accounts": accounts}, list(shown))
 
@@ -83,23 +87,18 @@ def studio_accounts(folder: Path) -> Report:
     from annotation.connection import connect
     from ccd.campaign import Campaign
 
+    os.umask(0o077)  # --json holds passwords: for this user only
     campaign = Campaign.open(folder)
     studio, _pictures = connect(campaign)
     people = campaign.config.annotators + campaign.config.adjudicators
-    made = create_missing(studio, people)
+    made = create_missing(studio, people, _tell)
     accounts = {p.name: {"email": p.email, "password": made[p.name]} for p in people if p.name in made}
-    return Report({"url": studio.url, "accounts": accounts}, _accounts_shown(accounts) or ["Everybody has an account."])
+    return Report({"url": studio.url, "accounts": accounts}, ["Everybody has an account."])
 
 
-def _accounts_shown(accounts: dict[str, dict[str, str]]) -> list[Any]:
-    from rich.table import Table
-
-    if not accounts:
-        return []
-    table = Table("name", "sign in as", "first password", title="New accounts; the passwords are shown only now")
-    for name, account in accounts.items():
-        table.add_row(name, account["email"], account["password"])
-    return [table]
+def _tell(person: "Person", password: str) -> None:
+    """Show a first password at once: what fails after that must not take it away."""
+    click.echo(f"{person.name} signs in as {person.email}, first password {password} (shown only now)", err=True)
 
 
 @studio_group.command("stop")
@@ -187,7 +186,6 @@ def push_command(folder: Path) -> Report:
     """
     from rich.table import Table
 
-    from annotation.accounts import ids_of
     from annotation.connection import connect
     from annotation.push import push
     from apps.cli.progress import bars
@@ -196,7 +194,6 @@ def push_command(folder: Path) -> Report:
     campaign = Campaign.open(folder)
     with campaign.alone("push"):
         studio, pictures = connect(campaign)
-        ids_of(studio, campaign.config.annotators)
         with bars() as started:
             done = push(campaign, studio, pictures, started)
     pages = {name: f"{studio.url}/projects/{project}/data" for name, project in done.projects.items()}
@@ -244,19 +241,20 @@ def pull_command(folder: Path, follow: bool, every: int) -> Report:
     total = Pulled()
     try:
         while True:
+            done = Pulled()
             try:
                 with bars() as started:
-                    done = pull(campaign, studio, started)
+                    pull(campaign, studio, started, done)
             except StudioError as error:
-                if not follow:
+                if not follow or not error.in_doubt:
                     raise
                 click.echo(f"ccd: {error}; trying again", err=True)  # a server that comes back is followed on
-            else:
-                total.new.update(done.new)
-                total.outside += done.outside
-                total.notes += [note for note in done.notes if note not in total.notes]
-                if follow and done.new:
-                    click.echo(f"{time.strftime('%H:%M:%S')} {_counts(done.new)}", err=True)
+            finally:
+                total.add(done)
+                for note in done.notes:
+                    click.echo(note, err=True)  # at once: the next pull does not bring it again
+            if follow and done.new:
+                click.echo(f"{time.strftime('%H:%M:%S')} {_counts(done.new)}", err=True)
             if not follow:
                 break
             time.sleep(every)
@@ -265,13 +263,12 @@ def pull_command(folder: Path, follow: bool, every: int) -> Report:
     if total.outside:
         raise CcdError(
             f"{len(total.outside)} answers outside the protocol are kept and not counted, all else is pulled: "
-            f"{total.outside[0]}; have them answered again"
+            f"{'; '.join(total.outside)}; have them answered again"
         )
     facts = status(campaign)
     judged = sum(person["judged"] for person in facts["annotators"])
     expected = sum(person["assigned"] for person in facts["annotators"])
     shown = [
-        *total.notes,
         f"Pulled: {_counts(total.new) or 'nothing new'}.",
         f"Judged: {judged} of {expected}.",
         f"Next: {facts['next']['command']}",

@@ -133,6 +133,7 @@ def _publish(campaign: Campaign, part: Path, folder: Path, name: str, manifest: 
         _sync(place)
     with campaign.write() as db:
         db.execute(schema.releases.insert().values(name=name, created_at=now(), manifest_sha256=manifest))
+        schema.note(db, schema.RELEASED_OF, db.scalar(sa.select(sa.func.count()).select_from(schema.splits)))
         record(db, "ccd release", "release", name, after={"manifest_sha256": manifest})
         if folder.exists():
             there = folder / MANIFEST

@@ -208,7 +208,7 @@ def name_server(folder: Path, url: str) -> None:
 
 def test_doctor_is_content_where_everything_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small_campaign(tmp_path)
-    accounts = [{"id": n, "email": f"{name}@Example.org"} for n, name in enumerate(("ann", "bob", "cy"))]
+    accounts = [{"id": n, "email": f"{name}@Example.org"} for n, name in enumerate(("lead", "ann", "bob", "cy"))]
 
     def respond(request: Asked) -> Answer:
         return Answer({"release": "1.23.2"} if request.path == "/api/version" else accounts)

@@ -34,11 +34,13 @@ def label(campaign: Campaign, resolved: dict[str, str], question: str = "relatio
     t = schema.labels
     with campaign.write() as db:
         db.execute(t.delete().where(t.c.question == question))
-        rows = [{"pair_id": p, "question": question, "resolved_by": by, "votes": "{}"} for p, by in resolved.items()]
+        rows = [
+            {"pair_id": p, "question": question, "resolved_by": by, "votes": "{}"}
+            | {"label": None if by in ("open", "incomplete") else "implicit"}
+            for p, by in resolved.items()
+        ]
         db.execute(t.insert(), rows)
-        last = db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id)))
-        db.execute(schema.meta.delete().where(schema.meta.c.key == schema.SETTLED_UP_TO))
-        db.execute(schema.meta.insert().values(key=schema.SETTLED_UP_TO, value=str(last)))
+        schema.note(db, schema.SETTLED_UP_TO, db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id))))
 
 
 def person(campaign: Campaign, name: str) -> dict[str, Any]:
@@ -67,12 +69,15 @@ def test_next_walks_through_the_whole_campaign(tmp_path: Path) -> None:
     assert following(campaign) == "ccd split"
     with campaign.write() as db:
         db.execute(schema.splits.insert(), [{"pair_id": p, "split": "train", "leakage_group": p} for p in pairs])
+        schema.note(db, schema.SPLIT_OF, 2)
     assert following(campaign) == "ccd release v1"
     with campaign.write() as db:
         for name, at in (("v2", "2024-02-01"), ("v1", "2024-01-01")):
             db.execute(schema.releases.insert().values(name=name, created_at=at, manifest_sha256="m"))
+        schema.note(db, schema.RELEASED_OF, 2)
     assert following(campaign) == "ccd verify releases/v2"
     add_pairs(campaign, ["x:2:0"])
+    assert following(campaign) == "ccd round new --size 1 --seed 1"
     new_round(campaign, 1, 1)
     assert following(campaign) == "ccd push"  # a second round starts the walk again
 
@@ -139,6 +144,28 @@ def test_a_skipped_pair_does_not_hold_the_campaign_up_for_ever(tmp_path: Path) -
     assert following(campaign) == "ccd labels"
     label(campaign, {"x:0:0": "unanimous", "x:1:0": "incomplete"})
     assert following(campaign) == "ccd split"
+
+
+def test_a_tie_that_nobody_is_left_to_settle_does_not_hold_the_campaign_up(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path, pairs=2)
+    new_round(campaign, 2, 1)
+    push(campaign)
+    for annotator in ("ann", "bob", "cy"):
+        for pair in ("x:0:0", "x:1:0"):
+            judge(campaign, pair, annotator, "implicit")
+    judge(campaign, "x:1:0", "lead", status=CANNOT_JUDGE, role="adjudicator")
+    label(campaign, {"x:0:0": "unanimous", "x:1:0": "open"})
+    assert following(campaign) == "ccd split"
+
+
+def test_what_is_answered_needs_no_task_on_a_desk_made_anew(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path, pairs=2)
+    new_round(campaign, 2, 1)
+    push(campaign)
+    judge(campaign, "x:0:0", "ann", "implicit")
+    with campaign.write() as db:
+        db.execute(schema.tasks.delete().where(schema.tasks.c.desk == "ann", schema.tasks.c.pair_id == "x:0:0"))
+    assert following(campaign) == "ccd pull --follow"
 
 
 def test_synthetic_pairs_are_said_to_be(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_an_edited_task_is_put_right(server: Server, campaign: Campaign) -> None
     task = tasks(server, campaign)[0]
     wrong = {**task["data"], "text": "something else", "pair_key": "x:1:0"}
     api(server).send("PATCH", f"/api/tasks/{task['id']}/", {"data": wrong})
-    ccd(campaign.folder, "pull")
+    assert any("edited by hand" in note for note in ccd(campaign.folder, "pull").facts["notes"])
     notes = ccd(campaign.folder, "push").facts["notes"]
     assert any("did not show its pair any more" in note for note in notes)
     assert tasks(server, campaign)[0]["data"] == task["data"]
@@ -149,6 +149,7 @@ def test_follow_brings_answers_as_they_come(server: Server, campaign: Campaign) 
         while len(counts(campaign)) < number:
             assert time.monotonic() < deadline, "the follower brought nothing"
             time.sleep(0.2)
+    time.sleep(2)  # the pull that brought the last one ends
     follower.send_signal(signal.SIGINT)  # Ctrl-C ends it as done
     out, err = follower.communicate(timeout=60)
     assert follower.returncode == 0, err
@@ -175,3 +176,30 @@ def test_a_labeling_page_changed_by_hand_is_put_right(server: Server, campaign: 
     assert any("labeling page" in note for note in notes)
     assert api(server).get(f"/api/projects/{project}/")["label_config"] == config
     assert ccd(campaign.folder, "push").facts["notes"] == []
+
+
+def test_a_label_studio_set_up_anew_takes_nothing_away(server: Server, campaign: Campaign) -> None:
+    """Its projects and tasks are numbered from 1 again: other pairs under the numbers of judged ones."""
+    listed = tasks(server, campaign)
+    for task in listed[:3]:
+        answer(server, "ann", task["id"], "explicit")
+    ccd(campaign.folder, "pull")
+    judged = counts(campaign)
+    with campaign.write() as db:  # the same numbers now stand for other pairs, as in a server that was lost
+        rows = {r.task_id: r.pair_id for r in db.execute(sa.select(schema.tasks).where(schema.tasks.c.desk == "ann"))}
+        swapped = dict(zip([task["id"] for task in listed], [rows[t["id"]] for t in reversed(listed)], strict=True))
+        db.execute(schema.tasks.delete().where(schema.tasks.c.desk == "ann"))
+        project = known_desks(campaign)["ann"].project_id
+        db.execute(
+            schema.tasks.insert(),
+            [
+                {"desk": "ann", "pair_id": pair, "project_id": project, "task_id": number, "data_sha256": ""}
+                for number, pair in swapped.items()
+            ],
+        )
+        db.execute(schema.desks.update().values(watermark=None))
+    api(server).send(
+        "POST", "/api/dm/actions?id=delete_tasks_annotations&project=" + str(project), {"selectedItems": {"all": True}}
+    )
+    ccd(campaign.folder, "pull")
+    assert counts(campaign) == judged

@@ -1,8 +1,10 @@
 """Whole campaigns on a real Label Studio: real tweets with a real browser, and the same on PostgreSQL."""
 
 import json
+import os
 import shutil
 import subprocess
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -151,31 +153,27 @@ def test_600_real_tweets_with_a_browser(server: Server, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """A PostgreSQL of our own on a socket in a temporary folder; gives its database_url."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
     assert programs, "PostgreSQL is missing: make system"
-    base = tmp_path_factory.mktemp("pg")
-    data, control = base / "data", programs[-1]
-    as_user = ["runuser", "-u", "postgres", "--"] if _is_root() else []
-    if as_user:
-        for folder in (base, base.parent, base.parent.parent):
-            folder.chmod(0o755)
-        shutil.chown(base, "postgres")
-    run = lambda *command: subprocess.run([*as_user, *map(str, command)], check=True, capture_output=True, cwd=base)  # noqa: E731
-    run(control.with_name("initdb"), "-D", data, "-U", "ccd", "-A", "trust", "-E", "UTF8")
-    options = f"-c listen_addresses='' -c unix_socket_directories='{base}'"
-    run(control, "-D", data, "-l", base / "log", "-w", "-o", options, "start")
-    try:
-        yield f"postgresql+psycopg://ccd@/postgres?host={base}"
-    finally:
-        run(control, "-D", data, "-m", "fast", "stop")
+    control = programs[-1]
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # it refuses to run as root
+    with tempfile.TemporaryDirectory() as base:
+        if as_user:
+            shutil.chown(base, "postgres")
 
+        def run(program: Path, *arguments: str) -> None:
+            command = [*as_user, str(program), "-D", f"{base}/data", *arguments]
+            subprocess.run(command, check=True, capture_output=True, cwd=base)
 
-def _is_root() -> bool:
-    import os
-
-    return os.geteuid() == 0
+        run(control.with_name("initdb"), "-U", "ccd", "-A", "trust", "-E", "UTF8")
+        options = f"-c listen_addresses='' -c unix_socket_directories='{base}'"
+        run(control, "-l", f"{base}/log", "-w", "-o", options, "start")
+        try:
+            yield f"postgresql+psycopg://ccd@/postgres?host={base}"
+        finally:
+            run(control, "-m", "fast", "stop")
 
 
 def test_the_same_campaign_on_postgresql(server: Server, postgres: str, tmp_path: Path) -> None:

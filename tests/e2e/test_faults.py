@@ -135,7 +135,7 @@ def answer_all(server: Server, campaign: Campaign) -> int:
         tasks = list(api(server).tasks(project, fields="data"))
         api(server).send("DELETE", f"/api/projects/{project}/", None)
         forget(campaign, person.name)
-        desk = open_desk(campaign, api(server), person.name, [])
+        desk = open_desk(campaign, api(server), person.name, ids[person.email], [])
         body = [{"data": task["data"], "annotations": [mine]} for task in tasks]
         api(server).send("POST", f"/api/projects/{desk.project}/import", body)
         total += len(body)
