@@ -23,6 +23,9 @@ def test_a_new_database_has_every_table_and_its_version(tmp_path: Path) -> None:
     assert version_of(campaign) == str(schema.SCHEMA_VERSION)
 
 
+NOW = schema.SCHEMA_VERSION
+
+
 def test_a_newer_schema_is_refused_untouched(tmp_path: Path) -> None:
     campaign = small_campaign(tmp_path)
     with campaign.write() as db:
@@ -46,12 +49,12 @@ def test_an_older_database_is_brought_forward_step_by_step(tmp_path: Path, monke
         steps.append(2)
         db.exec_driver_sql("UPDATE posts SET likes = likes + 1")
 
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", 3)
-    monkeypatch.setattr(schema, "MIGRATIONS", {1: one, 2: two})
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", NOW + 2)
+    monkeypatch.setattr(schema, "MIGRATIONS", {NOW: one, NOW + 1: two})
     forward = Campaign.open(tmp_path)
     Campaign.open(tmp_path)
     assert steps == [1, 2]
-    assert version_of(forward) == "3"
+    assert version_of(forward) == str(NOW + 2)
     assert forward.uid == campaign.uid
     with forward.read() as db:
         assert db.exec_driver_sql("SELECT likes FROM posts").scalars().all() == [8, 8]
@@ -64,9 +67,38 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pyt
         db.exec_driver_sql("ALTER TABLE posts ADD COLUMN likes INTEGER")
         db.exec_driver_sql("UPDATE nowhere SET x = 1")
 
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", 2)
-    monkeypatch.setattr(schema, "MIGRATIONS", {1: half})
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", NOW + 1)
+    monkeypatch.setattr(schema, "MIGRATIONS", {NOW: half})
     with pytest.raises(CcdError, match="no such table: nowhere"):
         Campaign.open(tmp_path)
-    assert version_of(campaign) == "1"
+    assert version_of(campaign) == str(NOW)
     assert "likes" not in {column["name"] for column in sa.inspect(campaign.engine).get_columns("posts")}
+
+
+def test_a_campaign_of_schema_1_becomes_one_of_today(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path, pairs=2)
+    wanted = shape(campaign)
+    with campaign.write() as db:  # what version 1 did not have
+        db.exec_driver_sql("DROP INDEX ix_pairs_duplicate_group")
+        for table in (schema.photos, schema.cursors, schema.priors, schema.tombstones):
+            table.drop(db)
+        for table, columns in {
+            "posts": ("author_key", "sensitive", "status", "checked_at"),
+            "images": ("phash",),
+            "pairs": ("model_text", "alt_text", "duplicate_group"),
+        }.items():
+            for column in columns:
+                db.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
+        schema.note(db, "schema_version", 1)
+    forward = Campaign.open(tmp_path)
+    assert shape(forward) == wanted
+    with forward.read() as db:
+        assert db.scalar(sa.select(sa.func.count()).select_from(schema.pairs)) == 2
+        assert set(db.scalars(sa.select(schema.posts.c.status))) == {"live"}
+
+
+def shape(campaign: Campaign) -> dict[str, set[str]]:
+    """Tables with their columns, and the index of the groups."""
+    found = sa.inspect(campaign.engine)
+    tables = {name: {column["name"] for column in found.get_columns(name)} for name in found.get_table_names()}
+    return tables | {"indexes": {str(index["name"]) for index in found.get_indexes("pairs")}}
