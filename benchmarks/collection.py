@@ -1,9 +1,17 @@
 """Collection at scale, beside its peers.
 
     python -m benchmarks.collection photos [--img2dataset FILE]
+    python -m benchmarks.collection archive [--twarc2 FILE]
+    python -m benchmarks.collection million
 
 `photos`: 3,000 JPEGs of about 60 KB from a server on loopback: `ccd collect photos`, a plain requests loop, and
 img2dataset where its command is given (`pip install img2dataset` in an environment of its own; it pins old packages).
+
+`archive`: 100,000 posts of the X API v2, one a line: read, and taken into a campaign by `ccd collect archive`, beside
+twarc-csv where its command is given (`pip install twarc twarc-csv` in an environment of its own).
+
+`million`: a table of 1,000,000 pairs through `ccd collect table`, then `ccd status`.
+
 Seconds and CPU seconds are those of the whole process, start-up included; start-up is what one photo takes.
 """
 
@@ -27,6 +35,8 @@ from rich.console import Console
 from rich.table import Table
 
 PHOTOS = 3_000
+POSTS = 100_000
+MILLION = 1_000_000
 SERVERS = 2  # processes
 LOOP = """
 import hashlib, pathlib, sys, requests
@@ -42,6 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("section", choices=SECTIONS)
     parser.add_argument("--img2dataset", type=Path, help="its command, in an environment of its own")
+    parser.add_argument("--twarc2", type=Path, help="its command, in an environment of its own, with twarc-csv")
     arguments = parser.parse_args()
     SECTIONS[arguments.section](arguments)
 
@@ -180,7 +191,87 @@ async def _serve(server: socket.socket, pictures: list[bytes]) -> None:
     await running.serve_forever()
 
 
-SECTIONS: dict[str, Callable[[argparse.Namespace], None]] = {"photos": photos}
+# --- archives and tables ----------------------------------------------------------------------------------------------
+
+
+def archive(arguments: argparse.Namespace) -> None:
+    """Posts a second: reading alone, into a campaign, and twarc-csv's table."""
+    table = Table("what", "seconds", "posts/s", "peak MiB")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        file = folder / "posts.jsonl"
+        with file.open("w") as out:
+            out.writelines(json.dumps(post(number)) + "\n" for number in range(POSTS))
+        reader = (
+            "import pathlib, sys; from collection.archive import read; [0 for _ in read(pathlib.Path(sys.argv[1]))]"
+        )
+        ccd = [sys.executable, "-m", "apps.cli.main"]
+        subprocess.run([*ccd, "init", str(folder / "c")], check=True, capture_output=True)
+        commands = {
+            "collection.archive.read": [sys.executable, "-c", reader, str(file)],
+            "ccd collect archive": [*ccd, "collect", "archive", str(file), "--dir", str(folder / "c")],
+        }
+        if arguments.twarc2:
+            commands["twarc2 csv"] = [str(arguments.twarc2), "--bearer-token", "-", "csv", str(file), f"{file}.csv"]
+        for what, command in commands.items():
+            seconds, peak = watched(command)
+            table.add_row(what, f"{seconds:.2f}", f"{POSTS / seconds:,.0f}", f"{peak:.0f}")
+    Console().print(table)
+    if arguments.twarc2 is None:
+        Console().print("twarc-csv was left out: name the command twarc2 with --twarc2")
+
+
+def million(_arguments: argparse.Namespace) -> None:
+    """Seconds and peak memory of collecting a million pairs, and of `ccd status` on them."""
+    table = Table("command", "seconds", "pairs/s", "peak MiB")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for number in range(100):
+            (folder / f"{number}.jpg").write_bytes(jpeg(number))
+        file = folder / "pairs.jsonl"
+        with file.open("w") as out:
+            for number in range(MILLION):
+                row = {
+                    "id": str(10**17 + number),
+                    "text": f"What a day, number {number}",
+                    "image": f"{number % 100}.jpg",
+                }
+                out.write(json.dumps(row) + "\n")
+        ccd = [sys.executable, "-m", "apps.cli.main"]
+        subprocess.run([*ccd, "init", str(folder / "c")], check=True, capture_output=True)
+        for words in (["collect", "table", str(file)], ["status"]):
+            seconds, peak = watched([*ccd, *words, "--dir", str(folder / "c")])
+            table.add_row(f"ccd {' '.join(words[:2])}", f"{seconds:.2f}", f"{MILLION / seconds:,.0f}", f"{peak:.0f}")
+    Console().print(table)
+
+
+def post(number: int) -> dict[str, object]:
+    """A post with a photo as the X API v2 gives it, flattened as twarc does."""
+    key = f"3_{number}"
+    return {
+        "id": str(10**17 + number),
+        "author_id": str(number % 1000),
+        "created_at": "2021-01-01T00:00:00.000Z",
+        "lang": "en",
+        "text": f"What a day, number {number} https://t.co/{number}",
+        "attachments": {
+            "media_keys": [key],
+            "media": [{"media_key": key, "type": "photo", "url": f"https://pbs.twimg.com/media/{number}.jpg"}],
+        },
+    }
+
+
+def watched(command: list[str]) -> tuple[float, float]:
+    """Wall seconds and peak memory in MiB of a process."""
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _pid, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command[:4])} failed")
+    return time.perf_counter() - begin, usage.ru_maxrss / 1024
+
+
+SECTIONS: dict[str, Callable[[argparse.Namespace], None]] = {"photos": photos, "archive": archive, "million": million}
 
 if __name__ == "__main__":
     main()
