@@ -105,8 +105,8 @@ class Studio:
             where: filters of Label Studio's data manager, joined by "and".
             annotations: also each task's `annotations`, with the fields that ANNOTATION names.
 
-        Not the export: two exports of one project in the same minute share a file on the server, and one comes back
-        empty. Pages follow the last id seen, so that tasks deleted meanwhile shift nothing out of sight.
+        Not the export: exports of one project in the same minute write one file on the server, and some come broken.
+        Pages follow the last id seen, so that tasks deleted meanwhile shift nothing out of sight.
         Raises StudioError where the server says that there are more and gives none.
         """
         last = 0
