@@ -18,7 +18,8 @@ from annotation.simulated import Simulated, work
 from apps.cli.main import cli
 from apps.cli.progress import bars
 from ccd import schema
-from ccd.campaign import ADJUDICATION_DESK, Campaign, Person
+from ccd.campaign import ADJUDICATION_DESK, Campaign
+from ccd.config import Person
 from ccd.errors import CcdError
 from collection.store import collect
 from collection.synthetic import SOURCE, records

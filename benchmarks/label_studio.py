@@ -28,7 +28,8 @@ from annotation.accounts import create_missing, users
 from annotation.client import Studio
 from annotation.connection import connect
 from annotation.desks import forget, known_desks, open_desk
-from ccd.campaign import Campaign, Person
+from ccd.campaign import Campaign
+from ccd.config import Person
 
 PEOPLE = tuple(Person(name, f"{name}@example.org") for name in ("ann", "bob", "cy"))
 BATCH = 1000  # tasks a request of the plain bulk import

@@ -4,10 +4,8 @@ import contextlib
 import datetime
 import json
 import os
-import tomllib
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,80 +13,10 @@ import sqlalchemy as sa
 
 from ccd import protocol as protocols
 from ccd import schema
+from ccd.config import CONFIG, Config, Person, parse, read_config, render
 from ccd.errors import CcdError
 
-CONFIG = "campaign.toml"
 ADJUDICATION_DESK = "@adjudication"
-
-TEMPLATE = """\
-# What a person edits. Tokens and passwords never go here: they come from the environment.
-name = {name}
-protocol = {protocol}            # a shipped one (`ccd protocol list`) or the path of your own TOML file
-judgments_per_pair = 3
-tie_rule = "adjudicate"     # adjudicate | drop | rule:<label>,<label>,... (the first of the tied ones in this order)
-# database_url = "postgresql+psycopg://user@host/database"    # password in PGPASSWORD; default: campaign.db here
-
-[splits]                    # shares; dev and test come from the random arm only
-train = 0.84
-dev = 0.08
-test = 0.08
-seed = 1
-
-[x]
-price_per_post = 0.005      # dollars that X takes for a post read; for the estimates of `ccd collect x`
-
-[filters]                   # posts that are not collected, each counted in `ccd status`; default: none is left out
-# languages = ["en"]
-# minimum_words = 3
-# sensitive = false         # false leaves out what the platform marks as sensitive
-# retweets = false          # false leaves out texts that begin with RT @name
-# blocked_words = ["giveaway", "follow back"]
-
-[duplicates]
-# max_per_group = 1         # pairs of one group of near-duplicates that a round takes at most; default: all
-
-[label_studio]
-# url = "http://127.0.0.1:8080"  # an existing server, its token in LABEL_STUDIO_API_KEY; default: `ccd studio start`
-
-{people}"""
-
-
-@dataclass(frozen=True)
-class Person:
-    """An annotator or adjudicator: `name` in our tables, `email` in Label Studio."""
-
-    name: str
-    email: str
-
-
-@dataclass(frozen=True)
-class Filters:
-    """Which posts are not collected; the default keeps all."""
-
-    languages: tuple[str, ...] = ()
-    minimum_words: int = 0
-    sensitive: bool = True
-    retweets: bool = True
-    blocked_words: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Config:
-    """`campaign.toml`, checked. See TEMPLATE for what each entry means."""
-
-    name: str
-    protocol: str
-    judgments_per_pair: int
-    tie_rule: str
-    database_url: str | None
-    split_shares: Mapping[str, float]
-    split_seed: int
-    filters: Filters
-    max_per_group: int | None  # pairs of a duplicate group in one round
-    label_studio_url: str | None
-    price_per_post: float
-    annotators: tuple[Person, ...]
-    adjudicators: tuple[Person, ...]
 
 
 class Campaign:
@@ -123,14 +51,9 @@ class Campaign:
         path = folder / CONFIG
         if path.exists():
             raise CcdError(f"{path}: there is a campaign already; edit that file or choose another --dir")
-        people = "\n".join(
-            f"[[{kind}]]\nname = {_toml(person.name)}\nemail = {_toml(person.email)}\n"
-            for kind, group in (("annotators", annotators), ("adjudicators", adjudicators))
-            for person in group
-        )
-        text = TEMPLATE.format(name=_toml(name), protocol=_toml(protocol), people=people)
+        text = render(name, protocol, annotators, adjudicators)
         protocols.load(protocol, folder)
-        _parse(text, path)
+        parse(text, path)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -233,166 +156,6 @@ def write_atomic(path: Path, data: bytes) -> None:
         ) from None
 
 
-def read_config(folder: Path) -> Config:
-    """Read and check `campaign.toml` of a folder. Raises CcdError with file, place and remedy."""
-    path = folder / CONFIG
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise CcdError(f"{path}: no campaign here; run `ccd init` or name its folder with --dir") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise CcdError(f"{path}: cannot be read ({error}); it must be a UTF-8 text file") from None
-    return _parse(text, path)
-
-
-def _parse(text: str, path: Path) -> Config:
-    def wrong(what: str) -> CcdError:
-        return CcdError(f"{path}: {what}")
-
-    try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise wrong(f"not valid TOML ({error}); mend that line") from None
-
-    known = {
-        "": {"name", "protocol", "judgments_per_pair", "tie_rule", "database_url", "splits", "label_studio", "x"}
-        | {"filters", "duplicates", "annotators", "adjudicators"},
-        "splits": {"train", "dev", "test", "seed"},
-        "filters": {"languages", "minimum_words", "sensitive", "retweets", "blocked_words"},
-        "duplicates": {"max_per_group"},
-        "label_studio": {"url"},
-        "x": {"price_per_post"},
-    }
-
-    def entry(section: str, key: str, kind: type | tuple[type, ...], default: Any = None) -> Any:
-        table = data.get(section, {}) if section else data
-        place = f"[{section}] {key}" if section else key
-        value = table.get(key, default)
-        if value is None and key != "name":
-            return None
-        if not isinstance(value, kind) or isinstance(value, bool):
-            names = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
-            raise wrong(f"{place} is {value!r}; it must be of type {names}")
-        return value
-
-    for section in filter(None, known):
-        if not isinstance(data.get(section, {}), dict):
-            raise wrong(f"{section} must be a table: write [{section}] on a line of its own")
-    for section, keys in known.items():
-        table = data.get(section, {}) if section else data
-        for key in table.keys() - keys:
-            raise wrong(
-                f"unknown entry {key!r}{f' in [{section}]' if section else ''}; known: {', '.join(sorted(keys))}"
-            )
-
-    name = entry("", "name", str)
-    if not name.strip():
-        raise wrong("name is empty; give the campaign a name")
-    per_pair = entry("", "judgments_per_pair", int, 3)
-    annotators = _people(data, "annotators", wrong)
-    adjudicators = _people(data, "adjudicators", wrong)
-    for field in ("name", "email"):
-        both = {getattr(p, field) for p in annotators} & {getattr(p, field) for p in adjudicators}
-        if both:
-            raise wrong(f"{sorted(both)[0]!r} is annotator and adjudicator; nobody settles ties they took part in")
-    if per_pair < 2:
-        raise wrong(f"judgments_per_pair is {per_pair}; write a number from 2 up")
-    if len(annotators) < per_pair:
-        raise wrong(
-            f"{len(annotators)} annotators for {per_pair} judgments a pair; "
-            "add [[annotators]] or lower judgments_per_pair"
-        )
-    shares = {
-        key: entry("splits", key, (int, float), default)
-        for key, default in (("train", 0.84), ("dev", 0.08), ("test", 0.08))
-    }
-    if any(share < 0 for share in shares.values()) or not abs(sum(shares.values()) - 1) < 1e-6:  # nan too
-        raise wrong(f"[splits] shares {shares} must not be negative and must add up to 1")
-    url = entry("", "database_url", str)
-    if url is not None and _holds_password(url, wrong):
-        raise wrong("database_url holds a password; take it out and set PGPASSWORD in the environment")
-    studio = entry("label_studio", "url", str)
-    if studio and "@" in studio:
-        raise wrong("[label_studio] url holds a user; take it out and set LABEL_STUDIO_API_KEY in the environment")
-    if studio and not studio.startswith(("http://", "https://")):
-        raise wrong(f"[label_studio] url is {studio!r}; it must start with http:// or https://")
-    price = float(entry("x", "price_per_post", (int, float), 0.005))
-    if not 0 <= price < 1000:  # nan too
-        raise wrong(f"[x] price_per_post is {price}; write the dollars a post, such as 0.005")
-    seed = entry("splits", "seed", int, 1)
-    if seed < 0:
-        raise wrong(f"[splits] seed is {seed}; write a number from 0 up")
-    most = entry("duplicates", "max_per_group", int)
-    if most is not None and most < 1:
-        raise wrong(f"[duplicates] max_per_group is {most}; write a number from 1 up, or leave it out")
-    rule = entry("", "tie_rule", str, "adjudicate")
-    if rule not in ("adjudicate", "drop") and not rule.startswith("rule:"):
-        raise wrong(f"tie_rule is {rule!r}; it must be adjudicate, drop or rule:<label>,<label>,...")
-    return Config(
-        name=name,
-        protocol=entry("", "protocol", str, "ccd"),
-        judgments_per_pair=per_pair,
-        tie_rule=rule,
-        database_url=url,
-        split_shares=shares,
-        split_seed=seed,
-        filters=_filters(data.get("filters", {}), wrong),
-        max_per_group=most,
-        label_studio_url=studio.rstrip("/") if studio else None,
-        price_per_post=price,
-        annotators=annotators,
-        adjudicators=adjudicators,
-    )
-
-
-def _filters(data: dict[str, Any], wrong: Any) -> Filters:
-    words = {key: data.get(key, []) for key in ("languages", "blocked_words")}
-    for key, values in words.items():
-        if not isinstance(values, list) or not all(isinstance(v, str) and v.strip() for v in values):
-            raise wrong(f"[filters] {key} is {values!r}; write a list of texts in quotes")
-    for key in ("sensitive", "retweets"):
-        if not isinstance(data.get(key, True), bool):
-            raise wrong(f"[filters] {key} is {data[key]!r}; write true or false")
-    least = data.get("minimum_words", 0)
-    if not isinstance(least, int) or isinstance(least, bool) or least < 0:
-        raise wrong(f"[filters] minimum_words is {least!r}; write a number from 0 up")
-    return Filters(
-        languages=tuple(code.strip().lower() for code in words["languages"]),
-        minimum_words=least,
-        sensitive=data.get("sensitive", True),
-        retweets=data.get("retweets", True),
-        blocked_words=tuple(" ".join(word.split()) for word in words["blocked_words"]),
-    )
-
-
-def _people(data: dict[str, Any], key: str, wrong: Any) -> tuple[Person, ...]:
-    entries = data.get(key, [])
-    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
-        raise wrong(f"{key} must be tables: write [[{key}]] with name and email")
-    people = []
-    for number, e in enumerate(entries, 1):
-        if set(e) != {"name", "email"} or not all(isinstance(v, str) and v.strip() for v in e.values()):
-            raise wrong(f"[[{key}]] number {number} must have exactly a name and an email, both text")
-        if "@" not in e["email"] or e["name"].startswith("@"):
-            raise wrong(f"[[{key}]] number {number}: {e['name']} <{e['email']}> is no name with an e-mail address")
-        people.append(Person(e["name"], e["email"].lower()))
-    for field in ("name", "email"):
-        values = [getattr(p, field) for p in people]
-        twice = {v for v in values if values.count(v) > 1}
-        if twice:
-            raise wrong(f"[[{key}]] {field} {sorted(twice)[0]!r} stands twice; each must be unique")
-    return tuple(people)
-
-
-def _holds_password(url: str, wrong: Any) -> bool:
-    try:
-        parts = sa.make_url(url)
-    except (sa.exc.ArgumentError, ValueError):
-        # The url is not shown: what is not understood may hold a password.
-        raise wrong("database_url is no address; write postgresql+psycopg://user@host/database") from None
-    return bool(parts.password) or "password" in parts.query
-
-
 def _engine(url: str | sa.URL) -> sa.Engine:
     try:
         engine = sa.create_engine(url)
@@ -446,8 +209,3 @@ def _belongs(db: sa.Connection, name: str, where: str) -> str:
 
 def _json(value: object) -> str | None:
     return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True)
-
-
-def _toml(text: str) -> str:
-    # A TOML basic string is a JSON string, but for DEL; a name from the command line may hold half a character.
-    return json.dumps(text.encode("utf-8", "replace").decode(), ensure_ascii=False).replace("\x7f", "\\u007f")

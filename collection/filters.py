@@ -4,7 +4,7 @@ import functools
 import re
 import unicodedata
 
-from ccd.campaign import Filters
+from ccd.config import Filters
 from collection.records import Drop, Reason, Record
 
 _RETWEET = re.compile(r"\W*RT\s*@", re.IGNORECASE)

@@ -12,7 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ccd import schema
-from ccd.campaign import Campaign, Filters, now
+from ccd.campaign import Campaign, now
+from ccd.config import Filters
 from collection import images
 from collection.authors import author_key, secret
 from collection.filters import rejected

@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ccd import schema
-from ccd.campaign import Campaign, Person
+from ccd.campaign import Campaign
+from ccd.config import Person
 
 
 def people(*names: str) -> tuple[Person, ...]:

@@ -12,7 +12,8 @@ import pytest
 
 from apps.cli.main import cli
 from ccd import judgments
-from ccd.campaign import ADJUDICATION_DESK, TEMPLATE, read_config
+from ccd.campaign import ADJUDICATION_DESK
+from ccd.config import TEMPLATE, read_config
 from docs.reference import PAGE, leaves, reference
 
 ROOT = Path(__file__).parent.parent

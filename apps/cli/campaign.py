@@ -50,7 +50,7 @@ def init_command(
 
 
 def _people(entries: tuple[str, ...], option: str) -> Any:
-    from ccd.campaign import Person
+    from ccd.config import Person
     from ccd.errors import CcdError
 
     people = []

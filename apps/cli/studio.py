@@ -10,7 +10,7 @@ import click
 from apps.cli.contract import Report, in_campaign, reports
 
 if TYPE_CHECKING:
-    from ccd.campaign import Person
+    from ccd.config import Person
 
 
 @click.group("studio")

@@ -12,7 +12,8 @@ from apps.cli.campaign import init_command, round_group, status_command
 from apps.cli.contract import Report, in_campaign, reports
 from apps.cli.doctor import doctor_command
 from apps.cli.studio import studio_group
-from ccd.campaign import Campaign, read_config
+from ccd.campaign import Campaign
+from ccd.config import read_config
 from ccd.errors import CcdError
 from tests.annotation.serving import Answer, Asked, serving
 from tests.campaigns import add_pairs, people, small_campaign

@@ -9,7 +9,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from apps.cli.collect import FACTS, collect
-from ccd.campaign import Campaign, Person
+from ccd.campaign import Campaign
+from ccd.config import Person
 
 
 @pytest.fixture

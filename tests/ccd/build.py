@@ -9,7 +9,8 @@ from pathlib import Path
 from PIL import Image
 
 from ccd import schema
-from ccd.campaign import Campaign, Person, now
+from ccd.campaign import Campaign, now
+from ccd.config import Person
 
 ANNOTATORS = ("a1", "a2", "a3")
 SKIP = "cannot_judge"

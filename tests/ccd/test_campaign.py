@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ccd import schema
-from ccd.campaign import Campaign, Person, read_config, record, write_atomic
+from ccd.campaign import Campaign, record, write_atomic
+from ccd.config import Person, read_config
 from ccd.errors import CcdError
 from tests.campaigns import add_pairs, people, small_campaign
 

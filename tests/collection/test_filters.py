@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccd import schema
-from ccd.campaign import Campaign, Filters, read_config
+from ccd.campaign import Campaign
+from ccd.config import Filters, read_config
 from ccd.errors import CcdError
 from ccd.status import status
 from collection.filters import rejected, words

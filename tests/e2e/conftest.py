@@ -13,7 +13,8 @@ import pytest
 
 from annotation import studio as local
 from annotation.client import Studio
-from ccd.campaign import Campaign, Person
+from ccd.campaign import Campaign
+from ccd.config import Person
 from collection.store import collect
 from collection.synthetic import records
 from tests.e2e.proxy import Proxy
