@@ -1,19 +1,14 @@
 """A query of a network that comes in pages: each is kept before it is read, and the walk goes on where it stood."""
 
-import dataclasses
 import ipaddress
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-import sqlalchemy as sa
-
-from ccd import schema
 from ccd.campaign import Campaign, now
 from ccd.errors import CcdError
-from collection import store
 from collection.pages import NOTE, Page, Pages
+from collection.reading import Limits, Opened, Reading, Run
 from collection.records import Drop, Reason, Record
 
 TRIES = 6  # of one request, before we give up on it
@@ -45,33 +40,15 @@ class Feed(Protocol):
         """What a post holds. Raises AttributeError, KeyError, TypeError where it has not the shape of one."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """`posts` read for this feed in all runs together, `pairs` of it in the campaign; `photos` is all or first."""
-
-    posts: int
-    pairs: int | None = None
-    photos: str = "all"
-
-
-@dataclass
-class Run:
-    """What a run did."""
-
-    counts: store.Counts = field(default_factory=store.Counts)
-    pages: int = 0  # asked for now
-    posts: int = 0  # in them
-    stopped: str = ""  # the limit that ended it before the feed did
-    tick: Callable[["Run"], None] = lambda run: None  # called after each page
-
-
 def walk(campaign: Campaign, feed: Feed, limits: Limits, run: Run | None = None) -> Run:
     """Collect a feed page by page, from where the last run ended; a finished one is asked for newer posts only.
 
     Raises CcdError where the network refuses or does not answer; what was read is kept.
     """
     run = run or Run()
-    reading = _Reading(campaign, feed, limits, run)
+    pages = Pages(campaign.folder, feed.network, feed.name)
+    source = f"{feed.network} {feed.name}"
+    reading = Reading(campaign, pages, source, limits, run, lambda page, number: _open(feed, page, number))
     while not run.stopped:
         if reading.catch_up():
             continue
@@ -99,75 +76,18 @@ def walk(campaign: Campaign, feed: Feed, limits: Limits, run: Run | None = None)
     return run
 
 
-class _Reading:
-    """Pages on their way into the campaign: how far they are stored is the row of `cursors`."""
-
-    def __init__(self, campaign: Campaign, feed: Feed, limits: Limits, run: Run) -> None:
-        self._campaign, self._feed, self._limits, self._run = campaign, feed, limits, run
-        self.pages = Pages(campaign.folder, feed.network, feed.name)
-        self._source = f"{feed.network} {feed.name}"
-        self._key = f"{self._source} photos={limits.photos}"
-        c = schema.cursors.c
-        with campaign.read() as db:
-            row = db.execute(sa.select(c.pages, c.posts).where(c.query == self._key)).one_or_none()
-            if limits.pairs is not None:
-                run.counts.met |= _pairs_of(db, self._source)
-        self._stored: int = row.pages if row else 0
-        self.posts: int = row.posts if row else 0
-        self.last: Page = self.pages.read(self._stored) if self._stored else {}
-        self._full()
-
-    def catch_up(self) -> bool:
-        """Store the next page that is on disk and not in the campaign; False where there is none.
-
-        The cursor moves after the page's pairs: killed in between, the page is read again, and its pairs are known.
-        """
-        if self._stored >= len(self.pages) or self._run.stopped:
-            return False
-        number = self._stored + 1
-        page = self.pages.read(number)
-        posts = self._feed.posts(page)
-        store.collect(self._campaign, self._records(posts, number), self._source, self._limits.pairs, self._run.counts)
-        if self._full():
-            return False  # perhaps in mid-page: the next run reads it again
-        self._stored, self.last = number, page
-        self.posts += len(posts)
-        values = {"cursor": page[NOTE]["next"], "pages": number, "posts": self.posts}
-        values["done"] = int(page[NOTE]["next"] is None)
-        c = schema.cursors
-        with self._campaign.write() as db:
-            if not db.execute(c.update().where(c.c.query == self._key).values(**values)).rowcount:
-                db.execute(c.insert().values(query=self._key, **values))
-        self._run.tick(self._run)
-        return True
-
-    def _records(self, posts: list[Any], page: int) -> Iterator[Record | Drop]:
-        for number, post in enumerate(posts, 1):
-            place = f"page {page}, post {number}"
-            try:
-                found = list(self._feed.read(post, place))
-            except (AttributeError, KeyError, TypeError) as error:
-                found = [Drop(place, Reason.MALFORMED, f"not the shape of a post ({error})")]
-            for entry in found:
-                if isinstance(entry, Record) and self._limits.photos == "first":
-                    entry = dataclasses.replace(entry, photos=entry.photos[:1])
-                yield entry
-
-    def _full(self) -> bool:
-        pairs = self._limits.pairs
-        if pairs is not None and len(self._run.counts.met) >= pairs:
-            self._run.stopped = f"--max {pairs:,}: {len(self._run.counts.met):,} pairs of this source are there"
-        return bool(self._run.stopped)
+def _open(feed: Feed, page: Page, number: int) -> Opened:
+    posts = feed.posts(page)
+    return Opened(_records(feed, posts, number), len(posts), page[NOTE]["next"])
 
 
-def _pairs_of(db: sa.Connection, source: str) -> set[str]:
-    """Pairs, and photos still to be downloaded, of the posts that this source brought first."""
-    p = schema.posts.c
-    found: set[str] = set()
-    for table in (schema.pairs, schema.photos):
-        query = sa.select(table.c.pair_id).join(schema.posts, p.post_id == table.c.post_id).where(p.source == source)
-        found |= set(db.scalars(query))
-    return found
+def _records(feed: Feed, posts: list[Any], page: int) -> Iterator[Record | Drop]:
+    for number, post in enumerate(posts, 1):
+        place = f"page {page}, post {number}"
+        try:
+            yield from list(feed.read(post, place))
+        except (AttributeError, KeyError, TypeError) as error:
+            yield Drop(place, Reason.MALFORMED, f"not the shape of a post ({error})")
 
 
 def whole_link(shown: str, address: str) -> str:

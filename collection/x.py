@@ -6,7 +6,7 @@ a page walk of our own.
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ import sqlalchemy as sa
 from ccd import schema
 from ccd.campaign import Campaign, now
 from ccd.errors import CcdError
-from collection import archive, store
+from collection import archive, reading
 from collection.files import lines
 from collection.pages import NOTE, Page, Pages
+from collection.reading import Limits, Opened, Reading, put_cursor
 from collection.records import BadId, Drop, Record, post_id
 from collection.x_api import Api
 
@@ -86,7 +87,7 @@ def user(campaign: Campaign, api: Api, name: str) -> Query:
         if number is None:
             raise CcdError(f"X knows no user {name}; check the name")
         with campaign.write() as db:
-            _put(db, key, cursor=number, pages=0, posts=0, done=1)
+            put_cursor(db, key, cursor=number, pages=0, posts=0, done=1)
     params = {"id": number, "exclude": ["retweets"], "expansions": MEDIA, **FIELDS}
     return Query(f"user {name.lower()}", "get_users_tweets", params, "pagination_token", 5, 100)
 
@@ -121,24 +122,10 @@ def read_ids(file: Path) -> list[str]:
 
 
 @dataclass
-class Run:
-    """What a run did."""
+class Run(reading.Run):
+    """What a run did; its pages and posts were bought."""
 
-    counts: store.Counts = field(default_factory=store.Counts)
-    pages: int = 0  # bought now
-    posts: int = 0  # in them
-    stopped: str = ""  # why it ended before the source did
     statuses: dict[str, str] = field(default_factory=dict)  # id -> ok | not found | forbidden | error | not asked
-    tick: Callable[["Run"], None] = lambda run: None  # called after each page
-
-
-@dataclass(frozen=True)
-class Limits:
-    """`pairs` of this source in the campaign, `posts` bought for this query in all; `photos` is all or first."""
-
-    posts: int
-    pairs: int | None = None
-    photos: str = "all"
 
 
 def walk(campaign: Campaign, api: Api, query: Query, limits: Limits, run: Run | None = None) -> Run:
@@ -147,17 +134,17 @@ def walk(campaign: Campaign, api: Api, query: Query, limits: Limits, run: Run | 
     Raises CcdError where X refuses or does not answer; what was bought is kept.
     """
     run = run or Run()
-    reading = _Reading(campaign, query.name, limits, run)
+    reader = _read(campaign, query.name, limits, run)
     while not run.stopped:
-        if reading.catch_up():
+        if reader.catch_up():
             continue
-        last = reading.last
+        last = reader.last
         note = last.get(NOTE) or {}
         token = _next(last)
         since = note.get("since_id") if token else note.get("newest_id")
-        room = limits.posts - reading.posts
+        room = limits.posts - reader.posts
         if room < query.least:
-            run.stopped = f"--max-posts {limits.posts:,}: {reading.posts:,} posts were bought for this query"
+            run.stopped = f"--max-posts {limits.posts:,}: {reader.posts:,} posts were bought for this query"
             break
         params = dict(query.params) | {"max_results": min(query.most, room), query.token: token}
         if since:
@@ -172,8 +159,8 @@ def walk(campaign: Campaign, api: Api, query: Query, limits: Limits, run: Run | 
             page[NOTE]["end"] = "the next token was the same again"
         run.pages += 1
         run.posts += posts_in(page)
-        reading.pages.append(page)
-        reading.catch_up()
+        reader.pages.append(page)
+        reader.catch_up()
         if _next(page) is None:
             break
     return run
@@ -186,14 +173,14 @@ def hydrate(campaign: Campaign, api: Api, ids: Iterable[str], limits: Limits, ru
     """
     run = run or Run()
     run.statuses = dict.fromkeys(ids, "not asked")
-    reading = _Reading(campaign, BY_IDS, limits, run)
+    reader = _read(campaign, BY_IDS, limits, run)
     bought = 0
-    for number in range(1, len(reading.pages) + 1):
-        page = reading.pages.read(number)
+    for number in range(1, len(reader.pages) + 1):
+        page = reader.pages.read(number)
         statuses = {i: s for i, s in statuses_in(page).items() if i in run.statuses}
         run.statuses |= statuses
         bought += posts_in(page) if statuses else 0
-    while not run.stopped and reading.catch_up():
+    while not run.stopped and reader.catch_up():
         pass
     asked = [i for i, status in run.statuses.items() if status in ("not asked", "error")]
     while asked and not run.stopped:
@@ -207,9 +194,9 @@ def hydrate(campaign: Campaign, api: Api, ids: Iterable[str], limits: Limits, ru
         run.pages += 1
         run.posts += posts_in(page)
         bought += posts_in(page)
-        reading.pages.append(page)
+        reader.pages.append(page)
         run.statuses |= statuses_in(page)
-        reading.catch_up()
+        reader.catch_up()
     return run
 
 
@@ -234,81 +221,28 @@ def statuses_in(page: Page) -> dict[str, str]:
     return found | {post["id"]: "ok" for post in _data(page) if post["id"] in found}
 
 
-class _Reading:
-    """Pages on their way into the campaign: how far they are stored is the row of `cursors`."""
+def _read(campaign: Campaign, query: str, limits: Limits, run: Run) -> Reading:
+    """The reader of a query's pages, which are what `ccd collect archive` reads too."""
+    pages = Pages(campaign.folder, "x", query)
 
-    def __init__(self, campaign: Campaign, query: str, limits: Limits, run: Run) -> None:
-        self._campaign, self._limits, self._run = campaign, limits, run
-        self.pages = Pages(campaign.folder, "x", query)
-        self._source = f"x {query}"
-        self._key = f"x {query} photos={limits.photos}"
-        c = schema.cursors.c
-        with campaign.read() as db:
-            row = db.execute(sa.select(c.pages, c.posts).where(c.query == self._key)).one_or_none()
-            if limits.pairs is not None:
-                run.counts.met |= _pairs_of(db, self._source)
-        self._stored: int = row.pages if row else 0
-        self.posts: int = row.posts if row else 0
-        self.last: Page = self.pages.read(self._stored) if self._stored else {}
-        self._full()
+    def open_page(page: Page, number: int) -> Opened:
+        records = _page_records(pages.path(number), number) if _data(page) else ()
+        return Opened(records, posts_in(page), _next(page))
 
-    def catch_up(self) -> bool:
-        """Store the next page that is on disk and not in the campaign; False where there is none.
-
-        The cursor moves after the page's pairs: killed in between, the page is read again, and its pairs are known.
-        """
-        if self._stored >= len(self.pages) or self._run.stopped:
-            return False
-        number = self._stored + 1
-        page = self.pages.read(number)
-        if _data(page):
-            records = _page_records(self.pages.path(number), number, self._limits.photos)
-            store.collect(self._campaign, records, self._source, self._limits.pairs, self._run.counts)
-        if self._full():
-            return False  # perhaps in mid-page: the next run reads it again
-        self._stored, self.last = number, page
-        self.posts += posts_in(page)
-        token = _next(page)
-        with self._campaign.write() as db:
-            _put(db, self._key, cursor=token, pages=number, posts=self.posts, done=int(token is None))
-        self._run.tick(self._run)
-        return True
-
-    def _full(self) -> bool:
-        pairs = self._limits.pairs
-        if pairs is not None and len(self._run.counts.met) >= pairs:
-            self._run.stopped = f"--max {pairs:,}: {len(self._run.counts.met):,} pairs of this source are there"
-        return bool(self._run.stopped)
+    return Reading(campaign, pages, f"x {query}", limits, run, open_page)
 
 
-def _page_records(path: Path, number: int, photos: str) -> Iterator[Record | Drop]:
-    """What a page holds, with places that say which page; only the first photo of each post where so wanted."""
+def _page_records(path: Path, number: int) -> Iterator[Record | Drop]:
+    """What a page holds, with places that say which page."""
     for entry in archive.read(path):
         if isinstance(entry, Drop):
             yield dataclasses.replace(entry, item=_place(entry.item, number), detail=_place(entry.detail, number))
         else:
-            kept = entry.photos[:1] if photos == "first" else entry.photos
-            yield dataclasses.replace(entry, photos=kept, place=_place(entry.place, number))
+            yield dataclasses.replace(entry, place=_place(entry.place, number))
 
 
 def _place(text: str, number: int) -> str:
     return re.sub(r"^line 1\b", f"page {number}", text)
-
-
-def _pairs_of(db: sa.Connection, source: str) -> set[str]:
-    """Pairs, and photos still to be downloaded, of the posts that this source brought first."""
-    p = schema.posts.c
-    found: set[str] = set()
-    for table in (schema.pairs, schema.photos):
-        query = sa.select(table.c.pair_id).join(schema.posts, p.post_id == table.c.post_id).where(p.source == source)
-        found |= set(db.scalars(query))
-    return found
-
-
-def _put(db: sa.Connection, query: str, **values: Any) -> None:
-    c = schema.cursors
-    if not db.execute(c.update().where(c.c.query == query).values(**values)).rowcount:
-        db.execute(c.insert().values(query=query, **values))
 
 
 def _next(page: Page) -> str | None:

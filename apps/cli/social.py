@@ -126,13 +126,13 @@ def _collect(
     from apps.cli.collect import _table
     from ccd import schema
     from ccd.campaign import Campaign
-    from collection import feed
+    from collection import feed, reading
 
     campaign = Campaign.open(folder)
     with campaign.alone(f"collect-{network}"), _screen() as (say, wait):
         wanted = make(wait)
-        run = feed.Run(tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts, {run.counts.read:,} read"))
-        feed.walk(campaign, wanted, feed.Limits(max_posts, limit, photos), run)
+        run = reading.Run(tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts, {run.counts.read:,} read"))
+        feed.walk(campaign, wanted, reading.Limits(max_posts, limit, photos), run)
     with campaign.read() as db:
         pairs = db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
     counts = run.counts

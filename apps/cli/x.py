@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from ccd.campaign import Campaign
-    from collection.x import Limits, Run
+    from collection.reading import Limits
+    from collection.x import Run
     from collection.x_api import Api, Wait
 
 BOUGHT = {
@@ -264,7 +265,7 @@ def _collect(
     from apps.cli.collect import _table
     from ccd import schema
     from ccd.campaign import Campaign
-    from collection import x, x_api
+    from collection import reading, x, x_api
 
     campaign = Campaign.open(folder)
     price = campaign.config.price_per_post
@@ -272,7 +273,7 @@ def _collect(
         api = x_api.Api.from_environment(wait)
         click.echo(f"at most {max_posts:,} posts at ${price:g}: ${max_posts * price:,.2f}", err=True)
         run = x.Run(tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts bought, {run.counts.read:,} read"))
-        sources = work(campaign, api, x.Limits(max_posts, limit, photos), run)
+        sources = work(campaign, api, reading.Limits(max_posts, limit, photos), run)
     with campaign.read() as db:
         pairs = db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
     counts = run.counts

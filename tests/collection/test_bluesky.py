@@ -17,7 +17,7 @@ from apps.cli.main import cli
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
-from collection import bluesky, feed, pages
+from collection import bluesky, feed, pages, reading
 from collection.records import Drop, Photo, Record
 from tests.collection.replay import Fault
 from tests.collection.social_replay import PASSWORD, Bluesky, Json, serving
@@ -208,7 +208,7 @@ def test_killed_before_the_page_was_stored_nothing_is_asked_twice(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(feed.store, "collect", killed)
+        patch.setattr(reading.store, "collect", killed)
         with pytest.raises(KeyboardInterrupt):
             feed.walk(campaign, bluesky.Search(api, "cats"), LOTS)
     assert photos(campaign) == []

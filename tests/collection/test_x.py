@@ -19,7 +19,7 @@ from apps.cli.main import cli
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
-from collection import pages, x, x_api
+from collection import pages, reading, x, x_api
 from tests.collection.replay import TOKEN, USAGE_CAP, Fault, X, post, serving
 
 
@@ -294,14 +294,14 @@ def test_a_page_on_disk_is_read_from_there(
     campaign: Campaign, server: X, api: x_api.Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.add(*[post(i) for i in range(1, 251)])
-    put = x._put
+    put = reading.put_cursor
 
     def killed(db: sa.Connection, query: str, **values: Any) -> None:
         if values["pages"] == 2:
             raise KeyboardInterrupt
         put(db, query, **values)
 
-    monkeypatch.setattr(x, "_put", killed)
+    monkeypatch.setattr(reading, "put_cursor", killed)
     with pytest.raises(KeyboardInterrupt):
         x.walk(campaign, api, x.search("cat"), LOTS)
     monkeypatch.undo()
