@@ -15,6 +15,7 @@ from apps.cli.release import release_command, verify_command
 from apps.cli.social import bluesky_group, mastodon_group
 from apps.cli.split import split_command
 from apps.cli.studio import pull_command, push_command, studio_group
+from apps.cli.world import world_command
 from apps.cli.x import compliance_command, tir_command, x_group
 
 
@@ -56,6 +57,7 @@ for command in (
     status_command,
     doctor_command,
     demo_command,
+    world_command,
 ):
     cli.add_command(command)
 for source in (x_group, tir_command, bluesky_group, mastodon_group):

@@ -43,7 +43,7 @@ def release_command(folder: Path, name: str) -> contract.Report:
     campaign = Campaign.open(folder)
     with ExitStack() as stack:  # the bar opens with the first image, not before errors
         done = write_release(campaign, name, lambda total: stack.enter_context(bars())("images", total))
-    shown: list[Any] = [_table(done.counts, done.synthetic)]
+    shown: list[Any] = [counts_table(done.counts, done.synthetic)]
     if done.excluded:
         left = ", ".join(f"{number} {reason}" for reason, number in done.excluded.items())
         shown.append(f"Not in it: {left}.{_remedy(done.excluded)}")
@@ -57,7 +57,8 @@ def _remedy(excluded: dict[str, int]) -> str:
     return " Run `ccd split` before the next release to have those with a label in." if UNSPLIT in excluded else ""
 
 
-def _table(counts: dict[str, dict[str, int]], synthetic: bool) -> "Table":
+def counts_table(counts: dict[str, dict[str, int]], synthetic: bool) -> "Table":
+    """Pairs by label and split, with sums."""
     from rich.table import Table
 
     table = Table(title=f"Pairs by label and split{' (synthetic)' if synthetic else ''}", title_justify="left")
