@@ -8,7 +8,7 @@ import json
 import multiprocessing
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,15 +72,16 @@ def write_world(
     for inside in ("images", "shards"):
         (part / inside).mkdir(parents=True, exist_ok=True)
     write_atomic(part / PLAN, described.encode())
-    for drawn in _drawn(part, plan, protocol.labels, workers):
-        tick(drawn)
+    with contextlib.closing(_drawn(part, plan, protocol.labels, workers)) as drawn:
+        for pairs in drawn:
+            tick(pairs)
     counts = _assemble(part, folder.name, plan, protocol)
     shutil.rmtree(part / "shards")
     part.rename(folder)
     return Written(folder, counts, True)
 
 
-def _drawn(part: Path, plan: Plan, labels: tuple[str, ...], workers: int) -> Iterator[int]:
+def _drawn(part: Path, plan: Plan, labels: tuple[str, ...], workers: int) -> Generator[int, None, None]:
     """Draw every shard; gives the pairs of each as it is done."""
     shards = range(-(-plan.pairs // SHARD))
     if workers == 1 or len(shards) == 1:

@@ -69,7 +69,7 @@ class Pair:
     @property
     def post_id(self) -> str:
         """Its name for ever; the pair id is this and ":0"."""
-        return f"world:{self.seed}-{self.number}"
+        return f"world:{self.seed}-{self.number:06}"
 
     def draw(self) -> Image.Image:
         """The picture, RGB; the same every time."""

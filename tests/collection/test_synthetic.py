@@ -13,7 +13,7 @@ from collection.world.scenes import HEIGHT, WIDTH
 def test_records_are_the_worlds_first_pairs(tmp_path: Path) -> None:
     found, truth = records(12, 7, tmp_path)
     pairs = [make(number, Settings(7)) for number in range(12)]
-    assert truth == {f"world:7-{pair.number}:0": pair.label for pair in pairs}
+    assert truth == {f"world:7-{pair.number:06}:0": pair.label for pair in pairs}
     for record, pair in zip(found, pairs, strict=True):
         assert (record.post_id, record.text) == (pair.post_id, pair.text)
         assert clean(record.text) == record.text

@@ -38,6 +38,9 @@ def test_it_is_a_release(world: Path) -> None:
     rows = [row for split in ("train", "dev", "test") for row in lines(world / f"{split}.jsonl")]
     ids = {row["pair_id"] for row in rows}
     assert len(rows) == len(ids) == PLAN.pairs
+    for split in ("train", "dev", "test"):
+        in_split = [str(row["pair_id"]) for row in lines(world / f"{split}.jsonl")]
+        assert in_split == sorted(in_split)
     keys = "pair_id post_id text image label label_id resolved_by votes arm leakage_group"
     assert all(list(row) == keys.split() for row in rows)
     for name in ("truth", "detections"):
