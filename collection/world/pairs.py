@@ -13,7 +13,7 @@ a face, does not depend on the label either.
 
 import functools
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
@@ -171,8 +171,7 @@ def _place(kind: str, scene: str, column: int, rng: random.Random) -> Placed:
     place = about.place if about.place in HEIGHTS[scene] else "down"
     height = rng.uniform(*HEIGHTS[scene][place])
     thing = _stand(kind, rng.choice(about.colours), height, column, None, rng)
-    foot = thing.ry if place == "down" else 0
-    return Placed(kind, thing.colour, thing.x, thing.y - foot, thing.rx, thing.ry)
+    return replace(thing, y=thing.y - thing.ry) if place == "down" else thing
 
 
 def _stand(kind: str, colour: str, height: float, column: int, feeling: str | None, rng: random.Random) -> Placed:
