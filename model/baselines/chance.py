@@ -1,0 +1,56 @@
+"""Guesses, which everything else must beat: uniform, in train's shares, and train's most frequent label."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from model.baselines.sizes import Sizes
+from model.batch import Batch, Verdict
+
+NEARLY_EVEN = 1e-3  # a guess is drawn, but claims no confidence
+
+
+class Guess(nn.Module):
+    """Draws each label from `shares` [C], by a generator of its own: the same pairs in the same order, the same
+    guesses. Untrained, the shares are even.
+    """
+
+    shares: Tensor
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.register_buffer("shares", torch.ones(sizes.labels) / sizes.labels)
+        self._draw = torch.Generator().manual_seed(0)
+
+    def fit(self, batches: Iterable[Batch], class_weights: Tensor | None) -> None:
+        """Nothing is learned."""
+
+    def forward(self, batch: Batch) -> Verdict:
+        drawn = torch.multinomial(self.shares.cpu(), len(batch.lengths), replacement=True, generator=self._draw)
+        guesses = nn.functional.one_hot(drawn, len(self.shares)).float()
+        return Verdict(NEARLY_EVEN * guesses.to(self.shares.device))
+
+
+class StratifiedGuess(Guess):
+    """Draws each label as often as it is in train."""
+
+    def fit(self, batches: Iterable[Batch], class_weights: Tensor | None) -> None:
+        """Counts the labels; `class_weights` would undo just that and are left aside."""
+        self.shares.copy_(shares_of(batches, len(self.shares)))
+
+
+class Majority(StratifiedGuess):
+    """Says of every pair how frequent each label is in train: the most frequent is the prediction."""
+
+    def forward(self, batch: Batch) -> Verdict:
+        return Verdict(self.shares.clamp(min=1e-6).log().expand(len(batch.lengths), -1))
+
+
+def shares_of(batches: Iterable[Batch], labels: int) -> Tensor:
+    """[C]: the share of each label."""
+    counts = torch.zeros(labels)
+    for batch in batches:
+        assert batch.labels is not None
+        counts += torch.bincount(batch.labels.cpu(), minlength=labels)
+    return counts / counts.sum().clamp(min=1)

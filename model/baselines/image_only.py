@@ -1,0 +1,21 @@
+"""Image only: the regions without a word. What it gets right, a relation between image and text does not explain."""
+
+from torch import nn
+
+from model.baselines.sizes import Sizes
+from model.batch import Batch, Verdict
+from model.masked import masked_mean
+
+WIDTH = 256
+
+
+class ImageOnly(nn.Module):
+    """Each region through a layer, mean over the regions, one hidden layer."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.see = nn.Sequential(nn.Linear(sizes.region_width, WIDTH), nn.ReLU())
+        self.classify = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, sizes.labels))
+
+    def forward(self, batch: Batch) -> Verdict:
+        return Verdict(self.classify(masked_mean(self.see(batch.regions), batch.region_mask)))

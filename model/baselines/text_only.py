@@ -1,0 +1,22 @@
+"""Text only: a BiGRU over the words. What it gets right, a relation between image and text does not explain."""
+
+from torch import nn
+
+from model.baselines.sizes import Sizes
+from model.batch import Batch, Verdict
+from model.masked import PackedBiGRU, masked_mean
+
+WIDTH = 256
+
+
+class TextOnly(nn.Module):
+    """BiGRU, mean over the words, one hidden layer."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.read = PackedBiGRU(sizes.word_width, WIDTH)
+        self.classify = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, sizes.labels))
+
+    def forward(self, batch: Batch) -> Verdict:
+        states = self.read(batch.words, batch.lengths)  # [B, n, WIDTH]
+        return Verdict(self.classify(masked_mean(states, batch.word_mask)))

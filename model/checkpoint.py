@@ -1,0 +1,151 @@
+"""Networks on disk: a trained one in a folder of its own, and one under training in a hidden folder beside it.
+
+`models/<model>-<digest>/` has `weights.safetensors`, `config.json` (all that makes the network and its features again),
+`metrics.json` and `log.jsonl`. It is there whole or not at all. The digest is that of config.json: the same training
+has the same name, and is not done twice.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor, nn
+
+from ccd.campaign import write_atomic
+from ccd.errors import CcdError
+from model.zoo import make, stored_config
+
+CONFIG, WEIGHTS, METRICS, LOG = "config.json", "weights.safetensors", "metrics.json", "log.jsonl"
+FORMAT = 1
+_STATE = "state.safetensors"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained network: its folder, `config.json` and `metrics.json`; `new` where this process has just made it."""
+
+    folder: Path
+    config: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    new: bool = False
+
+    @property
+    def model(self) -> str:
+        """The network's name in the zoo."""
+        return str(self.config["model"])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels' names in the order of the logits."""
+        return tuple(self.config["labels"])
+
+    @property
+    def temperature(self) -> float:
+        """What to divide logits by so that their softmax is as sure as it is right on dev."""
+        return float(self.metrics["temperature"])
+
+    def network(self) -> nn.Module:
+        """The network with its weights, in evaluation mode. Raises CcdError where they do not fit each other."""
+        network = make(self.model, stored_config(self.model, self.config["network"]))
+        try:
+            network.load_state_dict(safetensors.torch.load_file(self.folder / WEIGHTS))
+        except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise CcdError(f"{self.folder / WEIGHTS}: is not what config.json says ({reason}); train again") from None
+        return network.eval()
+
+
+def load(folder: Path) -> Checkpoint:
+    """Open a trained network. Raises CcdError where there is none.
+
+    >>> load(Path("models/ananet-4fd1a2c09b3e")).metrics["dev"]["weighted_f1"]  # doctest: +SKIP
+    0.838
+    """
+    try:
+        config, metrics = (json.loads((folder / name).read_bytes()) for name in (CONFIG, METRICS))
+        known = config["format"] == FORMAT
+    except (OSError, ValueError, LookupError, TypeError):
+        raise CcdError(f"{folder}: no trained network; `ccd train` makes one in the folder models") from None
+    if not known:
+        raise CcdError(f"{folder}: made by another toolkit (format {config['format']}); train again")
+    return Checkpoint(folder, config, metrics)
+
+
+def latest(models: Path) -> Checkpoint:
+    """The network of this folder that was trained last. Raises CcdError where there is none."""
+    found = [path.parent for path in models.glob(f"[!.]*/{METRICS}")]
+    if not found:
+        raise CcdError(f"{models}: no trained network; run `ccd train`")
+    return load(max(found, key=lambda folder: (folder / METRICS).stat().st_mtime_ns))
+
+
+class Run:
+    """A training on its way to `models/<name>/`: its state outlives a kill, and its end is one rename."""
+
+    def __init__(self, models: Path, config: Mapping[str, Any]) -> None:
+        self.config = {"format": FORMAT, **config}
+        digest = hashlib.sha256(json.dumps(self.config, sort_keys=True).encode()).hexdigest()[:12]
+        self.folder = models / f"{config['model']}-{digest}"
+        self._part = models / f".{self.folder.name}.part"
+
+    @property
+    def is_done(self) -> bool:
+        return (self.folder / METRICS).is_file()
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep a second run of the same training out; the system lets go when this process ends, however it ends."""
+        try:
+            self._part.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self._part, os.O_RDONLY)
+        except OSError as error:
+            raise CcdError(f"{self._part}: cannot be made ({error.strerror}); check the folder's rights") from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            raise CcdError(f"{self.folder}: is being trained by another `ccd train`; wait for it to end") from None
+        finally:
+            os.close(handle)
+            with contextlib.suppress(OSError):  # not empty, as after an interruption, or renamed
+                self._part.rmdir()
+
+    def save(self, tensors: Mapping[str, Tensor], told: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> None:
+        """Store the state, in place of the one before."""
+        write_atomic(self._part / _STATE, safetensors.torch.save(_plain(tensors), {"told": json.dumps(told)}))
+        self._write(LOG, "".join(json.dumps(line) + "\n" for line in log))
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """The tensors and what else was told when the state was last saved; None where it never was."""
+        path = self._part / _STATE
+        if not path.is_file():
+            return None
+        with safetensors.safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["told"])  # noqa: SIM118
+
+    def finish(
+        self, weights: Mapping[str, Tensor], metrics: Mapping[str, Any], log: Sequence[Mapping[str, Any]]
+    ) -> Checkpoint:
+        """Write the trained network and put it in its place."""
+        write_atomic(self._part / WEIGHTS, safetensors.torch.save(_plain(weights)))
+        self._write(LOG, "".join(json.dumps(line) + "\n" for line in log))
+        self._write(CONFIG, json.dumps(self.config, indent=1, ensure_ascii=False))
+        self._write(METRICS, json.dumps(metrics, indent=1, ensure_ascii=False))
+        self._part.rename(self.folder)
+        (self.folder / _STATE).unlink(missing_ok=True)
+        return replace(load(self.folder), new=True)
+
+    def _write(self, name: str, text: str) -> None:
+        write_atomic(self._part / name, text.encode())
+
+
+def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

@@ -1,0 +1,240 @@
+"""What networks are trained on: the pairs of a CCD-style folder or a campaign, and batches of their cached features.
+
+A CCD-style folder has `train.jsonl`, `dev.jsonl` and `test.jsonl` with a JSON object a line: `pair_id`, `text`,
+`image` (a path in the folder), `label` and `label_id`. A release is one, and so is the made world.
+"""
+
+import contextlib
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ccd.campaign import Campaign
+from ccd.errors import CcdError
+from ccd.release.content import read_content
+from model.batch import Batch
+from model.encoding import Encoders, encode
+from model.features import Features, Kind, image_key, text_key
+from model.profile import profiles
+
+SPLITS = ("train", "dev", "test")
+POOL = 50  # batches within which a shuffled epoch is sorted by length
+LET_GO = 64  # batches after which pages of the cache are given back, so that memory stays flat
+
+Indices = NDArray[np.int64]
+Started = Callable[[str, int], Callable[[int], None]]  # opens a progress bar, and returns what moves it
+_HASHED = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """N pairs of one split: their ids, the keys of their images and texts in the feature cache, their label ids."""
+
+    ids: tuple[str, ...]
+    images: NDArray[np.bytes_]
+    texts: NDArray[np.bytes_]
+    labels: Indices
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """`splits` by name; `labels`, their names in the order of their ids; `images` {key: file} and `texts`
+    {key: text}, which is what the encoders need; `synthetic` where the toolkit made the pairs itself.
+    """
+
+    splits: Mapping[str, Pairs]
+    labels: tuple[str, ...]
+    images: Mapping[str, str]
+    texts: Mapping[str, str]
+    synthetic: bool
+
+    def digest(self, *splits: str) -> str:
+        """SHA-256 of the ids, images, texts and labels of these splits: it names what a network was trained on."""
+        told = hashlib.sha256(json.dumps(self.labels).encode())
+        for pairs in (self.splits[name] for name in splits):
+            told.update("\n".join(pairs.ids).encode())
+            for column in (pairs.images, pairs.texts, pairs.labels):
+                told.update(column.tobytes())
+        return told.hexdigest()
+
+
+def read_folder(folder: Path, seen: Callable[[str], str]) -> Dataset:
+    """The pairs of a CCD-style folder. `seen` gives what a model sees of a text, as `ccd encode` stores it.
+
+    An image that is named by its SHA-256, as in a release, is not opened. Raises CcdError for a missing file or a line
+    that is no pair.
+
+    >>> data = read_folder(Path("releases/v1"), collection.text.model_text)  # doctest: +SKIP
+    >>> len(data.splits["test"]), data.labels  # doctest: +SKIP
+    (983, ('irrelevant', 'implicit', 'explicit'))
+    """
+    about = folder / "release.json"
+    synthetic = about.is_file() and bool(json.loads(about.read_bytes()).get("synthetic"))
+    return _dataset({name: _lines(folder / f"{name}.jsonl") for name in SPLITS}, seen, folder.__truediv__, synthetic)
+
+
+def read_campaign(campaign: Campaign, seen: Callable[[str], str]) -> Dataset:
+    """The campaign's labelled pairs as they are split now: what its next release would hold.
+
+    Raises CcdError where nothing is labelled or split.
+    """
+    content = read_content(campaign, "now")
+    splits = {name: ((f"{name} of the campaign", row) for row in rows) for name, rows in content.rows.items()}
+    return _dataset(
+        splits, seen, lambda image: campaign.folder / content.images[image][0], bool(content.facts["synthetic"])
+    )
+
+
+def _lines(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Where each line stands, and its object."""
+    try:
+        with file.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                yield f"{file}, line {number}", json.loads(line)
+    except FileNotFoundError:
+        raise CcdError(f"{file}: not there; name a folder with train.jsonl, dev.jsonl and test.jsonl") from None
+    except ValueError:
+        raise CcdError(f"{file}: is not one JSON object a line; write it again with `ccd release`") from None
+
+
+def _dataset(
+    splits: Mapping[str, Iterable[tuple[str, Mapping[str, Any]]]],
+    seen: Callable[[str], str],
+    file_of: Callable[[str], Path],
+    synthetic: bool,
+) -> Dataset:
+    names: dict[int, str] = {}
+    images: dict[str, str] = {}
+    texts: dict[str, str] = {}
+    keys: dict[str, str] = {}  # of an image's path: many pairs may share one
+    columns: dict[str, Pairs] = {}
+    for split, rows in splits.items():
+        ids, labels, of_images, of_texts = [], [], [], []
+        for where, row in rows:
+            try:
+                pair, text, image, label = row["pair_id"], seen(row["text"]), row["image"], row["label_id"]
+                names.setdefault(label, row["label"])
+            except (KeyError, TypeError):
+                raise CcdError(f"{where}: no pair_id, text, image, label and label_id; see docs/release.md") from None
+            if not isinstance(label, int) or label < 0 or names[label] != row["label"]:
+                raise CcdError(f"{where}: label {row['label']!r} with the id {label!r}; networks learn labels with ids")
+            if image not in keys:
+                keys[image] = _image_key(file_of(image), where)
+                images[keys[image]] = str(file_of(image))
+            texts[key := text_key(text)] = text
+            ids.append(pair)
+            labels.append(label)
+            of_images.append(keys[image])
+            of_texts.append(key)
+        columns[split] = Pairs(
+            tuple(ids), np.array(of_images, "S64"), np.array(of_texts, "S64"), np.array(labels, np.int64)
+        )
+    known = tuple(names.get(i, str(i)) for i in range(max(names, default=-1) + 1))
+    return Dataset(columns, known, images, texts, synthetic)
+
+
+def _image_key(file: Path, where: str) -> str:
+    if _HASHED.fullmatch(file.stem):
+        return file.stem
+    try:
+        return image_key(file)
+    except OSError as error:
+        raise CcdError(f"{where}: {file} cannot be read ({error.strerror}); put the image there") from None
+
+
+def features_of(
+    kind: Kind, items: Mapping[str, str], encoders: Encoders, root: Path, started: Started, cache: str | None = None
+) -> Features:
+    """The cache below `root` that holds these items; what is not there yet is encoded now.
+
+    Where all is there the encoder is not made, so its weights need not be at hand. `cache` names the one that a network
+    was trained on. Raises CcdError where the encoder of today is another.
+    """
+    line = getattr(encoders, kind)
+    with contextlib.suppress(CcdError):  # nothing is encoded yet
+        found = Features(root / kind / cache) if cache else Features.latest(root, kind, line)
+        if (found.find(list(items)) >= 0).all():
+            return found
+    done = encode(encoders, kind, items, root, started=started)
+    if cache and done.cache.name != cache:
+        raise CcdError(
+            f"{root / kind}: the network was trained on {cache}, and {line!r} now makes {done.cache.name}; "
+            "put the encoder's old weights back, or train again"
+        )
+    return Features(done.cache)
+
+
+class Loader:
+    """The pairs of one split whose features are cached, as batches on one device, in fp32.
+
+    `ids` and `labels` are those of the pairs that are there; `missing` counts the others. Where both encoders share a
+    space, batches have similarity profiles.
+
+    >>> loader = Loader(data.splits["train"], regions, words)  # doctest: +SKIP
+    >>> for batch in loader.batches(loader.shuffled(64, seed=0, epoch=1)): ...  # doctest: +SKIP
+    """
+
+    def __init__(self, pairs: Pairs, regions: Features, words: Features, device: str = "cpu") -> None:
+        places = regions.find(pairs.images), words.find(pairs.texts)
+        there = np.flatnonzero((places[0] >= 0) & (places[1] >= 0))
+        self.ids = tuple(pairs.ids[i] for i in there)
+        self.labels = pairs.labels[there]
+        self.missing = len(pairs) - len(there)
+        self.device = device
+        self._caches = regions, words
+        self._places = places[0][there], places[1][there]
+        self._lengths = words.counts[self._places[1]]
+        self.has_profile = regions.space is not None and regions.space == words.space
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def shuffled(self, size: int, seed: int, epoch: int) -> list[Indices]:
+        """Every pair once, in batches of about equal lengths, in an order that depends on seed and epoch alone.
+
+        Pairs are shuffled, sorted by length within pools of POOL batches, cut, and the batches shuffled.
+        """
+        draw = np.random.default_rng((seed, epoch))
+        order = draw.permutation(len(self))
+        pool = POOL * size
+        parts = [order[start : start + pool] for start in range(0, len(order), pool)]
+        batches = [batch for part in parts for batch in self._cut(part, size)]
+        return [batches[i] for i in draw.permutation(len(batches))]
+
+    def sorted(self, size: int) -> list[Indices]:
+        """Every pair once, in batches from the shortest text to the longest: for prediction."""
+        return self._cut(np.arange(len(self)), size)
+
+    def _cut(self, part: Indices, size: int) -> list[Indices]:
+        by_length = part[np.argsort(self._lengths[part], kind="stable")]
+        return [by_length[start : start + size] for start in range(0, len(by_length), size)]
+
+    def batches(self, order: Iterable[Indices]) -> Iterator[Batch]:
+        """The batch of each group of pairs."""
+        for number, indices in enumerate(order, 1):
+            yield self._batch(indices)
+            if number % LET_GO == 0:
+                for cache in self._caches:
+                    cache.let_go()
+
+    def _batch(self, indices: Indices) -> Batch:
+        (regions, counts), (words, lengths) = (
+            cache.batch(places[indices]) for cache, places in zip(self._caches, self._places, strict=True)
+        )
+        mask = np.arange(regions.shape[1]) < counts[:, None]
+        arrays = regions, mask, words, lengths, self.labels[indices]
+        # Half the bytes go to the device, and become fp32 there.
+        on_device = [torch.from_numpy(array).to(self.device, non_blocking=True) for array in arrays]
+        batch = Batch(on_device[0].float(), on_device[1], on_device[2].float(), on_device[3], None, on_device[4])
+        return replace(batch, profile=profiles(batch)) if self.has_profile else batch

@@ -1,0 +1,99 @@
+"""A checkpoint is there whole or not at all, and says in one line what is wrong with it."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from ccd.errors import CcdError
+from model.baselines.sizes import Sizes
+from model.checkpoint import Run, latest, load
+from model.zoo import make
+
+CONFIG = {"model": "tfn", "network": {"region_width": 4, "word_width": 5, "labels": 2, "profile_width": 0}}
+METRICS = {"temperature": 1.5}
+
+
+def trained(models: Path, seed: int = 0) -> Path:
+    torch.manual_seed(seed)
+    run = Run(models, CONFIG | {"labels": ["no", "yes"], "seed": seed})
+    with run.alone():
+        return run.finish(make("tfn", Sizes(4, 5, 2)).state_dict(), METRICS, [{"epoch": 1}]).folder
+
+
+def test_what_was_stored_comes_back(tmp_path: Path) -> None:
+    folder = trained(tmp_path)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "config.json",
+        "log.jsonl",
+        "metrics.json",
+        "weights.safetensors",
+    ]
+    found = load(folder)
+    assert (found.model, found.labels, found.temperature) == ("tfn", ("no", "yes"), 1.5)
+    network = found.network()
+    assert not network.training
+    torch.manual_seed(0)
+    for name, value in make("tfn", Sizes(4, 5, 2)).state_dict().items():
+        assert torch.equal(network.state_dict()[name], value)
+
+
+def test_another_config_has_another_name(tmp_path: Path) -> None:
+    assert trained(tmp_path, 0) != trained(tmp_path, 1)
+    assert Run(tmp_path, CONFIG | {"labels": ["no", "yes"], "seed": 0}).is_done
+
+
+def test_the_latest_is_the_one_trained_last(tmp_path: Path) -> None:
+    with pytest.raises(CcdError, match="no trained network; run `ccd train`"):
+        latest(tmp_path)
+    first, second = trained(tmp_path, 0), trained(tmp_path, 1)
+    os.utime(first / "metrics.json", ns=(1, 2**62))
+    assert latest(tmp_path).folder == first
+    os.utime(first / "metrics.json", ns=(1, 1))
+    assert latest(tmp_path).folder == second
+
+
+def test_two_do_not_train_the_same(tmp_path: Path) -> None:
+    run = Run(tmp_path, CONFIG)
+    with run.alone(), pytest.raises(CcdError, match="is being trained by another"), Run(tmp_path, CONFIG).alone():
+        pass
+    assert not list(tmp_path.iterdir())
+    with run.alone():
+        pass
+
+
+def test_a_state_replaces_the_one_before(tmp_path: Path) -> None:
+    run = Run(tmp_path, CONFIG)
+    with run.alone():
+        assert run.state() is None
+        for number in (1, 2):
+            run.save({"a.b": torch.tensor([number, 2.5])}, {"epoch": number}, [{"epoch": number}])
+        found = run.state()
+    assert found is not None
+    assert found[0]["a.b"].tolist() == [2, 2.5]
+    assert found[1] == {"epoch": 2}
+    assert not run.is_done
+    with pytest.raises(CcdError, match="no trained network"):
+        latest(tmp_path)
+
+
+def test_a_wrong_folder_is_one_line(tmp_path: Path) -> None:
+    folder = trained(tmp_path)
+    with pytest.raises(CcdError, match="no trained network; `ccd train` makes one"):
+        load(tmp_path)
+    save_file({"other": torch.zeros(1)}, folder / "weights.safetensors")
+    with pytest.raises(CcdError, match=r"weights\.safetensors: is not what config\.json says .*train again"):
+        load(folder).network()
+    (folder / "weights.safetensors").write_bytes(b"half")
+    with pytest.raises(CcdError, match=r"weights\.safetensors: is not what config\.json says"):
+        load(folder).network()
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"format": 9}))
+    with pytest.raises(CcdError, match=r"made by another toolkit \(format 9\)"):
+        load(folder)
+    (folder / "config.json").write_text("{")
+    with pytest.raises(CcdError, match="no trained network"):
+        load(folder)
