@@ -40,6 +40,10 @@ price_per_post = 0.005      # dollars that X takes for a post read; for the esti
 [duplicates]
 # max_per_group = 1         # pairs of one group of near-duplicates that a round takes at most; default: all
 
+[encoders]                  # what `ccd encode` makes features with; the others need weights, see docs/encoders.md
+regions = "light"           # light | patches | detr | owl | faster-rcnn | arrays:FILE | precomputed:FILE | names:FILE
+words = "light"             # light | glove | bert | glove+bert | tower; glove:FILE and bert:MODEL name the weights
+
 [label_studio]
 # url = "http://127.0.0.1:8080"  # an existing server, its token in LABEL_STUDIO_API_KEY; default: `ccd studio start`
 
@@ -78,6 +82,8 @@ class Config:
     split_seed: int
     filters: Filters
     max_per_group: int | None  # pairs of a duplicate group in one round
+    region_encoder: str  # a line that model/encoders understands
+    word_encoder: str
     label_studio_url: str | None
     price_per_post: float
     annotators: tuple[Person, ...]
@@ -119,10 +125,11 @@ def parse(text: str, path: Path) -> Config:
 
     known = {
         "": {"name", "protocol", "judgments_per_pair", "tie_rule", "database_url", "splits", "label_studio", "x"}
-        | {"filters", "duplicates", "annotators", "adjudicators"},
+        | {"filters", "duplicates", "encoders", "annotators", "adjudicators"},
         "splits": {"train", "dev", "test", "seed"},
         "filters": {"languages", "minimum_words", "sensitive", "retweets", "blocked_words"},
         "duplicates": {"max_per_group"},
+        "encoders": {"regions", "words"},
         "label_studio": {"url"},
         "x": {"price_per_post"},
     }
@@ -201,6 +208,8 @@ def parse(text: str, path: Path) -> Config:
         split_seed=seed,
         filters=_filters(data.get("filters", {}), wrong),
         max_per_group=most,
+        region_encoder=entry("encoders", "regions", str, "light"),
+        word_encoder=entry("encoders", "words", str, "light"),
         label_studio_url=studio.rstrip("/") if studio else None,
         price_per_post=price,
         annotators=annotators,

@@ -9,6 +9,7 @@ from apps.cli.collect import collect
 from apps.cli.demo import demo_command
 from apps.cli.doctor import doctor_command
 from apps.cli.duplicates import duplicates_command
+from apps.cli.encode import encode_command
 from apps.cli.labels import labels_command
 from apps.cli.protocol import protocol
 from apps.cli.release import release_command, verify_command
@@ -54,6 +55,7 @@ for command in (
     split_command,
     release_command,
     verify_command,
+    encode_command,
     status_command,
     doctor_command,
     demo_command,

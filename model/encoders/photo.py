@@ -1,0 +1,46 @@
+"""Image files as upright RGB pictures."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from ccd.errors import CcdError
+from model.encoders.protocol import Floats
+
+
+class UnreadableImage(CcdError):
+    """No image there, or a broken one."""
+
+
+def open_rgb(photo: Path, side: int | None = None) -> Image.Image:
+    """The picture in RGB, what is transparent in white; of a moving one the first frame.
+
+    A JPEG is decoded at an eighth, a quarter or a half where both its sides stay at least `side` pixels long.
+    Raises UnreadableImage.
+    """
+    try:
+        with Image.open(photo) as image:
+            if side:
+                image.draft("RGB", (side, side))
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
+                layer = upright.convert("RGBA")
+                upright = Image.new("RGB", layer.size, "white")
+                upright.paste(layer, mask=layer.getchannel("A"))
+            return upright.convert("RGB")
+    except Exception as error:  # decoders raise whatever a broken file makes them raise
+        reason = getattr(error, "strerror", None) or "no whole image"
+        raise UnreadableImage(f"{photo}: {reason}; `ccd doctor` looks for such files") from None
+
+
+def grid_boxes(rows: int, columns: int) -> Floats:
+    """Boxes [rows * columns, 4] of an even grid, row by row, in shares of the image.
+
+    >>> grid_boxes(1, 2).tolist()
+    [[0.0, 0.0, 0.5, 1.0], [0.5, 0.0, 1.0, 1.0]]
+    """
+    y, x = (part.ravel() for part in np.mgrid[:rows, :columns])
+    edges = np.stack([x / columns, y / rows, (x + 1) / columns, (y + 1) / rows], axis=1)
+    return edges.astype(np.float32)

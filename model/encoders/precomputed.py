@@ -1,0 +1,162 @@
+"""Regions that somebody has computed already: bottom-up attention's TSV, .npz, HDF5 or Parquet.
+
+An image is found by its file's name without the ending, which in a campaign is the SHA-256 of the image. Read are
+
+- `.tsv`: image_id, image_w, image_h, num_boxes, boxes, features, the last two base64 of float32 (Anderson et al., 2018,
+  "Bottom-Up and Top-Down Attention for Image Captioning and Visual Question Answering");
+- a folder of `<image>.npz`, each with `x` or `features` [K, d], `bbox` or `boxes` [K, 4], perhaps `scores` [K];
+- `.h5`, `.hdf5`: a group an image with the same names as above (needs h5py, the extra `hdf5`);
+- `.parquet`: columns image_id, features and boxes as lists of lists, perhaps scores.
+
+Boxes are left, top, right, bottom, in pixels or in shares. Without scores the order of the file stands.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ccd.errors import CcdError
+from model.encoders.photo import UnreadableImage
+from model.encoders.protocol import Regions, best_first
+
+Record = Mapping[str, Any]
+Lookup = Callable[[str], Record | None]
+
+
+class Precomputed:
+    """`precomputed:FILE`: the 36 best of what the file has."""
+
+    space = None
+
+    def __init__(self, source: Path) -> None:
+        self._source = source
+        try:
+            self._look_up, first = _open(source)
+            if first is None:
+                raise ValueError("it holds no image")
+            self.width = _regions(first, source, Path()).features.shape[1]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CcdError(f"{source}: no regions in a form that is known ({error}); see docs") from None
+        self.fingerprint = {"encoder": "precomputed", "version": 1, "file": _stamp(source)}
+
+    def prepare(self, photo: Path) -> Regions:
+        """The regions of an image. Raises UnreadableImage where the file has none of it."""
+        record = self._look_up(photo.stem)
+        if record is None:
+            raise UnreadableImage(f"{photo}: {self._source} has no regions of {photo.stem}")
+        try:
+            regions = _regions(record, self._source, photo)
+        except (ValueError, KeyError) as error:
+            raise CcdError(f"{self._source}: the entry {photo.stem} cannot be read ({error})") from None
+        if regions.features.shape[1] != self.width:
+            raise CcdError(f"{self._source}: {photo.stem} has features of another width than the first entry")
+        return regions
+
+    def encode(self, prepared: Sequence[Regions]) -> list[Regions]:
+        """What was prepared."""
+        return list(prepared)
+
+
+def _open(source: Path) -> tuple[Lookup, Record | None]:
+    """What finds the record of an image, and the first record."""
+    if source.is_dir():
+        return _open_folder(source)
+    known = {".tsv": _open_tsv, ".h5": _open_hdf5, ".hdf5": _open_hdf5, ".parquet": _open_parquet}
+    if source.suffix not in known:
+        raise ValueError(f"known: a folder of .npz, {', '.join(known)}")
+    return known[source.suffix](source)
+
+
+def _open_folder(source: Path) -> tuple[Lookup, Record | None]:
+    def look_up(name: str) -> Record | None:
+        try:
+            with np.load(source / f"{name}.npz") as arrays:
+                return dict(arrays)
+        except FileNotFoundError:
+            return None
+
+    return look_up, next((look_up(file.stem) for file in source.glob("*.npz")), None)
+
+
+def _open_tsv(source: Path) -> tuple[Lookup, Record | None]:
+    starts: dict[str, int] = {}
+    begin = 0
+    with source.open("rb") as lines:
+        for line in lines:
+            starts[line[: line.find(b"\t")].decode()] = begin
+            begin += len(line)
+
+    def look_up(name: str) -> Record | None:
+        if name not in starts:
+            return None
+        with source.open("rb") as file:
+            file.seek(starts[name])
+            _, width, height, number, boxes, features, *_ = file.readline().decode().rstrip("\n").split("\t")
+        return {
+            "boxes": np.frombuffer(base64.b64decode(boxes), np.float32).reshape(int(number), 4),
+            "features": np.frombuffer(base64.b64decode(features), np.float32).reshape(int(number), -1),
+            "size": (float(width), float(height)),
+        }
+
+    return look_up, next((look_up(name) for name in starts), None)
+
+
+def _open_hdf5(source: Path) -> tuple[Lookup, Record | None]:
+    try:
+        import h5py
+    except ModuleNotFoundError:
+        raise CcdError(f"{source}: HDF5 needs the library h5py; pip install 'ccd-toolkit[hdf5]'") from None
+    groups = h5py.File(source, "r")
+
+    def look_up(name: str) -> Record | None:
+        return {key: value[()] for key, value in groups[name].items()} if name in groups else None
+
+    return look_up, next((look_up(name) for name in groups), None)
+
+
+def _open_parquet(source: Path) -> tuple[Lookup, Record | None]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(source, memory_map=True)
+        rows = {str(name): row for row, name in enumerate(table["image_id"].to_pylist())}
+    except pa.ArrowInvalid as error:
+        raise ValueError(error) from None
+
+    def look_up(name: str) -> Record | None:
+        if name not in rows:
+            return None
+        return {key: value for key, value in table.slice(rows[name], 1).to_pylist()[0].items() if value is not None}
+
+    return look_up, next((look_up(name) for name in rows), None)
+
+
+def _regions(record: Record, source: Path, photo: Path) -> Regions:
+    features = np.asarray(record["features"] if "features" in record else record["x"], np.float32)
+    boxes = np.array(record["boxes"] if "boxes" in record else record["bbox"], np.float32).reshape(-1, 4)
+    scores = np.asarray(record.get("scores", np.zeros(len(boxes))), np.float32)
+    if features.ndim != 2 or not len(features) == len(boxes) == len(scores):
+        raise ValueError(f"features {features.shape}, boxes {boxes.shape} and scores {scores.shape} do not fit")
+    if boxes.max(initial=0) > 1.5 and photo.name:  # pixels
+        size = record.get("size") or (record.get("image_w"), record.get("image_h"))
+        if None in size:
+            try:
+                with Image.open(photo) as image:
+                    size = image.size
+            except OSError:
+                raise UnreadableImage(f"{photo}: its size is needed, as {source} has boxes in pixels") from None
+        boxes /= np.array([*size, *size], np.float32)
+    return best_first(features, boxes.clip(0, 1), scores)
+
+
+def _stamp(source: Path) -> str:
+    """Name, size and time of the file or of all files of the folder: reading gigabytes again would take minutes."""
+    files = sorted(source.glob("*.npz")) if source.is_dir() else [source]
+    told = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return hashlib.sha256(repr(told).encode()).hexdigest()
