@@ -1,5 +1,6 @@
 """A table of judgments in a file: any CSV or TSV with the columns `task, worker, label`, without a campaign."""
 
+import contextlib
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -85,13 +86,12 @@ def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, tuple[str, ...]]]:
 
 def _not_utf8(path: Path) -> int:
     """The first line that cannot be decoded; the decoder itself counts from the start of a block."""
-    with path.open("rb") as file:
-        for line, text in enumerate(file, 1):
-            try:
-                text.decode()
-            except UnicodeDecodeError:
-                break
-    return line
+    good = 0
+    with path.open("rb") as file, contextlib.suppress(UnicodeDecodeError):
+        for line in file:
+            line.decode()
+            good += 1
+    return good + 1
 
 
 def _places(path: Path, header: list[str]) -> list[int]:
