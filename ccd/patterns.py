@@ -1,0 +1,177 @@
+"""Vote patterns: which answers pairs got, and how many pairs got each. Every agreement statistic is a function of them.
+
+A million pairs have few distinct patterns, so what follows the one count over the pairs costs next to nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ccd.coded import Coded
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.signedinteger[Any]]  # labels or annotators by number, -1 for none
+
+LARGEST_KEY = 2**62  # rows are told apart by one integer; a wider row is renumbered on the way
+COUNTED = 4  # up to so many possible keys a row, counting them all is faster than sorting those that occur
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Distinct rows of judgments: `label` and `worker` [rows, slots] as in Coded, `pairs` [rows] that have each."""
+
+    label: Codes
+    worker: Codes
+    pairs: Ints
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """The pattern table, in an order of its own, whatever the order of pairs and annotators.
+
+    `counts` [patterns, labels] of votes in a pair, `pairs` [patterns] that have each. `own` [patterns] is how many of
+    the n² comparisons within a pair set a vote against itself or its copy, which is no comparison: n of them, but more
+    where a bootstrap has drawn an annotator twice.
+    """
+
+    counts: Floats
+    own: Floats
+    pairs: Ints
+
+    @property
+    def votes(self) -> Floats:
+        """n [patterns]: the votes of a pair."""
+        votes: Floats = self.counts.sum(axis=1)
+        return votes
+
+    @property
+    def comparisons(self) -> Floats:
+        """[patterns]: n (n - 1), the ordered pairs of different annotators' votes; 0 where a pair carries nothing."""
+        return self.votes**2 - self.own
+
+
+@dataclass(frozen=True)
+class Crossed:
+    """What two annotators, by number, said of the pairs they both judged: `pairs` [cells] got `label` [cells, 2]."""
+
+    workers: tuple[int, int]
+    label: Codes
+    pairs: Ints
+
+
+def distinct(coded: Coded) -> Rows:
+    """The distinct rows of `coded`.
+
+    >>> import pandas as pd
+    >>> from ccd.coded import code
+    >>> df = pd.DataFrame({"task": [1, 1, 2, 2], "worker": ["a", "b", "a", "b"], "label": ["x", "x", "x", "x"]})
+    >>> distinct(code(df)).pairs.tolist()
+    [2]
+    """
+    example, pairs = _group([*coded.label.T, *coded.worker.T])
+    return Rows(coded.label[example], coded.worker[example], pairs)
+
+
+def patterns(rows: Rows, labels: int, drawn: Ints | None = None) -> Patterns:
+    """The pattern table over so many `labels`; pairs without votes are not in it.
+
+    `drawn` [annotators] is how often a bootstrap has drawn each, once where it is None: a vote counts as often as its
+    annotator.
+
+    >>> patterns(Rows(np.array([[0, 0, 1]]), np.array([[0, 1, 2]]), np.array([5])), 2).counts
+    array([[2., 1.]])
+    """
+    given = rows.label >= 0
+    times = given.astype(np.int64) if drawn is None else np.where(given, drawn[rows.worker], 0)
+    return _table(_tally(rows.label, times, labels), (times**2).sum(axis=1), rows.pairs)
+
+
+def left_out(rows: Rows, labels: int, workers: int) -> Iterator[Patterns]:
+    """The pattern table without each annotator in turn, by number; one pass over the rows serves them all."""
+    given = rows.label >= 0
+    counts = _tally(rows.label, given.astype(np.int64), labels)
+    kinds, kind = np.unique(counts, axis=0, return_inverse=True)
+    kind = kind.reshape(-1)
+    pairs = _sums(kind, rows.pairs, len(kinds))
+    row, slot = np.nonzero(given)
+    worker, label = rows.worker[row, slot], rows.label[row, slot]
+    example, number = _group([worker, kind[row], label], rows.pairs[row])
+    ends = np.searchsorted(worker[example], np.arange(workers + 1))
+    for start, end in pairwise(ends):
+        mine, theirs = example[start:end], number[start:end]
+        less = kinds[kind[row[mine]]]
+        less[np.arange(len(less)), label[mine]] -= 1
+        others = pairs - _sums(kind[row[mine]], theirs, len(kinds))
+        each = np.concatenate([kinds, less])
+        yield _table(each, each.sum(axis=1), np.concatenate([others, theirs]))
+
+
+def crossed(rows: Rows) -> Iterator[Crossed]:
+    """The contingency table of each two annotators who have pairs in common, in the order of their numbers."""
+    found: list[tuple[Codes, Ints]] = []
+    for first in range(rows.label.shape[1]):
+        for second in range(first + 1, rows.label.shape[1]):
+            both = (rows.label[:, first] >= 0) & (rows.label[:, second] >= 0)
+            said = np.column_stack([rows.worker[both][:, [first, second]], rows.label[both][:, [first, second]]])
+            said = np.where(said[:, :1] < said[:, 1:2], said, said[:, [1, 0, 3, 2]])
+            found.append((said, rows.pairs[both]))
+    if not found:
+        return
+    said, pairs = np.concatenate([said for said, _ in found]), np.concatenate([pairs for _, pairs in found])
+    example, number = _group(list(said.T), pairs)
+    cells = said[example]
+    starts = np.flatnonzero(np.r_[True, (cells[1:, :2] != cells[:-1, :2]).any(axis=1)][: len(cells)])
+    for start, end in zip(starts, np.r_[starts[1:], len(cells)], strict=True):
+        yield Crossed((int(cells[start, 0]), int(cells[start, 1])), cells[start:end, 2:], number[start:end])
+
+
+def _table(counts: Ints, own: Ints, pairs: Ints) -> Patterns:
+    """Rows of counts as a table: equal ones put together, those without votes left out."""
+    used = (own > 0) & (pairs > 0)
+    if not used.any():
+        return Patterns(np.zeros((0, counts.shape[1])), np.zeros(0), np.zeros(0, dtype=np.int64))
+    kinds, kind = np.unique(np.column_stack([counts, own])[used], axis=0, return_inverse=True)
+    return Patterns(kinds[:, :-1].astype(float), kinds[:, -1].astype(float), _sums(kind, pairs[used], len(kinds)))
+
+
+def _tally(label: Codes, times: Ints, labels: int) -> Ints:
+    """Votes for each label [rows, labels], a vote in a slot counting so many `times`; none in an empty slot."""
+    counts = np.zeros((len(label), labels), dtype=np.int64)
+    every = np.arange(len(label))
+    for slot in range(label.shape[1]):
+        counts[every, label[:, slot]] += times[:, slot]
+    return counts
+
+
+def _group(columns: Sequence[Codes], pairs: Ints | None = None) -> tuple[Ints, Ints]:
+    """Put equal rows of the `columns` [rows] together, in their order from the first column to the last.
+
+    Returns the place of one row of each kind, and how many `pairs` the kind has (a row is one pair where None).
+    """
+    key: npt.NDArray[Any] = np.zeros(len(columns[0]) if columns else 0, dtype=np.int64)
+    size = 1
+    for column in columns:
+        base = int(column.max(initial=-1)) + 2
+        if size * base > LARGEST_KEY:
+            known, key = np.unique(key, return_inverse=True)
+            size = len(known)
+        key = key * base + (column + 1)
+        size *= base
+    if size > COUNTED * len(key):
+        known, key = np.unique(key, return_inverse=True)
+        size = len(known)
+    example = np.zeros(size, dtype=np.int64)
+    example[key] = np.arange(len(key))
+    number = np.bincount(key, minlength=size) if pairs is None else _sums(key, pairs, size)
+    found = np.flatnonzero(np.bincount(key, minlength=size))
+    return example[found], number[found]
+
+
+def _sums(place: npt.NDArray[np.intp], pairs: Ints, size: int) -> Ints:
+    """How many pairs lie at each place; exact, as counts are far below 2^53."""
+    return np.bincount(place.reshape(-1), pairs, minlength=size).astype(np.int64)
