@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from ccd.errors import CcdError
 
 CONFIG = "campaign.toml"
+FASTEST_SECONDS = 2.0  # nobody reads a text and looks at a picture in less
 
 TEMPLATE = """\
 # What a person edits. Tokens and passwords never go here: they come from the environment.
@@ -39,6 +40,9 @@ price_per_post = 0.005      # dollars that X takes for a post read; for the esti
 
 [duplicates]
 # max_per_group = 1         # pairs of one group of near-duplicates that a round takes at most; default: all
+
+[agreement]
+fastest_seconds = 2.0       # a judgment given in less counts as too fast in `ccd agreement`
 
 [label_studio]
 # url = "http://127.0.0.1:8080"  # an existing server, its token in LABEL_STUDIO_API_KEY; default: `ccd studio start`
@@ -78,6 +82,7 @@ class Config:
     split_seed: int
     filters: Filters
     max_per_group: int | None  # pairs of a duplicate group in one round
+    fastest_seconds: float
     label_studio_url: str | None
     price_per_post: float
     annotators: tuple[Person, ...]
@@ -119,10 +124,11 @@ def parse(text: str, path: Path) -> Config:
 
     known = {
         "": {"name", "protocol", "judgments_per_pair", "tie_rule", "database_url", "splits", "label_studio", "x"}
-        | {"filters", "duplicates", "annotators", "adjudicators"},
+        | {"filters", "duplicates", "agreement", "annotators", "adjudicators"},
         "splits": {"train", "dev", "test", "seed"},
         "filters": {"languages", "minimum_words", "sensitive", "retweets", "blocked_words"},
         "duplicates": {"max_per_group"},
+        "agreement": {"fastest_seconds"},
         "label_studio": {"url"},
         "x": {"price_per_post"},
     }
@@ -188,6 +194,9 @@ def parse(text: str, path: Path) -> Config:
     most = entry("duplicates", "max_per_group", int)
     if most is not None and most < 1:
         raise wrong(f"[duplicates] max_per_group is {most}; write a number from 1 up, or leave it out")
+    fastest = float(entry("agreement", "fastest_seconds", (int, float), FASTEST_SECONDS))
+    if not 0 <= fastest <= 3600:  # nan too
+        raise wrong(f"[agreement] fastest_seconds is {fastest}; write seconds from 0 to 3600, 0 for no limit")
     rule = entry("", "tie_rule", str, "adjudicate")
     if rule not in ("adjudicate", "drop") and not rule.startswith("rule:"):
         raise wrong(f"tie_rule is {rule!r}; it must be adjudicate, drop or rule:<label>,<label>,...")
@@ -201,6 +210,7 @@ def parse(text: str, path: Path) -> Config:
         split_seed=seed,
         filters=_filters(data.get("filters", {}), wrong),
         max_per_group=most,
+        fastest_seconds=fastest,
         label_studio_url=studio.rstrip("/") if studio else None,
         price_per_post=price,
         annotators=annotators,

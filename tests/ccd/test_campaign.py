@@ -51,6 +51,7 @@ def config_of(folder: Path, text: str) -> str:
         ('name = "x"\n[splits]\ntrain = "most"\n' + THREE, "[splits] train is 'most'"),
         ('name = "x"\n[splits]\nseed = -1\n' + THREE, "[splits] seed is -1"),
         ('name = "x"\n[label_studio]\nurl = "example.org"\n' + THREE, "must start with http:// or https://"),
+        ('name = "x"\n[agreement]\nfastest_seconds = nan\n' + THREE, "[agreement] fastest_seconds is nan"),
         ('name = "x"\ntie_rule = "coin"\n' + THREE, "tie_rule is 'coin'"),
         ('name = "x"\nannotators = 3\n', "annotators must be tables"),
         ('name = "x"\n[[annotators]]\nname = "a"\n', "[[annotators]] number 1 must have exactly a name and an email"),
