@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from ccd import judgments, schema, votes
+from ccd import judgments, schema, ties, votes
 from ccd.campaign import Campaign, record, write_atomic
 from ccd.errors import CcdError
 from ccd.protocol import Question
@@ -59,7 +59,7 @@ def settle(campaign: Campaign) -> Settled:
 def open_queue(db: sa.Connection) -> pd.DataFrame:
     """What waits for an adjudicator: pair_id, question, votes ({label: count}), ordered by pair_id and question."""
     t = schema.labels
-    rows = db.execute(sa.select(t.c.pair_id, t.c.question, t.c.votes).where(t.c.resolved_by == votes.OPEN)).all()
+    rows = db.execute(sa.select(t.c.pair_id, t.c.question, t.c.votes).where(t.c.resolved_by == ties.OPEN)).all()
     found = sorted((row.pair_id, row.question, json.loads(row.votes)) for row in rows)
     return pd.DataFrame(found, columns=["pair_id", "question", "votes"])
 
@@ -80,10 +80,10 @@ def _settle_question(
     counted = counted[counted["task"].isin(answered.index)]
     aggregator: votes.MajorityVote | votes.MeanScore
     if question.kind == "score":
-        aggregator = votes.MeanScore(config.judgments_per_pair)
+        aggregator = votes.MeanScore(required=config.judgments_per_pair)
     else:
         rule = config.tie_rule if question == campaign.protocol.question else "adjudicate"
-        aggregator = votes.MajorityVote(question.labels, rule, config.judgments_per_pair)
+        aggregator = votes.MajorityVote(question.labels, tie_rule=rule, required=config.judgments_per_pair)
     label = aggregator.fit_predict(counted, answered).astype(object)
     resolved = aggregator.table_["resolved_by"].copy()
 

@@ -31,14 +31,14 @@ def labels_command(folder: Path) -> contract.Report:
     \b
     Example: ccd labels
     """
-    from ccd import votes
+    from ccd import ties, votes
     from ccd.campaign import Campaign
     from ccd.settle import settle
 
     campaign = Campaign.open(folder)
     done = settle(campaign)
     primary = campaign.protocol.question.name
-    waiting, incomplete = done.number(primary, votes.OPEN), done.number(primary, votes.INCOMPLETE)
+    waiting, incomplete = done.number(primary, ties.OPEN), done.number(primary, votes.INCOMPLETE)
     synthetic = campaign.is_synthetic
     shown: list[Any] = [_table(question, by_label, synthetic) for question, by_label in done.counts.items()]
     shown.append(f"{done.pairs} pairs, {done.changed} rows changed; labels.jsonl and labels.parquet are written.")

@@ -21,7 +21,7 @@ def frame(votes: dict[str, str]) -> pd.DataFrame:
 def resolved(
     votes: str, tie_rule: str = "adjudicate", required: int = 3, answered: int | None = None
 ) -> tuple[object, str]:
-    majority = MajorityVote(LABELS, tie_rule, required)
+    majority = MajorityVote(LABELS, tie_rule=tie_rule, required=required)
     seen = None if answered is None else pd.Series({"p": answered})
     label = majority.fit_predict(frame({"p": votes}), seen)["p"]
     return label, majority.table_["resolved_by"]["p"]
@@ -74,13 +74,13 @@ def test_who_cannot_judge_holds_nobody_up(votes: str, answered: int, expected: t
 @pytest.mark.parametrize("rule", ["rule:", "rule:w", "rule:x,x", "coin", "x,y"])
 def test_a_wrong_tie_rule_is_told(rule: str) -> None:
     with pytest.raises(CcdError, match="tie_rule"):
-        MajorityVote(LABELS, rule)
+        MajorityVote(LABELS, tie_rule=rule)
 
 
 def test_bad_votes_are_told() -> None:
     with pytest.raises(CcdError, match="'q' is not one of x, y, z"):
         MajorityVote(LABELS).fit_predict(frame({"p": "xq"}))
-    with pytest.raises(CcdError, match="w0 votes twice"):
+    with pytest.raises(CcdError, match="w0 judges it twice"):
         MajorityVote(LABELS).fit_predict(pd.concat([frame({"p": "x"}), frame({"p": "y"})]))
     with pytest.raises(CcdError, match="'worker'"):
         MajorityVote(LABELS).fit_predict(frame({"p": "x"}).drop(columns="worker"))
