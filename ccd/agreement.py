@@ -4,6 +4,7 @@ Undefined is None with the reason, never NaN. What each coefficient is stands in
 ccd/bootstrap.py.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -110,7 +111,7 @@ def agreement(
     """
     if level == "interval" and not labels:
         for label in df["label"].unique():
-            if not isinstance(label, Real):
+            if not isinstance(label, Real) or not math.isfinite(label):
                 raise CcdError(f"scores must be numbers, one is {label!r}; check the protocol")
     return of_coded(code(df, labels), level, folds, seed, resample)
 
@@ -150,7 +151,7 @@ def of_coded(coded: Coded, level: Level, folds: int = 1000, seed: int = 0, resam
         seed=seed,
         resample=resample,
         coefficients=_coefficients(scale, table, values, drawn, len(workers)),
-        cohen=_cohen(rows, workers, size, folds, seed),
+        cohen=_cohen(rows, len(coded.labels), workers, size, folds, seed),
         per_class=_per_class(coded.labels, table, values[first:], drawn[:, first:]),
         leave_one_out=_leave_one_out(rows, workers, scale, size, folds, seed),
     )
@@ -228,12 +229,12 @@ def _per_class(labels: tuple[Any, ...], table: Patterns, values: Floats, drawn: 
     return found
 
 
-def _cohen(rows: Rows, workers: list[str], size: int, folds: int, seed: int) -> dict[str, Coefficient]:
+def _cohen(rows: Rows, labels: int, workers: list[str], size: int, folds: int, seed: int) -> dict[str, Coefficient]:
     """Cohen's kappa of each two annotators."""
     found = {}
     if len(workers) <= SMALL_TEAM:
         found = {f"{a}|{b}": Coefficient(None, None, "no pair was judged by both") for a, b in combinations(workers, 2)}
-    for table in crossed(rows):
+    for table in crossed(rows, labels, len(workers)):
         value = float(cohen(table, table.pairs[None, :])[0, 0])
         drawn = over_pairs(table, cohen, size, folds, seed)[:, 0]
         first, second = table.workers

@@ -14,18 +14,20 @@ import pandas as pd
 
 from ccd.errors import CcdError
 
-LARGEST_LABELS = 127  # labels are coded in 8 bits
+MOST_LABELS = 127  # more names than that are no set of labels
+MOST_SCORES = 32_767  # labels are coded in 16 bits at most
 
 
 @dataclass(frozen=True)
 class Coded:
     """Judgments in slots, filled from the left in the order of the rows; -1 where a slot is empty.
 
-    `label` int8 [pairs, slots] indexes `labels`, `worker` int32 [pairs, slots] indexes `workers`; row i is `tasks[i]`,
-    in order of first appearance.
+    `label` [pairs, slots] indexes `labels`, int8 for as many labels as that holds and int16 for more scores; `worker`
+    int32 [pairs, slots] indexes `workers`. Both lie slot by slot in memory. Row i is `tasks[i]`, in order of first
+    appearance.
     """
 
-    label: npt.NDArray[np.int8]
+    label: npt.NDArray[np.int8 | np.int16]
     worker: npt.NDArray[np.int32]
     tasks: "pd.Index[Any]"
     workers: "pd.Index[Any]"
@@ -53,7 +55,8 @@ def code(df: pd.DataFrame, labels: Sequence[Any] = (), repeats: bool = False) ->
     worker, workers = pd.factorize(df["worker"])
     slot = _slots(task)
     shape = (len(tasks), int(slot.max(initial=-1)) + 1)
-    label_of, worker_of = np.full(shape, -1, np.int8), np.full(shape, -1, np.int32)
+    label_of = np.full(shape, -1, np.int8 if len(domain) <= MOST_LABELS else np.int16, order="F")
+    worker_of = np.full(shape, -1, np.int32, order="F")
     label_of[task, slot] = names
     worker_of[task, slot] = worker
     coded = Coded(label_of, worker_of, pd.Index(tasks), pd.Index(workers), domain)
@@ -65,11 +68,13 @@ def code(df: pd.DataFrame, labels: Sequence[Any] = (), repeats: bool = False) ->
 def _labels(column: "pd.Series[Any]", labels: Sequence[Any]) -> tuple[npt.NDArray[np.int64], tuple[Any, ...]]:
     """Each judgment's place among the labels, and the labels."""
     found, uniques = pd.factorize(column)
-    domain = tuple(labels) or tuple(sorted(uniques))
-    if len(domain) > LARGEST_LABELS:
-        raise CcdError(
-            f"{len(domain)} labels; at most {LARGEST_LABELS} can be told apart, see that it is the label's column"
-        )
+    try:
+        domain = tuple(labels) or tuple(sorted(uniques))
+    except TypeError:
+        raise CcdError("some labels are numbers and some are text; make them one or the other") from None
+    most = MOST_SCORES if pd.api.types.is_numeric_dtype(pd.Index(domain)) else MOST_LABELS
+    if len(domain) > most:
+        raise CcdError(f"{len(domain)} labels; at most {most} can be told apart, see that it is the label's column")
     place = {label: i for i, label in enumerate(domain)}
     outside = [label for label in uniques if label not in place]
     if outside:

@@ -3,6 +3,7 @@
 A million pairs have few distinct patterns, so what follows the one count over the pairs costs next to nothing.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,6 +19,7 @@ Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.signedinteger[Any]]  # labels or annotators by number, -1 for none
 
 LARGEST_KEY = 2**62  # rows are told apart by one integer; a wider row is renumbered on the way
+AT_ONCE = 2**16  # rows that are counted together, so that they stay in the processor's cache
 COUNTED = 4  # up to so many possible keys a row, counting them all is faster than sorting those that occur
 
 
@@ -73,8 +75,10 @@ def distinct(coded: Coded) -> Rows:
     >>> distinct(code(df)).pairs.tolist()
     [2]
     """
-    example, pairs = _group([*coded.label.T, *coded.worker.T])
-    return Rows(coded.label[example], coded.worker[example], pairs)
+    slots = coded.label.shape[1]
+    sizes = [len(coded.labels)] * slots + [len(coded.workers)] * slots
+    kinds, pairs = _group([*coded.label.T, *coded.worker.T], sizes)
+    return Rows(kinds[:, :slots], kinds[:, slots:], pairs)
 
 
 def patterns(rows: Rows, labels: int, drawn: Ints | None = None) -> Patterns:
@@ -93,25 +97,24 @@ def patterns(rows: Rows, labels: int, drawn: Ints | None = None) -> Patterns:
 
 def left_out(rows: Rows, labels: int, workers: int) -> Iterator[Patterns]:
     """The pattern table without each annotator in turn, by number; one pass over the rows serves them all."""
-    given = rows.label >= 0
-    counts = _tally(rows.label, given.astype(np.int64), labels)
+    voted = rows.label >= 0
+    counts = _tally(rows.label, voted.astype(np.int64), labels)
     kinds, kind = np.unique(counts, axis=0, return_inverse=True)
     kind = kind.reshape(-1)
     pairs = _sums(kind, rows.pairs, len(kinds))
-    row, slot = np.nonzero(given)
-    worker, label = rows.worker[row, slot], rows.label[row, slot]
-    example, number = _group([worker, kind[row], label], rows.pairs[row])
-    ends = np.searchsorted(worker[example], np.arange(workers + 1))
-    for start, end in pairwise(ends):
-        mine, theirs = example[start:end], number[start:end]
-        less = kinds[kind[row[mine]]]
-        less[np.arange(len(less)), label[mine]] -= 1
-        others = pairs - _sums(kind[row[mine]], theirs, len(kinds))
+    row, slot = np.nonzero(voted)
+    votes = [rows.worker[row, slot], kind[row], rows.label[row, slot]]
+    given, number = _group(votes, [workers, len(kinds), labels], rows.pairs[row])
+    for start, end in pairwise(np.searchsorted(given[:, 0], np.arange(workers + 1))):
+        mine, label, theirs = given[start:end, 1], given[start:end, 2], number[start:end]
+        less = kinds[mine]
+        less[np.arange(len(less)), label] -= 1
         each = np.concatenate([kinds, less])
+        others = pairs - _sums(mine, theirs, len(kinds))
         yield _table(each, each.sum(axis=1), np.concatenate([others, theirs]))
 
 
-def crossed(rows: Rows) -> Iterator[Crossed]:
+def crossed(rows: Rows, labels: int, workers: int) -> Iterator[Crossed]:
     """The contingency table of each two annotators who have pairs in common, in the order of their numbers."""
     found: list[tuple[Codes, Ints]] = []
     for first in range(rows.label.shape[1]):
@@ -123,8 +126,7 @@ def crossed(rows: Rows) -> Iterator[Crossed]:
     if not found:
         return
     said, pairs = np.concatenate([said for said, _ in found]), np.concatenate([pairs for _, pairs in found])
-    example, number = _group(list(said.T), pairs)
-    cells = said[example]
+    cells, number = _group(list(said.T), [workers, workers, labels, labels], pairs)
     starts = np.flatnonzero(np.r_[True, (cells[1:, :2] != cells[:-1, :2]).any(axis=1)][: len(cells)])
     for start, end in zip(starts, np.r_[starts[1:], len(cells)], strict=True):
         yield Crossed((int(cells[start, 0]), int(cells[start, 1])), cells[start:end, 2:], number[start:end])
@@ -148,30 +150,44 @@ def _tally(label: Codes, times: Ints, labels: int) -> Ints:
     return counts
 
 
-def _group(columns: Sequence[Codes], pairs: Ints | None = None) -> tuple[Ints, Ints]:
-    """Put equal rows of the `columns` [rows] together, in their order from the first column to the last.
+def _group(columns: Sequence[Codes], sizes: Sequence[int], pairs: Ints | None = None) -> tuple[Codes, Ints]:
+    """Put equal rows of the `columns` [rows] together; their codes are below `sizes`.
 
-    Returns the place of one row of each kind, and how many `pairs` the kind has (a row is one pair where None).
+    Returns the kinds [kinds, columns] in order, and how many `pairs` each has (a row is one pair where None).
     """
-    key: npt.NDArray[Any] = np.zeros(len(columns[0]) if columns else 0, dtype=np.int64)
+    bases = [size + 1 for size in sizes]
+    size, rows = math.prod(bases), len(columns[0]) if columns else 0
+    if not rows:
+        return np.zeros((0, len(columns)), dtype=np.int64), np.zeros(0, dtype=np.int64)
+    if size > COUNTED * rows:
+        return _group_by_sorting(columns, bases, pairs)
+    number = np.zeros(size, dtype=np.int64)
+    step = max(AT_ONCE, size)
+    for part in (slice(start, start + step) for start in range(0, rows, step)):
+        key = np.zeros(len(columns[0][part]), dtype=np.min_scalar_type(size))
+        for column, base in zip(columns, bases, strict=True):
+            key *= base
+            key += column[part].astype(key.dtype)  # -1 wraps around, and with 1 is 0
+            key += 1
+        number += _sums(key, None if pairs is None else pairs[part], size)
+    found = np.flatnonzero(number)
+    return np.column_stack(np.unravel_index(found, bases)) - 1, number[found]
+
+
+def _group_by_sorting(columns: Sequence[Codes], bases: Sequence[int], pairs: Ints | None) -> tuple[Codes, Ints]:
+    """As `_group`, where more keys are possible than can be counted."""
+    key: npt.NDArray[Any] = np.zeros(len(columns[0]), dtype=np.int64)
     size = 1
-    for column in columns:
-        base = int(column.max(initial=-1)) + 2
+    for column, base in zip(columns, bases, strict=True):
         if size * base > LARGEST_KEY:
             known, key = np.unique(key, return_inverse=True)
             size = len(known)
-        key = key * base + (column + 1)
+        key = key * base + column + 1
         size *= base
-    if size > COUNTED * len(key):
-        known, key = np.unique(key, return_inverse=True)
-        size = len(known)
-    example = np.zeros(size, dtype=np.int64)
-    example[key] = np.arange(len(key))
-    number = np.bincount(key, minlength=size) if pairs is None else _sums(key, pairs, size)
-    found = np.flatnonzero(np.bincount(key, minlength=size))
-    return example[found], number[found]
+    known, example, place = np.unique(key, return_index=True, return_inverse=True)
+    return np.column_stack([column[example] for column in columns]), _sums(place, pairs, len(known))
 
 
-def _sums(place: npt.NDArray[np.intp], pairs: Ints, size: int) -> Ints:
+def _sums(place: npt.NDArray[Any], pairs: Ints | None, size: int) -> Ints:
     """How many pairs lie at each place; exact, as counts are far below 2^53."""
     return np.bincount(place.reshape(-1), pairs, minlength=size).astype(np.int64)
