@@ -15,9 +15,10 @@ import pandas as pd
 import sqlalchemy as sa
 
 from ccd import judgments, schema
+from ccd.coded import code
 from ccd.config import FASTEST_SECONDS
-from ccd.errors import CcdError
 from ccd.protocol import Question
+from ccd.votes import others_majority, tally
 
 Ints = npt.NDArray[np.int64]
 
@@ -72,7 +73,7 @@ def scorecards(
     No worker may be on a task twice. `df` may have `seconds` (of a judgment) and `created_at` (ISO 8601). `labels` are
     a choice's labels in order, empty for scores, which have no majority. `settled` is task → label, missing or None
     where there is none. `answered` is what `ccd.judgments.tally` gives: (annotator, status) → pairs. Raises CcdError
-    for a label outside `labels`.
+    as `ccd.coded.code` does.
 
     >>> votes = [("p", "a", "yes"), ("p", "b", "yes"), ("p", "c", "no")]
     >>> df = pd.DataFrame(votes, columns=["task", "worker", "label"])
@@ -82,7 +83,7 @@ def scorecards(
     """
     answered = answered or {}
     everybody = sorted({*df["worker"].unique(), *(name for name, _status in answered)})
-    worker = _codes(df["worker"], everybody)
+    worker = pd.Index(everybody, dtype=object).get_indexer(pd.Index(df["worker"], dtype=object)).astype(np.int64)
     given, agreed = _against_the_others(df, labels)
     compared = agreed >= 0
     right = agreed == 1
@@ -124,41 +125,21 @@ def confusions(df: pd.DataFrame, labels: Sequence[Any]) -> Ints:
 
     Each two judgments of a pair are counted in both orders (the coincidences of Krippendorff, unweighted).
     """
-    task, tasks = pd.factorize(df["task"])
-    counts = _counts(task, _codes(df["label"], labels), len(tasks), len(labels)).astype(float)  # float: BLAS
+    counts = tally(code(df, labels)).astype(float)  # float: BLAS multiplies
     both: Ints = np.rint(counts.T @ counts - np.diag(counts.sum(axis=0))).astype(np.int64)
     return both
 
 
 def _against_the_others(df: pd.DataFrame, labels: Sequence[Any]) -> tuple[Ints, Ints]:
     """Each judgment's label (place in `labels`), and whether it is the others' majority: 1, 0, or -1 without one."""
-    if not labels:
-        return np.zeros(len(df), dtype=np.int64), np.full(len(df), -1)
-    task, tasks = pd.factorize(df["task"])
-    given = _codes(df["label"], labels)
-    counts = _counts(task, given, len(tasks), len(labels))
-    top = np.zeros(len(df), dtype=np.int64)  # votes of the others' leading label
-    leading: Ints = np.full(len(df), -1)  # -1: none leads, so far
-    for column in range(len(labels)):  # never [judgments, labels] at once
-        votes = counts[task, column] - (given == column)
-        leading = np.where(votes > top, column, np.where(votes == top, -1, leading))
-        top = np.maximum(top, votes)
-    return given, np.where(leading < 0, -1, leading == given)
-
-
-def _codes(column: "pd.Series[Any]", labels: Sequence[Any]) -> Ints:
-    """Each value's place in `labels`. Raises CcdError where there is one outside."""
-    found, uniques = pd.factorize(column)
-    places = pd.Index(labels, dtype=object).get_indexer(pd.Index(uniques, dtype=object))
-    if (places < 0).any():
-        outside = uniques[int(np.argmax(places < 0))]
-        raise CcdError(f"{outside!r} is not one of {', '.join(map(str, labels))}; check the labels")
-    return np.append(places, 0)[found].astype(np.int64)
-
-
-def _counts(task: Ints, given: Ints, tasks: int, labels: int) -> npt.NDArray[np.int32]:
-    counts = np.bincount(task * labels + given, minlength=tasks * labels)
-    return counts.reshape(tasks, labels).astype(np.int32)
+    given, agreed = np.zeros(len(df), dtype=np.int64), np.full(len(df), -1)
+    if labels:
+        coded = code(df, labels)
+        filled = coded.label >= 0  # in the order of tasks, and of rows in a task
+        rows = np.argsort(pd.factorize(df["task"])[0], kind="stable")
+        given[rows], leading = coded.label[filled], others_majority(coded)[filled]
+        agreed[rows] = np.where(leading < 0, -1, leading == coded.label[filled])
+    return given, agreed
 
 
 def _shares(worker: Ints, counted: Any, part: Any, size: int, reason: str) -> list[Share]:
@@ -200,8 +181,9 @@ def _confusion(
     known = settled.dropna()
     if not width or not len(known):
         return np.zeros((size, width, width), dtype=np.int64)
-    truth = np.append(_codes(known, labels), -1)[known.index.get_indexer(pd.Index(task))]
-    has = truth >= 0
+    places = pd.Index(labels, dtype=object).get_indexer(pd.Index(known, dtype=object))
+    truth = np.append(places, -1)[known.index.get_indexer(pd.Index(task))]
+    has = truth >= 0  # -1 too where the label is one that the protocol no longer has
     cell = (worker[has] * width + given[has]) * width + truth[has]
     return np.bincount(cell, minlength=size * width * width).reshape(size, width, width)
 
