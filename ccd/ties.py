@@ -45,7 +45,8 @@ def leaders(scores: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 def winner(scores: npt.NDArray[Any]) -> npt.NDArray[np.int8]:
     """The label that leads alone in each row of `scores` [rows, labels], as its column; -1 where none does."""
     ahead = leaders(scores)
-    return np.where(ahead.sum(axis=1) == 1, ahead.argmax(axis=1), -1).astype(np.int8)
+    first = ahead.argmax(axis=1) if ahead.size else np.zeros(len(ahead), dtype=np.int64)
+    return np.where(ahead.sum(axis=1) == 1, first, -1).astype(np.int8)
 
 
 def settle_scores(

@@ -61,15 +61,12 @@ def others_majority(coded: Coded) -> Labels:
     [[-1, 0, -1]]
     """
     counts, kind = _kinds(coded)
-    found = np.full(coded.label.shape, -1, dtype=np.int8)
+    without = np.full((len(coded.labels) + 1, len(counts)), -1, dtype=np.int8)  # by own label; the last where empty
     for label in range(len(coded.labels)):
         less = counts.copy()
         less[:, label] = np.maximum(less[:, label] - 1, 0)
-        without = winner(less)[kind]
-        for slot in range(coded.label.shape[1]):
-            mine = coded.label[:, slot] == label
-            found[mine, slot] = without[mine]
-    return found
+        without[label] = winner(less)
+    return np.asarray(without[coded.label, kind[:, None]])
 
 
 def _kinds(coded: Coded) -> tuple[Ints, npt.NDArray[Any]]:
