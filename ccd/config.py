@@ -19,7 +19,8 @@ TEMPLATE = """\
 name = {name}
 protocol = {protocol}            # a shipped one (`ccd protocol list`) or the path of your own TOML file
 judgments_per_pair = 3
-tie_rule = "adjudicate"     # adjudicate | drop | rule:<label>,<label>,... (the first of the tied ones in this order)
+tie_rule = "adjudicate"     # adjudicate | drop | rule:<label>,<label>,... (the first of the tied ones in this order) |
+                            # expert (who has `expert = true` under [[annotators]] decides between the tied ones)
 # database_url = "postgresql+psycopg://user@host/database"    # password in PGPASSWORD; default: campaign.db here
 
 [splits]                    # shares; dev and test come from the random arm only
@@ -52,10 +53,14 @@ fastest_seconds = 2.0       # a judgment given in less counts as too fast in `cc
 
 @dataclass(frozen=True)
 class Person:
-    """An annotator or adjudicator: `name` in our tables, `email` in Label Studio."""
+    """An annotator or adjudicator: `name` in our tables, `email` in Label Studio.
+
+    The vote of an annotator who is `expert` breaks ties where campaign.toml has tie_rule = "expert".
+    """
 
     name: str
     email: str
+    expert: bool = False
 
 
 @dataclass(frozen=True)
@@ -198,8 +203,10 @@ def parse(text: str, path: Path) -> Config:
     if not 0 <= fastest <= 3600:  # nan too
         raise wrong(f"[agreement] fastest_seconds is {fastest}; write seconds from 0 to 3600, 0 for no limit")
     rule = entry("", "tie_rule", str, "adjudicate")
-    if rule not in ("adjudicate", "drop") and not rule.startswith("rule:"):
-        raise wrong(f"tie_rule is {rule!r}; it must be adjudicate, drop or rule:<label>,<label>,...")
+    if rule not in ("adjudicate", "expert", "drop") and not rule.startswith("rule:"):
+        raise wrong(f"tie_rule is {rule!r}; it must be adjudicate, expert, drop or rule:<label>,<label>,...")
+    if rule == "expert" and not any(person.expert for person in annotators):
+        raise wrong('tie_rule is "expert" and nobody is one; write `expert = true` under an [[annotators]]')
     return Config(
         name=name,
         protocol=entry("", "protocol", str, "ccd"),
@@ -244,11 +251,14 @@ def _people(data: dict[str, Any], key: str, wrong: Any) -> tuple[Person, ...]:
         raise wrong(f"{key} must be tables: write [[{key}]] with name and email")
     people = []
     for number, e in enumerate(entries, 1):
+        expert = e.pop("expert", False) if key == "annotators" else False
         if set(e) != {"name", "email"} or not all(isinstance(v, str) and v.strip() for v in e.values()):
             raise wrong(f"[[{key}]] number {number} must have exactly a name and an email, both text")
+        if not isinstance(expert, bool):
+            raise wrong(f"[[{key}]] number {number}: expert is {expert!r}; write true or false")
         if "@" not in e["email"] or e["name"].startswith("@"):
             raise wrong(f"[[{key}]] number {number}: {e['name']} <{e['email']}> is no name with an e-mail address")
-        people.append(Person(e["name"], e["email"].lower()))
+        people.append(Person(e["name"], e["email"].lower(), expert))
     for field in ("name", "email"):
         values = [getattr(p, field) for p in people]
         twice = {v for v in values if values.count(v) > 1}

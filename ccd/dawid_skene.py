@@ -132,7 +132,7 @@ def maximise(rows: Rows, posterior: Floats, workers: int) -> Model:
     row, slot = np.nonzero(rows.label >= 0)
     answer = rows.worker[row, slot].astype(np.int64) * labels + rows.label[row, slot]
     counts = [np.bincount(answer, weight[row, true], minlength=workers * labels) for true in range(labels)]
-    errors = np.array(counts).T.reshape(workers, labels, labels)
+    errors: Floats = np.array(counts, dtype=float).T.reshape(workers, labels, labels)
     total = errors.sum(axis=1, keepdims=True)
     errors = np.where(total > 0, errors / np.where(total > 0, total, 1), 1 / labels)
     return Model(weight.sum(axis=0) / rows.pairs.sum(), errors)
