@@ -25,6 +25,7 @@ def by_subset(
     """
     df = judgments.counted(db, question.name)
     df = df.merge(_rounds(db), how="left", on=["task", "worker"])
+    df["round"] = df["round"].astype("Int64")  # a judgment outside the rounds makes no 1.0 of 1
     df["prediction"] = df["task"].isin(assisted).map({True: "shown", False: "not shown"})
     return {
         name: {
