@@ -50,6 +50,14 @@ def read_table(path: Path, labels: Sequence[str] = (), repeats: bool = False) ->
     return frame
 
 
+def parse_labels(text: str) -> tuple[str, ...]:
+    """The labels of a text such as "no, yes", in its order. Raises CcdError for one that is empty or stands twice."""
+    labels = tuple(label.strip() for label in text.split(","))
+    if not all(labels) or len(set(labels)) < len(labels):
+        raise CcdError(f"the labels are {text!r}; write each label once, with commas between")
+    return labels
+
+
 def labels_of(frame: pd.DataFrame) -> tuple[str, ...]:
     """The labels that occur, in order: by number where all are numbers ("2" before "10"), else by text."""
     labels = sorted(frame["label"].unique())

@@ -82,9 +82,9 @@ def counted_when_adjudicated(db: sa.Connection, question: str) -> "pd.DataFrame"
     """
     final = _counted(newest(db, "adjudicator"), question).drop_duplicates("task").set_index("task")["judgment_id"]
     j = schema.judgments.c
-    adjudicated = sa.select(j.pair_id).where(j.role == "adjudicator").scalar_subquery()
+    adjudicated = sa.select(j.pair_id).where(j.role == "adjudicator")
     frame = _frame(db, sa.select(*_columns()).where(j.role == "annotator", j.pair_id.in_(adjudicated)))
-    frame = frame[[at < final.get(task, 0) for task, at in zip(frame["task"], frame["judgment_id"], strict=True)]]
+    frame = frame[frame["judgment_id"].astype(float) < frame["task"].map(final).astype(float)]  # NaN: none stands
     last = frame.sort_values("version", kind="stable").drop_duplicates("annotation", keep="last").index
     return _counted(frame[frame.index.isin(last)], question)[["task", "worker", "label"]]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ccd.errors import CcdError
-from ccd.judgment_table import labels_of, read_table
+from ccd.judgment_table import labels_of, parse_labels, read_table
 
 GOOD = "task,worker,label\np1,ann,yes\np1,bob,no\np2,ann,yes\n"
 
@@ -78,3 +78,10 @@ def test_labels_in_order(tmp_path: Path) -> None:
     numbers = "task,worker,label\np1,a,10\np1,b,2\np2,a,-1\n"
     assert labels_of(read_table(write(tmp_path, numbers))) == ("-1", "2", "10")
     assert labels_of(read_table(write(tmp_path, numbers + "p3,a,b\n"))) == ("-1", "10", "2", "b")
+
+
+def test_labels_as_they_are_typed() -> None:
+    assert parse_labels("no, yes,b c") == ("no", "yes", "b c")
+    for wrong in ("", "a,,b", "a,b,a", ","):
+        with pytest.raises(CcdError, match="write each label once, with commas between"):
+            parse_labels(wrong)
