@@ -120,11 +120,20 @@ def of_campaign(db: sa.Connection, question: Question, fastest: float = FASTEST_
     return scorecards(judged, question.labels, settled, fastest, judgments.tally(db))
 
 
+def labels_are_old(db: sa.Connection) -> bool:
+    """True where judgments came after the last `ccd labels`, which precision and recall are against."""
+    last = db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id)))
+    return str(last) != db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == schema.SETTLED_UP_TO))
+
+
 def confusions(df: pd.DataFrame, labels: Sequence[Any]) -> Ints:
     """How often one annotator said the one and another the other of the same pair: [labels, labels], symmetric.
 
-    Each two judgments of a pair are counted in both orders (the coincidences of Krippendorff, unweighted).
+    Each two judgments of a pair are counted in both orders (the coincidences of Krippendorff, unweighted). Empty for
+    scores, which have no `labels`.
     """
+    if not labels:
+        return np.zeros((0, 0), dtype=np.int64)
     counts = tally(code(df, labels)).astype(float)  # float: BLAS multiplies
     both: Ints = np.rint(counts.T @ counts - np.diag(counts.sum(axis=0))).astype(np.int64)
     return both
