@@ -53,6 +53,12 @@ def config_of(folder: Path, text: str) -> str:
         ('name = "x"\n[label_studio]\nurl = "example.org"\n' + THREE, "must start with http:// or https://"),
         ('name = "x"\n[agreement]\nfastest_seconds = nan\n' + THREE, "[agreement] fastest_seconds is nan"),
         ('name = "x"\ntie_rule = "coin"\n' + THREE, "tie_rule is 'coin'"),
+        ('name = "x"\ntie_rule = "expert"\n' + THREE, 'tie_rule is "expert" and nobody is one; write'),
+        (
+            'name = "x"\n[[annotators]]\nname = "a"\nemail = "a@b"\nexpert = "yes"\n',
+            "number 1: expert is 'yes'; write true",
+        ),
+        ('name = "x"\n[[adjudicators]]\nname = "l"\nemail = "l@b"\nexpert = true\n' + THREE, "must have exactly"),
         ('name = "x"\nannotators = 3\n', "annotators must be tables"),
         ('name = "x"\n[[annotators]]\nname = "a"\n', "[[annotators]] number 1 must have exactly a name and an email"),
         ('name = "x"\n[[annotators]]\nname = "a"\nemail = "a"\n', "is no name with an e-mail address"),
