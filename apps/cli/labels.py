@@ -31,7 +31,9 @@ SHOWN = 10  # conflicts; all are in the facts
 @click.option(
     "--labels", "named", metavar="A,B,C", help="With --table: all labels there may be (default: those found)."
 )
-@click.option("--required", type=click.IntRange(1), help="With --table: judgments that a task needs (default: 3).")
+@click.option(
+    "--required", type=click.IntRange(1), metavar="N", help="With --table: judgments that a task needs (default: 3)."
+)
 @click.option(
     "--tie-rule",
     metavar="RULE",
@@ -60,12 +62,11 @@ SHOWN = 10  # conflicts; all are in the facts
 def labels_command(folder: Path, table: Path | None, **options: Any) -> contract.Report:
     """Settle the label of every judged pair.
 
-    Writes labels.jsonl and labels.parquet, and says what is open. With --table it needs no campaign: it settles any
-    CSV with the columns task, worker and label.
+    Writes labels.jsonl and labels.parquet, and says what is open. It needs no campaign where --table names a CSV with
+    the columns task, worker and label, as in `ccd labels --table votes.csv --out labels.csv`.
 
     \b
     Example: ccd labels
-             ccd labels --table votes.csv --out labels.csv
     """
     if table is not None:
         return _of_table(table, **options)
