@@ -27,7 +27,7 @@ from ccd.protocol import Level, Protocol
 Resample = Literal["pairs", "both"]
 LEVELS: tuple[Level, ...] = ("nominal", "ordinal", "interval")
 LARGEST_PACKAGE_INPUT = 1_000_000  # cells that `krippendorff` builds: pairs x labels x labels
-SMALL_TEAM = 50  # up to so many annotators, each two are in `cohen`, pairs in common or none
+SMALL_TEAM = 50  # of more annotators, only those two are in `cohen` who have pairs in common, without intervals
 
 COEFFICIENTS = (
     "percent",
@@ -38,6 +38,7 @@ COEFFICIENTS = (
 )
 NOTHING = "no pair has two judgments"
 ONE_LABEL = "one label only: chance agreement is 1"
+CROWD = f"no interval: not drawn for more than {SMALL_TEAM} annotators"
 ONE_PAIR = "no interval: one pair alone"
 UNSTEADY = "no interval: undefined on more than 5 % of the draws"
 
@@ -231,12 +232,12 @@ def _per_class(labels: tuple[Any, ...], table: Patterns, values: Floats, drawn: 
 
 def _cohen(rows: Rows, labels: int, workers: list[str], size: int, folds: int, seed: int) -> dict[str, Coefficient]:
     """Cohen's kappa of each two annotators."""
-    found = {}
-    if len(workers) <= SMALL_TEAM:
+    found, small = {}, len(workers) <= SMALL_TEAM
+    if small:
         found = {f"{a}|{b}": Coefficient(None, None, "no pair was judged by both") for a, b in combinations(workers, 2)}
     for table in crossed(rows, labels, len(workers)):
         value = float(cohen(table, table.pairs[None, :])[0, 0])
-        drawn = over_pairs(table, cohen, size, folds, seed)[:, 0]
+        drawn = over_pairs(table, cohen, size, folds, seed)[:, 0] if small else None
         first, second = table.workers
         found[f"{workers[first]}|{workers[second]}"] = _coefficient(value, drawn, int(table.pairs.sum()), ONE_LABEL)
     return found
@@ -254,12 +255,16 @@ def _leave_one_out(
     return found
 
 
-def _coefficient(value: float, drawn: Floats, carrying: int, undefined: str, note: str | None = None) -> Coefficient:
+def _coefficient(
+    value: float, drawn: Floats | None, carrying: int, undefined: str, note: str | None = None
+) -> Coefficient:
     """`carrying` pairs carry it; `undefined` is why it would be NaN, `note` how to read its value."""
     if not carrying:
         return Coefficient(None, None, NOTHING)
     if np.isnan(value):
         return Coefficient(None, None, undefined)
+    if drawn is None:
+        return Coefficient(float(value), None, CROWD)
     ci = interval(drawn) if carrying > 1 else None
     if ci is None:
         note = "; ".join(filter(None, [ONE_PAIR if carrying == 1 else UNSTEADY, note]))

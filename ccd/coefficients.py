@@ -16,7 +16,7 @@ Inter-Rater Reliability, 4th edition.
 import numpy as np
 import numpy.typing as npt
 
-from ccd.patterns import Crossed, Floats, Patterns
+from ccd.patterns import Codes, Crossed, Floats, Patterns
 from ccd.protocol import Level
 
 Weights = npt.NDArray[np.int64]
@@ -97,10 +97,19 @@ def cohen(table: Crossed, weights: Weights) -> Floats:
     of their own shares of each label. `weights` [draws, cells]; returns [draws, 1].
     """
     total = weights.sum(axis=1)
-    labels = np.arange(table.label.max(initial=-1) + 1)
-    first, second = (_ratio(weights @ (table.label[:, [i]] == labels), total[:, None]) for i in (0, 1))
+    first, second = (_ratio(_by_label(weights, table.label[:, i]), total[:, None]) for i in (0, 1))
+    labels = min(first.shape[1], second.shape[1])  # those above are one annotator's alone: no agreement by chance
     same = _ratio(weights @ (table.label[:, 0] == table.label[:, 1]), total)
-    return _beyond_chance(same, (first * second).sum(axis=1))[:, None]
+    return _beyond_chance(same, (first[:, :labels] * second[:, :labels]).sum(axis=1))[:, None]
+
+
+def _by_label(weights: Weights, label: Codes) -> Floats:
+    """Weights of the cells of each label: [draws, labels]."""
+    order = np.argsort(label, kind="stable")
+    starts = np.flatnonzero(np.diff(label[order], prepend=-1))
+    found = np.zeros((len(weights), int(label.max()) + 1))
+    found[:, label[order][starts]] = np.add.reduceat(weights[:, order], starts, axis=1)
+    return found
 
 
 def _pairable(table: Patterns) -> tuple[Floats, Floats]:

@@ -99,8 +99,7 @@ def left_out(rows: Rows, labels: int, workers: int) -> Iterator[Patterns]:
     """The pattern table without each annotator in turn, by number; one pass over the rows serves them all."""
     voted = rows.label >= 0
     counts = _tally(rows.label, voted.astype(np.int64), labels)
-    kinds, kind = np.unique(counts, axis=0, return_inverse=True)
-    kind = kind.reshape(-1)
+    kinds, kind = _kinds(list(counts.T), [int(counts.max(initial=0)) + 2] * labels)
     pairs = _sums(kind, rows.pairs, len(kinds))
     row, slot = np.nonzero(voted)
     votes = [rows.worker[row, slot], kind[row], rows.label[row, slot]]
@@ -137,8 +136,9 @@ def _table(counts: Ints, own: Ints, pairs: Ints) -> Patterns:
     used = (own > 0) & (pairs > 0)
     if not used.any():
         return Patterns(np.zeros((0, counts.shape[1])), np.zeros(0), np.zeros(0, dtype=np.int64))
-    kinds, kind = np.unique(np.column_stack([counts, own])[used], axis=0, return_inverse=True)
-    return Patterns(kinds[:, :-1].astype(float), kinds[:, -1].astype(float), _sums(kind, pairs[used], len(kinds)))
+    columns = [*counts[used].T, own[used]]
+    kinds, number = _group(columns, [int(column.max()) + 1 for column in columns], pairs[used])
+    return Patterns(kinds[:, :-1].astype(float), kinds[:, -1].astype(float), number)
 
 
 def _tally(label: Codes, times: Ints, labels: int) -> Ints:
@@ -160,7 +160,8 @@ def _group(columns: Sequence[Codes], sizes: Sequence[int], pairs: Ints | None = 
     if not rows:
         return np.zeros((0, len(columns)), dtype=np.int64), np.zeros(0, dtype=np.int64)
     if size > COUNTED * rows:
-        return _group_by_sorting(columns, bases, pairs)
+        kinds, place = _kinds(columns, bases)
+        return kinds, _sums(place, pairs, len(kinds))
     number = np.zeros(size, dtype=np.int64)
     step = max(AT_ONCE, size)
     for part in (slice(start, start + step) for start in range(0, rows, step)):
@@ -174,8 +175,8 @@ def _group(columns: Sequence[Codes], sizes: Sequence[int], pairs: Ints | None = 
     return np.column_stack(np.unravel_index(found, bases)) - 1, number[found]
 
 
-def _group_by_sorting(columns: Sequence[Codes], bases: Sequence[int], pairs: Ints | None) -> tuple[Codes, Ints]:
-    """As `_group`, where more keys are possible than can be counted."""
+def _kinds(columns: Sequence[Codes], bases: Sequence[int]) -> tuple[Codes, Ints]:
+    """The kinds [kinds, columns] in order, and the kind of each row, by sorting, however many keys are possible."""
     key: npt.NDArray[Any] = np.zeros(len(columns[0]), dtype=np.int64)
     size = 1
     for column, base in zip(columns, bases, strict=True):
@@ -184,10 +185,10 @@ def _group_by_sorting(columns: Sequence[Codes], bases: Sequence[int], pairs: Int
             size = len(known)
         key = key * base + column + 1
         size *= base
-    known, example, place = np.unique(key, return_index=True, return_inverse=True)
-    return np.column_stack([column[example] for column in columns]), _sums(place, pairs, len(known))
+    _, example, place = np.unique(key, return_index=True, return_inverse=True)
+    return np.column_stack([column[example] for column in columns]), place.reshape(-1)
 
 
 def _sums(place: npt.NDArray[Any], pairs: Ints | None, size: int) -> Ints:
     """How many pairs lie at each place; exact, as counts are far below 2^53."""
-    return np.bincount(place.reshape(-1), pairs, minlength=size).astype(np.int64)
+    return np.bincount(place, pairs, minlength=size).astype(np.int64)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd.agreement import COEFFICIENTS, NOTHING, ONE_LABEL, ONE_PAIR, Agreement, Coefficient, agreement
+from ccd.agreement import COEFFICIENTS, CROWD, NOTHING, ONE_LABEL, ONE_PAIR, Agreement, Coefficient, agreement
 from ccd.errors import CcdError
 from ccd.protocol import Level
 from tests.ccd.tables import R1, R2, R4, R5, R6, R7, R9, crossed, matrix, names, observed, simulated, voted
@@ -285,6 +285,7 @@ def test_in_a_crowd_only_those_with_pairs_in_common_are_set_against_each_other()
     rows = [(w // 2, f"w{w}", "ab"[w % 2]) for w in range(60)]
     found = agreement(pd.DataFrame(rows, columns=["task", "worker", "label"]), "ab", "nominal", 10)
     assert len(found.cohen) == 30
+    assert found.cohen["w0|w1"] == Coefficient(0.0, None, CROWD)
 
 
 def test_the_layout() -> None:
