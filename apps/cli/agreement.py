@@ -123,7 +123,9 @@ def _of_table(
     from ccd import report
     from ccd.judgment_table import labels_of, read_table
 
-    df = read_table(table, labels, repeats).drop_duplicates(["task", "worker"])
+    df = read_table(table, labels, repeats)
+    if repeats:
+        df = df.drop_duplicates(["task", "worker"])
     found = report.of_table(df, labels or labels_of(df), wanted)
     if out is None:
         last = "Nothing is written; --out FOLDER writes a report."
@@ -187,12 +189,12 @@ def _annotators(cards: dict[str, Any]) -> "Table":
         "cannot judge": lambda card: str(card["cannot_judge"] or ""),
         "skipped": lambda card: str(card["skipped"] or ""),
         "as the others": lambda card: _percent(card["others"]["value"]),
-        "median seconds": lambda card: "" if card["seconds"] is None else f"{card['seconds']:.1f}",
+        "median s": lambda card: "" if card["seconds"] is None else f"{card['seconds']:.1f}",
         "too fast": lambda card: _percent(card["fast"]["value"]),
     }
     columns = {head: cell for head, cell in columns.items() if any(map(cell, cards.values()))}
     table = Table()
-    table.add_column("annotator", overflow="fold", min_width=12)
+    table.add_column("annotator", overflow="fold")
     for head in columns:
         table.add_column(head, justify="right")
     shown = list(cards)
