@@ -6,7 +6,7 @@ a page walk of our own.
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,9 @@ class Run(reading.Run):
     """What a run did; its pages and posts were bought."""
 
     statuses: dict[str, str] = field(default_factory=dict)  # id -> ok | not found | forbidden | error | not asked
+    start: Callable[[int, int], None] = lambda left, bought: (
+        None
+    )  # told how many posts may be bought, and how many were
 
 
 def walk(campaign: Campaign, api: Api, query: Query, limits: Limits, run: Run | None = None) -> Run:
@@ -136,9 +139,10 @@ def walk(campaign: Campaign, api: Api, query: Query, limits: Limits, run: Run | 
     """
     run = run or Run()
     reader, key = _read(campaign, query.name, limits, run), keyed(campaign.folder, "x")
+    while not run.stopped and reader.catch_up():
+        pass
+    run.start(max(0, limits.posts - reader.posts), reader.posts)
     while not run.stopped:
-        if reader.catch_up():
-            continue
         last = reader.last
         note = last.get(NOTE) or {}
         token = _next(last)
@@ -183,6 +187,7 @@ def hydrate(campaign: Campaign, api: Api, ids: Iterable[str], limits: Limits, ru
         bought += posts_in(page) if statuses else 0
     while not run.stopped and reader.catch_up():
         pass
+    run.start(max(0, limits.posts - bought), bought)
     asked = [i for i, status in run.statuses.items() if status in ("not asked", "error")]
     while asked and not run.stopped:
         size = min(100, (limits.posts - bought) // MOST_A_POST)

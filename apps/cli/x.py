@@ -221,9 +221,8 @@ def compliance_command(folder: Path, batch: bool, max_posts: int | None) -> cont
     A post is asked about again after 24 hours. Run `ccd push` afterwards, so that Label Studio forgets the texts too.
 
     \b
-    Examples:
+    Example:
       ccd compliance --max-posts 5000
-      ccd compliance --batch
     """
     from apps.cli.progress import bars
     from ccd.campaign import Campaign
@@ -283,8 +282,15 @@ def _collect(
     price = campaign.config.price_per_post
     with campaign.alone("collect-x"), _screen() as (say, wait):
         api = x_api.Api.from_environment(wait)
-        click.echo(f"at most {max_posts:,} posts at ${price:g}: ${max_posts * price:,.2f}", err=True)
-        run = x.Run(tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts bought, {run.counts.read:,} read"))
+
+        def start(left: int, bought: int) -> None:
+            before = f" ({bought:,} were bought before)" if bought else ""
+            click.echo(f"at most {left:,} posts at ${price:g}: ${left * price:,.2f}{before}", err=True)
+
+        run = x.Run(
+            tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts bought, {run.counts.read:,} read"),
+            start=start,
+        )
         sources = work(campaign, api, reading.Limits(max_posts, limit, photos), run)
     with campaign.read() as db:
         pairs = db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
