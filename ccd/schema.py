@@ -46,7 +46,7 @@ images = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("bytes", Integer, nullable=False),
-    Column("phash", Text),  # perceptual hash, 16 hex digits; None until `ccd duplicates` looked, "" for a flat picture
+    Column("phash", Text),  # two perceptual hashes, 32 hex digits; None until `ccd duplicates` looked, "" if flat
 )
 
 pairs = Table(
