@@ -320,7 +320,7 @@ def test_killed_at_ten_points_and_run_again_ends_as_undisturbed(tmp_path: Path, 
         Campaign.create(tmp_path / name, name=name, annotators=ANNOTATORS, adjudicators=())
         for name in ("calm", "disturbed")
     )
-    urls = [server.url(f"photo/{i % 350}") if i % 50 else server.url("status/404") for i in range(450)]
+    urls = [server.url(f"photo/{i % 240}") if i % 50 else server.url("status/404") for i in range(300)]
     for campaign in (calm, disturbed):
         queue(campaign, *urls)
     download(calm, server)
@@ -328,7 +328,7 @@ def test_killed_at_ten_points_and_run_again_ends_as_undisturbed(tmp_path: Path, 
     done = [0]
     for _ in range(10):
         with running(disturbed, server) as (process, told):
-            for _ in range(rng.randrange(20, 40)):
+            for _ in range(rng.randrange(12, 26)):
                 told.recv()
             time.sleep(rng.uniform(0, 0.003))
             process.kill()
