@@ -96,9 +96,8 @@ def drawable(db: sa.Connection, max_per_group: int | None) -> int:
     11103
     """
     p, number, drawn = schema.pairs.c, sa.func.count(), schema.round_pairs.c.pair_id
-    free: list[
-        sa.ColumnElement[bool]
-    ] = []  # left out where they say nothing: then an index answers, without a look at each of a million pairs
+    # What says nothing is left out: then an index answers, without a look at each of a million pairs.
+    free: list[sa.ColumnElement[bool]] = []
     if db.scalar(sa.select(sa.exists(drawn))):
         free.append(p.pair_id.not_in(sa.select(drawn)))
     if db.scalar(sa.select(sa.exists().where(schema.posts.c.status != LIVE))):
