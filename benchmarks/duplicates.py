@@ -7,9 +7,10 @@ changed copy; "found" is the share of these that end in a group with their origi
 0.7, whose similarity is 0.6 or more.
 
 imagededup is measured where the Python of an environment of its own is given (`pip install imagededup`; it brings
-torch, which its hashes do not use, and which counts in its memory). It compares one pHash of 64 bits, we two of 64. Its
-searches, a tree in Python and all pairs with a loop in C, take time that grows with about the square of the hashes, so
-they run on two small numbers and the seconds for a million are computed from these, by the exponent that is printed.
+torch, which its hashes do not use, and which counts in its memory; its child processes count in its seconds). It
+compares one pHash of 64 bits, we two of 64. Its searches, a tree in Python and all pairs with a loop in C, take time
+that grows with about the square of the hashes, so they run on two small numbers and the seconds for a million are
+computed from these, by the exponent that is printed.
 """
 
 import argparse
@@ -38,7 +39,7 @@ PICTURES, HASHES, TEXTS = 300, 1_000_000, 100_000
 SEARCHES = {"bktree": (250, 1_000), "brute_force_cython": (2_000, 8_000)}  # imagededup's, and what each can bear
 Measured = tuple[float, int, float, float]  # CPU seconds, items, peak memory in MB, share found
 IMAGEDEDUP = """
-import json, resource, sys, time
+import json, resource, sys
 from imagededup.methods import PHash
 what, file, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
 hasher = PHash(verbose=False)
@@ -52,10 +53,13 @@ else:
         options = {"max_distance_threshold": 6, "search_method": what, "num_dist_workers": 0}
         found = hasher.find_duplicates(encoding_map=hashes, **options)
         return sum(str(number - copies + i) in found[str(i)] for i in range(copies)) / copies
-begin = time.process_time()
+def used():
+    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in both), max(each.ru_maxrss for each in both) / 1024
+before, _ = used()
 found = work()
-seconds = time.process_time() - begin
-print(json.dumps([seconds, number, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, found]))
+after, memory = used()
+print(json.dumps([after - before, number, memory, found]))
 """
 
 
