@@ -104,8 +104,8 @@ class Studio:
 
         Args:
             where: filters of Label Studio's data manager, joined by "and".
-            annotations: also each task's `annotations` and `predictions`, with the fields that ANNOTATION and PREDICTION
-                name.
+            annotations: also each task's `annotations` and `predictions`, with the fields named in ANNOTATION and
+                PREDICTION.
 
         Not the export: exports of one project in the same minute write one file on the server, and some come broken.
         Pages follow the last id seen, so that tasks deleted meanwhile shift nothing out of sight.

@@ -31,7 +31,7 @@ def newest(db: sa.Connection, role: str = "annotator") -> "pd.DataFrame":
     """The newest version of every annotation, oldest annotation first.
 
     Columns: judgment_id, annotation, version, task (pair id), worker (annotator), status, answers (dict or None),
-    seconds, comment, created_at, digest.
+    seconds, comment, prediction, created_at, digest.
     """
     return _frame(db, _newest(*_columns()).where(schema.judgments.c.role == role))
 
@@ -69,10 +69,12 @@ def _newest(*columns: Any) -> "sa.Select[Any]":
 def counted(db: sa.Connection, question: str, role: str = "annotator") -> "pd.DataFrame":
     """The judgments that count on one question, one row a pair and annotator.
 
-    Columns: task (pair id), worker (annotator), label (text, or a number for a score), seconds, created_at. `cannot
-    judge` and skips are no votes and are not here.
+    Columns: task (pair id), worker (annotator), label (text, or a number for a score), seconds, prediction (the version
+    of the model whose prediction was shown, or None), created_at. `cannot judge` and skips are no votes and are not
+    here.
     """
-    return _counted(newest(db, role), question)[["task", "worker", "label", "seconds", "created_at"]]
+    columns = ["task", "worker", "label", "seconds", "prediction", "created_at"]
+    return _counted(newest(db, role), question)[columns]
 
 
 def counted_when_adjudicated(db: sa.Connection, question: str) -> "pd.DataFrame":
@@ -92,7 +94,7 @@ def counted_when_adjudicated(db: sa.Connection, question: str) -> "pd.DataFrame"
 def _columns() -> tuple[Any, ...]:
     j = schema.judgments.c
     named = (j.judgment_id, j.annotation, j.version, j.pair_id.label("task"), j.annotator.label("worker"), j.status)
-    return (*named, j.answers, j.seconds, j.comment, j.created_at, j.digest)
+    return (*named, j.answers, j.seconds, j.comment, j.prediction, j.created_at, j.digest)
 
 
 def _frame(db: sa.Connection, rows: "sa.Select[Any]") -> "pd.DataFrame":

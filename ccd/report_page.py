@@ -160,7 +160,7 @@ def _subsets(found: Facts) -> str:
             main = each["coefficients"][f"krippendorff_{found['level']}"]
             shown = [number(each["coefficients"]["percent"]["value"]), number(main["value"]), interval(main["ci"])]
             rows.append([f"{kind}: {name}", str(each["n_pairs"]), str(each["n_judgments"]), *shown])
-    return f"<h3>By arm and round</h3>{_table(head, rows)}" if rows else ""
+    return f"<h3>Parts</h3>{_table(head, rows)}" if rows else ""
 
 
 def _plan(plan: Facts | None) -> str:

@@ -1,7 +1,5 @@
 """Agreement on one question by arm, by round, and with and without the pairs that were shown a prediction."""
 
-from collections.abc import Collection
-
 import pandas as pd
 import sqlalchemy as sa
 
@@ -16,16 +14,16 @@ def by_subset(
     folds: int = 1000,
     seed: int = 0,
     resample: Resample = "pairs",
-    assisted: Collection[str] = (),
 ) -> dict[str, dict[str, Agreement]]:
     """Agreement of the judgments that count: {"arm": {arm: …}, "round": {number: …}}.
 
-    A judgment belongs to the round in which its pair was assigned to its annotator. `assisted` are the pairs whose
-    annotators were shown a prediction; where there are any, "prediction" has those "shown" and "not shown".
+    A judgment belongs to the round in which its pair was assigned to its annotator. Where any annotator was shown a
+    prediction, "prediction" has the pairs of which one was "shown", to whomever, and those "not shown".
     """
     df = judgments.counted(db, question.name)
     df = df.merge(_rounds(db), how="left", on=["task", "worker"])
     df["round"] = df["round"].astype("Int64")  # a judgment outside the rounds makes no 1.0 of 1
+    assisted = df.loc[df["prediction"].notna(), "task"]
     df["prediction"] = df["task"].isin(assisted).map({True: "shown", False: "not shown"})
     return {
         name: {

@@ -25,7 +25,7 @@ MOST_SHOWN = 12  # annotators in the terminal; the report has them all
     type=click.Choice(["pairs", "both"]),
     default="pairs",
     show_default=True,
-    help="What is drawn: pairs, or pairs and annotators, so that intervals hold for other annotators too.",
+    help="What is drawn: pairs, or pairs and annotators (wider: other annotators would differ too).",
 )
 @click.option(
     "--plan",
@@ -67,7 +67,8 @@ MOST_SHOWN = 12  # annotators in the terminal; the report has them all
         "confusions": "a row a label: how often, where one annotator said it, another said each label",
         "scorecards": "map from annotator to judgments, cannot_judge, skipped, others, precision, recall, confusion, "
         "seconds, fast, drift",
-        "subsets": "map with arm and round, each a map from its name to that part's agreement; empty for a table",
+        "subsets": "map with arm, round and, where one was shown, prediction, each a map from its name to that part's "
+        "agreement; empty for a table",
         "plan": "with --plan a map: half_width, pairs, reached, pilot_pairs and more; otherwise null",
         "questions": "map from every question to its own level, labels, n_pairs … plan",
     }

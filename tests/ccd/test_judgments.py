@@ -32,7 +32,8 @@ def labels(campaign: Campaign, **options: Any) -> dict[tuple[str, str], Any]:
 
 def test_an_empty_campaign_has_the_columns(campaign: Campaign) -> None:
     with campaign.read() as db:
-        assert list(counted(db, "relation").columns) == ["task", "worker", "label", "seconds", "created_at"]
+        columns = ["task", "worker", "label", "seconds", "prediction", "created_at"]
+        assert list(counted(db, "relation").columns) == columns
         assert newest(db).empty
 
 
@@ -46,6 +47,7 @@ def test_what_was_judged_is_counted_as_it_was_given(campaign: Campaign) -> None:
         "worker": "ann",
         "label": "implicit",
         "seconds": 3.5,
+        "prediction": None,
         "created_at": "2024-01-01T00:00:00.000000Z",
     }
     assert list(frame["label"]) == ["implicit", "explicit"]
