@@ -38,6 +38,7 @@ bench: install
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.label_studio
 	$(BIN)/python -m benchmarks.duplicates
+	$(BIN)/python -m benchmarks.agreement
 
 docs: install
 	$(BIN)/python -m docs.reference

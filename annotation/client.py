@@ -27,6 +27,7 @@ TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"
 TIMEOUT = 600  # seconds; a bulk import of 12,000 tasks takes up to 30
 PAGE = 1000  # tasks an answer
 ANNOTATION = "annotations,result,completed_by,updated_by,lead_time,was_cancelled,ground_truth,created_at"
+PREDICTION = "predictions,model_version"  # its result and created_at are named above
 PAUSES = (0.5, 1, 2, 4)  # seconds before a GET is repeated
 
 
@@ -103,7 +104,8 @@ class Studio:
 
         Args:
             where: filters of Label Studio's data manager, joined by "and".
-            annotations: also each task's `annotations`, with the fields that ANNOTATION names.
+            annotations: also each task's `annotations` and `predictions`, with the fields named in ANNOTATION and
+                PREDICTION.
 
         Not the export: exports of one project in the same minute write one file on the server, and some come broken.
         Pages follow the last id seen, so that tasks deleted meanwhile shift nothing out of sight.
@@ -118,7 +120,7 @@ class Studio:
                 project=project,
                 query=json.dumps(query, separators=(",", ":")),
                 fields="all" if annotations else "task_only",
-                include=f"id,{fields},{ANNOTATION}" if annotations else f"id,{fields}",
+                include=f"id,{fields},{ANNOTATION},{PREDICTION}" if annotations else f"id,{fields}",
                 page_size=PAGE,
             )
             yield from answer["tasks"]

@@ -128,7 +128,7 @@ def _store(
                 continue
             old = dict(known.get(task["id"], {}))
             for annotation in task["annotations"]:
-                row = _row(campaign, desk, task["id"], pair, annotation, may_answer)
+                row = _row(campaign, desk, task, pair, annotation, may_answer)
                 version, last = old.pop(row["annotation"], (0, None))
                 if last is None or last["digest"] != row["digest"]:
                     rows.append(row | {"version": version + 1})
@@ -228,7 +228,12 @@ def _known_versions(db: sa.Connection, desk: Desk, ids: list[int]) -> dict[int, 
 
 
 def _row(
-    campaign: Campaign, desk: Desk, task: int, pair: str, annotation: dict[str, Any], may_answer: dict[int, str]
+    campaign: Campaign,
+    desk: Desk,
+    task: dict[str, Any],
+    pair: str,
+    annotation: dict[str, Any],
+    may_answer: dict[int, str],
 ) -> dict[str, Any]:
     """An annotation as a row of `judgments`, without its version."""
     user = annotation.get("completed_by")
@@ -245,13 +250,20 @@ def _row(
         # An id alone would come again in a Label Studio that was set up anew.
         "annotation": f"{annotation['id']}@{annotation['created_at']}",
         "project_id": desk.project,
-        "task_id": task,
+        "task_id": task["id"],
         "pair_id": pair,
         "role": "adjudicator" if adjudication else "annotator",
+        "prediction": _shown(task, annotation),
         "created_at": annotation["created_at"],
         "digest": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
         "pulled_at": now(),
     }
+
+
+def _shown(task: dict[str, Any], annotation: dict[str, Any]) -> str | None:
+    """The version of the model whose prediction the task showed when this was answered; one without result is none."""
+    before = [p for p in task["predictions"] if p["result"] and p["created_at"] < annotation["created_at"]]
+    return max(before, key=lambda p: p["created_at"])["model_version"] if before else None
 
 
 def _compare(campaign: Campaign, studio: Studio, desk: Desk, notes: list[str]) -> None:

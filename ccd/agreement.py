@@ -1,39 +1,51 @@
-"""Agreement between annotators: percent agreement, Fleiss' kappa and Krippendorff's alpha, with bootstrap intervals.
+"""Agreement between annotators on a question: coefficients, each with its bootstrap interval.
 
-Every coefficient is a function of the pattern table: which counts of labels pairs got, and how many pairs got each.
-Resampling pairs with replacement is a multinomial draw over that table, so an interval costs milliseconds whatever the
-number of pairs. Undefined is None with the reason, never NaN.
-
-Krippendorff, K. (2011). Computing Krippendorff's alpha-reliability. https://repository.upenn.edu/asc_papers/43
-Fleiss, J. L. (1971). Measuring nominal scale agreement among many raters. Psychological Bulletin 76(5), 378-382.
+Undefined is None with the reason, never NaN. What each coefficient is stands in ccd/coefficients.py, what is drawn in
+ccd/bootstrap.py.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
-from typing import Any
+from itertools import combinations
+from numbers import Real
+from typing import Any, Literal
 
 import krippendorff
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import sqlalchemy as sa
 
 from ccd import judgments
+from ccd.bootstrap import interval, over_both, over_pairs
+from ccd.coded import Coded, code
+from ccd.coefficients import Weights, alpha, cohen, fleiss, gwet_ac1, one_against_rest, percent, scott
 from ccd.errors import CcdError
+from ccd.patterns import Floats, Patterns, Rows, crossed, distinct, left_out, patterns
 from ccd.protocol import Level, Protocol
 
-Floats = npt.NDArray[np.float64]
-Weights = npt.NDArray[np.int64]
+Resample = Literal["pairs", "both"]
+LEVELS: tuple[Level, ...] = ("nominal", "ordinal", "interval")
+LARGEST_PACKAGE_INPUT = 1_000_000  # cells that `krippendorff` builds: pairs x labels x labels
+SMALL_TEAM = 50  # of more annotators, only those two are in `cohen` who have pairs in common, without intervals
 
-LEVELS: tuple[Level, ...] = ("nominal", "ordinal", "interval")  # a level allows itself and those before it
-LARGEST_PACKAGE_INPUT = 50_000_000  # cells that `krippendorff` builds: pairs x values x values, 8 bytes each
-DRAWN_AT_ONCE = 4_000_000  # cells of one block of bootstrap draws
+COEFFICIENTS = (
+    "percent",
+    *(f"krippendorff_{level}" for level in LEVELS),
+    "fleiss",
+    "scott",
+    "gwet_ac1",
+)
+NOTHING = "no pair has two judgments"
+ONE_LABEL = "one label only: chance agreement is 1"
+CROWD = f"no interval: not drawn for more than {SMALL_TEAM} annotators"
+ONE_PAIR = "no interval: one pair alone"
+UNSTEADY = "no interval: undefined on more than 5 % of the draws"
 
 
 @dataclass(frozen=True)
 class Coefficient:
-    """A value and its 95 % interval; None where undefined, and then `reason` says why."""
+    """A value and its 95 % interval; None where undefined. `reason` says why, or how the value is to be read."""
 
     value: float | None
     ci: tuple[float, float] | None
@@ -44,7 +56,10 @@ class Coefficient:
 class Agreement:
     """Agreement on one question. `n_pairs` were judged, by so many `annotators`.
 
-    A pair with one judgment is counted in `n_pairs` and `n_judgments`; the coefficients rest on pairs with two or more.
+    `coefficients` has percent, krippendorff_nominal, krippendorff_ordinal, krippendorff_interval, fleiss, scott and
+    gwet_ac1; `cohen` each two annotators' ("A|B"), `per_class` each label's alpha against the rest (none for scores),
+    `leave_one_out` the alpha without each annotator, on the question's level. All but gwet_ac1 and fleiss, whose label
+    shares take in every judged pair, rest on the pairs with two judgments or more.
     """
 
     n_pairs: int
@@ -52,181 +67,224 @@ class Agreement:
     annotators: int
     folds: int
     seed: int
+    resample: Resample
     coefficients: dict[str, Coefficient]
+    cohen: dict[str, Coefficient]
+    per_class: dict[str, Coefficient]
+    leave_one_out: dict[str, Coefficient]
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON: n_pairs, n_judgments, annotators, bootstrap {folds, seed, resample}, coefficients {name: {…}}."""
+    def to_dict(self, names: bool = True) -> dict[str, Any]:
+        """For JSON: n_pairs, n_judgments, annotators, bootstrap {folds, seed, resample}, coefficients {name: {…}}.
+
+        cohen, per_class and leave_one_out are maps among the coefficients; without `names`, for what is published,
+        only per_class, as the others name annotators.
+        """
+        maps = {"cohen": self.cohen, "per_class": self.per_class, "leave_one_out": self.leave_one_out}
+        if not names:
+            maps = {"per_class": self.per_class}
         return {
             "n_pairs": self.n_pairs,
             "n_judgments": self.n_judgments,
             "annotators": self.annotators,
-            "bootstrap": {"folds": self.folds, "seed": self.seed, "resample": "pairs"},
-            "coefficients": {
-                name: asdict(found) | {"ci": None if found.ci is None else list(found.ci)}
-                for name, found in self.coefficients.items()
-            },
+            "bootstrap": {"folds": self.folds, "seed": self.seed, "resample": self.resample},
+            "coefficients": {name: _plain(each) for name, each in self.coefficients.items()}
+            | {name: {key: _plain(each) for key, each in found.items()} for name, found in maps.items()},
         }
 
 
-@dataclass(frozen=True)
-class Patterns:
-    """The pattern table: `counts` [patterns, values] of votes in a pair, `pairs` [patterns], `values` [values]."""
-
-    counts: Floats
-    pairs: Weights
-    values: Floats
-
-
-def agreement(df: pd.DataFrame, labels: Sequence[str], level: Level, folds: int = 1000, seed: int = 0) -> Agreement:
+def agreement(
+    df: pd.DataFrame,
+    labels: Sequence[Any],
+    level: Level,
+    folds: int = 1000,
+    seed: int = 0,
+    resample: Resample = "pairs",
+) -> Agreement:
     """Agreement of the judgments `df` (task, worker, label; one row a judgment, adjudicators left out).
 
-    `labels` are a choice's labels in id order; on ordinal and interval level a label counts as its id. Empty for
-    scores, whose labels are numbers. A level also gives the coefficients of the levels before it.
+    `labels` in id order; empty takes those that occur, sorted. Numbers on interval level are scores and count as
+    themselves, other labels count as their place. Raises CcdError as `ccd.coded.code` does, for an unknown level or
+    resample, and for a score that is no number.
 
     >>> df = pd.DataFrame({"task": [0, 0, 1, 1], "worker": [0, 1, 0, 1], "label": ["a", "a", "b", "b"]})
     >>> agreement(df, ["a", "b"], "nominal").coefficients["krippendorff_nominal"].value
     1.0
     """
-    if level not in LEVELS:
-        raise CcdError(f"level {level!r} is unknown; it must be one of {', '.join(LEVELS)}")
-    kept = df[df.groupby("task")["worker"].transform("size") >= 2] if len(df) else df
-    table = patterns(kept, labels)
-    measures: dict[str, Callable[[Patterns, Weights], Floats]] = {"percent": percent, "fleiss": fleiss}
-    for each in LEVELS[: LEVELS.index(level) + 1]:
-        measures[f"krippendorff_{each}"] = partial(alpha, level=each)
-    drawn = _bootstrap(table, measures, folds, seed)
-    return Agreement(
-        n_pairs=int(df["task"].nunique()),
-        n_judgments=len(df),
-        annotators=int(df["worker"].nunique()),
-        folds=folds,
-        seed=seed,
-        coefficients={name: _coefficient(name, measure, table, drawn[name]) for name, measure in measures.items()},
-    )
+    if level == "interval" and not labels:
+        for label in df["label"].unique():
+            if not isinstance(label, Real) or not math.isfinite(label):
+                raise CcdError(f"scores must be numbers, one is {label!r}; check the protocol")
+    return of_coded(code(df, labels), level, folds, seed, resample)
 
 
-def of_campaign(db: sa.Connection, protocol: Protocol, folds: int = 1000, seed: int = 0) -> dict[str, Agreement]:
+def of_campaign(
+    db: sa.Connection, protocol: Protocol, folds: int = 1000, seed: int = 0, resample: Resample = "pairs"
+) -> dict[str, Agreement]:
     """Agreement on each question of the protocol, from the annotators' judgments that count."""
     return {
         question.name: agreement(
-            judgments.counted(db, question.name), question.labels, question.level, folds=folds, seed=seed
+            judgments.counted(db, question.name), question.labels, question.level, folds, seed, resample
         )
         for question in protocol.questions
     }
 
 
-def patterns(df: pd.DataFrame, labels: Sequence[str] = ()) -> Patterns:
-    """The pattern table of the judgments `df` (task, worker, label), in an order that does not depend on the rows'.
-
-    Raises CcdError for a label outside `labels`, or a score that is no number.
-    """
-    domain: list[Any] = list(labels) or sorted(df["label"].unique())
-    try:
-        values = np.arange(len(labels), dtype=float) if labels else np.array(domain, dtype=float)
-    except ValueError:
-        raise CcdError(f"scores must be numbers, one is {domain[-1]!r}; check the protocol") from None
-    column = pd.Index(domain, dtype=object).get_indexer(pd.Index(df["label"], dtype=object))
-    if (column < 0).any():
-        outside = df["label"].iloc[int(np.argmax(column < 0))]
-        raise CcdError(f"{outside!r} is not one of {', '.join(labels)}; check the protocol")
-    place, tasks = pd.factorize(df["task"])
-    size = len(tasks) * len(domain)
-    counts = np.bincount(place * len(domain) + column, minlength=size).reshape(len(tasks), len(domain))
-    if not len(tasks):
-        return Patterns(np.zeros((0, len(domain))), np.zeros(0, dtype=np.int64), values)
-    kinds, pairs = np.unique(counts, axis=0, return_counts=True)
-    return Patterns(kinds.astype(float), pairs.astype(np.int64), values)
-
-
-def percent(table: Patterns, weights: Weights) -> Floats:
-    """Share of agreeing judgment pairs within a pair, mean over pairs: mean of sum_c n_c (n_c - 1) / n (n - 1).
-
-    `weights` [draws, patterns] say how often each pattern occurs; returns [draws], as all measures here.
-    """
-    n = table.counts.sum(axis=1)
-    each = (table.counts * (table.counts - 1)).sum(axis=1) / (n * (n - 1))
-    return _ratio(weights @ each, weights.sum(axis=1))
-
-
-def fleiss(table: Patterns, weights: Weights) -> Floats:
-    """Fleiss' kappa, (P - Pe) / (1 - Pe) with Pe = sum_c p_c²; NaN unless all pairs have the same number of votes."""
-    if len(set(table.counts.sum(axis=1))) != 1:
-        return np.full(len(weights), np.nan)
-    used = weights @ table.counts
-    expected = (_ratio(used, used.sum(axis=1, keepdims=True)) ** 2).sum(axis=1)
-    return _ratio(percent(table, weights) - expected, 1 - expected)
-
-
-def alpha(table: Patterns, weights: Weights, level: Level) -> Floats:
-    """Krippendorff's alpha, 1 - Do / De; NaN where one value alone occurs.
-
-    All three metrics need no matrix of values x values: nominal disagreement of counts n_c is (sum n)² - sum n_c², and
-    for squared differences of values v_c it is 2 (sum n · sum n_c v_c² - (sum n_c v_c)²). The ordinal metric is the
-    squared difference of mid-ranks, v_c = n_1 + … + n_(c-1) + n_c / 2.
-    """
-    n = table.counts.sum(axis=1)
-    used = weights @ table.counts  # [draws, values]
-    total = used.sum(axis=1)
-    if level == "nominal":
-        each = (n**2 - (table.counts**2).sum(axis=1)) / (n - 1)
-        observed, expected = weights @ each, total**2 - (used**2).sum(axis=1)
+def of_coded(coded: Coded, level: Level, folds: int = 1000, seed: int = 0, resample: Resample = "pairs") -> Agreement:
+    """Agreement of coded judgments, as `agreement` has it; no annotator may be on a pair twice."""
+    if level not in LEVELS:
+        raise CcdError(f"level {level!r} is unknown; it must be one of {', '.join(LEVELS)}")
+    if resample not in ("pairs", "both"):
+        raise CcdError(f"resample {resample!r} is unknown; it must be pairs or both")
+    scale, size = Scale.of(coded.labels, level), len(coded.tasks)
+    rows, workers = _by_name(distinct(coded), coded.workers)
+    table = patterns(rows, len(coded.labels))
+    if resample == "both":
+        drawn = over_both(rows, len(coded.labels), scale.measure, size, folds, seed)
     else:
-        values = np.broadcast_to(table.values, used.shape) if level == "interval" else used.cumsum(axis=1) - used / 2
-        values = values - _ratio((used * values).sum(axis=1), total)[:, None]  # centred, so that nothing cancels
-        spread = n * (values**2 @ table.counts.T) - (values @ table.counts.T) ** 2  # [draws, patterns]
-        observed = 2 * (weights * spread / (n - 1)).sum(axis=1)
-        expected = 2 * total * (used * values**2).sum(axis=1)
-    expected = np.where((used > 0).sum(axis=1) > 1, expected, 0)
-    return 1 - _ratio(observed * (total - 1), expected)
+        drawn = over_pairs(table, scale.measure, size, folds, seed)
+    values = _values(scale, table)
+    first = len(COEFFICIENTS)
+    return Agreement(
+        n_pairs=size,
+        n_judgments=int((rows.label >= 0).sum(axis=1) @ rows.pairs),
+        annotators=len(workers),
+        folds=folds,
+        seed=seed,
+        resample=resample,
+        coefficients=_coefficients(scale, table, values, drawn, len(workers)),
+        cohen=_cohen(rows, len(coded.labels), workers, size, folds, seed),
+        per_class=_per_class(coded.labels, table, values[first:], drawn[:, first:]),
+        leave_one_out=_leave_one_out(rows, workers, scale, size, folds, seed),
+    )
 
 
-def _bootstrap(
-    table: Patterns, measures: dict[str, Callable[[Patterns, Weights], Floats]], folds: int, seed: int
-) -> dict[str, Floats]:
-    """Each measure on `folds` draws of as many pairs, with replacement: arrays [folds], in blocks of little memory."""
-    found: dict[str, list[Floats]] = {name: [np.zeros(0)] for name in measures}
-    size = int(table.pairs.sum())
-    if size:
-        random = np.random.default_rng(seed)
-        block = max(1, DRAWN_AT_ONCE // len(table.pairs))
-        for start in range(0, folds, block):
-            weights = random.multinomial(size, table.pairs / size, size=min(block, folds - start))
-            for name, measure in measures.items():
-                found[name].append(measure(table, weights))
-    return {name: np.concatenate(blocks) for name, blocks in found.items()}
+@dataclass(frozen=True)
+class Scale:
+    """How labels are measured: on which level, as which `values` [labels], and whether they are scores."""
+
+    level: Level
+    values: Floats
+    scores: bool
+
+    @classmethod
+    def of(cls, labels: Sequence[Any], level: Level) -> "Scale":
+        """The scale of these labels: numbers on interval level are scores, others count as their place."""
+        scores = level == "interval" and all(isinstance(label, Real) for label in labels)
+        return cls(level, np.array(labels if scores else range(len(labels)), dtype=float), scores)
+
+    def measure(self, table: Patterns, weights: Weights) -> Floats:
+        """COEFFICIENTS of every draw, then each label's alpha but for scores: [draws, columns]."""
+        alphas = [alpha(table, weights, level, self.values) for level in LEVELS]
+        others = [of(table, weights) for of in (fleiss, scott, gwet_ac1)]
+        found = np.column_stack([percent(table, weights), *alphas, *others])
+        return found if self.scores else np.hstack([found, one_against_rest(table, weights)])
+
+    def alpha(self, table: Patterns, weights: Weights) -> Floats:
+        """Alpha on the question's own level: [draws, 1]."""
+        return alpha(table, weights, self.level, self.values)[:, None]
+
+
+def _values(scale: Scale, table: Patterns) -> Floats:
+    """What is measured; alphas by the `krippendorff` package, by us, equal to 12 digits, where that would take long."""
+    values: Floats = scale.measure(table, table.pairs[None, :])[0]
+    if table.pairs.sum() * len(scale.values) ** 2 > LARGEST_PACKAGE_INPUT:
+        return values
+    counts = np.repeat(table.counts.astype(np.int64), table.pairs, axis=0)
+    for place, level in enumerate(LEVELS, start=COEFFICIENTS.index("krippendorff_nominal")):
+        if not np.isnan(values[place]):
+            values[place] = krippendorff.alpha(
+                value_counts=counts, value_domain=scale.values, level_of_measurement=level
+            )
+    return values
+
+
+def _coefficients(
+    scale: Scale, table: Patterns, values: Floats, drawn: Floats, annotators: int
+) -> dict[str, Coefficient]:
+    """The COEFFICIENTS, with what is to be said of each."""
+    notes = {}
+    if scale.level == "nominal":
+        notes["krippendorff_ordinal"] = "the question is nominal; this takes the order of its labels for a rank"
+    if not scale.scores:
+        notes["krippendorff_interval"] = f"the question is {scale.level}; this takes its labels for equal steps"
+    if len(set(table.votes)) > 1:
+        notes["fleiss"] = "numbers of judgments differ; every pair weighs the same in the label shares"
+    found = {
+        name: _coefficient(value, column, _carrying(table), ONE_LABEL, notes.get(name))
+        for name, value, column in zip(COEFFICIENTS, values, drawn.T, strict=False)
+    }
+    if annotators > 2:
+        reason = f"for two annotators, here are {annotators}; fleiss is its generalisation"
+        found["scott"] = Coefficient(None, None, reason)
+    if scale.scores:
+        found["gwet_ac1"] = Coefficient(None, None, "for labels, whose number is known; scores have none")
+    return found
+
+
+def _per_class(labels: tuple[Any, ...], table: Patterns, values: Floats, drawn: Floats) -> dict[str, Coefficient]:
+    """Each label's alpha against the rest; of scores none, as they have no columns."""
+    found = {}
+    for label, used, value, column in zip(labels, table.counts.T @ table.pairs, values, drawn.T, strict=False):
+        undefined = ONE_LABEL if used else "nobody gives this label"
+        found[str(label)] = _coefficient(value, column, _carrying(table), undefined)
+    return found
+
+
+def _cohen(rows: Rows, labels: int, workers: list[str], size: int, folds: int, seed: int) -> dict[str, Coefficient]:
+    """Cohen's kappa of each two annotators."""
+    found, small = {}, len(workers) <= SMALL_TEAM
+    if small:
+        found = {f"{a}|{b}": Coefficient(None, None, "no pair was judged by both") for a, b in combinations(workers, 2)}
+    for table in crossed(rows, labels, len(workers)):
+        value = float(cohen(table, table.pairs[None, :])[0, 0])
+        drawn = over_pairs(table, cohen, size, folds, seed)[:, 0] if small else None
+        first, second = table.workers
+        found[f"{workers[first]}|{workers[second]}"] = _coefficient(value, drawn, int(table.pairs.sum()), ONE_LABEL)
+    return found
+
+
+def _leave_one_out(
+    rows: Rows, workers: list[str], scale: Scale, size: int, folds: int, seed: int
+) -> dict[str, Coefficient]:
+    """Alpha, on the question's level, without each annotator."""
+    found = {}
+    for name, table in zip(workers, left_out(rows, len(scale.values), len(workers)), strict=True):
+        value = float(scale.alpha(table, table.pairs[None, :])[0, 0])
+        drawn = over_pairs(table, scale.alpha, size, folds, seed)[:, 0]
+        found[name] = _coefficient(value, drawn, _carrying(table), ONE_LABEL)
+    return found
 
 
 def _coefficient(
-    name: str, measure: Callable[[Patterns, Weights], Floats], table: Patterns, drawn: Floats
+    value: float, drawn: Floats | None, carrying: int, undefined: str, note: str | None = None
 ) -> Coefficient:
-    if not len(table.pairs):
-        return Coefficient(None, None, "no pair has two judgments")
-    value = float(measure(table, table.pairs[None, :])[0])
+    """`carrying` pairs carry it; `undefined` is why it would be NaN, `note` how to read its value."""
+    if not carrying:
+        return Coefficient(None, None, NOTHING)
     if np.isnan(value):
-        one = (table.counts.sum(axis=0) > 0).sum() == 1
-        reason = "one label only: chance agreement is 1" if one else "pairs have different numbers of judgments"
-        return Coefficient(None, None, reason)
-    for level in LEVELS:
-        if name == f"krippendorff_{level}":
-            value = _by_package(table, level, value)
-    defined = drawn[~np.isnan(drawn)]
-    if table.pairs.sum() < 2:
-        return Coefficient(value, None, "no interval: one pair alone")
-    if len(defined) < 0.95 * len(drawn) or not len(drawn):
-        return Coefficient(value, None, "no interval: undefined on more than 5 % of the draws")
-    low, high = np.quantile(defined, [0.025, 0.975])
-    return Coefficient(value, (float(low), float(high)))
+        return Coefficient(None, None, undefined)
+    if drawn is None:
+        return Coefficient(float(value), None, CROWD)
+    ci = interval(drawn) if carrying > 1 else None
+    if ci is None:
+        note = "; ".join(filter(None, [ONE_PAIR if carrying == 1 else UNSTEADY, note]))
+    return Coefficient(float(value), ci, note)
 
 
-def _by_package(table: Patterns, level: Level, value: float) -> float:
-    """Alpha by the `krippendorff` package; `value`, our own, where the package would fill the memory."""
-    if table.pairs.sum() * len(table.values) ** 2 > LARGEST_PACKAGE_INPUT:
-        return value
-    counts = np.repeat(table.counts.astype(np.int64), table.pairs, axis=0)
-    return float(krippendorff.alpha(value_counts=counts, value_domain=table.values, level_of_measurement=level))
+def _carrying(table: Patterns) -> int:
+    """How many pairs have two judgments or more."""
+    return int(table.pairs[table.comparisons > 0].sum())
 
 
-def _ratio(above: Floats, below: Floats) -> Floats:
-    """above / below, NaN where below is 0."""
-    undefined = np.full(np.broadcast(above, below).shape, np.nan)
-    return np.asarray(np.divide(above, below, out=undefined, where=below != 0))
+def _by_name(rows: Rows, workers: "pd.Index[Any]") -> tuple[Rows, list[str]]:
+    """The rows with annotators numbered in the order of their names, so that no result hangs on the order of rows."""
+    names = [str(worker) for worker in workers]
+    order = sorted(range(len(names)), key=names.__getitem__)
+    number = np.zeros(len(names) + 1, dtype=np.int32)
+    number[order] = np.arange(len(names))
+    number[-1] = -1  # an empty slot
+    return Rows(rows.label, number[rows.worker], rows.pairs), [names[i] for i in order]
+
+
+def _plain(found: Coefficient) -> dict[str, Any]:
+    return asdict(found) | {"ci": None if found.ci is None else list(found.ci)}

@@ -12,13 +12,15 @@ import sqlalchemy as sa
 from ccd.errors import CcdError
 
 CONFIG = "campaign.toml"
+FASTEST_SECONDS = 2.0  # nobody reads a text and looks at a picture in less
 
 TEMPLATE = """\
 # What a person edits. Tokens and passwords never go here: they come from the environment.
 name = {name}
 protocol = {protocol}            # a shipped one (`ccd protocol list`) or the path of your own TOML file
 judgments_per_pair = 3
-tie_rule = "adjudicate"     # adjudicate | drop | rule:<label>,<label>,... (the first of the tied ones in this order)
+tie_rule = "adjudicate"     # adjudicate | drop | rule:<label>,<label>,... (the first of the tied ones in this order) |
+                            # expert (who has `expert = true` under [[annotators]] decides between the tied ones)
 # database_url = "postgresql+psycopg://user@host/database"    # password in PGPASSWORD; default: campaign.db here
 
 [splits]                    # shares; dev and test come from the random arm only
@@ -40,6 +42,9 @@ price_per_post = 0.005      # dollars that X takes for a post read; for the esti
 [duplicates]
 # max_per_group = 1         # pairs of one group of near-duplicates that a round takes at most; default: all
 
+[agreement]
+fastest_seconds = 2.0       # a judgment given in less counts as too fast in `ccd agreement`
+
 [encoders]                  # what `ccd encode` makes features with; the others need weights, see docs/encoders.md
 regions = "light"           # light | patches | detr | owl | faster-rcnn | arrays:FILE | precomputed:FILE | names:FILE
 words = "light"             # light | glove | bert | glove+bert | tower; glove:FILE and bert:MODEL name the weights
@@ -52,10 +57,14 @@ words = "light"             # light | glove | bert | glove+bert | tower; glove:F
 
 @dataclass(frozen=True)
 class Person:
-    """An annotator or adjudicator: `name` in our tables, `email` in Label Studio."""
+    """An annotator or adjudicator: `name` in our tables, `email` in Label Studio.
+
+    The vote of an annotator who is `expert` breaks ties where campaign.toml has tie_rule = "expert".
+    """
 
     name: str
     email: str
+    expert: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,7 @@ class Config:
     split_seed: int
     filters: Filters
     max_per_group: int | None  # pairs of a duplicate group in one round
+    fastest_seconds: float
     region_encoder: str  # a line that model/encoders understands
     word_encoder: str
     label_studio_url: str | None
@@ -125,10 +135,11 @@ def parse(text: str, path: Path) -> Config:
 
     known = {
         "": {"name", "protocol", "judgments_per_pair", "tie_rule", "database_url", "splits", "label_studio", "x"}
-        | {"filters", "duplicates", "encoders", "annotators", "adjudicators"},
+        | {"filters", "duplicates", "agreement", "encoders", "annotators", "adjudicators"},
         "splits": {"train", "dev", "test", "seed"},
         "filters": {"languages", "minimum_words", "sensitive", "retweets", "blocked_words"},
         "duplicates": {"max_per_group"},
+        "agreement": {"fastest_seconds"},
         "encoders": {"regions", "words"},
         "label_studio": {"url"},
         "x": {"price_per_post"},
@@ -195,9 +206,14 @@ def parse(text: str, path: Path) -> Config:
     most = entry("duplicates", "max_per_group", int)
     if most is not None and most < 1:
         raise wrong(f"[duplicates] max_per_group is {most}; write a number from 1 up, or leave it out")
+    fastest = float(entry("agreement", "fastest_seconds", (int, float), FASTEST_SECONDS))
+    if not 0 <= fastest <= 3600:  # nan too
+        raise wrong(f"[agreement] fastest_seconds is {fastest}; write seconds from 0 to 3600, 0 for no limit")
     rule = entry("", "tie_rule", str, "adjudicate")
-    if rule not in ("adjudicate", "drop") and not rule.startswith("rule:"):
-        raise wrong(f"tie_rule is {rule!r}; it must be adjudicate, drop or rule:<label>,<label>,...")
+    if rule not in ("adjudicate", "expert", "drop") and not rule.startswith("rule:"):
+        raise wrong(f"tie_rule is {rule!r}; it must be adjudicate, expert, drop or rule:<label>,<label>,...")
+    if rule == "expert" and not any(person.expert for person in annotators):
+        raise wrong('tie_rule is "expert" and nobody is one; write `expert = true` under an [[annotators]]')
     return Config(
         name=name,
         protocol=entry("", "protocol", str, "ccd"),
@@ -208,6 +224,7 @@ def parse(text: str, path: Path) -> Config:
         split_seed=seed,
         filters=_filters(data.get("filters", {}), wrong),
         max_per_group=most,
+        fastest_seconds=fastest,
         region_encoder=entry("encoders", "regions", str, "light"),
         word_encoder=entry("encoders", "words", str, "light"),
         label_studio_url=studio.rstrip("/") if studio else None,
@@ -243,11 +260,14 @@ def _people(data: dict[str, Any], key: str, wrong: Any) -> tuple[Person, ...]:
         raise wrong(f"{key} must be tables: write [[{key}]] with name and email")
     people = []
     for number, e in enumerate(entries, 1):
+        expert = e.pop("expert", False) if key == "annotators" else False
         if set(e) != {"name", "email"} or not all(isinstance(v, str) and v.strip() for v in e.values()):
             raise wrong(f"[[{key}]] number {number} must have exactly a name and an email, both text")
+        if not isinstance(expert, bool):
+            raise wrong(f"[[{key}]] number {number}: expert is {expert!r}; write true or false")
         if "@" not in e["email"] or e["name"].startswith("@"):
             raise wrong(f"[[{key}]] number {number}: {e['name']} <{e['email']}> is no name with an e-mail address")
-        people.append(Person(e["name"], e["email"].lower()))
+        people.append(Person(e["name"], e["email"].lower(), expert))
     for field in ("name", "email"):
         values = [getattr(p, field) for p in people]
         twice = {v for v in values if values.count(v) > 1}

@@ -30,31 +30,10 @@ REPORTED = (EDITED_BY_OTHER, FOREIGN, GROUND_TRUTH)
 def newest(db: sa.Connection, role: str = "annotator") -> "pd.DataFrame":
     """The newest version of every annotation, oldest annotation first.
 
-    Columns: annotation, version, task (pair id), worker (annotator), status, answers (dict or None), seconds, comment,
-    created_at, digest.
+    Columns: judgment_id, annotation, version, task (pair id), worker (annotator), status, answers (dict or None),
+    seconds, comment, prediction, created_at, digest.
     """
-    import pandas as pd
-
-    j = schema.judgments.c
-    rows = db.execute(
-        _newest(
-            j.annotation,
-            j.version,
-            j.pair_id.label("task"),
-            j.annotator.label("worker"),
-            j.status,
-            j.answers,
-            j.seconds,
-            j.comment,
-            j.created_at,
-            j.digest,
-        )
-        .where(j.role == role)
-        .order_by(j.created_at, j.judgment_id)
-    )
-    frame = pd.DataFrame(rows.all(), columns=list(rows.keys()), dtype=object)  # None stays None
-    frame["answers"] = pd.Series([None if a is None else json.loads(a) for a in frame["answers"]], dtype=object)
-    return frame
+    return _frame(db, _newest(*_columns()).where(schema.judgments.c.role == role))
 
 
 def answered(db: sa.Connection, annotator: str | None) -> set[str]:
@@ -90,10 +69,47 @@ def _newest(*columns: Any) -> "sa.Select[Any]":
 def counted(db: sa.Connection, question: str, role: str = "annotator") -> "pd.DataFrame":
     """The judgments that count on one question, one row a pair and annotator.
 
-    Columns: task (pair id), worker (annotator), label (text, or a number for a score), seconds, created_at. `cannot
-    judge` and skips are no votes and are not here.
+    Columns: task (pair id), worker (annotator), label (text, or a number for a score), seconds, prediction (the version
+    of the model whose prediction was shown, or None), created_at. `cannot judge` and skips are no votes and are not
+    here.
     """
-    frame = newest(db, role)
+    columns = ["task", "worker", "label", "seconds", "prediction", "created_at"]
+    return _counted(newest(db, role), question)[columns]
+
+
+def counted_when_adjudicated(db: sa.Connection, question: str) -> "pd.DataFrame":
+    """The annotators' judgments on each adjudicated pair that counted when the adjudicator's answer came in.
+
+    Columns: task, worker, label. The answer is the one that stands, in its newest version.
+    """
+    final = _counted(newest(db, "adjudicator"), question).drop_duplicates("task").set_index("task")["judgment_id"]
+    j = schema.judgments.c
+    adjudicated = sa.select(j.pair_id).where(j.role == "adjudicator")
+    frame = _frame(db, sa.select(*_columns()).where(j.role == "annotator", j.pair_id.in_(adjudicated)))
+    frame = frame[frame["judgment_id"].astype(float) < frame["task"].map(final).astype(float)]  # NaN: none stands
+    last = frame.sort_values("version", kind="stable").drop_duplicates("annotation", keep="last").index
+    return _counted(frame[frame.index.isin(last)], question)[["task", "worker", "label"]]
+
+
+def _columns() -> tuple[Any, ...]:
+    j = schema.judgments.c
+    named = (j.judgment_id, j.annotation, j.version, j.pair_id.label("task"), j.annotator.label("worker"), j.status)
+    return (*named, j.answers, j.seconds, j.comment, j.prediction, j.created_at, j.digest)
+
+
+def _frame(db: sa.Connection, rows: "sa.Select[Any]") -> "pd.DataFrame":
+    """What a query of `_columns` finds, oldest annotation first."""
+    import pandas as pd
+
+    j = schema.judgments.c
+    found = db.execute(rows.order_by(j.created_at, j.judgment_id))
+    frame = pd.DataFrame(found.all(), columns=list(found.keys()), dtype=object)  # None stays None
+    frame["answers"] = pd.Series([None if a is None else json.loads(a) for a in frame["answers"]], dtype=object)
+    return frame
+
+
+def _counted(frame: "pd.DataFrame", question: str) -> "pd.DataFrame":
+    """Of one version an annotation, oldest first, the rows that count on a question, with the column `label`."""
     frame = frame[frame["status"] == VALID].drop_duplicates(["task", "worker"], keep="first")
     frame["label"] = [answers.get(question) for answers in frame["answers"]]
-    return frame.dropna(subset="label")[["task", "worker", "label", "seconds", "created_at"]].reset_index(drop=True)
+    return frame.dropna(subset="label").reset_index(drop=True)

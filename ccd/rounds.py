@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ccd import schema
 from ccd.campaign import Campaign, now, record
 from ccd.errors import CcdError
-from ccd.gone import lives
+from ccd.gone import LIVE, lives
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,27 @@ def new_round(campaign: Campaign, size: int, seed: int) -> Round:
         )
         record(db, "ccd round new", "round", str(number), after={"size": size, "pool": made.pool, "seed": seed})
     return made
+
+
+def drawable(db: sa.Connection, max_per_group: int | None) -> int:
+    """How many pairs the next round can take at most: those of living posts in no round yet, few of each group.
+
+    >>> with campaign.read() as db: drawable(db, 1)  # doctest: +SKIP
+    11103
+    """
+    p, number, drawn = schema.pairs.c, sa.func.count(), schema.round_pairs.c.pair_id
+    # What says nothing is left out: then an index answers, without a look at each of a million pairs.
+    free: list[sa.ColumnElement[bool]] = []
+    if db.scalar(sa.select(sa.exists(drawn))):
+        free.append(p.pair_id.not_in(sa.select(drawn)))
+    if db.scalar(sa.select(sa.exists().where(schema.posts.c.status != LIVE))):
+        free.append(lives())
+    if max_per_group is None:
+        return db.scalar(sa.select(number).select_from(schema.pairs).where(*free)) or 0
+    grouped = p.duplicate_group.is_not(None)
+    size = sa.select(number.label("pairs")).where(*free, grouped).group_by(p.duplicate_group).subquery().c.pairs
+    taken = sa.func.sum(sa.case((size > max_per_group, max_per_group), else_=size))
+    return (db.scalar(sa.select(number).where(*free, ~grouped)) or 0) + int(db.scalar(sa.select(taken)) or 0)
 
 
 def thin(group_of: Mapping[str, str | None], most: int, random: np.random.Generator) -> dict[str, float]:

@@ -11,7 +11,7 @@ from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, Tabl
 
 from ccd.errors import CcdError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -46,7 +46,7 @@ images = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("bytes", Integer, nullable=False),
-    Column("phash", Text),  # perceptual hash, 16 hex digits; None until `ccd duplicates` looked, "" for a flat picture
+    Column("phash", Text),  # two perceptual hashes, 32 hex digits; None until `ccd duplicates` looked, "" if flat
 )
 
 pairs = Table(
@@ -69,7 +69,7 @@ drops = Table(
     "drops",  # what was read and not kept, one row an item, so that running twice counts once
     metadata,
     Column("source", Text, primary_key=True),
-    Column("item", Text, primary_key=True),  # pair id, or a place such as "line 12"
+    Column("item", Text, primary_key=True, index=True),  # pair id, or a place such as "line 12"
     Column("reason", Text, nullable=False),
     Column("detail", Text),
 )
@@ -202,6 +202,7 @@ judgments = Table(
     Column("answers", Text),  # JSON {question: label or score}; None where there is none
     Column("seconds", Float),
     Column("comment", Text),
+    Column("prediction", Text),  # version of the model whose prediction the task showed; None where it showed none
     Column("created_at", Text, nullable=False),  # Label Studio's clock
     Column("digest", Text, nullable=False),  # of all the above that can change
     Column("pulled_at", Text, nullable=False),
@@ -269,7 +270,13 @@ def _to_2(connection: sa.Connection) -> None:
     connection.exec_driver_sql("CREATE INDEX ix_pairs_duplicate_group ON pairs (duplicate_group)")
 
 
-MIGRATIONS: dict[int, Callable[[sa.Connection], Any]] = {1: _to_2}
+def _to_3(connection: sa.Connection) -> None:
+    """Which prediction a judgment was given beside, and drops by their item."""
+    connection.exec_driver_sql("ALTER TABLE judgments ADD COLUMN prediction TEXT")
+    connection.exec_driver_sql("CREATE INDEX ix_drops_item ON drops (item)")
+
+
+MIGRATIONS: dict[int, Callable[[sa.Connection], Any]] = {1: _to_2, 2: _to_3}
 """From version n to n + 1: what to do to a database that an older toolkit made."""
 
 

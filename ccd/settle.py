@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from ccd import judgments, schema, votes
+from ccd import judgments, schema, ties, votes
 from ccd.campaign import Campaign, record, write_atomic
 from ccd.errors import CcdError
 from ccd.protocol import Question
@@ -20,12 +20,28 @@ COLUMNS = ("pair_id", "question", "label", "label_id", "resolved_by", "votes")
 
 
 @dataclass(frozen=True)
+class Conflict:
+    """An adjudicated pair whose votes do not bear the label out: they settle on `says`, or changed and settle nothing.
+
+    `votes` is {label: count} as they stand; `changed` says that they were others when the adjudicator answered.
+    """
+
+    pair_id: str
+    question: str
+    label: str | float
+    says: str | None
+    votes: dict[str, int]
+    changed: bool
+
+
+@dataclass(frozen=True)
 class Settled:
     """What `settle` found. `counts` is {question: {label: {resolved_by: pairs}}}, label "" where there is none."""
 
     pairs: int  # assigned, whether or not judged yet
     changed: int  # rows of the table that are new or different
     counts: dict[str, dict[str, dict[str, int]]]
+    conflicts: tuple[Conflict, ...]  # by pair
 
     def number(self, question: str, resolved_by: str) -> int:
         """How many pairs of a question were resolved so."""
@@ -35,8 +51,9 @@ class Settled:
 def settle(campaign: Campaign) -> Settled:
     """Settle every assigned pair on every question; running it again changes nothing.
 
-    An adjudicator's first valid answer stands, whatever the votes say or will say. The tie rule of campaign.toml is for
-    the primary question; ties on the others are adjudicated. Writes labels.jsonl and labels.parquet, sorted by pair_id.
+    Votes that were changed or deleted settle the pair anew. An adjudicator's first valid answer stands, whatever the
+    votes say or will say; where they do not bear it out, it is a conflict. The tie rule of campaign.toml is for the
+    primary question; ties on the others are adjudicated. Writes labels.jsonl and labels.parquet, sorted by pair_id.
     Raises CcdError where there are no assigned pairs or no judgments yet.
     """
     with campaign.write() as db:
@@ -47,21 +64,17 @@ def settle(campaign: Campaign) -> Settled:
         if not answered.any():
             raise CcdError("no judgments yet; run `ccd pull` once annotators have judged some pairs")
         rows: list[dict[str, Any]] = []
+        conflicts: list[Conflict] = []
         for question in campaign.protocol.questions:
-            rows += _settle_question(db, campaign, question, answered)
+            found, against = _settle_question(db, campaign, question, answered)
+            rows += found
+            conflicts += against
         changed = _store(db, rows)
         schema.note(db, schema.SETTLED_UP_TO, db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id))))
     rows.sort(key=lambda row: row["pair_id"])  # stable: the protocol's order of questions in a pair
     _write_files(campaign, rows)
-    return Settled(len(pairs), changed, _counts(campaign, rows))
-
-
-def open_queue(db: sa.Connection) -> pd.DataFrame:
-    """What waits for an adjudicator: pair_id, question, votes ({label: count}), ordered by pair_id and question."""
-    t = schema.labels
-    rows = db.execute(sa.select(t.c.pair_id, t.c.question, t.c.votes).where(t.c.resolved_by == votes.OPEN)).all()
-    found = sorted((row.pair_id, row.question, json.loads(row.votes)) for row in rows)
-    return pd.DataFrame(found, columns=["pair_id", "question", "votes"])
+    conflicts.sort(key=lambda conflict: conflict.pair_id)
+    return Settled(len(pairs), changed, _counts(campaign, rows), tuple(conflicts))
 
 
 def _answered(db: sa.Connection, pairs: list[str]) -> "pd.Series[int]":
@@ -73,27 +86,36 @@ def _answered(db: sa.Connection, pairs: list[str]) -> "pd.Series[int]":
 
 def _settle_question(
     db: sa.Connection, campaign: Campaign, question: Question, answered: "pd.Series[int]"
-) -> list[dict[str, Any]]:
-    """Rows with the keys COLUMNS, one an assigned pair."""
+) -> tuple[list[dict[str, Any]], list[Conflict]]:
+    """Rows with the keys COLUMNS, one an assigned pair, and the conflicts among them."""
     config = campaign.config
     counted = judgments.counted(db, question.name)
     counted = counted[counted["task"].isin(answered.index)]
     aggregator: votes.MajorityVote | votes.MeanScore
     if question.kind == "score":
-        aggregator = votes.MeanScore(config.judgments_per_pair)
+        aggregator = votes.MeanScore(required=config.judgments_per_pair)
     else:
-        rule = config.tie_rule if question == campaign.protocol.question else "adjudicate"
-        aggregator = votes.MajorityVote(question.labels, rule, config.judgments_per_pair)
+        rule = config.tie_rule if question == campaign.protocol.question else ties.ADJUDICATE
+        experts = [person.name for person in config.annotators if person.expert]
+        aggregator = votes.MajorityVote(
+            question.labels, tie_rule=rule, required=config.judgments_per_pair, experts=experts
+        )
     label = aggregator.fit_predict(counted, answered).astype(object)
     resolved = aggregator.table_["resolved_by"].copy()
+    maps = _vote_maps(counted, question)
 
     final = judgments.counted(db, question.name, role="adjudicator").drop_duplicates("task").set_index("task")["label"]
     final = final[final.index.isin(label.index)]
+    settled = label[resolved.isin([votes.UNANIMOUS, votes.MAJORITY])].to_dict()
+    before = _vote_maps(judgments.counted_when_adjudicated(db, question.name), question)
+    conflicts = []
+    for pair, given in zip(final.index, final, strict=True):
+        says, changed = settled.get(pair), before.get(pair, {}) != maps.get(pair, {})
+        if says != given and (says is not None or changed):
+            conflicts.append(Conflict(pair, question.name, given, says, maps.get(pair, {}), changed))
     label[final.index] = final
     resolved[final.index] = ADJUDICATED
-
-    maps = _vote_maps(counted, question)
-    return [
+    rows = [
         {
             "pair_id": pair,
             "question": question.name,
@@ -104,6 +126,7 @@ def _settle_question(
         }
         for pair, value, by in zip(label.index, label, resolved, strict=True)
     ]
+    return rows, conflicts
 
 
 def _vote_maps(counted: pd.DataFrame, question: Question) -> dict[str, dict[str, int]]:

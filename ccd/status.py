@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.judgments import ANSWERED, CANNOT_JUDGE, SKIPPED, VALID, answered, tally
+from ccd.rounds import drawable
 
 
 def status(campaign: Campaign) -> dict[str, Any]:
@@ -58,7 +59,8 @@ def status(campaign: Campaign) -> dict[str, Any]:
         noted |= {row.key: row.value for row in db.execute(sa.select(schema.meta))} | {"last_judgment": str(last)}
         has_label = (t.c.question == campaign.protocol.question.name) & t.c.label.is_not(None)
         noted["labelled"] = str(db.scalar(sa.select(sa.func.count()).select_from(t).where(has_label)))
-        facts["next"] = _next(facts, _unsent(db), _unsettled(db, campaign), _undrawn(db), noted)
+        left = drawable(db, config.max_per_group)
+        facts["next"] = _next(facts, _unsent(db), _unsettled(db, campaign), left, noted)
     return facts
 
 
@@ -94,13 +96,6 @@ def _unsettled(db: sa.Connection, campaign: Campaign) -> int:
     return len(set(db.scalars(sa.select(t.pair_id).where(t.resolved_by == "open"))) - answered(db, None))
 
 
-def _undrawn(db: sa.Connection) -> int:
-    drawn = sa.select(schema.round_pairs.c.pair_id)
-    return (
-        db.scalar(sa.select(sa.func.count()).select_from(schema.pairs).where(schema.pairs.c.pair_id.not_in(drawn))) or 0
-    )
-
-
 def _unsent(db: sa.Connection) -> int:
     """Assignments that are neither on their annotator's desk nor answered."""
     a, t = schema.assignments, schema.tasks
@@ -113,14 +108,15 @@ def _unsent(db: sa.Connection) -> int:
     return sum(row.pair_id not in done[row.annotator] for row in missing)
 
 
-def _next(facts: dict[str, Any], unsent: int, unsettled: int, undrawn: int, noted: dict[str, str]) -> dict[str, str]:
-    """The first stage that has something left to do; `noted` is `meta` and more."""
+def _next(facts: dict[str, Any], unsent: int, unsettled: int, left: int, noted: dict[str, str]) -> dict[str, str]:
+    """The first stage that has something to do; `left` pairs can be drawn, `noted` is `meta` and more."""
     waiting = sum(person["open"] for person in facts["annotators"])
     split = sum(facts["splits"].values())
+    draw = f"ccd round new --size {left} --seed 1"
     again = f"v{len(facts['releases']) + 1}"
     steps = [
         (not facts["pairs"], "ccd collect table FILE", "there are no pairs yet"),
-        (not facts["rounds"], f"ccd round new --size {facts['pairs']} --seed 1", "no pairs were drawn yet"),
+        (not facts["rounds"] and left > 0, draw, "no pairs were drawn yet"),
         (unsent > 0, "ccd push", f"{unsent} tasks are not on the desks yet"),
         (waiting > 0, "ccd pull --follow", f"{waiting} judgments are still to come"),
         (
@@ -131,7 +127,7 @@ def _next(facts: dict[str, Any], unsent: int, unsettled: int, undrawn: int, note
         (unsettled > 0, "ccd push", f"{unsettled} ties wait for an adjudicator (push, answer, pull, labels)"),
         (noted[schema.SPLIT_OF] != noted["labelled"], "ccd split", f"{noted['labelled']} pairs have a label by now"),
         (noted[schema.RELEASED_OF] != str(split), f"ccd release {again}", f"{split} pairs are ready for {again}"),
-        (undrawn > 0, f"ccd round new --size {undrawn} --seed 1", f"{undrawn} pairs are in no round yet"),
+        (left > 0, draw, f"{left} pairs can be drawn"),
     ]
     for due, command, why in steps:
         if due:

@@ -1,104 +1,217 @@
-"""From votes to one label a pair: majority for choices, mean for scores. What a tie does is always said.
+"""From votes to one label a pair: majority for choices, mean for scores. What a tie does is always said (ccd/ties.py).
 
 A pair is *complete* when `required` judgments are there. Where all who were asked have answered, but some could not
 judge, it settles if more than half of `required` agree, and is open otherwise: nobody waits for a vote that never
 comes.
+
+The aggregators have crowd-kit's interface (Ustalov et al. 2024, JOSS 9(96), 6227): `fit_predict(df)` over the columns
+`task, worker, label`, what is learned in `labels_` and `probas_`. Unlike crowd-kit's they leave a tie open.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ccd.coded import Coded, code
 from ccd.errors import CcdError
+from ccd.ties import ADJUDICATE, OPEN, check_tie_rule, settle_scores, winner
 
 UNANIMOUS = "unanimous"
 MAJORITY = "majority"
+WEIGHTED = "weighted"
 MEAN = "mean"
-DROPPED = "dropped"
-OPEN = "open"
 INCOMPLETE = "incomplete"
+
+MOST_KINDS = 2**16  # ways to fill the slots of a pair that are told apart by one small integer
+
+Ints = npt.NDArray[np.int64]
+Labels = npt.NDArray[np.int8]
+
+
+def tally(coded: Coded) -> Ints:
+    """The votes for each label [pairs, labels].
+
+    >>> df = pd.DataFrame({"task": ["p", "p", "q"], "worker": ["a", "b", "a"], "label": ["no", "yes", "no"]})
+    >>> tally(code(df)).tolist()
+    [[1, 1], [1, 0]]
+    """
+    counts, kind = _kinds(coded)
+    return np.asarray(counts[kind])
+
+
+def majority(coded: Coded) -> Labels:
+    """The label that most votes of each pair are for, as its place in `coded.labels` [pairs]; -1 for a tie.
+
+    >>> df = pd.DataFrame({"task": ["p", "p", "q"], "worker": ["a", "b", "a"], "label": ["no", "yes", "no"]})
+    >>> majority(code(df)).tolist()
+    [-1, 0]
+    """
+    counts, kind = _kinds(coded)
+    return np.asarray(winner(counts)[kind])
+
+
+def others_majority(coded: Coded) -> Labels:
+    """What the majority of the others says beside each judgment [pairs, slots]; -1 for a tie, nobody or no judgment.
+
+    >>> df = pd.DataFrame({"task": ["p"] * 3, "worker": ["a", "b", "c"], "label": ["no", "yes", "no"]})
+    >>> others_majority(code(df)).tolist()
+    [[-1, 0, -1]]
+    """
+    counts, kind = _kinds(coded)
+    without = np.full((len(coded.labels) + 1, len(counts)), -1, dtype=np.int8)  # by own label; the last where empty
+    for label in range(len(coded.labels)):
+        less = counts.copy()
+        less[:, label] = np.maximum(less[:, label] - 1, 0)
+        without[label] = winner(less)
+    return np.asarray(without[coded.label, kind[:, None]])
+
+
+def _kinds(coded: Coded) -> tuple[Ints, npt.NDArray[Any]]:
+    """Count the votes by kind of pair: counts [kinds, labels], and the kind of each pair [pairs].
+
+    With few slots and labels a kind is one way to fill the slots, whether or not a pair has it; then a million pairs
+    cost milliseconds. Otherwise every pair is a kind of its own.
+    """
+    labels, slots = len(coded.labels), coded.label.shape[1]
+    kinds = (labels + 1) ** slots
+    if kinds > MOST_KINDS:
+        each = np.array([(coded.label == label).sum(axis=1) for label in range(labels)])
+        return each.T, np.arange(len(coded.label))
+    kind: npt.NDArray[Any] = np.zeros(len(coded.label), dtype=np.uint8 if kinds <= 2**8 else np.uint16)
+    for slot in range(slots):
+        kind *= labels + 1
+        kind += (coded.label[:, slot] + 1).astype(kind.dtype)
+    filled = np.indices((labels + 1,) * slots, dtype=np.int8).reshape(slots, kinds)  # label + 1, 0 where empty
+    counts = np.array([(filled == label + 1).sum(axis=0) for label in range(labels)], dtype=np.int64)
+    return counts.reshape(labels, kinds).T, kind
 
 
 class MajorityVote:
-    """The label with most votes; a tie is settled by `tie_rule`, never by chance.
+    """The label with most votes.
 
-    `tie_rule` is `adjudicate` (the pair stays open), `drop`, or `rule:<label>,<label>,…` (the first of the tied labels
-    in that order; open where none of them is named).
+    `labels` in their order (empty: those that occur, sorted); `tie_rule` as in ccd/ties.py, with the workers that
+    `experts` names; a task with fewer than `required` votes gets no label.
 
-    After `fit_predict`: `labels_` (Series task → label, None where there is none), `probas_` (frame task × label:
-    shares of the votes, 0 without votes) and `table_` (frame task × label: counts, and `resolved_by`: unanimous,
-    majority, the tie rule, dropped, open or incomplete).
-
-    Same columns as crowd-kit's aggregators (Ustalov et al. 2024, JOSS 9(96), 6227).
+    After `fit_predict`, with a row a task, sorted: `labels_` (Series task → label, None where there is none), `probas_`
+    (frame task x label: shares of the votes, 0 without votes) and `table_` (frame task x label: counts, and
+    `resolved_by`: unanimous, majority, expert, the rule, dropped, open or incomplete).
 
     >>> votes = pd.DataFrame(
     ...     [("p1", "a", "yes"), ("p1", "b", "yes"), ("p1", "c", "no")], columns=["task", "worker", "label"]
     ... )
-    >>> majority = MajorityVote(["no", "yes"], required=3)
-    >>> majority.fit_predict(votes)["p1"], majority.table_["resolved_by"]["p1"]
+    >>> vote = MajorityVote(["no", "yes"])
+    >>> vote.fit_predict(votes)["p1"], vote.table_["resolved_by"]["p1"]
     ('yes', 'majority')
     """
 
-    labels_: "pd.Series[str]"
+    labels_: "pd.Series[Any]"
     probas_: pd.DataFrame
     table_: pd.DataFrame
 
-    def __init__(self, labels: Sequence[str], tie_rule: str = "adjudicate", required: int = 3) -> None:
+    def __init__(
+        self,
+        labels: Sequence[Any] = (),
+        *,
+        tie_rule: str = ADJUDICATE,
+        required: int = 3,
+        experts: Sequence[Any] = (),
+    ) -> None:
+        check_tie_rule(tie_rule, labels)
         self.labels = tuple(labels)
         self.tie_rule = tie_rule
         self.required = required
-        self._order = _rule_order(tie_rule, self.labels)
+        self.experts = tuple(experts)
 
-    def fit_predict(self, df: pd.DataFrame, answered: "pd.Series[int] | None" = None) -> "pd.Series[str]":
+    def fit_predict(self, df: pd.DataFrame, answered: "pd.Series[int] | None" = None) -> "pd.Series[Any]":
         """Settle each task.
 
         `df` has one row a vote: task, worker, label. `answered` (task → number of people that answered at all, `cannot
-        judge` included) may name tasks without votes. Returns Series task → label, sorted by task. Raises CcdError for
-        a label outside `labels`, or two votes of one worker on one task.
+        judge` included) may name tasks without votes. Returns Series task → label, sorted by task. Raises CcdError as
+        ccd.coded.code does: for a label outside `labels`, or two votes of one worker on one task.
         """
-        _check(df)
-        outside = df.loc[~df["label"].isin(self.labels)]
-        if len(outside):
-            row = outside.iloc[0]
-            known = ", ".join(self.labels)
-            raise CcdError(f"{row['task']}: {row['label']!r} is not one of {known}; check the protocol")
-        tasks, place, seen = _tasks(df, answered)
-        width = len(self.labels)
-        column = pd.Categorical(df["label"], categories=list(self.labels)).codes
-        counts = np.bincount(place * width + column, minlength=len(tasks) * width).reshape(len(tasks), width)
-        winner, resolved = self._settle(counts, seen)
-        names = np.array([*self.labels, None], dtype=object)  # winner -1: none
-        total = counts.sum(axis=1, keepdims=True)
-        self.labels_ = pd.Series(names[winner], index=tasks, name="label", dtype=object)
-        self.probas_ = pd.DataFrame(counts / np.maximum(total, 1), index=tasks, columns=list(self.labels))
-        self.table_ = pd.DataFrame(counts, index=tasks, columns=list(self.labels)).assign(resolved_by=resolved)
+        coded = code(df, self.labels)
+        tasks, counts, heard = coded.tasks, tally(coded), expert_votes(coded, self.experts)
+        seen = counts.sum(axis=1)
+        if answered is not None:
+            without = answered.index.difference(tasks)
+            nothing = np.zeros((len(without), counts.shape[1]), dtype=np.int64)
+            tasks, counts, heard = tasks.append(without), np.vstack([counts, nothing]), np.vstack([heard, nothing])
+            seen = np.maximum(counts.sum(axis=1), answered.reindex(tasks, fill_value=0).to_numpy(np.int64))
+        total, top = counts.sum(axis=1), counts.max(axis=1, initial=0)
+        chosen, resolved = settle_scores(counts, MAJORITY, coded.labels, self.tie_rule, heard)
+        resolved[top == total] = UNANIMOUS
+        few = total < self.required
+        most = few & (seen >= self.required) & (2 * top > self.required)
+        resolved[most] = MAJORITY
+        resolved[few & ~most] = np.where(seen[few & ~most] >= self.required, OPEN, INCOMPLETE)
+        chosen[few & ~most] = -1
+        shares = counts / np.maximum(total, 1)[:, None]
+        self.labels_, self.probas_, self.table_ = results(coded.labels, tasks, chosen, shares, counts, resolved)
         return self.labels_
 
-    def _settle(
-        self, counts: npt.NDArray[np.int64], seen: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
-        """Winner (column, -1 for none) and resolved_by of each row of `counts` [tasks, labels]."""
-        total, top = counts.sum(axis=1), counts.max(axis=1)
-        tied = (counts == top[:, None]).sum(axis=1) > 1
-        complete = total >= self.required
-        answered = ~complete & (seen >= self.required)
-        resolved = np.full(len(counts), INCOMPLETE, dtype=object)
-        resolved[answered] = OPEN
-        resolved[(complete & ~tied) | (answered & (2 * top > self.required))] = MAJORITY
-        resolved[complete & (top == total)] = UNANIMOUS
-        winner = np.where(np.isin(resolved, [MAJORITY, UNANIMOUS]), counts.argmax(axis=1), -1)
-        for row in np.flatnonzero(complete & tied):
-            winner[row], resolved[row] = self._break(counts[row])
-        return winner, resolved
 
-    def _break(self, counts: npt.NDArray[np.int64]) -> tuple[int, str]:
-        tied = np.flatnonzero(counts == counts.max())
-        for column in self._order:
-            if column in tied:
-                return column, self.tie_rule
-        return -1, DROPPED if self.tie_rule == "drop" else OPEN
+class WeightedMajority:
+    """The label whose votes weigh most.
+
+    `weights` (worker → weight, from 0 up) or, where it is None, each worker's agreement with the majority of the
+    others, over the votes that have such a majority; who has none of them weighs as the average vote does. That is
+    Wawa ("worker agreement with aggregate", Appen; in crowd-kit), but that nobody is compared with their own vote.
+
+    Other arguments as in MajorityVote. After `fit_predict`: `weights_` (Series worker → weight), `labels_`, `probas_`
+    (shares of the weight), and `table_`, whose `resolved_by` is unanimous, weighted, or as in MajorityVote.
+
+    >>> votes = pd.DataFrame(
+    ...     [("p1", "a", "yes"), ("p1", "b", "no"), ("p1", "c", "no")], columns=["task", "worker", "label"]
+    ... )
+    >>> WeightedMajority(weights={"a": 3, "b": 1, "c": 1}).fit_predict(votes)["p1"]
+    'yes'
+    """
+
+    weights_: "pd.Series[float]"
+    labels_: "pd.Series[Any]"
+    probas_: pd.DataFrame
+    table_: pd.DataFrame
+
+    def __init__(
+        self,
+        labels: Sequence[Any] = (),
+        *,
+        weights: "Mapping[Any, float] | pd.Series[float] | None" = None,
+        tie_rule: str = ADJUDICATE,
+        required: int = 3,
+        experts: Sequence[Any] = (),
+    ) -> None:
+        check_tie_rule(tie_rule, labels)
+        self.labels = tuple(labels)
+        self.weights = weights
+        self.tie_rule = tie_rule
+        self.required = required
+        self.experts = tuple(experts)
+
+    def fit_predict(self, df: pd.DataFrame) -> "pd.Series[Any]":
+        """Settle each task of `df` (task, worker, label); returns and raises as MajorityVote.fit_predict does.
+
+        Raises CcdError too where a worker has no weight, or one below 0.
+        """
+        coded = code(df, self.labels)
+        if self.weights is None:
+            self.weights_ = _learned(coded)
+        else:
+            self.weights_ = _given(coded, self.weights)
+        scores = np.zeros((len(coded.tasks), len(coded.labels)))
+        weight = np.r_[self.weights_.to_numpy(float), 0.0]  # the last is that of an empty slot, -1
+        for slot in range(coded.label.shape[1]):
+            scores[np.arange(len(scores)), coded.label[:, slot]] += weight[coded.worker[:, slot]]
+        counts, heard = tally(coded), expert_votes(coded, self.experts)
+        chosen, resolved = settle_scores(scores, WEIGHTED, coded.labels, self.tie_rule, heard)
+        few = counts.sum(axis=1) < self.required
+        chosen[few], resolved[few] = -1, INCOMPLETE
+        shares = scores / np.where(scores.any(axis=1), scores.sum(axis=1), 1)[:, None]
+        self.labels_, self.probas_, self.table_ = results(coded.labels, coded.tasks, chosen, shares, counts, resolved)
+        return self.labels_
 
 
 class MeanScore:
@@ -115,61 +228,78 @@ class MeanScore:
     labels_: "pd.Series[float]"
     table_: pd.DataFrame
 
-    def __init__(self, required: int = 3) -> None:
+    def __init__(self, *, required: int = 3) -> None:
         self.required = required
 
     def fit_predict(self, df: pd.DataFrame, answered: "pd.Series[int] | None" = None) -> "pd.Series[float]":
         """Settle each task; arguments and errors as in MajorityVote.fit_predict, labels are numbers."""
-        _check(df)
+        tasks = code(df.assign(label="score")).tasks  # whose checks are those of labels
         scores = pd.to_numeric(df["label"], errors="coerce").to_numpy(float)
         if not np.isfinite(scores).all():
             row = df.loc[~np.isfinite(scores)].iloc[0]
             raise CcdError(f"{row['task']}: {row['label']!r} is no number; check the protocol")
-        tasks, place, seen = _tasks(df, answered)
+        if answered is not None:
+            tasks = tasks.append(answered.index.difference(tasks))
+        place = tasks.get_indexer(pd.Index(df["task"]))
         total = np.bincount(place, minlength=len(tasks))
         mean = np.bincount(place, scores, minlength=len(tasks)) / np.maximum(total, 1)
+        seen = total if answered is None else np.maximum(total, answered.reindex(tasks, fill_value=0).to_numpy())
         settled = (total >= self.required) | ((seen >= self.required) & (2 * total > self.required))
         waiting = np.where(seen >= self.required, OPEN, INCOMPLETE)
-        self.labels_ = pd.Series(np.where(settled, mean, np.nan), index=tasks, name="label")
-        self.table_ = pd.DataFrame(
-            {"votes": total, "mean": self.labels_, "resolved_by": np.where(settled, MEAN, waiting).astype(object)}
-        )
+        columns = {
+            "votes": total,
+            "mean": np.where(settled, mean, np.nan),
+            "resolved_by": np.where(settled, MEAN, waiting).astype(object),
+        }
+        self.table_ = pd.DataFrame(columns, index=tasks.rename("task")).sort_index()
+        self.labels_ = self.table_["mean"].rename("agg_label")
         return self.labels_
 
 
-def _rule_order(tie_rule: str, labels: tuple[str, ...]) -> tuple[int, ...]:
-    """Columns in the order of a `rule:…`; empty for `adjudicate` and `drop`."""
-    if tie_rule in ("adjudicate", "drop"):
-        return ()
-    kind, _, names = tie_rule.partition(":")
-    order = [name.strip() for name in names.split(",")]
-    if kind != "rule" or not set(order) <= set(labels) or len(set(order)) < len(order):
-        raise CcdError(
-            f"tie_rule is {tie_rule!r}; write adjudicate, drop, or rule: and labels once each out of {','.join(labels)}"
-        )
-    return tuple(labels.index(name) for name in order)
+def expert_votes(coded: Coded, experts: Sequence[Any]) -> Ints:
+    """The votes of the `experts` (workers) for each label [pairs, labels]."""
+    counts = np.zeros((len(coded.label), len(coded.labels)), dtype=np.int64)
+    expert = np.r_[coded.workers.isin(experts), False]  # the last is that of an empty slot, -1
+    for slot in range(coded.label.shape[1] if expert.any() else 0):
+        rows = np.flatnonzero(expert[coded.worker[:, slot]])
+        counts[rows, coded.label[rows, slot]] += 1
+    return counts
 
 
-def _check(df: pd.DataFrame) -> None:
-    missing = {"task", "worker", "label"} - set(df.columns)
-    if missing:
-        raise CcdError(f"votes lack the column {sorted(missing)[0]!r}; columns must be task, worker, label")
-    twice = df.loc[df.duplicated(["task", "worker"])]
-    if len(twice):
-        row = twice.iloc[0]
-        raise CcdError(f"{row['task']}: {row['worker']} votes twice; keep one vote a person and pair")
+def results(
+    labels: Sequence[Any],
+    tasks: "pd.Index[Any]",
+    chosen: Labels,
+    probas: npt.NDArray[np.float64],
+    counts: Ints,
+    resolved: npt.NDArray[np.object_],
+) -> tuple["pd.Series[Any]", pd.DataFrame, pd.DataFrame]:
+    """What an aggregator learns, from arrays with a row a task: labels_, probas_ and table_, sorted by task."""
+    order = tasks.argsort()
+    index = tasks[order].rename("task")
+    names = np.array([*labels, None], dtype=object)  # chosen -1: none
+    return (
+        pd.Series(names[chosen[order]], index=index, name="agg_label", dtype=object),
+        pd.DataFrame(probas[order], index=index, columns=pd.Index(labels, name="label")),
+        pd.DataFrame(counts[order], index=index, columns=list(labels)).assign(resolved_by=resolved[order]),
+    )
 
 
-def _tasks(
-    df: pd.DataFrame, answered: "pd.Series[int] | None"
-) -> tuple["pd.Index[str]", npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Sorted tasks; place of each vote's task among them [votes]; number of people that answered each task [tasks]."""
-    tasks = pd.Index(df["task"].unique())
-    if answered is not None:
-        tasks = tasks.union(answered.index)
-    tasks = pd.Index(sorted(tasks), dtype=object, name="task")
-    place = tasks.get_indexer(pd.Index(df["task"], dtype=object)).astype(np.int64)
-    seen = np.bincount(place, minlength=len(tasks))
-    if answered is not None:
-        seen = np.maximum(seen, answered.reindex(tasks, fill_value=0).to_numpy(np.int64))
-    return tasks, place, seen.astype(np.int64)
+def _learned(coded: Coded) -> "pd.Series[float]":
+    """Each worker's share of agreement with the majority of the others; see WeightedMajority."""
+    others = others_majority(coded)
+    compared = others >= 0
+    size = len(coded.workers)
+    number = np.bincount(coded.worker[compared], minlength=size)
+    agreed = np.bincount(coded.worker[compared & (others == coded.label)], minlength=size)
+    average = agreed.sum() / number.sum() if number.any() else 1.0
+    weights = np.where(number > 0, agreed / np.maximum(number, 1), average)
+    return pd.Series(weights, index=coded.workers.rename("worker"), name="weight")
+
+
+def _given(coded: Coded, weights: "Mapping[Any, float] | pd.Series[float]") -> "pd.Series[float]":
+    found = pd.Series({worker: weights.get(worker, np.nan) for worker in coded.workers}, dtype=float, name="weight")
+    for worker, weight in found.items():
+        if not 0 <= weight < np.inf:  # nan too
+            raise CcdError(f"the weight of {worker} is {weight}; give every worker a number from 0 up")
+    return found.rename_axis("worker")

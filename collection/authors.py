@@ -4,23 +4,40 @@ import contextlib
 import hashlib
 import hmac
 import os
+import re
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from ccd.errors import CcdError
 
 SECRET = "secret.key"
+_KEY = re.compile(r"key:([0-9a-f]{16})")  # an id in a raw page that is a keyed hash already
+
+Key = Callable[[object], str]
 
 
 def author_key(secret: bytes, network: str, author: str) -> str:
     """The keyed hash of an author's id in a network: HMAC-SHA256, the first 16 hex digits.
 
-    Without the secret, nobody can try all ids until one fits.
+    Without the secret, nobody can try all ids until one fits. What `keyed` made of an id stands for it.
 
-    >>> author_key(b"secret", "x", "2244994945")
-    '30a74ac6d9ec3f0a'
+    >>> author_key(b"secret", "x", "2244994945"), author_key(b"secret", "x", "key:30a74ac6d9ec3f0a")
+    ('30a74ac6d9ec3f0a', '30a74ac6d9ec3f0a')
     """
+    if match := _KEY.fullmatch(author):
+        return match[1]
     return hmac.new(secret, f"{network}\0{author}".encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def keyed(folder: Path, network: str) -> Key:
+    """What turns an id into the mark that raw pages keep instead: `key:<16 hex digits>`. Twice is once.
+
+    >>> keyed(campaign.folder, "x")("2244994945")  # doctest: +SKIP
+    'key:30a74ac6d9ec3f0a'
+    """
+    known = secret(folder)
+    return lambda author: f"key:{author_key(known, network, str(author))}"
 
 
 def secret(folder: Path) -> bytes:

@@ -5,11 +5,13 @@ Source: https://docs.bsky.app/docs/api/app-bsky-feed-search-posts, and the lexic
 
 import datetime
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ccd.errors import CcdError
+from collection.authors import Key
 from collection.feed import Later, Wait, limited, patiently, server, whole_link
 from collection.pages import Page
 from collection.records import Drop, Photo, Reason, Record, utc
@@ -100,7 +102,7 @@ class Api:
 class Search:
     """Posts that match a query in Bluesky's syntax, newest first, as a feed."""
 
-    network = "bluesky"
+    network, prefix = "bluesky", "bsky"
     most = 100
 
     def __init__(self, api: Api, query: str) -> None:
@@ -125,6 +127,9 @@ class Search:
         """The newest sortAt: a post's own time, or when it was indexed where it claims to be from the future."""
         return max((_sort_at(post) for post in self.posts(page)), default="")
 
+    def nameless(self, page: Page, key: Key) -> Page:
+        return page | {"posts": [nameless(post, key) for post in self.posts(page)]}
+
     def read(self, post: Any, place: str) -> Iterator[Record | Drop]:
         yield from read_post(post, place)
 
@@ -133,7 +138,8 @@ def read_post(post: Json, place: str) -> Iterator[Record | Drop]:
     """The record of a PostView, and a drop for what is no photo."""
     said: Json = post["record"]
     author = post["author"]["did"]
-    name = f"bsky:{author}/{post['uri'].rpartition('/')[2]}"
+    repository, _, path = post["uri"].removeprefix("at://").partition("/")  # the author's DID, app.bsky.feed.post/<key>
+    name = f"bsky:{repository}/{path.rpartition('/')[2]}"
     photos = []
     media = list(_media(post.get("embed") or {}))
     for index, (url, alt) in enumerate(media):
@@ -148,6 +154,43 @@ def read_post(post: Json, place: str) -> Iterator[Record | Drop]:
         yield Record(name, text, when, langs[0], tuple(photos), place, author=author, sensitive=_sensitive(post))
     elif not media:
         yield Drop(name, Reason.NO_PHOTO, place)
+
+
+_PERSONAL = {"viewer", "handle", "displayName", "avatar", "src", "threadgate"}
+_DID = re.compile(r"did:[a-z]+:[\w.:%-]+")
+
+
+def nameless(post: Any, key: Key) -> Any:
+    """A PostView without what names people beside its text, and without what it quotes.
+
+    Its author's DID stays in its own address and its photos', for they are the post's id and where its photos are.
+    """
+    if not isinstance(post, dict):
+        return post
+    left = {name: value for name, value in _nameless(post, key).items() if name != "uri"}
+    if isinstance(left.get("embed"), dict):
+        left["embed"].pop("record", None)
+    if isinstance(labels := left.get("labels"), list):
+        left["labels"] = [{name: label[name] for name in ("val", "neg") if name in label} for label in labels]
+    return {"uri": post.get("uri")} | left
+
+
+def _nameless(value: Any, key: Key) -> Any:
+    if isinstance(value, list):
+        return [_nameless(each, key) for each in value]
+    if not isinstance(value, dict):
+        return value
+    left: dict[str, Any] = {}
+    for name, each in value.items():
+        if name in ("author", "creator"):
+            left[name] = {"did": key(each["did"])} if isinstance(each, dict) and "did" in each else None
+        elif name == "did":
+            left[name] = key(each)
+        elif name == "uri" and str(each).startswith("at://"):
+            left[name] = _DID.sub(lambda match: key(match[0]), each)
+        elif name not in _PERSONAL:
+            left[name] = _nameless(each, key)
+    return left
 
 
 def _media(embed: Json) -> Iterator[tuple[str | None, str | None]]:

@@ -20,7 +20,7 @@ from collection.pages import NOTE, Page
 FRESH = datetime.timedelta(hours=24)  # a post asked about since is not asked again
 BATCH = 100  # ids a call, and a transaction
 _UNFINISHED = "compliance_unfinished"  # in `meta`: posts are marked, files not yet clean
-_GONE = {"not found": "deleted", "forbidden": "protected"}
+_SAID = {"ok": gone_posts.LIVE, "not found": "deleted", "forbidden": "protected"}
 
 
 @dataclass
@@ -29,7 +29,8 @@ class Result:
 
     asked: int = 0
     posts: int = 0  # that X sent back, which is what is paid for
-    gone: dict[str, int] = field(default_factory=dict)  # deleted | protected | withheld -> posts
+    gone: dict[str, int] = field(default_factory=dict)  # deleted | protected | suspended | withheld -> posts
+    edited: int = 0  # posts with another text since; only a job says so
     unclear: int = 0  # X did not say; asked again next time
     images: int = 0
     pages: int = 0
@@ -59,7 +60,7 @@ def check(campaign: Campaign, api: x_api.Api, limit: int, tick: Callable[[int], 
     Each call is one transaction: killed, run it again. Raises CcdError where X refuses; what was found is kept.
     """
     result = Result()
-    _clean(campaign, result)
+    clean(campaign, result)
     todo = due(campaign)
     todo, result.left = todo[:limit], max(0, len(todo) - limit)
     try:
@@ -68,43 +69,42 @@ def check(campaign: Campaign, api: x_api.Api, limit: int, tick: Callable[[int], 
             page = api.ask(
                 "get_tweets", ids=[post.removeprefix("x:") for post in batch], tweet_fields=["id", "withheld"]
             )
-            _mark(campaign, batch, page, result)
+            mark(campaign, batch, _statuses(batch, page), result)
+            result.posts += x.posts_in(page)
             tick(len(batch))
     finally:
-        _clean(campaign, result)
+        clean(campaign, result)
     return result
 
 
-def _mark(campaign: Campaign, batch: list[str], page: Page, result: Result) -> None:
-    found = dict(_statuses(batch, page))
-    gone = {post: _GONE.get(status, status) for post, status in found.items() if status not in ("ok", "error")}
-    answered = [post for post, status in found.items() if status != "error"]
+def mark(campaign: Campaign, asked: list[str], found: Mapping[str, str], result: Result) -> None:
+    """Take in, as one transaction, what X said of posts: live, or why they are gone; nothing where it did not say."""
+    gone = {post: status for post, status in found.items() if status != gone_posts.LIVE}
     at = now()
     with campaign.write() as db:
         posts = schema.posts
-        db.execute(posts.update().where(posts.c.post_id.in_(answered)).values(checked_at=at))
+        db.execute(posts.update().where(posts.c.post_id.in_(found)).values(checked_at=at))
         remove(db, gone, at)
-    result.asked += len(batch)
-    result.posts += x.posts_in(page)
-    result.unclear += len(batch) - len(answered)
+    result.asked += len(asked)
+    result.unclear += len(asked) - len(found)
     for status in gone.values():
         result.gone[status] = result.gone.get(status, 0) + 1
 
 
 def _statuses(batch: list[str], page: Page) -> Mapping[str, str]:
-    """ok, not found, forbidden, error or withheld, by post."""
+    """What a page says of posts that were looked up; those of which it says nothing are left out."""
     ids = [post.removeprefix("x:") for post in batch]
     found = x.statuses_in(page | {NOTE: {"asked": ids}})
     for post in page.get("data") or ():
         if post.get("withheld") and post["id"] in found:
             found[post["id"]] = "withheld"
-    return {f"x:{name}": status for name, status in found.items()}
+    return {f"x:{name}": _SAID.get(status, status) for name, status in found.items() if status != "error"}
 
 
 def remove(db: sa.Connection, gone: Mapping[str, str], at: str) -> None:
     """Mark posts as gone (`gone`: post id to status) and empty every row that shows what they said.
 
-    Pairs keep their ids, images' hashes and labels; the files follow in `check`, or in its next run.
+    Pairs keep their ids, images' hashes and labels; the files follow in `clean`, or in the next run's.
     """
     if not gone:
         return
@@ -130,7 +130,7 @@ def remove(db: sa.Connection, gone: Mapping[str, str], at: str) -> None:
     db.execute(meta.insert().values(key=_UNFINISHED, value=at))
 
 
-def _clean(campaign: Campaign, result: Result) -> None:
+def clean(campaign: Campaign, result: Result) -> None:
     """Bring the files in line with the tombstones, where a run has set some since this was last done."""
     meta, stones = schema.meta, schema.tombstones
     with campaign.read() as db:

@@ -149,11 +149,11 @@ class Ties:
         text, contents = pd.factorize(texts.where(texts != "", "\0" + frame["pair_id"]))
         hashed = np.array([i for i, key in enumerate(pictures) if not key.startswith("file ")], dtype=np.int64)
         long = np.array([i for i, key in enumerate(contents) if not key.startswith("\0")], dtype=np.int64)
-        values = np.array([int(pictures[i], 16) for i in hashed], dtype=np.uint64)
+        values = np.array([(int(pictures[i][:16], 16), int(pictures[i][16:], 16)) for i in hashed], dtype=np.uint64)
         return cls(
             picture.astype(np.int64),
             text.astype(np.int64),
-            hashed[near_hashes(values)],
+            hashed[near_hashes(values.reshape(-1, 2))],
             long[near_texts([contents[i] for i in long])],
         )
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from ccd.campaign import Campaign, now
 from ccd.errors import CcdError
+from collection.authors import Key, keyed
 from collection.pages import NOTE, Page, Pages
 from collection.reading import Limits, Opened, Reading, Run
 from collection.records import Drop, Reason, Record
@@ -21,6 +22,7 @@ class Feed(Protocol):
     """Posts that match something, newest first. Network and name name its pages and its source for ever."""
 
     network: str
+    prefix: str  # of its post ids
     name: str
     most: int  # posts a page
 
@@ -36,6 +38,9 @@ class Feed(Protocol):
     def newest(self, page: Page) -> str:
         """The mark from which posts are newer than those of this first page."""
 
+    def nameless(self, page: Page, key: Key) -> Page:
+        """The page without what names people beside the texts; it gives the same records and author keys."""
+
     def read(self, post: Any, place: str) -> Iterator[Record | Drop]:
         """What a post holds. Raises AttributeError, KeyError, TypeError where it has not the shape of one."""
 
@@ -47,7 +52,7 @@ def walk(campaign: Campaign, feed: Feed, limits: Limits, run: Run | None = None)
     """
     run = run or Run()
     pages = Pages(campaign.folder, feed.network, feed.name)
-    source = f"{feed.network} {feed.name}"
+    source, key = f"{feed.network} {feed.name}", keyed(campaign.folder, feed.prefix)
     reading = Reading(campaign, pages, source, limits, run, lambda page, number: _open(feed, page, number))
     while not run.stopped:
         if reading.catch_up():
@@ -59,7 +64,7 @@ def walk(campaign: Campaign, feed: Feed, limits: Limits, run: Run | None = None)
         if room < 1:
             run.stopped = f"--max-posts {limits.posts:,}: {reading.posts:,} posts were read for this query"
             break
-        page = feed.ask(cursor, since, min(feed.most, room))
+        page = feed.nameless(feed.ask(cursor, since, min(feed.most, room)), key)
         posts = feed.posts(page)
         newest = note["newest"] if cursor else feed.newest(page)
         if not cursor and (not posts or newest == since):

@@ -59,11 +59,19 @@ class Failure(Exception):
     """Why there are no bytes. `again`: a later try may do; `gone`: the server says that the photo is no more."""
 
     def __init__(
-        self, reason: str, *, again: bool = False, gone: bool = False, moving: bool = False, wait: float | None = None
+        self,
+        reason: str,
+        *,
+        again: bool = False,
+        silent: bool = False,
+        gone: bool = False,
+        moving: bool = False,
+        wait: float | None = None,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.again = again
+        self.silent = silent  # the host did not answer
         self.gone = gone
         self.moving = moving
         self.wait = wait  # seconds that the server asks for
@@ -121,12 +129,12 @@ class Fetcher:
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, ValueError) as error:
             raise Failure("not an address") from error
         except (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError) as error:
-            raise Failure("too slow", again=True) from error
+            raise Failure("too slow", again=True, silent=True) from error
         except (requests.exceptions.SSLError, urllib3.exceptions.SSLError) as error:
-            raise Failure("no secure connection", again=True) from error
+            raise Failure("no secure connection", again=True, silent=True) from error
         except requests.ConnectionError as error:
             slow = "timed out" in str(error)
-            raise Failure("too slow" if slow else "no connection", again=True) from error
+            raise Failure("too slow" if slow else "no connection", again=True, silent=True) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             raise Failure("cut off", again=True) from error
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import requests
 
 from ccd.errors import CcdError
+from collection.authors import Key
 from collection.feed import Later, Wait, limited, patiently, server, whole_link
 from collection.pages import Page
 from collection.records import Drop, Photo, Reason, Record, utc
@@ -129,7 +130,7 @@ def _json(answer: requests.Response) -> Any:
 class Timeline:
     """Public posts with media that a server knows, newest first, as a feed: of a hashtag, or all of them."""
 
-    network = "mastodon"
+    network, prefix = "mastodon", "masto"
     most = 40
 
     def __init__(self, api: Api, hashtag: str | None = None) -> None:
@@ -154,6 +155,9 @@ class Timeline:
     def newest(self, page: Page) -> str:
         return next((str(post["id"]) for post in self.posts(page)), "")
 
+    def nameless(self, page: Page, key: Key) -> Page:
+        return page | {"statuses": [nameless(post, self._api.host, key) for post in self.posts(page)]}
+
     def read(self, post: Any, place: str) -> Iterator[Record | Drop]:
         yield from read_post(post, self._api.host, place)
 
@@ -173,8 +177,6 @@ def read_post(status: Json, host: str, place: str) -> Iterator[Record | Drop]:
         else:
             photos.append(Photo(index, url, medium.get("description") or None))
     if photos:
-        account = status.get("account") or {}
-        author = account.get("url") or f"{host}/{account.get('id')}"  # ids differ from server to server
         sensitive = status.get("sensitive")
         yield Record(
             name,
@@ -183,11 +185,32 @@ def read_post(status: Json, host: str, place: str) -> Iterator[Record | Drop]:
             status.get("language"),
             tuple(photos),
             place,
-            author=author,
+            author=_author(status, host),
             sensitive=sensitive if isinstance(sensitive, bool) else None,
         )
     elif not media:
         yield Drop(name, Reason.NO_PHOTO, place)
+
+
+def _author(status: Json, host: str) -> str:
+    account = status.get("account") or {}
+    return str(account.get("url") or f"{host}/{account.get('id')}")  # ids differ from server to server
+
+
+# with names in them: the post's own addresses, who is mentioned and answered, whose link and what post it shows
+_PERSONAL = {"uri", "url", "mentions", "in_reply_to_account_id", "card", "quote"}
+
+
+def nameless(status: Any, host: str, key: Key) -> Any:
+    """A Status without what names people beside its text: of its account only the keyed hash is left."""
+    if not isinstance(status, dict):
+        return status
+    left = {name: value for name, value in status.items() if name not in _PERSONAL}
+    if isinstance(left.get("account") or {}, dict):
+        left["account"] = {"url": key(_author(status, host))}
+    if left.get("reblog"):
+        left["reblog"] = nameless(left["reblog"], host, key)
+    return left
 
 
 def plain(content: str) -> str:

@@ -14,13 +14,16 @@ from PIL import Image
 
 from collection.filters import words
 
-IMAGE_DISTANCE = 6  # bits of 64; chosen in docs/duplicates.md
+IMAGE_DISTANCE = 20  # bits of 128; chosen in docs/duplicates.md
+NEAREST = 7  # bits of 64 in which one of the two hashes may differ at most: what the search can find
 TEXT_SIMILARITY = 0.6  # Jaccard of shingles; chosen there too
-HASHED_AS = "imagehash.phash 8x8 of a grey draft of 128 px"  # hashes made in two ways must not meet
+HASHED_AS = "imagehash.phash and dhash 8x8 of a grey draft of 128 px less its borders"  # two ways must not meet
 
 SHINGLE = 5  # characters
 BANDS, ROWS = 16, 4  # texts with Jaccard .6 meet in a band with probability 1 - (1 - .6^4)^16 = 0.89, .7: 0.99
 _FLAT = 5.0  # standard deviation of grey values, of 255, below which a picture has nothing to compare
+_BORDER = 8.0  # standard deviation of grey values below which a row or column at the edge is a bar
+_LEAST = 0.4  # share of a side that is left when bars are cut off: else a dark picture would lose what it shows
 _CHUNK = 2_000  # texts whose shingles are in memory at once
 
 Indices = npt.NDArray[np.int64]
@@ -28,9 +31,10 @@ Edges = npt.NDArray[np.int64]  # [number, 2], the smaller index first, each once
 
 
 def picture_hash(data: bytes) -> str:
-    """The perceptual hash of a picture, 16 hex digits; "" for a flat one, whose hash would be that of any other.
+    """Two perceptual hashes of a picture, 32 hex digits; "" for a flat one, whose hashes would be those of any other.
 
-    pHash (Zauner 2010): which of the lowest 8 x 8 cosine frequencies lie over their median. Raises OSError where the
+    pHash (Zauner 2010): which of the lowest 8 x 8 cosine frequencies lie over their median. dHash (Krawetz 2013): which
+    of 8 x 8 cells are darker than their right neighbour. Bars at the edges are cut off first. Raises OSError where the
     bytes are no picture.
     """
     import imagehash
@@ -38,30 +42,42 @@ def picture_hash(data: bytes) -> str:
     with Image.open(io.BytesIO(data)) as image:
         image.draft("L", (128, 128))  # a JPEG decodes at the size needed, not at its own: twice as fast
         grey = image.convert("RGBA").convert("L") if "transparency" in image.info else image.convert("L")
-        if np.asarray(grey.resize((64, 64))).std() < _FLAT:
-            return ""
-        return str(imagehash.phash(grey))
+    values = np.asarray(grey, dtype=np.float32)
+    if values.std() < _FLAT:
+        return ""
+    top, bottom = _inside(values.std(axis=1))
+    left, right = _inside(values[top:bottom].std(axis=0))
+    shown = grey.resize((64, 64), Image.Resampling.BOX, (left, top, right, bottom))  # what both start from, once
+    return f"{imagehash.phash(shown)}{imagehash.dhash(shown)}"
+
+
+def _inside(deviations: npt.NDArray[np.float32]) -> tuple[int, int]:
+    """Where a picture begins and ends, by the standard deviations of its rows or columns."""
+    varied = np.flatnonzero(deviations > _BORDER)
+    if len(varied) == 0 or varied[-1] + 1 - varied[0] < _LEAST * len(deviations):
+        return 0, len(deviations)
+    return int(varied[0]), int(varied[-1]) + 1
 
 
 def near_hashes(hashes: npt.NDArray[np.uint64], distance: int = IMAGE_DISTANCE) -> Edges:
-    """All pairs of `hashes` [n] that differ in at most `distance` bits, 7 at most. Give each hash once.
+    """All pairs of `hashes` [n, 2] that differ in at most `distance` bits of both and NEAREST bits of one.
 
-    Exact: in such a pair, one of four bands of 16 bits differs in at most distance // 4 bits, none or one
+    Give each hash once. Exact: where 64 bits differ in at most 7, one of their four bands of 16 differs in none or one
     (multi-index hashing; Norouzi et al. 2012).
 
-    >>> near_hashes(np.array([0, 0b111, 2**64 - 1], dtype=np.uint64), 4).tolist()
+    >>> near_hashes(np.array([[0, 0], [0b111, 2**17 - 1], [2**64 - 1, 1]], dtype=np.uint64)).tolist()
     [[0, 1]]
     """
-    if not 0 <= distance <= 7:
-        raise ValueError(f"distance {distance}: from 0 to 7")
-    flips = [0, *(1 << bit for bit in range(16))] if distance >= 4 else [0]
     found = []
-    for low in range(0, 64, 16):
-        band = (hashes >> np.uint64(low)).astype(np.uint16)
-        for flip in flips:
-            for one, other in _meeting(band, flip):
-                close = np.bitwise_count(hashes[one] ^ hashes[other]) <= distance
-                found.append((one[close], other[close]))
+    for half in hashes.T:
+        for low in range(0, 64, 16):
+            band = (half >> np.uint64(low)).astype(np.uint16)
+            for flip in (0, *(1 << bit for bit in range(16))):
+                for one, other in _meeting(band, flip):
+                    near = np.bitwise_count(half[one] ^ half[other]) <= NEAREST
+                    one, other = one[near], other[near]
+                    close = np.bitwise_count(hashes[one] ^ hashes[other]).sum(axis=1) <= distance
+                    found.append((one[close], other[close]))
     return _once(found)
 
 

@@ -1,9 +1,6 @@
 """The queue of photos: addresses become pictures, and pictures pairs; killed anywhere and run again, it goes on."""
 
-import collections
-import concurrent.futures
-import heapq
-import itertools
+import queue
 import random
 import threading
 import time
@@ -20,16 +17,25 @@ from ccd.campaign import Campaign
 from collection import images, store
 from collection.fetch import USUAL, Failure, Fetcher, Limits, Redirect, host
 from collection.records import Photo, Reason, Record
+from collection.turns import Job, Turns
 
 WORKERS = 32
 PER_HOST = 8
 BATCH = 200  # photos a transaction
 _SECONDS = 2.0  # between transactions at most, so that a kill costs little
 _WINDOW = 2_000  # photos read ahead, so that one slow host does not hold up the others
+_GRACE = 0.5  # seconds that requests under way get when a run is interrupted
 
 Row = sa.Row[*tuple[Any, ...]]
 Got = images.Picture | images.BadImage | Failure | Redirect
 _LOCKS = [threading.Lock() for _ in range(64)]  # two addresses may show the same picture at the same moment
+
+
+@dataclass
+class Counts(store.Counts):
+    """What a run did. `waiting` are the photos that were put off."""
+
+    put_off: dict[str, int] = field(default_factory=dict)  # photos by host that does not answer
 
 
 def count(campaign: Campaign) -> dict[str, int]:
@@ -56,27 +62,27 @@ def download(
     per_host: int = PER_HOST,
     private_hosts: Collection[str] = (),
     told: Callable[[int], object] = lambda number: None,
-) -> store.Counts:
+) -> Counts:
     """Download what waits, at most `limit` photos, and make pairs of it by the rules of `store.collect`.
 
     `workers` downloads at a time, `per_host` from one host; `told` hears of every photo that is settled. A photo that
-    stays away has a reason in the tables `photos` and `drops`. `private_hosts`: see Fetcher.
+    stays away has a reason in the tables `photos` and `drops`. Photos of a host that does not answer (see Turns) wait
+    on, with that reason. `private_hosts`: see Fetcher. Interrupted, it ends within a second, and what came is stored.
     Raises CcdError where a picture cannot be written; what was stored before stays.
 
     >>> download(campaign).kept  # doctest: +SKIP
     """
     images.sweep(campaign.folder)
-    fetcher = Fetcher(limits, workers, private_hosts)
     with (
         campaign.alone("collect photos"),
         warnings.catch_warnings(action="ignore"),  # of pictures; not in the threads, which share the filters
-        concurrent.futures.ThreadPoolExecutor(workers) as pool,
     ):
-        run = _Run(campaign, fetcher, pool, workers, per_host, told)
+        workshop = _Workshop(Fetcher(limits, workers, private_hosts), campaign.folder, workers)
+        run = _Run(campaign, workshop, limits, Turns(per_host, limits.tries, limits.pause), told)
         try:
             run.all(_waiting(campaign, limit))
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            workshop.close()
             run.settle()
     return run.counts
 
@@ -101,155 +107,140 @@ def _waiting(campaign: Campaign, limit: int | None) -> Iterator[Row]:
         left = None if left is None else left - len(rows)
 
 
-def _load(fetcher: Fetcher, folder: Path, url: str) -> Got:
-    """One answer, checked; a picture is on the disk when this returns."""
-    try:
-        answer = fetcher.get(url)
+# --- in other threads -------------------------------------------------------------------------------------------------
+
+
+class _Workshop:
+    """Threads that download. They are daemons: one that waits for a silent server is left behind at the end."""
+
+    def __init__(self, fetcher: Fetcher, folder: Path, workers: int) -> None:
+        self.fetcher, self.folder = fetcher, folder
+        self.todo = queue.SimpleQueue[Job | None]()
+        self.ended = queue.SimpleQueue[tuple[Job, Got | Exception]]()
+        self.free = workers
+        self.closed = threading.Event()
+        self.threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
+        for thread in self.threads:
+            thread.start()
+
+    def give(self, job: Job) -> None:
+        self.free -= 1
+        self.todo.put(job)
+
+    def take(self, seconds: float) -> tuple[Job, Got] | None:
+        """A job that is over, and what came of it; None where none is within so many seconds."""
+        try:
+            job, got = self.ended.get(timeout=max(0.0, seconds))
+        except queue.Empty:
+            return None
+        self.free += 1
+        if isinstance(got, (images.Picture, Redirect, Failure, images.BadImage)):
+            return job, got
+        raise got
+
+    def close(self) -> None:
+        """No picture is written after this, nor half-written when it returns."""
+        self.closed.set()
+        for _ in self.threads:
+            self.todo.put(None)
+        end = time.monotonic() + _GRACE
+        for thread in self.threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        for lock in _LOCKS:
+            with lock:
+                pass
+
+    def _work(self) -> None:
+        while job := self.todo.get():
+            try:
+                self.ended.put((job, self._load(job.url)))
+            except Exception as error:
+                self.ended.put((job, error))
+
+    def _load(self, url: str) -> Got:
+        """One answer, checked; a picture is on the disk when this returns."""
+        answer = self.fetcher.get(url)
         if isinstance(answer, Redirect):
             return answer
         picture, data = images.prepare(answer)
-    except (Failure, images.BadImage) as error:
-        return error
-    with _LOCKS[int(picture.sha256[:2], 16) % len(_LOCKS)]:
-        images.put(folder, picture, data)
-    return picture
+        with _LOCKS[int(picture.sha256[:2], 16) % len(_LOCKS)]:
+            if not self.closed.is_set():
+                images.put(self.folder, picture, data)
+        return picture
 
 
-# --- whose turn it is -------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Job:
-    """An address, and all photos that wait for it."""
-
-    address: str
-    url: str  # where redirects have led
-    rows: list[Row]
-    redirects: int = 0
-    tries: int = 0
-
-
-@dataclass
-class _Host:
-    waiting: collections.deque[_Job] = field(default_factory=collections.deque)
-    running: int = 0
-    not_before: float = 0.0
-
-
-class Turns:
-    """Jobs by host: at most `per_host` at a time, none before the host's pause ends. No thread waits for either."""
-
-    def __init__(self, per_host: int) -> None:
-        self.per_host = per_host
-        self.hosts = collections.OrderedDict[str, _Host]()
-        self.later: list[tuple[float, int, _Job]] = []
-        self._number = itertools.count()
-
-    def add(self, job: _Job, at: float = 0.0) -> None:
-        """Queue a job, to start at time `at` or later. Raises Failure where its address has no host."""
-        name = host(job.url)
-        if at > 0:
-            heapq.heappush(self.later, (at, next(self._number), job))
-        else:
-            self.hosts.setdefault(name, _Host()).waiting.append(job)
-
-    def start(self, now: float) -> _Job | None:
-        """The next job that may start; hosts take turns."""
-        while self.later and self.later[0][0] <= now:
-            self.add(heapq.heappop(self.later)[2])
-        for name, each in list(self.hosts.items()):
-            if each.waiting and each.running < self.per_host and each.not_before <= now:
-                self.hosts.move_to_end(name)
-                each.running += 1
-                return each.waiting.popleft()
-        return None
-
-    def end(self, name: str) -> None:
-        """A job of this host is over."""
-        each = self.hosts[name]
-        each.running -= 1
-        if not each.waiting and not each.running and each.not_before <= time.monotonic():
-            del self.hosts[name]
-
-    def pause(self, name: str, until: float) -> None:
-        """The host asked for a pause."""
-        each = self.hosts.setdefault(name, _Host())
-        each.not_before = max(each.not_before, until)
-
-    def wakes(self) -> float | None:
-        """When something that waits for the clock may start; None where nothing does."""
-        times = [each.not_before for each in self.hosts.values() if each.waiting and each.running < self.per_host]
-        return min(times + [at for at, _, _ in self.later[:1]], default=None)
+# --- one run ----------------------------------------------------------------------------------------------------------
 
 
 class _Run:
-    """One run: starts jobs, judges what came, writes it in batches. Only `_load` runs in other threads."""
+    """Starts jobs, judges what came, writes it in batches."""
 
     def __init__(
         self,
         campaign: Campaign,
-        fetcher: Fetcher,
-        pool: concurrent.futures.ThreadPoolExecutor,
-        workers: int,
-        per_host: int,
+        workshop: _Workshop,
+        limits: Limits,
+        turns: Turns,
         told: Callable[[int], object],
     ) -> None:
-        self.campaign, self.fetcher, self.pool, self.told = campaign, fetcher, pool, told
-        self.limits, self.workers = fetcher.limits, workers
-        self.turns = Turns(per_host)
-        self.jobs: dict[str, _Job] = {}  # by address
-        self.running: dict[concurrent.futures.Future[Got], tuple[_Job, str]] = {}
+        self.campaign, self.workshop, self.limits, self.turns, self.told = campaign, workshop, limits, turns, told
+        self.jobs: dict[str, Job] = {}  # by address
         self.settled: list[tuple[Row, images.Picture | images.BadImage, int]] = []
+        self.put_off: list[tuple[Row, str, int]] = []
         self.written = time.monotonic()
-        self.counts = store.Counts()
+        self.counts = Counts()
 
     def all(self, rows: Iterator[Row]) -> None:
         """Every row to its end."""
         more = True
         while more or self.jobs:
-            while more and len(self.jobs) < _WINDOW:
+            while more and len(self.jobs) + len(self.put_off) < _WINDOW:
                 row = next(rows, None)
                 more = row is not None
                 if row is not None:
                     self._enter(row)
-            self._start()
+            while self.workshop.free and (job := self.turns.start(time.monotonic())):
+                self.workshop.give(job)
             self._wait()
-            if len(self.settled) >= BATCH or (self.settled and time.monotonic() - self.written > _SECONDS):
+            news = len(self.settled) + len(self.put_off)
+            if news >= BATCH or (news and time.monotonic() - self.written > _SECONDS):
                 self.settle()
 
     def _enter(self, row: Row) -> None:
         if row.url in self.jobs:
             self.jobs[row.url].rows.append(row)
         else:
-            self.jobs[row.url] = job = _Job(row.url, row.url, [row])
+            self.jobs[row.url] = job = Job(row.url, row.url, [row])
             self._queue(job)
 
-    def _queue(self, job: _Job, at: float = 0.0) -> None:
+    def _queue(self, job: Job, at: float = 0.0) -> None:
         try:
-            self.turns.add(job, at)
+            name = host(job.url)
         except Failure as failure:
             self._end(job, failure)
-
-    def _start(self) -> None:
-        while len(self.running) < self.workers and (job := self.turns.start(time.monotonic())):
-            future = self.pool.submit(_load, self.fetcher, self.campaign.folder, job.url)
-            self.running[future] = job, host(job.url)
+            return
+        if name in self.turns.given_up:
+            self._put_off(job, name)
+        else:
+            self.turns.add(job, at)
 
     def _wait(self) -> None:
         """Until a download ends or the next pause does."""
-        wakes = self.turns.wakes()
-        room = len(self.running) < self.workers
-        pause = _SECONDS if wakes is None or not room else min(_SECONDS, max(0.0, wakes - time.monotonic()))
-        if not self.running:
-            time.sleep(pause if self.jobs else 0)
+        if not self.jobs:
             return
-        ended, _ = concurrent.futures.wait(self.running, pause, concurrent.futures.FIRST_COMPLETED)
-        for future in ended:
-            job, name = self.running.pop(future)
-            self.turns.end(name)
-            self._judge(job, name, future.result())
+        wakes = self.turns.wakes() if self.workshop.free else None
+        over = self.workshop.take(_SECONDS if wakes is None else min(_SECONDS, wakes - time.monotonic()))
+        while over:
+            job, got = over
+            name = host(job.url)
+            self.turns.end(name, time.monotonic(), answered=not (isinstance(got, Failure) and got.silent))
+            self._judge(job, name, got)
+            if name in self.turns.given_up:
+                for other in self.turns.leave(name):
+                    self._put_off(other, name)
+            over = self.workshop.take(0)
 
-    def _judge(self, job: _Job, name: str, got: Got) -> None:
+    def _judge(self, job: Job, name: str, got: Got) -> None:
         if isinstance(got, Redirect):
             job.redirects += 1
             job.url = got.url
@@ -269,7 +260,7 @@ class _Run:
         else:
             self._end(job, got)
 
-    def _end(self, job: _Job, got: images.Picture | images.BadImage | Failure) -> None:
+    def _end(self, job: Job, got: images.Picture | images.BadImage | Failure) -> None:
         if isinstance(got, Failure):
             reason = Reason.GONE if got.gone else Reason.MOVING if got.moving else Reason.NOT_DOWNLOADED
             got = images.BadImage(reason, f"{got.reason}: {job.url}")
@@ -277,13 +268,20 @@ class _Run:
         self.settled += [(row, got, max(job.tries, 1)) for row in job.rows]
         self.told(len(job.rows))
 
+    def _put_off(self, job: Job, name: str) -> None:
+        del self.jobs[job.address]
+        self.put_off += [(row, name, job.tries) for row in job.rows]
+        self.told(len(job.rows))
+
     def settle(self) -> None:
         """Write what came since the last time: pairs, drops and states in one transaction."""
-        if not self.settled:
-            return
-        with self.campaign.write() as db:
-            _write(db, self.campaign.folder, self.settled, self.counts)
-        self.settled = []
+        if self.settled or self.put_off:
+            with self.campaign.write() as db:
+                if self.settled:
+                    _write(db, self.campaign.folder, self.settled, self.counts)
+                if self.put_off:
+                    _write_put_off(db, self.put_off, self.counts)
+            self.settled, self.put_off = [], []
         self.written = time.monotonic()
 
 
@@ -317,6 +315,22 @@ def _write(db: sa.Connection, folder: Path, settled: list[Any], counts: store.Co
             .values(tries=photos.c.tries + sa.bindparam("by"), state=sa.bindparam("s"), reason=sa.bindparam("r")),
             states,
         )
+
+
+def _write_put_off(db: sa.Connection, put_off: list[tuple[Row, str, int]], counts: Counts) -> None:
+    photos = schema.photos
+    states = []
+    for row, name, tries in put_off:
+        counts.read += 1
+        counts.waiting += 1
+        counts.put_off[name] = counts.put_off.get(name, 0) + 1
+        states.append({"key": row.pair_id, "by": tries, "r": f"no answer from {name}"})
+    db.execute(
+        photos.update()
+        .where(photos.c.pair_id == sa.bindparam("key"))
+        .values(tries=photos.c.tries + sa.bindparam("by"), reason=sa.bindparam("r")),
+        states,
+    )
 
 
 def _state(got: images.Picture | images.BadImage, drop: Any) -> dict[str, str | None]:

@@ -164,9 +164,7 @@ class Batch:
         self.posts: dict[str, str] = dict(
             self._find(sa.select(schema.posts.c.post_id, schema.posts.c.text), schema.posts.c.post_id, posts)
         )
-        contents = {(item.text_sha256, item.picture.sha256) for item in items if item.picture}
-        same = self._find(sa.select(p.text_sha256, p.image, p.pair_id), sa.tuple_(p.text_sha256, p.image), contents)
-        self.contents: dict[tuple[str, str], str] = {(text, image): pair for text, image, pair in same}
+        self.contents = self._known_contents({(i.text_sha256, i.picture.sha256) for i in items if i.picture})
         pictures = {item.picture.sha256 for item in items if item.picture}
         self.images = {
             sha for (sha,) in self._find(sa.select(schema.images.c.sha256), schema.images.c.sha256, pictures)
@@ -179,11 +177,25 @@ class Batch:
     def _find(self, query: sa.Select[Any], column: Any, values: Iterable[Any]) -> list[Any]:
         return list(self.db.execute(query.where(column.in_(values))))
 
+    def _known_contents(self, contents: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """Pairs that are there with one of these texts and images: (text_sha256, image) -> pair id."""
+        if not contents:
+            return {}
+        p = schema.pairs.c
+        # A join, as SQLite reads the whole table for `(text, image) IN (…)`, each time
+        values = sa.values(sa.column("text", sa.Text), sa.column("image", sa.Text)).data(list(contents))
+        asked = values.cte("asked")
+        both = (p.text_sha256 == asked.c.text) & (p.image == asked.c.image)
+        same = self.db.execute(sa.select(p.text_sha256, p.image, p.pair_id).join_from(asked, schema.pairs, both))
+        return {(text, image): pair for text, image, pair in same}
+
     def _known_photos(self, ids: set[str]) -> dict[str, Drop | None]:
         """Photos in the queue: None for one that waits, the drop for one that was tried and is no pair."""
-        d, photos = schema.drops.c, schema.photos.c
-        ended = sa.select(photos.pair_id, photos.state, d.reason, d.detail).join_from(
-            schema.photos, schema.drops, d.item == photos.pair_id, isouter=True
+        d, photos, posts = schema.drops.c, schema.photos.c, schema.posts.c
+        ended = (
+            sa.select(photos.pair_id, photos.state, d.reason, d.detail)
+            .join_from(schema.photos, schema.posts)
+            .join(schema.drops, (d.source == posts.source) & (d.item == photos.pair_id), isouter=True)
         )
         return {
             pair_id: None if state == "todo" or reason is None else Drop(pair_id, Reason(reason), detail or "")

@@ -6,7 +6,7 @@ a page walk of our own.
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from ccd import schema
 from ccd.campaign import Campaign, now
 from ccd.errors import CcdError
 from collection import archive, reading
+from collection.authors import Key, keyed
 from collection.files import lines
 from collection.pages import NOTE, Page, Pages
 from collection.reading import Limits, Opened, Reading, put_cursor
@@ -126,6 +127,9 @@ class Run(reading.Run):
     """What a run did; its pages and posts were bought."""
 
     statuses: dict[str, str] = field(default_factory=dict)  # id -> ok | not found | forbidden | error | not asked
+    start: Callable[[int, int], None] = lambda left, bought: (
+        None
+    )  # told how many posts may be bought, and how many were
 
 
 def walk(campaign: Campaign, api: Api, query: Query, limits: Limits, run: Run | None = None) -> Run:
@@ -134,10 +138,11 @@ def walk(campaign: Campaign, api: Api, query: Query, limits: Limits, run: Run | 
     Raises CcdError where X refuses or does not answer; what was bought is kept.
     """
     run = run or Run()
-    reader = _read(campaign, query.name, limits, run)
+    reader, key = _read(campaign, query.name, limits, run), keyed(campaign.folder, "x")
+    while not run.stopped and reader.catch_up():
+        pass
+    run.start(max(0, limits.posts - reader.posts), reader.posts)
     while not run.stopped:
-        if reader.catch_up():
-            continue
         last = reader.last
         note = last.get(NOTE) or {}
         token = _next(last)
@@ -150,7 +155,7 @@ def walk(campaign: Campaign, api: Api, query: Query, limits: Limits, run: Run | 
         if since:
             params["since_id"] = since
             params.pop("start_time", None)
-        page = api.ask(query.method, **params)
+        page = nameless(api.ask(query.method, **params), key)
         if not token and since and not page.get("data"):
             break  # nothing newer: no page, nothing paid
         ids = [int(post["id"]) for post in _data(page)] + [int(note.get("newest_id") or 0)]
@@ -173,7 +178,7 @@ def hydrate(campaign: Campaign, api: Api, ids: Iterable[str], limits: Limits, ru
     """
     run = run or Run()
     run.statuses = dict.fromkeys(ids, "not asked")
-    reader = _read(campaign, BY_IDS, limits, run)
+    reader, key = _read(campaign, BY_IDS, limits, run), keyed(campaign.folder, "x")
     bought = 0
     for number in range(1, len(reader.pages) + 1):
         page = reader.pages.read(number)
@@ -182,6 +187,7 @@ def hydrate(campaign: Campaign, api: Api, ids: Iterable[str], limits: Limits, ru
         bought += posts_in(page) if statuses else 0
     while not run.stopped and reader.catch_up():
         pass
+    run.start(max(0, limits.posts - bought), bought)
     asked = [i for i, status in run.statuses.items() if status in ("not asked", "error")]
     while asked and not run.stopped:
         size = min(100, (limits.posts - bought) // MOST_A_POST)
@@ -189,7 +195,7 @@ def hydrate(campaign: Campaign, api: Api, ids: Iterable[str], limits: Limits, ru
             run.stopped = f"--max-posts {limits.posts:,}: {bought:,} posts were bought for these ids"
             break
         chunk, asked = asked[:size], asked[size:]
-        page = api.ask("get_tweets", ids=chunk, expansions=ORIGINALS, **FIELDS)
+        page = nameless(api.ask("get_tweets", ids=chunk, expansions=ORIGINALS, **FIELDS), key)
         page[NOTE] = {"query": BY_IDS, "at": now(), "asked": chunk}
         run.pages += 1
         run.posts += posts_in(page)
@@ -198,6 +204,42 @@ def hydrate(campaign: Campaign, api: Api, ids: Iterable[str], limits: Limits, ru
         run.statuses |= statuses_in(page)
         reader.catch_up()
     return run
+
+
+# --- what a page says ------------------------------------------------------------------------------------------------
+
+_IDS = {"author_id", "in_reply_to_user_id"}
+_PEOPLE = {"users", "mentions", "author", "in_reply_to_user"}  # twarc's flattened pages have the last two
+_ADDRESSES = {"expanded_url", "unwound_url", "display_url"}
+_HANDLE = re.compile(r"\b((?:twitter|x)\.com)/\w+/(?=status|s\w*…)")  # in every photo's address, too
+
+
+def nameless(page: Page, key: Key) -> Page:
+    """The page without what names people beside the texts: users' ids as keyed hashes, nothing else of them.
+
+    Read again, it gives the same records, and the same author keys. An address of a post loses its author's name and
+    still leads there.
+    """
+    left: Page = _nameless(page, key)
+    if isinstance(errors := left.get("errors"), list):
+        left["errors"] = [error for error in errors if error.get("resource_type") != "user"]
+    return left
+
+
+def _nameless(value: Any, key: Key) -> Any:
+    if isinstance(value, list):
+        return [_nameless(each, key) for each in value]
+    if not isinstance(value, dict):
+        return value
+    left = {}
+    for name, each in value.items():
+        if name in _IDS:
+            left[name] = each and key(each)
+        elif name in _ADDRESSES and isinstance(each, str):
+            left[name] = _HANDLE.sub(r"\1/i/", each)
+        elif name not in _PEOPLE:
+            left[name] = _nameless(each, key)
+    return left
 
 
 def posts_in(page: Page) -> int:

@@ -26,6 +26,7 @@ BASE_URL = "X_API_BASE_URL"  # a stand-in for the API; it receives the token, so
 ANY_HOST = "X_API_ALLOW_ANY_HOST"
 TRIES = 6  # of one request, before we give up on it
 LONGEST_WAIT = 901  # seconds: a rate limit's window is 15 minutes
+OWN = ("api.twitter.com", "api.x.com")  # hosts that get the token
 TIMEOUT = (5.0, 30.0)  # seconds to connect, and between two reads
 
 Wait = Callable[[float, str], None]
@@ -78,7 +79,8 @@ class Api:
         for name in ("tweepy", "tweepy.client"):
             logging.getLogger(name).addFilter(_REDACT)
         self._client = tweepy.Client(token, return_type=dict, wait_on_rate_limit=False)
-        self._client.session.mount("https://api.twitter.com/", _Adapter(base_url, backoff))
+        for own in OWN:
+            self._client.session.mount(f"https://{own}/", _Adapter(base_url, backoff))
         self._wait = wait
         self._backoff = backoff
 
@@ -123,6 +125,32 @@ class Api:
                 self._wait(seconds, f"{why}, try {number} of {TRIES}")
         raise CcdError(f"{why}, {TRIES} times in a row; run again later: what was bought is kept")
 
+    def transfer(self, verb: str, url: str, data: bytes | None = None) -> bytes:
+        """What stands at an address that X named for a file, or puts a file there: GET or PUT.
+
+        The token goes to X's own hosts only. Raises CcdError where the address refuses or does not answer.
+        """
+        if urlsplit(url).scheme != "https" and not _is_loopback(url):
+            raise CcdError("X names an address that is not https; see that no proxy stands between, run again")
+        headers = {"Content-Type": "text/plain"} if data is not None else {}
+        if urlsplit(url).hostname in OWN:
+            headers["Authorization"] = f"Bearer {self._client.bearer_token}"
+        why = ""
+        for number in range(1, TRIES + 1):
+            try:
+                answer = self._client.session.request(verb, url, data=data, headers=headers, timeout=TIMEOUT)
+            except requests.RequestException as error:
+                why = f"the file's transfer broke off ({type(error).__name__})"
+            else:
+                if answer.ok:
+                    return bytes(answer.content)
+                why = f"the file's address answers {answer.status_code}"
+                if answer.status_code < 500 and answer.status_code != 429:
+                    raise CcdError(f"{why} ({answer.reason}); run again later: the job goes on, or a new one is made")
+            if number < TRIES:
+                self._wait(self._backoff * 2**number, f"{why}, try {number} of {TRIES}")
+        raise CcdError(f"{why}, {TRIES} times in a row; run again later")
+
     def _until_reset(self, error: tweepy.TooManyRequests, number: int) -> float:
         body = _body(error)
         if body.get("title") == "UsageCapExceeded" or "usage-cap" in str(body.get("type")):
@@ -162,5 +190,6 @@ def _refused(error: tweepy.HTTPException) -> CcdError:
         402: "no credits are left: buy some at console.x.com and run again, what was bought is kept",
         403: "this token may not do that: see the app's access at console.x.com",
         404: "check the name",
+        409: "another compliance job of this app is at work; run again when it is over",
     }.get(status, "run again later, what was bought is kept")
     return CcdError(f"X refuses ({status}: {' '.join(str(said).split())}); {remedy}")

@@ -1,5 +1,6 @@
-"""`ccd agreement`: how far the annotators agree."""
+"""`ccd agreement`: how far the annotators agree, in a campaign or in any table of judgments."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,60 +11,212 @@ from apps.cli import contract
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from ccd.report import Wanted
+
+MOST_SHOWN = 12  # annotators in the terminal; the report has them all
+
 
 @click.command("agreement")
 @contract.in_campaign
+@click.option("--folds", type=click.IntRange(1), default=1000, show_default=True, help="Draws of the bootstrap.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Makes the draws repeatable.")
+@click.option(
+    "--resample",
+    type=click.Choice(["pairs", "both"]),
+    default="pairs",
+    show_default=True,
+    help="What is drawn: pairs, or pairs and annotators (wider: other annotators would differ too).",
+)
+@click.option(
+    "--plan",
+    "half_width",
+    metavar="[WIDTH]",
+    type=float,
+    is_flag=False,
+    flag_value=0.03,
+    help="Say how many pairs give alpha to plus or minus WIDTH (0.03 where it is left out).",
+)
+@click.option(
+    "--table",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Take the judgments from a CSV with the columns task, worker, label; no campaign is needed.",
+)
+@click.option("--labels", metavar="A,B,...", help="With --table: the labels, in order (default: those found).")
+@click.option(
+    "--allow-repeats", is_flag=True, help="With --table: where a worker judges a task again, the first counts."
+)
+@click.option(
+    "--out",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="With --table: write the report to this folder (default: it is only printed).",
+)
 @contract.reports(
     {
         "synthetic": "true where the toolkit made the pairs itself",
-        "question": "the primary question, which the next five are about",
+        "question": "the primary question, which all that follows is about, but for `questions`",
+        "level": "its level of measurement: nominal, ordinal or interval",
+        "labels": "its labels, in order; none for scores",
         "n_pairs": "pairs with a judgment; only those with two or more carry agreement",
         "n_judgments": "judgments of annotators; adjudicators are not in it",
         "annotators": "number of annotators",
         "bootstrap": "map with folds, seed and resample (what is resampled)",
-        "coefficients": "map from name to {value, ci: [low, high], reason}; value null where undefined",
-        "questions": "map from every question to the same five",
+        "coefficients": "map from name to {value, ci: [low, high], reason}; value null where undefined. "
+        "cohen (`A|B`), per_class (label) and leave_one_out (annotator) are maps of these",
+        "confusions": "a row a label: how often, where one annotator said it, another said each label",
+        "scorecards": "map from annotator to judgments, cannot_judge, skipped, others, precision, recall, confusion, "
+        "seconds, fast, drift",
+        "subsets": "map with arm, round and, where one was shown, prediction, each a map from its name to that part's "
+        "agreement; empty for a table",
+        "plan": "with --plan a map: half_width, pairs, reached, pilot_pairs and more; otherwise null",
+        "questions": "map from every question to its own level, labels, n_pairs … plan",
     }
 )
-def agreement_command(folder: Path) -> contract.Report:
+def agreement_command(
+    folder: Path,
+    folds: int,
+    seed: int,
+    resample: Any,
+    half_width: float | None,
+    table: Path | None,
+    labels: str | None,
+    allow_repeats: bool,
+    out: Path | None,
+) -> contract.Report:
     """Measure agreement, with 95 % bootstrap intervals.
 
-    Writes agreement.json.
+    Writes agreement.json (all numbers), agreement.html (one page) and its pictures as PNG. They name annotators: they
+    are for the campaign's lead, and not for publishing.
 
     \b
-    Example: ccd agreement --json -
+    Example: ccd agreement --plan
     """
-    import json
-
-    from ccd.agreement import of_campaign
-    from ccd.campaign import Campaign, write_atomic
     from ccd.errors import CcdError
+    from ccd.report import Wanted
+
+    wanted = Wanted(folds, seed, resample, half_width)
+    if table is not None:
+        return _of_table(table, _split(labels), allow_repeats, out, wanted)
+    if labels is not None or allow_repeats or out is not None:
+        raise CcdError("--labels, --allow-repeats and --out go with --table; name the file with --table FILE")
+    return _of_campaign(folder, wanted)
+
+
+def _of_campaign(folder: Path, wanted: "Wanted") -> contract.Report:
+    from ccd import report
+    from ccd.annotators import labels_are_old
+    from ccd.campaign import Campaign
 
     campaign = Campaign.open(folder)
+    found = report.of_campaign(campaign, wanted)
+    report.write(campaign.folder, campaign.config.name, found)
+    shown = [*_shown(found), "agreement.json, agreement.html and pictures (agreement-*.png) are written."]
     with campaign.read() as db:
-        found = {question: each.to_dict() for question, each in of_campaign(db, campaign.protocol).items()}
-    primary = campaign.protocol.question.name
-    if not found[primary]["n_judgments"]:
-        raise CcdError("no judgments yet; run `ccd pull` once annotators have judged some pairs")
-    synthetic = campaign.is_synthetic
-    facts = {"synthetic": synthetic, "question": primary, **found[primary], "questions": found}
-    write_atomic(campaign.folder / "agreement.json", (json.dumps(facts, ensure_ascii=False, indent=1) + "\n").encode())
-    shown: list[Any] = [_table(question, each, synthetic) for question, each in found.items()]
-    return contract.Report(facts, [*shown, "agreement.json is written."])
+        if labels_are_old(db):
+            shown.append("Judgments came since the last `ccd labels`: precision and recall wait for it.")
+    return contract.Report(found, shown)
 
 
-def _table(question: str, found: dict[str, Any], synthetic: bool) -> "Table":
+def _of_table(
+    table: Path, labels: tuple[str, ...], repeats: bool, out: Path | None, wanted: "Wanted"
+) -> contract.Report:
+    from ccd import report
+    from ccd.judgment_table import labels_of, read_table
+
+    df = read_table(table, labels, repeats)
+    if repeats:
+        df = df.drop_duplicates(["task", "worker"])
+    found = report.of_table(df, labels or labels_of(df), wanted)
+    if out is None:
+        last = "Nothing is written; --out FOLDER writes a report."
+    else:
+        report.write(out, table.name, found, new=True)
+        last = f"{out / 'agreement.html'}, agreement.json and pictures are written."
+    return contract.Report(found, [*_shown(found), last])
+
+
+def _split(labels: str | None) -> tuple[str, ...]:
+    """The labels of the option, checked."""
+    from ccd.errors import CcdError
+
+    names = tuple(name.strip() for name in labels.split(",")) if labels is not None else ()
+    if "" in names or len(set(names)) < len(names):
+        raise CcdError(f"--labels is {labels!r}; write each label once, with commas between")
+    return names
+
+
+def _shown(found: dict[str, Any]) -> list[Any]:
+    shown: list[Any] = []
+    for question, each in found["questions"].items():
+        shown += [_coefficients(question, each, found["synthetic"]), _annotators(each["scorecards"])]
+        if each["plan"] is not None:
+            shown.append(_plan(each["plan"], each["level"]))
+    return shown
+
+
+def _coefficients(question: str, found: dict[str, Any], synthetic: bool) -> "Table":
+    """The coefficients that fit the question, then each label's alpha; what is of two annotators is for the report."""
     from rich.table import Table
+
+    from ccd.agreement import LEVELS
 
     table = Table(title=f"{question}{' (synthetic)' if synthetic else ''}", title_justify="left")
     for head in ("coefficient", "value", "95 % interval", "note"):
         table.add_column(head)
-    for name, each in found["coefficients"].items():
+    alphas = [f"krippendorff_{level}" for level in LEVELS[: LEVELS.index(found["level"]) + 1]]
+    names = ["percent", *alphas, "fleiss", *(["scott"] if found["annotators"] == 2 else []), "gwet_ac1"]
+    coefficients = found["coefficients"]
+    rows = {name: coefficients[name] for name in names}
+    rows |= {f"alpha of {label}": each for label, each in coefficients["per_class"].items()}
+    for name, each in rows.items():
         value = "undefined" if each["value"] is None else f"{each['value']:.4f}"
         interval = "" if each["ci"] is None else f"{each['ci'][0]:.4f} to {each['ci'][1]:.4f}"
         table.add_row(name, value, interval, each["reason"] or "")
+    draws = "pairs" if found["bootstrap"]["resample"] == "pairs" else "pairs and annotators"
     table.caption = (
         f"{found['n_pairs']} pairs, {found['n_judgments']} judgments, {found['annotators']} annotators; "
-        f"{found['bootstrap']['folds']} draws of pairs, seed {found['bootstrap']['seed']}"
+        f"{found['bootstrap']['folds']} draws of {draws}, seed {found['bootstrap']['seed']}"
     )
     return table
+
+
+def _annotators(cards: dict[str, Any]) -> "Table":
+    """The annotators, without what was never recorded; of many, those who agree least with the others."""
+    from rich.table import Table
+
+    columns: dict[str, Callable[[dict[str, Any]], str]] = {
+        "judgments": lambda card: str(card["judgments"]),
+        "cannot judge": lambda card: str(card["cannot_judge"] or ""),
+        "skipped": lambda card: str(card["skipped"] or ""),
+        "as the others": lambda card: _percent(card["others"]["value"]),
+        "median s": lambda card: "" if card["seconds"] is None else f"{card['seconds']:.1f}",
+        "too fast": lambda card: _percent(card["fast"]["value"]),
+    }
+    columns = {head: cell for head, cell in columns.items() if any(map(cell, cards.values()))}
+    table = Table()
+    table.add_column("annotator", overflow="fold")
+    for head in columns:
+        table.add_column(head, justify="right")
+    shown = list(cards)
+    if len(cards) > MOST_SHOWN:
+        table.caption = f"the {MOST_SHOWN} of {len(cards)} who agree least with the others; --json gives all"
+        share = {name: card["others"]["value"] for name, card in cards.items()}
+        shown = sorted(shown, key=lambda name: (share[name] is None, share[name]))[:MOST_SHOWN]
+    for name in shown:
+        table.add_row(name, *(cell(cards[name]) for cell in columns.values()))
+    return table
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
+
+
+def _plan(plan: dict[str, Any], level: str) -> str:
+    if plan["pairs"] is None:
+        return f"No plan: {plan['reason']}."
+    return (
+        f"{plan['pairs']} pairs with {plan['judgments_per_pair']:.3g} judgments each give {level} alpha to "
+        f"± {plan['half_width']:g}; {plan['pilot_pairs']} pairs gave {plan['alpha']:.3f} "
+        f"± {plan['pilot_half_width']:.3f}."
+    )

@@ -1,67 +1,203 @@
 """`ccd labels`: from judgments to labels."""
 
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from apps.cli import contract
+from ccd.errors import CcdError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.table import Table
+
+    from ccd.settle import Conflict
+
+SHOWN = 10  # conflicts; all are in the facts
 
 
 @click.command("labels")
 @contract.in_campaign
+@click.option(
+    "--table", type=click.Path(path_type=Path), help="Settle the judgments of this CSV instead of a campaign's."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="With --table: write the labels to this CSV.")
+@click.option(
+    "--labels", "named", metavar="A,B,C", help="With --table: all labels there may be (default: those found)."
+)
+@click.option(
+    "--required", type=click.IntRange(1), metavar="N", help="With --table: judgments that a task needs (default: 3)."
+)
+@click.option(
+    "--tie-rule",
+    metavar="RULE",
+    help="With --table: adjudicate (the default), drop, or rule:A,B,C (the first that ties).",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["majority", "weighted", "dawid-skene"]),
+    help="With --table: whose votes weigh what (default: majority).",
+)
+@click.option("--allow-repeats", is_flag=True, help="With dawid-skene: a worker may judge a task more than once.")
 @contract.reports(
     {
         "synthetic": "true where the toolkit made the pairs itself",
-        "pairs": "assigned pairs",
-        "changed": "rows of the table that are new or different",
+        "pairs": "assigned pairs; with --table, tasks",
+        "changed": "rows of the campaign's table that are new or different; with --table, rows written",
         "open": "pairs whose primary question waits for an adjudicator",
         "incomplete": "pairs whose primary question waits for annotators",
         "counts": 'map from question to label ("" where there is none) to how it was resolved to pairs',
+        "conflicts": "adjudicated pairs whose votes do not bear the label out: pair_id, question, label, says (the "
+        "label that the votes settle on, or null), votes, changed (since the adjudication)",
+        "review": "map from why a pair deserves a second look (tie, minority, split; first things first) to pairs",
+        "differ": "with --table: tasks whose label has no majority of the votes; null for a campaign",
     }
 )
-def labels_command(folder: Path) -> contract.Report:
+def labels_command(folder: Path, table: Path | None, **options: Any) -> contract.Report:
     """Settle the label of every judged pair.
 
-    Writes labels.jsonl and labels.parquet, and says what is open.
+    Writes labels.jsonl and labels.parquet, and says what is open. It needs no campaign where --table names a CSV with
+    the columns task, worker and label, as in `ccd labels --table votes.csv --out labels.csv`.
 
     \b
     Example: ccd labels
     """
-    from ccd import votes
+    if table is not None:
+        return _of_table(table, **options)
+    given = [name for name, value in options.items() if value not in (None, False)]
+    if given:
+        option = "labels" if given[0] == "named" else given[0].replace("_", "-")
+        raise CcdError(f"--{option} goes with --table; a campaign has its rules in campaign.toml and its protocol")
+    return _of_campaign(folder)
+
+
+def _of_campaign(folder: Path) -> contract.Report:
+    from dataclasses import asdict
+
+    from ccd import review, ties, votes
     from ccd.campaign import Campaign
-    from ccd.settle import settle
+    from ccd.settle import ADJUDICATED, settle
 
     campaign = Campaign.open(folder)
     done = settle(campaign)
-    primary = campaign.protocol.question.name
-    waiting, incomplete = done.number(primary, votes.OPEN), done.number(primary, votes.INCOMPLETE)
-    synthetic = campaign.is_synthetic
-    shown: list[Any] = [_table(question, by_label, synthetic) for question, by_label in done.counts.items()]
-    shown.append(f"{done.pairs} pairs, {done.changed} rows changed; labels.jsonl and labels.parquet are written.")
-    if waiting:
-        shown.append(f"{waiting} pairs are open: `ccd push` puts them on the adjudicators' desk.")
+    with campaign.read() as db:
+        queue = Counter(review.review_queue(db, campaign.protocol)["why"])
+    primary, synthetic = campaign.protocol.question.name, campaign.is_synthetic
     facts = {
         "synthetic": synthetic,
         "pairs": done.pairs,
         "changed": done.changed,
-        "open": waiting,
-        "incomplete": incomplete,
+        "open": done.number(primary, ties.OPEN),
+        "incomplete": done.number(primary, votes.INCOMPLETE),
         "counts": done.counts,
+        "conflicts": [asdict(conflict) for conflict in done.conflicts],
+        "review": {why: queue[why] for why in (review.TIE, review.MINORITY, review.SPLIT)},
+        "differ": None,
     }
+    ways = [votes.UNANIMOUS, votes.MAJORITY, ADJUDICATED, ties.OPEN, votes.INCOMPLETE]
+    shown: list[Any] = [
+        _counts(f"{question} (synthetic)" if synthetic else question, by_label, ways)
+        for question, by_label in done.counts.items()
+    ]
+    shown.append(f"{done.pairs} pairs, {done.changed} rows changed; labels.jsonl and labels.parquet are written.")
+    if facts["open"]:
+        shown.append(f"{facts['open']} pairs are open: `ccd push` puts them on the adjudicators' desk.")
+    return contract.Report(facts, shown + _conflicts(done.conflicts))
+
+
+def _of_table(
+    table: Path,
+    out: Path | None,
+    named: str | None,
+    required: int | None,
+    tie_rule: str | None,
+    method: str | None,
+    allow_repeats: bool,
+) -> contract.Report:
+    from ccd import ties, votes
+    from ccd.judgment_table import labels_of, parse_labels, read_table
+
+    required, tie_rule, method = required or 3, tie_rule or ties.ADJUDICATE, method or "majority"
+    if allow_repeats and method != "dawid-skene":
+        raise CcdError("--allow-repeats goes with --method dawid-skene; a vote counts once a person and task")
+    if tie_rule == ties.EXPERT:
+        raise CcdError(
+            "--tie-rule expert needs a campaign, which names its experts; write adjudicate, drop or rule:A,B,C"
+        )
+    if out is not None and out.resolve() == table.resolve():
+        raise CcdError(f"--out {out} is the table itself; name another file")
+    wanted = parse_labels(named) if named is not None else ()
+    df = read_table(table, wanted, repeats=allow_repeats)
+    labels = wanted or labels_of(df)
+    aggregator = _aggregator(method, labels, tie_rule, required)
+    found = aggregator.fit_predict(df)
+    resolved = aggregator.table_["resolved_by"]
+    if out is not None:
+        _write(out, aggregator.table_, found)
+    counts: dict[str, dict[str, int]] = {label: {} for label in (*labels, "")}
+    for (label, by), number in Counter(zip(found, resolved, strict=True)).items():
+        counts[label or ""][by] = number
+    lead = ties.winner(aggregator.table_[list(labels)].to_numpy())
+    differ = sum(
+        label not in (None, labels[first] if first >= 0 else "") for label, first in zip(found, lead, strict=True)
+    )
+    facts = {
+        "synthetic": False,
+        "pairs": len(found),
+        "changed": 0 if out is None else len(found),
+        "open": int((resolved == ties.OPEN).sum()),
+        "incomplete": int((resolved == votes.INCOMPLETE).sum()),
+        "counts": {"label": counts},
+        "conflicts": [],
+        "review": {},
+        "differ": differ,
+    }
+    ways = [votes.UNANIMOUS, votes.MAJORITY] if method == "majority" else [method]
+    shown: list[Any] = [_counts(f"{table.name}, {method}", counts, [*ways, ties.OPEN, votes.INCOMPLETE])]
+    shown.append(f"{len(found)} tasks" + (f"; {out} is written." if out else "; --out FILE writes their labels."))
+    if facts["incomplete"]:
+        shown.append(f"{facts['incomplete']} tasks have fewer than {required} judgments (--required).")
+    if method != "majority":
+        shown.append(f"{differ} labels are not the majority's: check some by hand before you adopt them.")
     return contract.Report(facts, shown)
 
 
-def _table(question: str, by_label: dict[str, dict[str, int]], synthetic: bool) -> "Table":
+def _aggregator(method: str, labels: Sequence[str], tie_rule: str, required: int) -> Any:
+    from ccd.dawid_skene import DawidSkene
+    from ccd.votes import MajorityVote, WeightedMajority
+
+    if method == "dawid-skene":
+        return DawidSkene(labels=labels, tie_rule=tie_rule, required=required)
+    return (MajorityVote if method == "majority" else WeightedMajority)(labels, tie_rule=tie_rule, required=required)
+
+
+def _write(out: Path, votes: "pd.DataFrame", labels: "pd.Series[Any]") -> None:
+    """A CSV of task, label (empty where there is none), resolved_by and votes (JSON), whole or not at all."""
+    from ccd.campaign import write_atomic
+
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["task", "label", "resolved_by", "votes"])
+    resolved = votes["resolved_by"]
+    counts = votes.drop(columns="resolved_by").to_dict("records")
+    for task, label, by, count in zip(labels.index, labels, resolved, counts, strict=True):
+        given = {name: number for name, number in count.items() if number}
+        rows.writerow([task, label, by, json.dumps(given, ensure_ascii=False)])
+    write_atomic(out, text.getvalue().encode())
+
+
+def _counts(title: str, by_label: dict[str, dict[str, int]], usual: list[str]) -> "Table":
     """Labels by how they were resolved: the usual ways, and the others that occur."""
     from rich.table import Table
 
-    usual = ["unanimous", "majority", "adjudicated", "open", "incomplete"]
     ways = usual + sorted({way for row in by_label.values() for way in row} - set(usual))
-    table = Table(title=f"{question}{' (synthetic)' if synthetic else ''}", title_justify="left")
+    table = Table(title=title, title_justify="left")
     table.add_column("label")
     for way in (*ways, "all"):
         table.add_column(way, justify="right")
@@ -69,3 +205,17 @@ def _table(question: str, by_label: dict[str, dict[str, int]], synthetic: bool) 
         if label or row:
             table.add_row(label or "none yet", *(str(row.get(way, 0)) for way in ways), str(sum(row.values())))
     return table
+
+
+def _conflicts(conflicts: "Sequence[Conflict]") -> list[str]:
+    """A line for each of the first, for people."""
+    if not conflicts:
+        return []
+    lines = [f"{len(conflicts)} adjudicated labels are not what the votes say; the labels stay:"]
+    for each in conflicts[:SHOWN]:
+        given = ", ".join(f"{number} {label}" for label, number in each.votes.items()) or "none"
+        since = ", changed since" if each.changed else ""
+        lines.append(f"  {each.pair_id}, {each.question}: adjudicated {each.label}, votes {given}{since}")
+    if len(conflicts) > SHOWN:
+        lines.append(f"  and {len(conflicts) - SHOWN} more; --json FILE has them all")
+    return ["\n".join(lines)]

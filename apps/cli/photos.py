@@ -9,9 +9,10 @@ from apps.cli import contract
 
 PRIVATE_HOSTS = "CCD_ALLOW_PRIVATE_HOSTS"  # for tests only: "127.0.0.1:8000,127.0.0.1:8001"
 FACTS = {
-    "tried": "photos that this run settled",
+    "tried": "photos that this run settled or put off",
     "kept": "new pairs",
     "dropped": "number of photos of this run that became no pair, by reason",
+    "put_off": "number of photos left waiting, by host that does not answer",
     "states": "photos of the campaign by state: todo, done, failed, gone",
     "pairs": "pairs in the campaign now",
 }
@@ -43,20 +44,27 @@ def photos_command(folder: Path, retry_failed: bool, limit: int | None) -> contr
         photos.retry_failed(campaign)
     private = [name.strip() for name in os.environ.get(PRIVATE_HOSTS, "").split(",") if name.strip()]
     waiting = photos.count(campaign)["todo"]
-    with bars() as started:
-        told = started("photos", min(waiting, limit or waiting))
-        counts = photos.download(campaign, limit=limit, private_hosts=private, told=told)
+    try:
+        with bars() as started:
+            told = started("photos", min(waiting, limit or waiting))
+            counts = photos.download(campaign, limit=limit, private_hosts=private, told=told)
+    except KeyboardInterrupt:
+        click.echo(f"\n{photos.count(campaign)['todo']:,} photos still wait; run again to go on", err=True, nl=False)
+        raise
     states = photos.count(campaign)
     with campaign.read() as db:
         pairs = db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
-    facts = {"tried": counts.read, "kept": counts.kept, "dropped": counts.dropped, "states": states, "pairs": pairs}
+    facts = {"tried": counts.read, "kept": counts.kept, "dropped": counts.dropped}
+    facts |= {"put_off": counts.put_off, "states": states, "pairs": pairs}
     lines = [f"{counts.read:,} photos tried, {counts.kept:,} new pairs, {pairs:,} in the campaign"]
     for reason, number in sorted(counts.dropped.items(), key=lambda item: -item[1]):
         lines.append(
             f"  dropped: {reason} {number:,}, as {counts.examples[reason].item}: {counts.examples[reason].detail}"
         )
+    for host, number in sorted(counts.put_off.items(), key=lambda item: -item[1]):
+        lines.append(f"{number:,} photos put off: {host} does not answer")
     if states["todo"]:
-        lines.append(f"{states['todo']:,} photos still wait")
+        lines.append(f"{states['todo']:,} photos still wait; run again to go on")
     if states["failed"]:
         lines.append(f"{states['failed']:,} failed; `ccd collect photos --retry-failed` tries them again")
     return contract.Report(facts, lines)

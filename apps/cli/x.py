@@ -1,6 +1,7 @@
 """`ccd collect x`, `ccd collect tir` and `ccd compliance`: what needs the X API."""
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -192,12 +193,13 @@ def tir_command(folder: Path, file: Path, photos: str, limit: int | None, max_po
 
 @click.command("compliance")
 @click.option(
+    "--batch", is_flag=True, help="Hand all ids to X at once, as a compliance job, and wait until it is done."
+)
+@click.option(
     "--max-posts",
     type=click.IntRange(min=0),
-    default=1000,
-    show_default=True,
     metavar="N",
-    help="Spending cap: ask about at most N posts in this run, those that waited longest.",
+    help="Ask about at most N posts in this run, those that waited longest (default: 1000; with --batch all).",
 )
 @contract.in_campaign
 @contract.reports(
@@ -205,14 +207,15 @@ def tir_command(folder: Path, file: Path, photos: str, limit: int | None, max_po
         "asked": "posts of X asked about",
         "posts": "posts that X sent back, which is what it takes money for",
         "usd": "what they cost at the price in campaign.toml",
-        "gone": "posts found gone in this run, by status: deleted, protected, withheld",
+        "gone": "posts found gone in this run, by status: deleted, protected, suspended, withheld",
+        "edited": "posts that have another text since they were collected; only --batch finds them",
         "unclear": "posts of which X said neither; asked again next time",
         "images": "image files removed, as no living pair shows them",
         "pages": "raw pages rewritten without the posts that are gone",
         "left": "posts still to be asked about; run again",
     }
 )
-def compliance_command(folder: Path, max_posts: int) -> contract.Report:
+def compliance_command(folder: Path, batch: bool, max_posts: int | None) -> contract.Report:
     """Ask X which posts are gone, and remove their texts and photos from the campaign; ids and labels stay.
 
     A post is asked about again after 24 hours. Run `ccd push` afterwards, so that Label Studio forgets the texts too.
@@ -223,23 +226,31 @@ def compliance_command(folder: Path, max_posts: int) -> contract.Report:
     """
     from apps.cli.progress import bars
     from ccd.campaign import Campaign
-    from collection import compliance, x_api
+    from collection import compliance, compliance_job, x_api
 
     campaign = Campaign.open(folder)
     price = campaign.config.price_per_post
     with campaign.alone("compliance"), _screen() as (_say, wait):
         api = x_api.Api.from_environment(wait)
-        todo = min(max_posts, len(compliance.due(campaign)))
-        click.echo(f"{todo:,} posts to ask about: at most ${todo * price:,.2f}", err=True)
-        with bars() as started:
-            result = compliance.check(campaign, api, max_posts, started("posts asked about", todo))
-    facts = {"asked": result.asked, "posts": result.posts, "usd": round(result.posts * price, 4), "gone": result.gone}
-    facts |= {"unclear": result.unclear, "images": result.images, "pages": result.pages, "left": result.left}
+        if batch:
+            result = compliance_job.check(campaign, api, max_posts, wait)
+        else:
+            most = 1000 if max_posts is None else max_posts
+            todo = min(most, len(compliance.due(campaign)))
+            click.echo(f"{todo:,} posts to ask about: at most ${todo * price:,.2f}", err=True)
+            with bars() as started:
+                result = compliance.check(campaign, api, most, started("posts asked about", todo))
+    facts = dataclasses.asdict(result) | {"usd": round(result.posts * price, 4)}
     gone = ", ".join(f"{number:,} {status}" for status, number in sorted(result.gone.items())) or "none"
+    cost = "" if batch else f" (${result.posts * price:,.2f})"
     shown = [
-        f"{result.asked:,} posts asked about (${result.posts * price:,.2f}); gone: {gone}",
+        f"{result.asked:,} posts asked about{cost}; gone: {gone}",
         f"{result.images:,} image files removed, {result.pages:,} raw pages rewritten",
     ]
+    if result.edited:
+        shown.append(
+            f"{result.edited:,} posts have another text since; their pairs show the one they were collected with"
+        )
     if result.unclear:
         shown.append(f"{result.unclear:,} posts of which X said nothing; they are asked about again next time")
     if result.left:
@@ -271,8 +282,15 @@ def _collect(
     price = campaign.config.price_per_post
     with campaign.alone("collect-x"), _screen() as (say, wait):
         api = x_api.Api.from_environment(wait)
-        click.echo(f"at most {max_posts:,} posts at ${price:g}: ${max_posts * price:,.2f}", err=True)
-        run = x.Run(tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts bought, {run.counts.read:,} read"))
+
+        def start(left: int, bought: int) -> None:
+            before = f" ({bought:,} were bought before)" if bought else ""
+            click.echo(f"at most {left:,} posts at ${price:g}: ${left * price:,.2f}{before}", err=True)
+
+        run = x.Run(
+            tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts bought, {run.counts.read:,} read"),
+            start=start,
+        )
         sources = work(campaign, api, reading.Limits(max_posts, limit, photos), run)
     with campaign.read() as db:
         pairs = db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))

@@ -36,11 +36,14 @@ Of all judged pairs, with 95 % bootstrap intervals over pairs; adjudicators are 
 
 
 def _agreement(agreement: Mapping[str, Any]) -> str:
-    rows = [
-        [question, name, _number(found["value"]), _interval(found["ci"]), found["reason"] or ""]
-        for question, each in agreement.items()
-        for name, found in each["coefficients"].items()
-    ]
+    rows = []
+    for question, each in agreement.items():
+        alone = {name: found for name, found in each["coefficients"].items() if name != "per_class"}
+        classes = {f"krippendorff_nominal, {c}": found for c, found in each["coefficients"]["per_class"].items()}
+        rows += [
+            [question, name, _number(found["value"]), _interval(found["ci"]), found["reason"] or ""]
+            for name, found in (alone | classes).items()
+        ]
     return _table(["question", "coefficient", "value", "95 % interval", "note"], rows)
 
 

@@ -70,7 +70,7 @@ def read_content(campaign: Campaign, name: str) -> Content:
         "split": {"shares": dict(splits), "seed": campaign.config.split_seed},
         "counts": count(rows, campaign.protocol.labels),
         "excluded": left,
-        "agreement": {question: found.to_dict() for question, found in agreement.items()},
+        "agreement": {question: found.to_dict(names=False) for question, found in agreement.items()},
     }
     return Content(rows, dict(sorted(images.items())), facts, left)
 

@@ -1,8 +1,11 @@
 """`ccd labels` as it is typed."""
 
+import contextlib
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 
 from apps.cli.labels import labels_command
@@ -37,6 +40,9 @@ def test_facts_and_text(tmp_path: Path) -> None:
                 "": {"open": 1, "incomplete": 1},
             }
         },
+        "conflicts": [],
+        "review": {"tie": 1, "minority": 0, "split": 0},
+        "differ": None,
     }
     assert "1 pairs are open: `ccd push`" in result.stderr
     assert "synthetic" not in result.stderr
@@ -50,8 +56,115 @@ def test_synthetic_pairs_are_called_so(tmp_path: Path) -> None:
     assert "relation (synthetic)" in run(tmp_path).output
 
 
+def test_conflicts_are_listed(tmp_path: Path) -> None:
+    made = campaign(tmp_path, {f"x:{n}:0": ("explicit", "explicit", "irrelevant") for n in range(12)})
+    for n in range(12):
+        judge(made, f"x:{n}:0", "lead", "implicit", role="adjudicator")
+    judge(made, "x:0:0", "a3", "explicit", version=2)
+    result = run(tmp_path, "--json", "-")
+    assert "12 adjudicated labels are not what the votes say; the labels stay:" in result.stderr
+    assert "  x:0:0, relation: adjudicated implicit, votes 3 explicit, changed since\n" in result.stderr
+    assert "  x:1:0, relation: adjudicated implicit, votes 1 irrelevant, 2 explicit\n" in result.stderr
+    assert "  and 2 more; --json FILE has them all" in result.stderr
+    facts = json.loads(result.stdout)
+    assert len(facts["conflicts"]) == 12
+    assert facts["conflicts"][0] == {
+        "pair_id": "x:0:0",
+        "question": "relation",
+        "label": "implicit",
+        "says": "explicit",
+        "votes": {"explicit": 3},
+        "changed": True,
+    }
+
+
 def test_no_judgments_yet_is_one_line(tmp_path: Path) -> None:
     campaign(tmp_path, {"x:1:0": (None, None, None)})
     result = run(tmp_path)
     assert result.exit_code == 2
     assert result.stderr == "ccd: no judgments yet; run `ccd pull` once annotators have judged some pairs\n"
+
+
+CSV = "task,worker,label\n" + "".join(
+    f"{task},w{n},{label}\n"
+    for task, labels in {"p10": "yyn", "p2": "nnn", "p3": "yn", "p4": "yyzn"}.items()
+    for n, label in enumerate(labels)
+)
+
+
+def of_table(folder: Path, *words: str, text: str = CSV) -> Result:
+    (folder / "votes.csv").write_text(text)
+    with contextlib.chdir(folder):
+        return CliRunner().invoke(labels_command, ["--table", "votes.csv", *words])
+
+
+def test_a_table_needs_no_campaign(tmp_path: Path) -> None:
+    result = of_table(tmp_path, "--out", "labels.csv", "--json", "-")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "labels.csv").read_text().splitlines() == [
+        "task,label,resolved_by,votes",
+        'p10,y,majority,"{""n"": 1, ""y"": 2}"',
+        'p2,n,unanimous,"{""n"": 3}"',
+        'p3,,incomplete,"{""n"": 1, ""y"": 1}"',
+        'p4,y,majority,"{""n"": 1, ""y"": 2, ""z"": 1}"',
+    ]
+    facts = json.loads(result.stdout)
+    assert facts["counts"] == {"label": {"n": {"unanimous": 1}, "y": {"majority": 2}, "z": {}, "": {"incomplete": 1}}}
+    assert (facts["pairs"], facts["changed"], facts["open"], facts["incomplete"]) == (4, 4, 0, 1)
+    assert "4 tasks; labels.csv is written." in result.stderr
+    assert "1 tasks have fewer than 3 judgments (--required)." in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["labels.csv", "votes.csv"]
+
+
+def test_a_table_is_settled_as_it_is_asked(tmp_path: Path) -> None:
+    def found(*words: str, text: str = CSV) -> dict[str, Any]:
+        result = of_table(tmp_path, *words, "--json", "-", text=text)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)  # type: ignore[no-any-return]
+
+    assert list(found("--labels", "z,y,n")["counts"]["label"]) == ["z", "y", "n", ""]
+    assert found("--required", "2")["counts"]["label"][""] == {"open": 1}
+    assert found("--required", "2", "--tie-rule", "rule:y,n")["counts"]["label"]["y"]["rule:y,n"] == 1
+    assert found("--required", "2", "--tie-rule", "drop")["counts"]["label"][""] == {"dropped": 1}
+    weighted = found("--method", "weighted")
+    assert weighted["counts"]["label"]["n"] == {"weighted": 1}
+    assert weighted["differ"] == 0
+    again = CSV + "p2,w0,n\n"
+    modelled = found("--method", "dawid-skene", "--allow-repeats", text=again)
+    assert sum(row.get("dawid-skene", 0) for row in modelled["counts"]["label"].values()) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "message"),
+    [
+        ((), CSV + "p3,w9\n", "votes.csv, line 14: 2 cells where the header has 3; mend the line"),
+        ((), CSV + "p2,w0,n\n", "votes.csv, line 14: w0 judges p2 again, first on line 5; keep one"),
+        (("--labels", "y,n"), CSV, "votes.csv, line 12: the label 'z' is not one of y, n; mend it"),
+        (("--labels", "y,y"), CSV, "the labels are 'y,y'; write each label once"),
+        (("--tie-rule", "rule:q"), CSV, "tie_rule is 'rule:q'; write adjudicate, expert, drop, or rule: and labels"),
+        (("--tie-rule", "expert"), CSV, "--tie-rule expert needs a campaign"),
+        (("--allow-repeats",), CSV, "--allow-repeats goes with --method dawid-skene"),
+        (("--out", "./votes.csv"), CSV, "--out votes.csv is the table itself; name another file"),
+        (("--out", "no/labels.csv"), CSV, "no/labels.csv: cannot be written (No such file or directory)"),
+        ((), "", "votes.csv: the file is empty"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_one_line_and_nothing_is_written(
+    tmp_path: Path, words: tuple[str, ...], text: str, message: str
+) -> None:
+    result = of_table(tmp_path, "--out", "labels.csv", *words, text=text)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"ccd: {message}")
+    assert result.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["votes.csv"]
+    assert (tmp_path / "votes.csv").read_text() == text
+
+
+@pytest.mark.parametrize(
+    "words", [("--method", "weighted"), ("--labels", "a"), ("--out", "x.csv"), ("--allow-repeats",)]
+)
+def test_a_campaign_has_its_own_rules(tmp_path: Path, words: tuple[str, ...]) -> None:
+    campaign(tmp_path, VOTES)
+    result = run(tmp_path, *words)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"ccd: {words[0]} goes with --table; a campaign has its rules in campaign.toml")

@@ -15,7 +15,7 @@ from apps.cli import contract
 from apps.cli.main import cli
 from ccd.errors import CcdError
 
-HEAVY = ("torch", "streamlit", "label_studio_sdk", "pandas", "sqlalchemy", "rich")
+HEAVY = ("torch", "streamlit", "label_studio_sdk", "pandas", "sqlalchemy", "rich", "matplotlib")
 
 
 @click.command("weigh")
@@ -61,6 +61,7 @@ def test_a_slip_of_the_pen_is_bad_input(words: list[str]) -> None:
         "import ccd",
         "import apps.cli.main",
         "from apps.cli.main import cli; cli.main(['pull', '--help'], standalone_mode=False)",
+        "from apps.cli.main import cli; cli.main(['agreement', '--help'], standalone_mode=False)",
     ],
 )
 def test_starting_up_loads_nothing_heavy(code: str) -> None:

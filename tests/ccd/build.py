@@ -91,6 +91,7 @@ def judge(
     answer: str | dict[str, str | float],
     role: str = "annotator",
     version: int = 1,
+    status: str | None = None,
 ) -> None:
     """Store one judgment; a text answers the primary question, or is SKIP."""
     answers = answer if isinstance(answer, dict) else {made.protocol.question.name: answer}
@@ -104,7 +105,7 @@ def judge(
                 pair_id=pair,
                 annotator=worker,
                 role=role,
-                status=SKIP if answer == SKIP else "valid",
+                status=status or (SKIP if answer == SKIP else "valid"),
                 answers=None if answer == SKIP else json.dumps(answers),
                 created_at=now(),
                 digest="",

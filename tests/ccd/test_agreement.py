@@ -1,56 +1,21 @@
-"""Agreement against published values, against the `krippendorff` package, and where it is undefined."""
+"""Agreement against published values, what does not change it, and where it is undefined."""
 
 import math
 
-import krippendorff
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd.agreement import LEVELS, Agreement, agreement, alpha, patterns
+from ccd.agreement import COEFFICIENTS, CROWD, NOTHING, ONE_LABEL, ONE_PAIR, Agreement, Coefficient, agreement
 from ccd.errors import CcdError
 from ccd.protocol import Level
+from tests.ccd.tables import R1, R2, R4, R5, R6, R7, R9, crossed, matrix, names, observed, simulated, voted
 from tests.data import SHARED
 
-R1 = """1 2 3 3 2 1 4 1 2 . . .
-        1 2 3 3 2 2 4 1 2 5 . 3
-        . 3 3 3 2 3 4 2 2 5 1 .
-        1 2 3 3 2 4 4 1 2 5 1 ."""  # Krippendorff 2011: observers x units
-R2 = """. . . . . 3 4 1 2 1 1 3 3 . 3
-        1 . 2 1 3 3 4 3 . . . . . . .
-        . . 2 1 3 4 4 . 2 1 1 3 3 . 4"""
-R4 = """a a b b d c c c e d d a
-        b a b b b c c c e d d d"""
-R5 = {  # Fleiss 1971: 30 patients x 6 raters, numbers of raters a category
-    "counts": """0 0 0 6 0, 0 3 0 0 3, 0 1 4 0 1, 0 0 0 0 6, 0 3 0 3 0, 2 0 4 0 0, 0 0 4 0 2, 2 0 3 1 0, 2 0 0 4 0,
-        0 0 0 0 6, 1 0 0 5 0, 1 1 0 4 0, 0 3 3 0 0, 1 0 0 5 0, 0 2 0 3 1, 0 0 5 0 1, 3 0 0 1 2, 5 1 0 0 0, 0 2 0 4 0,
-        1 0 2 0 3, 0 0 0 0 6, 0 1 0 5 0, 0 2 0 1 3, 2 0 0 4 0, 1 0 0 4 1, 0 5 0 1 0, 4 0 0 0 2, 0 2 0 4 0, 1 0 5 0 0,
-        0 0 0 0 6"""
-}
-
-
-def table(text: str) -> pd.DataFrame:
-    """Judgments from a matrix of observers x units."""
-    rows = [
-        (unit, f"w{worker}", label)
-        for worker, line in enumerate(text.splitlines())
-        for unit, label in enumerate(line.split())
-        if label != "."
-    ]
-    return pd.DataFrame(rows, columns=["task", "worker", "label"])
-
-
-def votes_of(counts: npt.NDArray[np.int64]) -> pd.DataFrame:
-    """Judgments from numbers of votes [units, categories]; who gave them is of no account."""
-    rows = [
-        (unit, f"w{i}", label)
-        for unit, row in enumerate(counts)
-        for i, label in enumerate(np.repeat([f"c{c}" for c in range(len(row))], row))
-    ]
-    return pd.DataFrame(rows, columns=["task", "worker", "label"])
+CATEGORIES = names(5)
+UNITS = st.lists(st.lists(st.integers(0, 2), min_size=3, max_size=3), min_size=2, max_size=12)
+shared = pytest.mark.skipif(SHARED is None, reason="needs ../shared/data")
 
 
 def value(found: Agreement, name: str) -> float:
@@ -59,160 +24,295 @@ def value(found: Agreement, name: str) -> float:
     return result
 
 
+# --- known answers ----------------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
-    ("text", "labels", "level", "expected"),
+    ("text", "labels", "name", "expected"),
     [
-        (R1, "12345", "nominal", 0.743421),
-        (R1, "12345", "ordinal", 0.815388),
-        (R1, "12345", "interval", 0.849107),
-        (R2, "1234", "nominal", 0.691358),
-        (R2, "1234", "interval", 0.810845),
-        (R4, "abcde", "nominal", 0.691964),
+        (R1, "12345", "krippendorff_nominal", 0.743421),
+        (R1, "12345", "krippendorff_ordinal", 0.815388),
+        (R1, "12345", "krippendorff_interval", 0.849107),
+        (R1, "12345", "gwet_ac1", 0.775444),
+        (R1, "12345", "fleiss", 0.761169),  # as irrCAC's fleiss.kappa.raw, pairs weighing the same
+        (R2, "1234", "krippendorff_nominal", 0.691358),
+        (R2, "1234", "krippendorff_interval", 0.810845),
+        (R4, "abcde", "krippendorff_nominal", 0.691964),
     ],
 )
-def test_published_alphas(text: str, labels: str, level: Level, expected: float) -> None:
-    found = agreement(table(text), tuple(labels), level, folds=20)
-    assert value(found, f"krippendorff_{level}") == pytest.approx(expected, abs=5e-7)
+def test_with_missing_judgments(text: str, labels: str, name: str, expected: float) -> None:
+    found = agreement(observed(text), tuple(labels), "ordinal", folds=20)
+    assert value(found, name) == pytest.approx(expected, abs=5e-7)
 
 
 def test_fleiss_1971() -> None:
-    counts = np.array([row.split() for row in R5["counts"].split(",")], dtype=int)
-    found = agreement(votes_of(counts), [f"c{c}" for c in range(5)], "nominal", folds=20)
+    found = agreement(voted(matrix(R5)), CATEGORIES, "nominal", folds=20)
+    check_fleiss_1971(found)
+
+
+def check_fleiss_1971(found: Agreement) -> None:
     assert value(found, "fleiss") == pytest.approx(0.430245, abs=5e-7)
     assert value(found, "percent") == pytest.approx(0.555556, abs=5e-7)
+    assert (value(found, "percent") - 0.430245) / (1 - 0.430245) == pytest.approx(0.219938, abs=2e-6)  # expected
     assert value(found, "krippendorff_nominal") == pytest.approx(0.433410, abs=5e-7)
+    assert value(found, "gwet_ac1") == pytest.approx(0.44788, abs=5e-6)
+    n = found.n_judgments
+    kappas = [1 - (1 - (each.value or 0)) * n / (n - 1) for each in found.per_class.values()]
+    assert kappas == pytest.approx([0.2448, 0.2448, 0.5200, 0.4711, 0.5661], abs=5e-5)
 
 
-def test_scores_count_as_numbers() -> None:
-    df = table(R1).astype({"label": float})
-    assert value(agreement(df, (), "interval", folds=20), "krippendorff_interval") == pytest.approx(0.849107, abs=5e-7)
+def test_fourteen_raters() -> None:
+    found = agreement(voted(matrix(R6)), CATEGORIES, "nominal", folds=20)
+    assert value(found, "fleiss") == pytest.approx(0.209931, abs=5e-7)
+    assert value(found, "krippendorff_nominal") == pytest.approx(0.215574, abs=5e-7)
 
 
-COUNTS = st.lists(st.lists(st.integers(0, 4), min_size=4, max_size=4), min_size=1, max_size=25).map(np.array)
+@pytest.mark.parametrize(("text", "expected"), R7.items())
+def test_cohen(text: str, expected: float) -> None:
+    found = agreement(crossed(matrix(text)), names(2), "nominal", folds=20).cohen["a|b"]
+    assert found.value == pytest.approx(expected, abs=5e-7)
 
 
-@given(COUNTS)
-def test_patterns_give_what_the_package_gives(counts: npt.NDArray[np.int64]) -> None:
-    several = counts[counts.sum(axis=1) >= 2]
-    if (several.sum(axis=0) > 0).sum() < 2:
-        return
-    judged = patterns(votes_of(several), [f"c{c}" for c in range(4)])
-    for level in LEVELS:
-        expected = krippendorff.alpha(value_counts=several, value_domain=np.arange(4.0), level_of_measurement=level)
-        assert alpha(judged, judged.pairs[None, :], level)[0] == pytest.approx(expected, abs=1e-12)
+def test_two_abstractors() -> None:
+    """Gwet's example; its intervals come from a formula, ours from the bootstrap."""
+    check_two_abstractors(agreement(crossed(matrix(R9)), names(3), "nominal", folds=4000))
 
 
-@given(
-    st.lists(st.lists(st.integers(0, 2), min_size=3, max_size=3), min_size=2, max_size=12), st.permutations(range(3))
-)
+def check_two_abstractors(found: Agreement) -> None:
+    kappa = found.cohen["a|b"]
+    assert kappa.value == pytest.approx(0.79641, abs=5e-6)
+    assert kappa.ci == pytest.approx((0.67952, 0.91330), abs=0.02)
+    assert value(found, "gwet_ac1") == pytest.approx(0.84933, abs=5e-6)
+    low, high = found.coefficients["gwet_ac1"].ci or (0, 0)
+    assert (high - low) / 2 / 1.96 == pytest.approx(0.04322, rel=0.1)
+    assert value(found, "krippendorff_nominal") == pytest.approx(0.79726, abs=5e-6)
+    assert value(found, "scott") == pytest.approx(0.79624, abs=5e-6)
+    assert value(found, "fleiss") == value(found, "scott")
+
+
+@shared
+def test_the_same_from_files() -> None:
+    assert SHARED is not None
+    folder = SHARED / "judgments"
+    units = pd.read_csv(folder / "krippendorff2011_4obs_12units.csv")
+    found = agreement(long(units, "unit"), (), "interval", folds=20)
+    for level, expected in (("nominal", 0.743421), ("ordinal", 0.815388), ("interval", 0.849107)):
+        assert value(found, f"krippendorff_{level}") == pytest.approx(expected, abs=5e-7)
+    patients = pd.read_csv(folder / "fleiss1971_30patients_6raters.csv")
+    check_fleiss_1971(agreement(long(patients, "patient"), range(1, 6), "nominal", folds=20))
+    counts = pd.read_csv(folder / "wikipedia_fleiss_10subjects_14raters_counts.csv", index_col=0).to_numpy()
+    found = agreement(voted(counts), CATEGORIES, "nominal", folds=20)
+    assert value(found, "fleiss") == pytest.approx(0.209931, abs=5e-7)
+    abstractors = pd.read_csv(folder / "gwet_abstractors_3x3.csv", index_col=0).to_numpy()
+    check_two_abstractors(agreement(crossed(abstractors), names(3), "nominal", folds=4000))
+
+
+def long(wide: pd.DataFrame, task: str) -> pd.DataFrame:
+    return wide.melt(task, var_name="worker", value_name="label").dropna().rename(columns={task: "task"})
+
+
+@shared
+def test_flickr8k_experts() -> None:
+    assert SHARED is not None
+    wide = pd.read_csv(SHARED / "judgments" / "flickr8k_expert_pairs.csv")
+    df = long(wide[["pair_id", "label1", "label2", "label3"]], "pair_id")
+    found = agreement(df, ("irrelevant", "implicit", "explicit"), "nominal")
+    nominal = found.coefficients["krippendorff_nominal"]
+    assert (found.n_pairs, found.n_judgments) == (5822, 17466)
+    assert nominal.value == pytest.approx(0.5364, abs=5e-5)
+    assert value(found, "fleiss") == pytest.approx(0.5363, abs=5e-5)
+    assert nominal.ci is not None
+    assert nominal.ci[0] < 0.5364 < nominal.ci[1]
+
+
+# --- properties -------------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=50)
+@given(UNITS, st.permutations(range(3)))
 def test_names_rows_and_annotators_do_not_matter(units: list[list[int]], order: list[int]) -> None:
     rows = [(u, w, "abc"[label]) for u, labels in enumerate(units) for w, label in enumerate(labels)]
     df = pd.DataFrame(rows, columns=["task", "worker", "label"])
+    first = agreement(df, "abc", "nominal", folds=5)
+    assert first.to_dict() == agreement(df.iloc[::-1], "abc", "nominal", folds=5).to_dict()
     renamed = df.assign(
         label=df["label"].map(dict(zip("abc", "cab", strict=True))), worker=df["worker"].map(dict(enumerate(order)))
     )
-    first, second = (agreement(d, "abc", "nominal", folds=5) for d in (df, renamed))
-    assert first.to_dict() == agreement(df.iloc[::-1], "abc", "nominal", folds=5).to_dict()
-    for name, coefficient in first.coefficients.items():
-        other = second.coefficients[name].value
-        assert (coefficient.value is None) == (other is None)
-        if coefficient.value is not None:
-            assert other == pytest.approx(coefficient.value, abs=1e-12)
-    kappa, nominal = first.coefficients["fleiss"].value, first.coefficients["krippendorff_nominal"].value
-    if kappa is not None and nominal is not None:  # complete data
-        n = len(rows)
-        assert nominal == pytest.approx(1 - (1 - kappa) * (n - 1) / n, abs=1e-12)
+    second = agreement(renamed, "abc", "nominal", folds=5)
+    for name in ("percent", "krippendorff_nominal", "fleiss", "gwet_ac1"):
+        same(second.coefficients[name], first.coefficients[name])
+    for label, now in zip("abc", "cab", strict=True):
+        same(second.per_class[now], first.per_class[label])
+    for worker in range(3):
+        same(second.leave_one_out[str(order[worker])], first.leave_one_out[str(worker)])
+        for other in range(worker):
+            low, high = sorted((order[worker], order[other]))
+            same(second.cohen[f"{low}|{high}"], first.cohen[f"{other}|{worker}"])
 
 
-def simulated(pairs: int, seed: int) -> pd.DataFrame:
-    random = np.random.default_rng(seed)
-    truth = random.integers(0, 3, pairs)
-    labels = np.where(random.random((3, pairs)) < 0.7, truth, random.integers(0, 3, (3, pairs)))
-    return pd.DataFrame(
-        {
-            "task": np.tile(np.arange(pairs), 3),
-            "worker": np.repeat([0, 1, 2], pairs),
-            "label": np.array(["a", "b", "c"])[labels].ravel(),
-        }
-    )
+def same(found: Coefficient, expected: Coefficient) -> None:
+    assert (found.value is None) == (expected.value is None)
+    if expected.value is not None:
+        assert found.value == pytest.approx(expected.value, abs=1e-12)
 
 
-def test_the_interval_narrows_with_the_root_of_the_pairs_and_is_seeded() -> None:
-    widths = []
-    for pairs in (400, 6400):
-        low, high = agreement(simulated(pairs, 1), "abc", "nominal").coefficients["krippendorff_nominal"].ci or (0, 0)
-        widths.append(high - low)
-    assert widths[0] / widths[1] == pytest.approx(4, rel=0.2)
+@settings(deadline=None, max_examples=50)
+@given(UNITS)
+def test_alpha_is_fleiss_but_for_the_number_of_judgments(units: list[list[int]]) -> None:
+    rows = [(u, w, "abc"[label]) for u, labels in enumerate(units) for w, label in enumerate(labels)]
+    found = agreement(pd.DataFrame(rows, columns=["task", "worker", "label"]), "abc", "nominal", folds=1)
+    kappa, nominal = found.coefficients["fleiss"].value, found.coefficients["krippendorff_nominal"].value
+    assert (kappa is None) == (nominal is None)
+    if kappa is not None:
+        assert nominal == pytest.approx(1 - (1 - kappa) * (len(rows) - 1) / len(rows), abs=1e-12)
+
+
+@settings(deadline=None, max_examples=50)
+@given(UNITS)
+def test_without_an_annotator_is_as_if_they_had_never_judged(units: list[list[int]]) -> None:
+    rows = [(u, w, "abc"[label]) for u, labels in enumerate(units) for w, label in enumerate(labels)]
+    df = pd.DataFrame(rows, columns=["task", "worker", "label"])
+    for level in ("nominal", "ordinal"):
+        found = agreement(df, "abc", level, folds=5)
+        for worker in range(3):
+            rest = agreement(df[df["worker"] != worker], "abc", level, folds=5)
+            same(found.leave_one_out[str(worker)], rest.coefficients[f"krippendorff_{level}"])
+
+
+def test_the_same_seed_gives_the_same_intervals() -> None:
     df = simulated(100, 2)
     assert agreement(df, "abc", "nominal", seed=3) == agreement(df, "abc", "nominal", seed=3)
     assert agreement(df, "abc", "nominal", seed=3) != agreement(df, "abc", "nominal", seed=4)
 
 
-def test_the_interval_covers_the_truth() -> None:
-    """On 100 samples of a known population, about 95 of the 95 % intervals hold its alpha."""
-    truth = value(agreement(simulated(100_000, 0), "abc", "nominal", folds=1), "krippendorff_nominal")
-    held = 0
-    for seed in range(100):
-        low, high = agreement(simulated(150, seed), "abc", "nominal", 300).coefficients["krippendorff_nominal"].ci or (
-            0,
-            0,
-        )
-        held += low <= truth <= high
-    assert 87 <= held <= 100
+def test_our_own_alpha_serves_where_the_package_would_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    by_package = agreement(observed(R1), "12345", "ordinal", folds=1)
+    monkeypatch.setattr("ccd.agreement.LARGEST_PACKAGE_INPUT", 0)
+    ours = agreement(observed(R1), "12345", "ordinal", folds=1)
+    for name in COEFFICIENTS:
+        same(ours.coefficients[name], by_package.coefficients[name])
 
 
+# --- undefined, and bad input -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("resample", ["pairs", "both"])
 @pytest.mark.parametrize(
     ("text", "percent", "reason"),
     [
-        ("a a\na a", 1.0, "one label only: chance agreement is 1"),
-        ("a .\n. b", None, "no pair has two judgments"),
-        ("", None, "no pair has two judgments"),
+        ("a a\na a", 1.0, ONE_LABEL),
+        ("a .\n. b", None, NOTHING),
+        ("a b", None, NOTHING),
+        (". .", None, NOTHING),
+        ("", None, NOTHING),
     ],
 )
-def test_undefined_is_none_with_a_reason(text: str, percent: float | None, reason: str) -> None:
-    found = agreement(table(text), "ab", "ordinal", folds=20)
+def test_undefined_is_none_with_a_reason(text: str, percent: float | None, reason: str, resample: str) -> None:
+    found = agreement(observed(text), "ab", "ordinal", 20, resample=resample)  # type: ignore[arg-type]
     assert found.coefficients["percent"].value == percent
-    for level in ("nominal", "ordinal"):
-        coefficient = found.coefficients[f"krippendorff_{level}"]
-        assert (coefficient.value, coefficient.ci, coefficient.reason) == (None, None, reason)
+    undefined = Coefficient(None, None, reason)
+    for name in ("krippendorff_nominal", "krippendorff_ordinal", "krippendorff_interval", "fleiss", "scott"):
+        assert found.coefficients[name] == undefined
+    assert found.per_class["a"] == undefined
+    check_plain(found.to_dict())
 
 
-def test_one_pair_has_no_interval_and_unequal_numbers_no_fleiss() -> None:
-    one = agreement(table("a\nb"), "ab", "nominal").coefficients["krippendorff_nominal"]
-    assert (one.value, one.ci, one.reason) == (0.0, None, "no interval: one pair alone")
-    fleiss = agreement(table(R1), "12345", "nominal").coefficients["fleiss"]
-    assert (fleiss.value, fleiss.reason) == (None, "pairs have different numbers of judgments")
+def test_why_each_is_undefined() -> None:
+    found = agreement(observed("a a b\na a .\na b ."), "abc", "nominal", 20)
+    assert found.coefficients["scott"].reason == "for two annotators, here are 3; fleiss is its generalisation"
+    assert found.per_class["c"] == Coefficient(None, None, "nobody gives this label")
+    assert found.cohen["w0|w1"].reason == ONE_LABEL
+    assert found.leave_one_out["w2"].reason == ONE_LABEL
+    assert agreement(observed("a .\na .\n. b"), "ab", "nominal", 20).cohen["w0|w2"] == Coefficient(
+        None, None, "no pair was judged by both"
+    )
+    assert agreement(observed("a\na"), "ab", "nominal", 20).coefficients["gwet_ac1"].value == 1.0
+
+
+def check_plain(found: object) -> None:
+    """No NaN anywhere, and a reason wherever there is no value."""
+    if isinstance(found, dict):
+        if "reason" in found and found["value"] is None:
+            assert found["reason"]
+        for each in found.values():
+            check_plain(each)
+    elif isinstance(found, list):
+        for each in found:
+            check_plain(each)
+    elif isinstance(found, float):
+        assert math.isfinite(found)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 2), st.sampled_from("ab")),
+        unique_by=lambda judgment: judgment[:2],
+        max_size=10,
+    ),
+    st.sampled_from(["pairs", "both"]),
+)
+def test_never_nan_nor_a_crash(rows: list[tuple[int, int, str]], resample: str) -> None:
+    df = pd.DataFrame(rows, columns=["task", "worker", "label"])
+    check_plain(agreement(df, "ab", "nominal", 10, resample=resample).to_dict())  # type: ignore[arg-type]
+
+
+def test_one_pair_has_no_interval() -> None:
+    one = agreement(observed("a\nb"), "ab", "nominal").coefficients["krippendorff_nominal"]
+    assert one == Coefficient(0.0, None, ONE_PAIR)
+
+
+def test_how_to_read_a_value_is_said() -> None:
+    found = agreement(observed(R1), "12345", "nominal", folds=20).coefficients
+    assert found["krippendorff_nominal"].reason is None
+    assert "takes the order of its labels" in (found["krippendorff_ordinal"].reason or "")
+    assert "takes its labels for equal steps" in (found["krippendorff_interval"].reason or "")
+    assert "every pair weighs the same" in (found["fleiss"].reason or "")
+
+
+def test_scores_are_numbers_without_classes() -> None:
+    scored = observed(R1).astype({"label": float})
+    scored["label"] = scored["label"] * 10  # equal steps of ten: nothing changes
+    found = agreement(scored, (), "interval", folds=20)
+    assert value(found, "krippendorff_interval") == pytest.approx(0.849107, abs=5e-7)
+    assert found.coefficients["krippendorff_interval"].reason is None
+    assert found.coefficients["gwet_ac1"].value is None
+    assert found.per_class == {}
+    assert set(found.leave_one_out) == {"w0", "w1", "w2", "w3"}
+
+
+def test_in_a_crowd_only_those_with_pairs_in_common_are_set_against_each_other() -> None:
+    rows = [(w // 2, f"w{w}", "ab"[w % 2]) for w in range(60)]
+    found = agreement(pd.DataFrame(rows, columns=["task", "worker", "label"]), "ab", "nominal", 10)
+    assert len(found.cohen) == 30
+    assert found.cohen["w0|w1"] == Coefficient(0.0, None, CROWD)
 
 
 def test_the_layout() -> None:
-    found = agreement(table(R1), "12345", "ordinal", folds=50, seed=7).to_dict()
+    made = agreement(observed(R1), "12345", "ordinal", folds=50, seed=7)
+    found = made.to_dict()
     assert list(found) == ["n_pairs", "n_judgments", "annotators", "bootstrap", "coefficients"]
     assert (found["n_pairs"], found["n_judgments"], found["annotators"]) == (12, 41, 4)
     assert found["bootstrap"] == {"folds": 50, "seed": 7, "resample": "pairs"}
-    assert list(found["coefficients"]) == ["percent", "fleiss", "krippendorff_nominal", "krippendorff_ordinal"]
+    assert list(found["coefficients"]) == [*COEFFICIENTS, "cohen", "per_class", "leave_one_out"]
+    assert list(found["coefficients"]["cohen"]) == ["w0|w1", "w0|w2", "w0|w3", "w1|w2", "w1|w3", "w2|w3"]
+    assert list(found["coefficients"]["per_class"]) == list("12345")
+    assert list(found["coefficients"]["leave_one_out"]) == ["w0", "w1", "w2", "w3"]
     percent = found["coefficients"]["percent"]
     assert percent["ci"][0] <= percent["value"] <= percent["ci"][1]
     assert percent["reason"] is None
+    assert "w0" not in str(made.to_dict(names=False))
 
 
-def test_bad_input_is_told() -> None:
-    with pytest.raises(CcdError, match="'b' is not one of a"):
-        agreement(table("a\nb"), "a", "nominal")
-    with pytest.raises(CcdError, match="level 'rational'"):
-        agreement(table("a\nb"), "ab", "rational")  # type: ignore[arg-type]
-    with pytest.raises(CcdError, match="scores must be numbers"):
-        agreement(table("a\nb"), (), "interval")
-
-
-@pytest.mark.skipif(SHARED is None, reason="needs ../shared/data")
-def test_flickr8k_experts() -> None:
-    assert SHARED is not None
-    wide = pd.read_csv(SHARED / "judgments" / "flickr8k_expert_pairs.csv")
-    df = wide.melt("pair_id", [f"label{i}" for i in (1, 2, 3)], var_name="worker", value_name="label")
-    found = agreement(df.rename(columns={"pair_id": "task"}), ("irrelevant", "implicit", "explicit"), "nominal")
-    nominal = found.coefficients["krippendorff_nominal"]
-    assert (found.n_pairs, found.n_judgments) == (5822, 17466)
-    assert nominal.value == pytest.approx(0.5364, abs=5e-5)
-    assert nominal.ci is not None
-    assert nominal.ci[0] < 0.5364 < nominal.ci[1]
-    assert not any(math.isnan(end) for end in nominal.ci)
+@pytest.mark.parametrize(
+    ("labels", "level", "resample", "message"),
+    [
+        ("a", "nominal", "pairs", "'b' is not one of a"),
+        ("ab", "rational", "pairs", "level 'rational'"),
+        ("ab", "nominal", "people", "resample 'people'"),
+        ("", "interval", "pairs", "scores must be numbers"),
+    ],
+)
+def test_bad_input_is_told(labels: str, level: Level, resample: str, message: str) -> None:
+    with pytest.raises(CcdError, match=message):
+        agreement(observed("a\nb"), labels, level, resample=resample)  # type: ignore[arg-type]

@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 
 from ccd.campaign import Campaign
-from ccd.judgments import CANNOT_JUDGE, DELETED, OUTSIDE_PROTOCOL, REPORTED, SKIPPED, counted, newest
+from ccd.judgments import (
+    CANNOT_JUDGE,
+    DELETED,
+    OUTSIDE_PROTOCOL,
+    REPORTED,
+    SKIPPED,
+    counted,
+    counted_when_adjudicated,
+    newest,
+)
 from tests.campaigns import judge, small_campaign
 
 
@@ -23,7 +32,8 @@ def labels(campaign: Campaign, **options: Any) -> dict[tuple[str, str], Any]:
 
 def test_an_empty_campaign_has_the_columns(campaign: Campaign) -> None:
     with campaign.read() as db:
-        assert list(counted(db, "relation").columns) == ["task", "worker", "label", "seconds", "created_at"]
+        columns = ["task", "worker", "label", "seconds", "prediction", "created_at"]
+        assert list(counted(db, "relation").columns) == columns
         assert newest(db).empty
 
 
@@ -37,6 +47,7 @@ def test_what_was_judged_is_counted_as_it_was_given(campaign: Campaign) -> None:
         "worker": "ann",
         "label": "implicit",
         "seconds": 3.5,
+        "prediction": None,
         "created_at": "2024-01-01T00:00:00.000000Z",
     }
     assert list(frame["label"]) == ["implicit", "explicit"]
@@ -86,3 +97,25 @@ def test_only_the_question_asked_for_and_numbers_stay_numbers(campaign: Campaign
     with campaign.read() as db:
         assert list(counted(db, "valence")["label"]) == [3.5]
         assert list(counted(db, "relation")["label"]) == ["implicit", "explicit"]
+
+
+def test_the_votes_that_an_adjudicator_saw(campaign: Campaign) -> None:
+    def seen() -> dict[tuple[str, str], Any]:
+        with campaign.read() as db:
+            frame = counted_when_adjudicated(db, "relation")
+        assert list(frame.columns) == ["task", "worker", "label"]
+        return {(row.task, row.worker): row.label for row in frame.itertuples()}
+
+    judge(campaign, "x:0:0", "ann", "implicit", annotation="a")
+    judge(campaign, "x:0:0", "bob", "explicit", annotation="b")
+    judge(campaign, "x:1:0", "ann", "explicit")
+    assert seen() == {}
+    judge(campaign, "x:0:0", "lead", "explicit", role="adjudicator", annotation="l")
+    judge(campaign, "x:0:0", "ann", "explicit", annotation="a", version=2)
+    judge(campaign, "x:0:0", "bob", "explicit", annotation="b", version=2, status=DELETED)
+    judge(campaign, "x:0:0", "cy", "explicit")
+    assert seen() == {("x:0:0", "ann"): "implicit", ("x:0:0", "bob"): "explicit"}
+    judge(campaign, "x:0:0", "lead", "explicit", role="adjudicator", annotation="l", version=2)  # looked again
+    assert seen() == {("x:0:0", "ann"): "explicit", ("x:0:0", "cy"): "explicit"}
+    judge(campaign, "x:0:0", "lead", "explicit", role="adjudicator", annotation="l", version=3, status=DELETED)
+    assert seen() == {}

@@ -80,12 +80,14 @@ def test_a_campaign_of_schema_1_becomes_one_of_today(tmp_path: Path) -> None:
     wanted = shape(campaign)
     with campaign.write() as db:  # what version 1 did not have
         db.exec_driver_sql("DROP INDEX ix_pairs_duplicate_group")
+        db.exec_driver_sql("DROP INDEX ix_drops_item")
         for table in (schema.photos, schema.cursors, schema.priors, schema.tombstones):
             table.drop(db)
         for table, columns in {
             "posts": ("author_key", "sensitive", "status", "checked_at"),
             "images": ("phash",),
             "pairs": ("model_text", "alt_text", "duplicate_group"),
+            "judgments": ("prediction",),
         }.items():
             for column in columns:
                 db.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
@@ -98,7 +100,7 @@ def test_a_campaign_of_schema_1_becomes_one_of_today(tmp_path: Path) -> None:
 
 
 def shape(campaign: Campaign) -> dict[str, set[str]]:
-    """Tables with their columns, and the index of the groups."""
+    """Tables with their columns, and the indexes of two of them."""
     found = sa.inspect(campaign.engine)
     tables = {name: {column["name"] for column in found.get_columns(name)} for name in found.get_table_names()}
-    return tables | {"indexes": {str(index["name"]) for index in found.get_indexes("pairs")}}
+    return tables | {"indexes": {str(i["name"]) for table in ("pairs", "drops") for i in found.get_indexes(table)}}

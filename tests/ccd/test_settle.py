@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
-from ccd.settle import open_queue, settle
+from ccd.settle import Conflict, settle
 from tests.ccd.build import SKIP, add_pairs, campaign, judge
 
 E, I, R = "explicit", "implicit", "irrelevant"  # noqa: E741
@@ -96,10 +96,7 @@ def test_every_way_to_be_resolved(tmp_path: Path) -> None:
     frame = pd.read_parquet(tmp_path / "labels.parquet")
     assert list(frame["pair_id"]) == sorted(VOTES)
     assert frame["label_id"].dropna().tolist() == [2, 2, 1]
-    with made.read() as db:
-        queue = open_queue(db)
-    assert queue["pair_id"].tolist() == ["x:3:0", "x:6:0"]
-    assert queue["votes"][0] == {R: 1, I: 1, E: 1}
+    assert done.conflicts == ()
 
 
 def test_run_twice_is_run_once(tmp_path: Path) -> None:
@@ -136,13 +133,62 @@ def test_an_adjudicated_label_stays_and_each_change_is_an_event(tmp_path: Path) 
     assert json.loads(after or "") == {"question": "relation", "label": E, "resolved_by": "majority"}
 
 
+def test_what_changed_or_was_deleted_opens_what_it_must(tmp_path: Path) -> None:
+    made = campaign(
+        tmp_path, {f"x:{n}:0": votes for n, votes in enumerate([(E, E, E), (E, E, I), (E, E, R), (E, I, R)])}
+    )
+    settle(made)
+    judge(made, "x:0:0", "a3", E, version=2, status="deleted")
+    judge(made, "x:1:0", "a1", R, version=2)
+    judge(made, "x:2:0", "a3", SKIP, version=2)
+    judge(made, "x:3:0", "a2", E, version=2)
+    assert settle(made).changed == 4
+    assert {pair: (row["label"], row["resolved_by"]) for pair, row in rows(made).items()} == {
+        "x:0:0": (None, "incomplete"),
+        "x:1:0": (None, "open"),
+        "x:2:0": (E, "majority"),
+        "x:3:0": (E, "majority"),
+    }
+    judge(made, "x:0:0", "a3", E, version=3)
+    settle(made)
+    assert rows(made)["x:0:0"]["resolved_by"] == "unanimous"
+
+
+def test_a_conflict_is_listed_and_the_adjudicated_label_stays(tmp_path: Path) -> None:
+    tie = (R, I, E)
+    made = campaign(tmp_path, {f"x:{n}:0": tie for n in range(6)} | {"x:6:0": (E, E, R)})
+    settle(made)
+    for n in range(7):
+        judge(made, f"x:{n}:0", "lead", I, role="adjudicator")
+    judge(made, "x:1:0", "a1", E, version=2)  # now the votes say explicit
+    judge(made, "x:2:0", "a1", I, version=2)  # now they say what the adjudicator said
+    judge(made, "x:3:0", "a1", R, version=2, status="deleted")  # now they say nothing
+    judge(made, "x:4:0", "a1", R, version=2)  # saved once more, as it was
+    judge(made, "x:5:0", "a1", E, version=2)
+    judge(made, "x:5:0", "lead", I, role="adjudicator", version=2)  # looked again, and stays with it
+    found = {conflict.pair_id: conflict for conflict in settle(made).conflicts}
+    assert list(found) == ["x:1:0", "x:3:0", "x:5:0", "x:6:0"]
+    assert found["x:1:0"] == Conflict("x:1:0", "relation", I, E, {I: 1, E: 2}, changed=True)
+    assert found["x:3:0"] == Conflict("x:3:0", "relation", I, None, {I: 1, E: 1}, changed=True)
+    assert (found["x:5:0"].says, found["x:5:0"].changed) == (E, False)
+    assert found["x:6:0"] == Conflict("x:6:0", "relation", I, E, {R: 1, E: 2}, changed=False)
+    assert {row["label"] for row in rows(made).values()} == {I}
+    assert {row["resolved_by"] for row in rows(made).values()} == {"adjudicated"}
+
+
 @pytest.mark.parametrize(
-    ("rule", "expected"), [("drop", (None, "dropped")), ("rule:implicit,explicit", (I, "rule:implicit,explicit"))]
+    ("rule", "expected"),
+    [
+        ("drop", (None, "dropped")),
+        ("rule:implicit,explicit", (I, "rule:implicit,explicit")),
+        ("expert", (E, "expert")),
+    ],
 )
 def test_the_tie_rule_of_the_campaign_holds(tmp_path: Path, rule: str, expected: tuple[str | None, str]) -> None:
     campaign(tmp_path, {"x:1:0": (R, I, E)})
     toml = tmp_path / "campaign.toml"
-    toml.write_text(toml.read_text().replace('"adjudicate"', f'"{rule}"'))
+    text = toml.read_text().replace('tie_rule = "adjudicate"', f'tie_rule = "{rule}"')
+    toml.write_text(text.replace('email = "a3@example.org"', 'email = "a3@example.org"\nexpert = true'))
     made = Campaign.open(tmp_path)
     settle(made)
     assert (rows(made)["x:1:0"]["label"], rows(made)["x:1:0"]["resolved_by"]) == expected

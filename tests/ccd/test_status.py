@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from ccd import schema
 from ccd.campaign import Campaign
+from ccd.errors import CcdError
 from ccd.judgments import CANNOT_JUDGE, DELETED, SKIPPED
-from ccd.rounds import new_round
+from ccd.rounds import drawable, new_round
 from ccd.status import status
 from tests.campaigns import add_pairs, judge, small_campaign
 
@@ -172,3 +174,38 @@ def test_synthetic_pairs_are_said_to_be(tmp_path: Path) -> None:
     campaign = small_campaign(tmp_path)
     add_pairs(campaign, ["syn:1:0"], source="synthetic")
     assert status(campaign)["synthetic"] is True
+
+
+def test_the_round_it_proposes_can_be_drawn(tmp_path: Path) -> None:
+    """Two groups of three and one, two pairs in no group, and one of a post that is gone."""
+    campaign = small_campaign(tmp_path, 7)
+    file = campaign.folder / "campaign.toml"
+    file.write_text(file.read_text().replace("# max_per_group = 1", "max_per_group = 2"))
+    campaign = Campaign.open(campaign.folder)
+    with campaign.write() as db:
+        pairs, posts = schema.pairs, schema.posts
+        for group, members in (("x:0:0", ("x:0:0", "x:1:0", "x:2:0")), ("x:3:0", ("x:3:0",))):
+            db.execute(pairs.update().where(pairs.c.pair_id.in_(members)).values(duplicate_group=group))
+        db.execute(posts.update().where(posts.c.post_id == "x:6").values(status="deleted"))
+    assert following(campaign) == "ccd round new --size 5 --seed 1"
+    with pytest.raises(CcdError, match="5 pairs can be drawn"):
+        new_round(campaign, 6, 1)
+    new_round(campaign, 5, 1)
+    with campaign.read() as db:
+        assert drawable(db, 2) == drawable(db, None) == 1, "the third of its group is for a later round"
+    new_round(campaign, 1, 1)
+
+
+def test_where_every_post_is_gone_nothing_is_proposed_to_be_drawn(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path, 2)
+    with campaign.write() as db:
+        db.execute(schema.posts.update().values(status="deleted"))
+    assert "round" not in following(campaign)
+
+
+def test_what_filters_left_out_is_counted(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path)
+    with campaign.write() as db:
+        rows = [{"source": "a", "item": f"x:{i}:0", "reason": ("language", "sensitive")[i > 2]} for i in range(5)]
+        db.execute(schema.drops.insert(), rows)
+    assert status(campaign)["dropped"] == {"language": 3, "sensitive": 2}

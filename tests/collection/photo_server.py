@@ -5,6 +5,7 @@ python -m tests.collection.photo_server FOLDER    # serves photos and faults, pr
 
 import collections
 import contextlib
+import functools
 import gzip
 import http.server
 import io
@@ -32,30 +33,40 @@ def photo(number: int = 0, kind: str = "JPEG", size: tuple[int, int] = (40, 30))
     return data.getvalue()
 
 
+@functools.cache
 def bomb(side: int = 40_000) -> bytes:
-    """A PNG of side x side black pixels in a few kilobytes."""
+    """A PNG of side x side black pixels in some hundred kilobytes."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
-    packed = zlib.compressobj(9)
-    rows = b"".join(packed.compress(bytes(side // 8 + 1)) for _ in range(side)) + packed.flush()
+    size = (side // 8 + 1) * side
+    packer = zlib.compressobj(9, wbits=-15)
+    block = packer.compress(bytes(1_000_000)) + packer.flush(zlib.Z_FULL_FLUSH)  # can be repeated as it is
+    end = packer.compress(bytes(size % 1_000_000)) + packer.flush()
+    checksum = struct.pack(">HH", size % 65_521, 1)  # Adler-32 of so many zeros
+    data = b"\x78\xda" + block * (size // 1_000_000) + end + checksum
     head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+@functools.cache
+def gzip_bomb() -> bytes:
+    """Fifty million zeros, in parts that unpack one after the other."""
+    return gzip.compress(bytes(1_000_000)) * 50
 
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.asked = collections.Counter[str]()  # path -> requests
         self.at_once = 0
         self.most_at_once = 0
         self.lock = threading.Lock()
-        self.bomb = bomb()
-        self.gzip_bomb = gzip.compress(bytes(50_000_000), 1)
+        self.closing = threading.Event()
 
     @property
     def address(self) -> str:
@@ -69,13 +80,14 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[Server]:
-    server = Server()
+def serving(port: int = 0) -> Iterator[Server]:
+    server = Server(port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
         yield server
     finally:
+        server.closing.set()
         server.shutdown()
         server.server_close()
 
@@ -133,6 +145,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         time.sleep(0.05)
         self.answer(photo(int(rest)))
 
+    def do_slower(self, rest: str) -> None:
+        time.sleep(0.2)
+        self.answer(photo(int(rest)))
+
     def do_status(self, rest: str) -> None:
         self.answer(b"no", int(rest.partition("/")[0]))
 
@@ -145,7 +161,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.answer(photo(status))
 
     def do_stall(self, rest: str) -> None:
-        time.sleep(3)
+        self.server.closing.wait(3)
+
+    def do_hang_once(self, rest: str) -> None:
+        """Nothing, for longer than anybody waits; asked again, the photo."""
+        if self.times() == 1:
+            self.server.closing.wait(60)
+        else:
+            self.answer(photo(int(rest)))
 
     def do_stall_half(self, rest: str) -> None:
         self.send_response(200)
@@ -153,7 +176,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"\xff\xd8")
         self.wfile.flush()
-        time.sleep(3)
+        self.server.closing.wait(3)
 
     def do_drip(self, rest: str) -> None:
         self.send_response(200)
@@ -227,10 +250,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(bytes(65_536))
 
     def do_bomb(self, rest: str) -> None:
-        self.answer(self.server.bomb, kind="image/png")
+        self.answer(bomb(), kind="image/png")
 
     def do_gzip_bomb(self, rest: str) -> None:
-        self.answer(self.server.gzip_bomb, Content_Encoding="gzip")
+        self.answer(gzip_bomb(), Content_Encoding="gzip")
 
     def do_html(self, rest: str) -> None:
         self.answer(b"<html><body>Log in to see this</body></html>")

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+FILES = {"upload_url": "upload", "download_url": "results"}
 TOKEN = "AAAA-very-secret-0123456789"
 PROBLEMS = "https://api.twitter.com/2/problems"
 Json = dict[str, Any]
@@ -62,7 +63,13 @@ class X:
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     sold: Counter[str] = field(default_factory=Counter)
     same_token: bool = False  # says "next" for ever
+    jobs: dict[str, Json] = field(default_factory=dict)  # compliance jobs, with what was put and what came of it
+    progress: list[str] = field(default_factory=list)  # what a job says when it is asked, after the upload
+    files_at: str = "https://api.x.com"  # where jobs have their files
+    events: list[Json] = field(default_factory=list)  # what a job finds, beside what is gone
+    tokens: list[tuple[str, bool]] = field(default_factory=list)  # verb and whether the token came with it
     spelling: str = "tweet"
+    put: str = ""  # the ids of the last job
 
     def add(self, *posts: Json) -> None:
         self.posts |= {made["id"]: made for made in posts}
@@ -81,6 +88,41 @@ class X:
         if path.endswith("/tweets"):
             return 200, self._page(list(self.posts.values()), params, "pagination_token")
         return 404, {"title": "Not Found", "detail": "no such endpoint", "status": 404}
+
+    def job(self, verb: str, path: str, params: dict[str, str], body: bytes) -> tuple[int, Any]:
+        """Batch compliance: /2/compliance/jobs[/id[/upload or /results]]."""
+        number, _, file = path.removeprefix("/2/compliance/jobs").strip("/").partition("/")
+        if verb == "POST":
+            if any(job["status"] in ("created", "in_progress") for job in self.jobs.values()):
+                return 409, {"title": "Conflict", "detail": "a job of this type is already active", "status": 409}
+            number = str(len(self.jobs) + 1)
+            files = {name: f"{self.files_at}{path}/{number}/{end}?token=s" for name, end in FILES.items()}
+            self.jobs[number] = {"id": number, "status": "created"} | json.loads(body) | files
+            return 200, {"data": self.jobs[number]}
+        if not number:
+            found = [job for job in self.jobs.values() if job["status"] == params.get("status", job["status"])]
+            return 200, {"data": found} if found else {"meta": {"result_count": 0}}
+        job = self.jobs[number]
+        if verb == "PUT":
+            if job["status"] != "created":
+                return 403, {"title": "Forbidden"}
+            self.put = body.decode()
+            job["status"] = "in_progress"
+            return 200, {}
+        if file:
+            return 200, "".join(json.dumps(event) + "\n" for event in self._events())
+        if job["status"] == "in_progress" and self.progress:
+            job["status"] = self.progress.pop(0)
+        elif job["status"] == "in_progress":
+            job["status"] = "complete"
+        return 200, {"data": job}
+
+    def _events(self) -> list[Json]:
+        gone = [name for name in self.put.split() if name not in self.posts or name in self.forbidden]
+        made = {"action": "delete", "created_at": "2024-05-01T12:00:00.000Z", "redacted_at": None}
+        return [
+            made | {"id": name, "reason": "protected" if name in self.forbidden else "deleted"} for name in gone
+        ] + self.events
 
     def _by_ids(self, params: dict[str, str]) -> Json:
         ids = params["ids"].split(",")
@@ -141,15 +183,21 @@ def serving() -> Iterator[X]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             params = {key: values[0] for key, values in parse_qs(parts.query).items()}
+            body = self.rfile.read(int(self.headers["Content-Length"] or 0))
             state.asked.append((parts.path, params))
+            state.tokens.append((self.command, self.headers["Authorization"] is not None))
             fault = state.faults.pop(0) if state.faults else None
-            if self.headers["Authorization"] != f"Bearer {TOKEN}":
+            elsewhere = params.get("token") and not state.files_at.startswith("https://")
+            if not elsewhere and self.headers["Authorization"] != f"Bearer {TOKEN}":
                 self._send(401, {"title": "Unauthorized", "detail": "Unauthorized", "status": 401})
             elif fault and not fault.cut:
                 self._send(fault.status, fault.body, fault.headers)
             else:
-                status, body = state.answer(parts.path, params)
-                self._send(status, body, cut=fault is not None)
+                jobs = parts.path.startswith("/2/compliance/jobs")
+                answer = state.job(self.command, parts.path, params, body) if jobs else state.answer(parts.path, params)
+                self._send(*answer, cut=fault is not None)
+
+        do_POST = do_PUT = do_GET
 
         def _send(self, status: int, body: Any, headers: dict[str, str] | None = None, cut: bool = False) -> None:
             data = body.encode() if isinstance(body, str) else json.dumps(body).encode()

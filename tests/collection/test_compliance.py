@@ -176,17 +176,17 @@ def test_killed_between_calls_and_capped(
     monkeypatch.setattr(compliance, "BATCH", 2)
     first = compliance.check(full, api, 3)
     assert (first.asked, first.left) == (3, 4)
-    mark = compliance._mark
+    mark = compliance.mark
 
     def killed(campaign: Campaign, batch: list[str], *rest: Any) -> None:
         if "x:6" in batch:
             raise KeyboardInterrupt
         mark(campaign, batch, *rest)
 
-    monkeypatch.setattr(compliance, "_mark", killed)
+    monkeypatch.setattr(compliance, "mark", killed)
     with pytest.raises(KeyboardInterrupt):
         compliance.check(full, api, 100)
-    monkeypatch.setattr(compliance, "_mark", mark)
+    monkeypatch.setattr(compliance, "mark", mark)
     assert state(full)["posts"]["x:5"] == "deleted"
     assert compliance.check(full, api, 100).asked == 2
     assert len(state(full)["tombstones"]) == 5

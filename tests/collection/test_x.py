@@ -387,6 +387,8 @@ def test_the_commands(campaign: Campaign, server: X, tmp_path: Path) -> None:
     facts = json.loads(result.stdout)
     assert (facts["posts"], facts["usd"], facts["waiting"]) == (40, 0.2, 40)
     assert facts["stopped"].startswith("--max-posts 40")
+    again = run_cli(campaign, "collect", "x", "search", "cat", "--max-posts", "50")
+    assert "at most 10 posts at $0.005: $0.05 (40 were bought before)" in again.stderr
     (tmp_path / "ids.txt").write_text("1\n999\n")
     facts = json.loads(run_cli(campaign, "collect", "x", "ids", tmp_path / "ids.txt").stdout)
     assert facts["statuses"] == {"1": "ok", "999": "not found"}

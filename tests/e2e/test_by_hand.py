@@ -72,6 +72,24 @@ def test_deleted_and_doubled_tasks_are_mended(server: Server, campaign: Campaign
     assert ccd(campaign.folder, "pull").facts["notes"] == []
 
 
+def test_a_judgment_says_which_prediction_its_task_showed(server: Server, campaign: Campaign) -> None:
+    first, second, third, *_ = tasks(server, campaign)
+    project = known_desks(campaign)["ann"].project_id
+    part = {"from_name": "relation", "to_name": "text", "type": "choices", "value": {"choices": ["implicit"]}}
+    for task, result in ((first, [part]), (second, [])):  # one without a result orders tasks and shows nothing
+        prediction = {"task": task["id"], "model_version": "light-1", "score": 0.7, "result": result}
+        api(server).send("POST", f"/api/projects/{project}/import/predictions", [prediction])
+    api(server).send("PATCH", f"/api/projects/{project}/", {"model_version": "light-1"})
+    for task in (first, second, third):
+        answer(server, "ann", task["id"], "explicit")
+    ccd(campaign.folder, "pull")
+    with campaign.read() as db:
+        j = schema.judgments.c
+        shown = dict(iter(db.execute(sa.select(j.pair_id, j.prediction))))
+    keys = [task["data"]["pair_key"] for task in (first, second, third)]
+    assert shown == dict(zip(keys, ("light-1", None, None), strict=True))
+
+
 def test_an_edited_task_is_put_right(server: Server, campaign: Campaign) -> None:
     task = tasks(server, campaign)[0]
     wrong = {**task["data"], "text": "something else", "pair_key": "x:1:0"}

@@ -1,13 +1,10 @@
 """Whole campaigns on a real Label Studio: real tweets with a real browser, and the same on PostgreSQL."""
 
 import json
-import os
 import shutil
 import subprocess
-import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -150,30 +147,6 @@ def test_600_real_tweets_with_a_browser(server: Server, tmp_path: Path) -> None:
     keep = Path(__file__).resolve().parents[2] / "artifacts"
     keep.mkdir(exist_ok=True)
     shutil.copy(picture, keep / "labeling.png")
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """A PostgreSQL of our own on a socket in a temporary folder; gives its database_url."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-    assert programs, "PostgreSQL is missing: make system"
-    control = programs[-1]
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # it refuses to run as root
-    with tempfile.TemporaryDirectory() as base:
-        if as_user:
-            shutil.chown(base, "postgres")
-
-        def run(program: Path, *arguments: str) -> None:
-            command = [*as_user, str(program), "-D", f"{base}/data", *arguments]
-            subprocess.run(command, check=True, capture_output=True, cwd=base)
-
-        run(control.with_name("initdb"), "-U", "ccd", "-A", "trust", "-E", "UTF8")
-        options = f"-c listen_addresses='' -c unix_socket_directories='{base}'"
-        run(control, "-l", f"{base}/log", "-w", "-o", options, "start")
-        try:
-            yield f"postgresql+psycopg://ccd@/postgres?host={base}"
-        finally:
-            run(control, "-m", "fast", "stop")
 
 
 def test_the_same_campaign_on_postgresql(server: Server, postgres: str, tmp_path: Path) -> None:

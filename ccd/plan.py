@@ -1,0 +1,97 @@
+"""How many pairs it takes to know agreement well enough, from what a pilot's pairs got.
+
+An interval's width falls with the root of the number of pairs; what is proposed is then drawn at its own size.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ccd.agreement import NOTHING, ONE_LABEL, Scale
+from ccd.bootstrap import interval, over_pairs
+from ccd.coded import code
+from ccd.errors import CcdError
+from ccd.patterns import Patterns, distinct, patterns
+from ccd.protocol import Level
+
+TRIES = 8
+NEAR = 0.97  # of the half width asked for: no need to come closer
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`pairs` are needed for alpha to ± `half_width`; drawn at that size, the bootstrap reaches ± `reached`.
+
+    The pilot's `pilot_pairs`, those with two judgments or more, got `judgments_per_pair` in the mean and give
+    `alpha` ± `pilot_half_width`. None where there is no answer, and then `reason` says why.
+    """
+
+    half_width: float
+    pairs: int | None
+    reached: float | None
+    pilot_pairs: int
+    judgments_per_pair: float | None
+    alpha: float | None
+    pilot_half_width: float | None
+    reason: str | None = None
+
+
+def plan(
+    df: pd.DataFrame,
+    labels: Sequence[Any],
+    level: Level,
+    half_width: float = 0.03,
+    folds: int = 4000,
+    seed: int = 0,
+) -> Plan:
+    """How many pairs, judged as often as the pilot `df` (task, worker, label), give alpha to ± `half_width`.
+
+    `labels` and `level` as in `ccd.agreement.agreement`, which alpha is the level's. New pairs are taken to be like the
+    pilot's, so a small pilot gives a rough answer. Raises CcdError for a half width that is not between 0 and 1.
+
+    >>> pilot = pd.DataFrame({"task": [0, 0, 1, 1, 2, 2], "worker": [0, 1] * 3, "label": list("aabbab")})
+    >>> plan(pilot, ["a", "b"], "nominal", half_width=0.5).pilot_pairs
+    3
+    """
+    if not 0 < half_width < 1:
+        raise CcdError(f"half width {half_width:g}: write a number between 0 and 1, such as 0.03")
+    coded = code(df, labels)
+    scale, table = Scale.of(coded.labels, level), _carrying(patterns(distinct(coded), len(coded.labels)))
+    pilot = int(table.pairs.sum())
+    if not pilot:
+        return Plan(half_width, None, None, 0, None, None, None, NOTHING)
+    per_pair = float(table.votes @ table.pairs) / pilot
+    alpha = float(scale.alpha(table, table.pairs[None, :])[0, 0])
+    if np.isnan(alpha):
+        return Plan(half_width, None, None, pilot, per_pair, None, None, ONE_LABEL)
+
+    def width(pairs: int) -> float | None:
+        ends = interval(over_pairs(table, scale.alpha, pilot, folds, seed, drawn=pairs)[:, 0])
+        return None if ends is None else (ends[1] - ends[0]) / 2
+
+    now = width(pilot)
+    if not now:
+        why = "the pilot's pairs are too few" if now is None else "the pilot's annotators never disagree"
+        return Plan(half_width, None, None, pilot, per_pair, alpha, now, f"{why} to tell how alpha would vary")
+    pairs, reached = _search(width, pilot, now, half_width)
+    return Plan(half_width, pairs, reached, pilot, per_pair, alpha, now)
+
+
+def _search(width: Callable[[int], float | None], pairs: int, reached: float, wanted: float) -> tuple[int, float]:
+    """Follow the root to a number of pairs whose half width is `wanted` or a little less."""
+    for _ in range(TRIES):
+        if NEAR * wanted <= reached <= wanted:
+            break
+        pairs = max(2, math.ceil(pairs * (reached / (wanted * (1 + NEAR) / 2)) ** 2))
+        reached = width(pairs) or reached
+    return pairs, reached
+
+
+def _carrying(table: Patterns) -> Patterns:
+    """Only the pairs with two judgments or more."""
+    some = table.comparisons > 0
+    return Patterns(table.counts[some], table.own[some], table.pairs[some])

@@ -1,0 +1,121 @@
+"""The agreement report: every number of every question, in agreement.json, as a page, and as pictures.
+
+Of each question the report has level, labels, all of `ccd.agreement.Agreement`, and:
+
+- `confusions` [labels][labels]: how often one annotator said the one and another the other of the same pair;
+- `scorecards`: annotator → `ccd.annotators.Scorecard`;
+- `subsets`: {"arm": {arm: agreement}, "round": {…}};
+- `plan`: `ccd.plan.Plan`, or None where no half width was asked for.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ccd import annotators, judgments
+from ccd.agreement import Agreement, Resample, agreement
+from ccd.annotators import Scorecard
+from ccd.campaign import Campaign, write_atomic
+from ccd.errors import CcdError
+from ccd.plan import plan
+from ccd.plots import pictures
+from ccd.protocol import Level
+from ccd.report_page import page
+from ccd.subsets import by_subset
+from ccd.votes import MajorityVote
+
+QUESTION = "label"  # what a table of judgments answers: the name of its column
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for: bootstrap draws, and to what half width of alpha to plan (None: no plan)."""
+
+    folds: int = 1000
+    seed: int = 0
+    resample: Resample = "pairs"
+    half_width: float | None = None
+
+
+def of_campaign(campaign: Campaign, wanted: Wanted) -> dict[str, Any]:
+    """The report of a campaign. Raises CcdError where its primary question has no judgments yet."""
+    questions = {}
+    with campaign.read() as db:
+        for question in campaign.protocol.questions:
+            df = judgments.counted(db, question.name)
+            if df.empty and question == campaign.protocol.question:
+                raise CcdError("no judgments yet; run `ccd pull` once annotators have judged some pairs")
+            cards = annotators.of_campaign(db, question, campaign.config.fastest_seconds)
+            subsets = by_subset(db, question, wanted.folds, wanted.seed, wanted.resample)
+            questions[question.name] = _question(df, question.labels, question.level, cards, subsets, wanted)
+    return _report(campaign.protocol.question.name, campaign.is_synthetic, questions)
+
+
+def of_table(df: pd.DataFrame, labels: Sequence[str], wanted: Wanted) -> dict[str, Any]:
+    """The report of judgments without a campaign (task, worker, label; one row a judgment).
+
+    The labels are nominal. Settled is what most judgments of a task say, where it has two or more and no tie.
+    """
+    cards = annotators.scorecards(df, labels, MajorityVote(labels, required=2).fit_predict(df))
+    return _report(QUESTION, False, {QUESTION: _question(df, labels, "nominal", cards, {}, wanted)})
+
+
+def write(folder: Path, title: str, report: Mapping[str, Any], new: bool = False) -> list[Path]:
+    """Write agreement.json, agreement.html and agreement-<question>-<picture>.png; each whole or not at all.
+
+    Pictures of an earlier report that are no longer drawn are taken away. With `new`, the folder is made, and nothing
+    in it is ever replaced: raises CcdError where a report is there. Returns what was written.
+    """
+    drawn = {question: pictures(found) for question, found in report["questions"].items()}
+    files = {
+        "agreement.json": (json.dumps(report, ensure_ascii=False, indent=1) + "\n").encode(),
+        "agreement.html": page(title, report, drawn).encode(),
+    }
+    for question, pngs in drawn.items():
+        files |= {f"agreement-{question}-{name}.png": png for name, png in pngs.items()}
+    earlier = {*folder.glob("agreement-*.png"), *filter(Path.exists, map(folder.joinpath, files))}
+    if new:
+        if earlier:
+            raise CcdError(f"{min(earlier)}: there already; name another folder, or take the old report away")
+        _make(folder)
+    for name, data in files.items():
+        write_atomic(folder / name, data)
+    for path in earlier - {folder / name for name in files}:
+        path.unlink()
+    return [folder / name for name in files]
+
+
+def _report(primary: str, synthetic: bool, questions: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {"synthetic": synthetic, "question": primary, **questions[primary], "questions": questions}
+
+
+def _question(
+    df: pd.DataFrame,
+    labels: Sequence[str],
+    level: Level,
+    cards: Mapping[Any, Scorecard],
+    subsets: Mapping[str, Mapping[str, Agreement]],
+    wanted: Wanted,
+) -> dict[str, Any]:
+    found = agreement(df, labels, level, wanted.folds, wanted.seed, wanted.resample)
+    planned = None if wanted.half_width is None else plan(df, labels, level, wanted.half_width, seed=wanted.seed)
+    return {
+        "level": level,
+        "labels": list(labels),
+        **found.to_dict(),
+        "confusions": annotators.confusions(df, labels).tolist(),
+        "scorecards": {str(name): card.to_dict() for name, card in cards.items()},
+        "subsets": {kind: {key: each.to_dict() for key, each in some.items()} for kind, some in subsets.items()},
+        "plan": None if planned is None else asdict(planned),
+    }
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CcdError(f"{folder}: cannot be made a folder ({error.strerror}); choose another") from None

@@ -1,0 +1,42 @@
+"""Agreement on one question by arm, by round, and with and without the pairs that were shown a prediction."""
+
+import pandas as pd
+import sqlalchemy as sa
+
+from ccd import judgments, schema
+from ccd.agreement import Agreement, Resample, agreement
+from ccd.protocol import Question
+
+
+def by_subset(
+    db: sa.Connection,
+    question: Question,
+    folds: int = 1000,
+    seed: int = 0,
+    resample: Resample = "pairs",
+) -> dict[str, dict[str, Agreement]]:
+    """Agreement of the judgments that count: {"arm": {arm: …}, "round": {number: …}}.
+
+    A judgment belongs to the round in which its pair was assigned to its annotator. Where any annotator was shown a
+    prediction, "prediction" has the pairs of which one was "shown", to whomever, and those "not shown".
+    """
+    df = judgments.counted(db, question.name)
+    df = df.merge(_rounds(db), how="left", on=["task", "worker"])
+    df["round"] = df["round"].astype("Int64")  # a judgment outside the rounds makes no 1.0 of 1
+    assisted = df.loc[df["prediction"].notna(), "task"]
+    df["prediction"] = df["task"].isin(assisted).map({True: "shown", False: "not shown"})
+    return {
+        name: {
+            str(key): agreement(part, question.labels, question.level, folds, seed, resample)
+            for key, part in df.groupby(name)
+        }
+        for name in (["arm", "round", "prediction"] if len(assisted) else ["arm", "round"])
+    }
+
+
+def _rounds(db: sa.Connection) -> pd.DataFrame:
+    """Which round, and so which arm, each annotator got each pair in: task, worker, round, arm."""
+    a, r = schema.assignments.c, schema.rounds.c
+    query = sa.select(a.pair_id.label("task"), a.annotator.label("worker"), r.round, r.arm)
+    rows = db.execute(query.join_from(schema.assignments, schema.rounds, r.round == a.round))
+    return pd.DataFrame(rows.all(), columns=list(rows.keys()))

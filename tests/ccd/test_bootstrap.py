@@ -1,0 +1,86 @@
+"""The draws: of pairs, and of pairs and annotators; and what intervals they give."""
+
+import numpy as np
+import pytest
+
+from ccd.agreement import Resample, agreement
+from ccd.bootstrap import interval, over_both, over_pairs
+from ccd.coded import code
+from ccd.coefficients import Weights, percent
+from ccd.patterns import Floats, Patterns, distinct, patterns
+from tests.ccd.tables import simulated
+
+
+def agreeing(table: Patterns, weights: Weights) -> Floats:
+    return percent(table, weights)[:, None]
+
+
+def test_a_draw_of_patterns_is_a_draw_of_pairs() -> None:
+    """Mean and spread of percent agreement are those of drawing the pairs themselves."""
+    df = simulated(200, 0)
+    table = patterns(distinct(code(df, "abc")), 3)
+    drawn = over_pairs(table, agreeing, 200, folds=4000, seed=0)[:, 0]
+    wide = df.pivot(index="task", columns="worker", values="label").to_numpy()
+    each = np.mean([wide[:, a] == wide[:, b] for a, b in ((0, 1), (0, 2), (1, 2))], axis=0)
+    slow = np.random.default_rng(1).choice(each, (4000, 200)).mean(axis=1)
+    assert drawn.mean() == pytest.approx(slow.mean(), abs=0.002)
+    assert drawn.std() == pytest.approx(slow.std(), rel=0.05)
+
+
+def test_the_interval_narrows_with_the_root_of_the_pairs() -> None:
+    widths = []
+    for pairs in (400, 6400):
+        ci = agreement(simulated(pairs, 1), "abc", "nominal").coefficients["krippendorff_nominal"].ci
+        assert ci is not None
+        widths.append(ci[1] - ci[0])
+    assert widths[0] / widths[1] == pytest.approx(4, rel=0.2)
+
+
+def test_the_interval_covers_the_truth() -> None:
+    """On 200 samples of a known population, about 190 of the 95 % intervals hold its coefficient."""
+    truth = agreement(simulated(200_000, 999), "abc", "nominal", folds=1).coefficients
+    samples = [agreement(simulated(150, seed), "abc", "nominal", folds=300).coefficients for seed in range(200)]
+    for name in ("percent", "krippendorff_nominal", "fleiss", "gwet_ac1"):
+        ends = [sample[name].ci or (0, 0) for sample in samples]
+        held = sum(low <= (truth[name].value or 0) <= high for low, high in ends)
+        assert 180 <= held <= 199, name
+
+
+def test_annotators_who_differ_make_the_interval_wider() -> None:
+    def widths(resample: Resample) -> list[float]:
+        found = []
+        for seed in range(8):
+            skill = tuple(np.random.default_rng(seed).uniform(0.2, 1, 5))
+            made = agreement(simulated(150, seed, skill), "abc", "nominal", 200, resample=resample)
+            ci = made.coefficients["krippendorff_nominal"].ci
+            assert ci is not None
+            found.append(ci[1] - ci[0])
+        return found
+
+    assert np.mean(widths("both")) > 1.2 * np.mean(widths("pairs"))
+
+
+def test_two_annotators_are_always_both_drawn() -> None:
+    """A draw of one of them alone is drawn again, so that drawing annotators too changes nothing."""
+    rows = distinct(code(simulated(100, 3, (0.8, 0.6)), "abc"))
+    both = over_both(rows, 3, agreeing, 100, folds=200, seed=5)
+    assert not np.isnan(both).any()
+    alone = over_pairs(patterns(rows, 3), agreeing, 100, folds=200, seed=5)
+    assert both.std() == pytest.approx(alone.std(), rel=0.2)
+
+
+def test_blocks_of_draws_are_the_same_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = patterns(distinct(code(simulated(50, 0), "abc")), 3)
+    whole = over_pairs(table, agreeing, 50, folds=100, seed=2)
+    monkeypatch.setattr("ccd.bootstrap.DRAWN_AT_ONCE", 30)
+    np.testing.assert_allclose(over_pairs(table, agreeing, 50, folds=100, seed=2), whole, atol=1e-12)
+
+
+def test_an_interval_needs_most_draws_defined() -> None:
+    drawn = np.arange(100.0)
+    assert interval(drawn) == pytest.approx((2.475, 96.525))
+    drawn[:5] = np.nan
+    assert interval(drawn) is not None
+    drawn[5] = np.nan
+    assert interval(drawn) is None
+    assert interval(np.zeros(0)) is None
