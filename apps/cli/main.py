@@ -10,12 +10,16 @@ from apps.cli.demo import demo_command
 from apps.cli.doctor import doctor_command
 from apps.cli.duplicates import duplicates_command
 from apps.cli.encode import encode_command
+from apps.cli.evaluate import evaluate_command
+from apps.cli.explain import explain_command
 from apps.cli.labels import labels_command
 from apps.cli.protocol import protocol
 from apps.cli.release import release_command, verify_command
+from apps.cli.reproduce import reproduce_command
 from apps.cli.social import bluesky_group, mastodon_group
 from apps.cli.split import split_command
 from apps.cli.studio import pull_command, push_command, studio_group
+from apps.cli.train import train_command
 from apps.cli.world import world_command
 from apps.cli.x import compliance_command, tir_command, x_group
 
@@ -56,6 +60,10 @@ for command in (
     release_command,
     verify_command,
     encode_command,
+    train_command,
+    evaluate_command,
+    explain_command,
+    reproduce_command,
     status_command,
     doctor_command,
     demo_command,

@@ -167,7 +167,7 @@ def _facts(
         "split": {"shares": {each: counts[each]["all"] / plan.pairs for each in SPLITS}, "seed": plan.settings.seed},
         "counts": counts,
         "excluded": {},
-        "agreement": {question.name: agreement(frame, question.labels, question.level).to_dict()},
+        "agreement": {question.name: agreement(frame, question.labels, question.level).to_dict(names=False)},
     }
 
 

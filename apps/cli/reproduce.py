@@ -1,0 +1,262 @@
+"""`ccd reproduce`: the paper's tables, measured again on any CCD-style release."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from apps.cli import contract
+from apps.cli.train import threads_option
+
+if TYPE_CHECKING:
+    from rich.table import Table as Shown
+
+    from apps.cli.train import Ready
+    from model.evaluation import Interval
+    from model.reproduce import Measured, Source
+
+_NAMES = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1": "macro F1"}
+
+
+@click.command("reproduce")
+@click.argument("table", type=click.Choice(["table3", "table4", "table5", "table6", "fig4", "ablation"]))
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A release, or another folder with train, dev and test.jsonl.",
+)
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Trainings of each row.")
+@click.option("--preset", type=click.Choice(["fast", "paper"]), default="fast", show_default=True, help="See below.")
+@click.option("--epochs", type=click.IntRange(min=1), help="At most so many (default: the preset's).")
+@click.option("--regions", metavar="LINE", help="Encoder of images (default: as campaign.toml says).")
+@click.option("--words", metavar="LINE", help="Encoder of texts; of two, a+b, rows without BERT use the first alone.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="For tables (default: reproduced/ and data's name)."
+)
+@threads_option
+@contract.in_campaign
+@contract.reports(
+    {
+        "table": "which one",
+        "data": "name of the data, `pairs` of train, dev and test, and `synthetic`: true where the toolkit made it",
+        "setting": "regions, words, preset, seeds, device",
+        "rows": "list of rows: name, model, words, paper and measured (by measure: mean, half the 95 % interval over "
+        "seeds, and the value of each seed), ananet_ahead (points of weighted F1: value, low, high), why not",
+        "gain": "of table3: for paper and ananet, points of weighted F1 over the best row that sees one side",
+        "notes": "what is odd about the paper's figures",
+        "files": "CSV and, of fig4, PNG",
+    }
+)
+def reproduce_command(
+    folder: Path,
+    table: str,
+    data: Path,
+    seeds: int,
+    preset: str,
+    epochs: int | None,
+    regions: str | None,
+    words: str | None,
+    out: Path | None,
+    threads: int | None,
+) -> contract.Report:
+    """Measure the paper's TABLE on your data, its own figures beside.
+
+    Every row is trained with several seeds and measured on test. The preset `fast` has the paper's network at width
+    256, and fewer epochs; `paper` has its full size, in fp32. `ablation` is what each part of ananet is worth.
+    Finished runs are kept: interrupted, the same command goes on, and tables share their runs.
+
+    \b
+    Example: ccd reproduce table4 --data releases/v1 --words glove+bert
+    """
+    from dataclasses import asdict, replace
+
+    from apps.cli.progress import bars
+    from apps.cli.train import encoders_of, prepare, set_device
+    from model.reproduce import draw_grid, measure
+    from model.tables import TABLES
+    from model.training import PRESETS, has_bf16
+
+    device = set_device(threads)
+    settings = PRESETS[preset][1]
+    bf16 = preset == "fast" and has_bf16(device)
+    settings = replace(settings, epochs=epochs or settings.epochs, bf16=bf16)
+    out = out or folder / "reproduced" / data.resolve().name
+    encoders = encoders_of(folder, regions, words)
+    first = encoders.words.partition("+")[0].strip()
+    chosen = TABLES[table]
+    with bars() as started:
+        full = _source(prepare(folder, data, encoders, started), device)
+        plain = None
+        if first != encoders.words:
+            plain = _source(prepare(folder, data, replace(encoders, words=first), started), device)
+        found = measure(chosen, full, plain, settings, seeds, out, small=preset == "fast", started=started)
+    about = {
+        "name": data.resolve().name,
+        "pairs": {"train": len(full.train), "dev": len(full.dev), "test": len(full.test)},
+        "synthetic": full.about["synthetic"],
+    }
+    setting = {"regions": encoders.regions, "words": encoders.words, "preset": preset, "seeds": seeds, "device": device}
+    columns = tuple(reversed(full.about["labels"])) if chosen.by_label else tuple(_NAMES)
+    leads = _ahead(found, full) if table == "table3" else {}
+    gain = _gain(found, full) if table == "table3" else {}
+    title = f"{chosen.title}, measured on {_where(about)}; seeds: {seeds}, preset: {preset}"
+    rows = [_row(each, columns, leads.get(each.row.name)) for each in found]
+    files = [_write_csv(out / f"{table}.csv", rows, columns, about, setting)]
+    if table == "fig4":
+        files.append(out / "fig4.png")
+        draw_grid(found, title, files[1])
+    facts = {
+        "table": table,
+        "data": about,
+        "setting": setting,
+        "rows": rows,
+        "gain": {name: asdict(interval) for name, (interval, _) in gain.items()},
+        "notes": list(chosen.notes),
+        "files": [str(file) for file in files],
+    }
+    shown: list[Any] = [_shown(title, rows, columns, bool(leads))]
+    shown += [
+        f"Cross-modal gain of {name} over {over}, the best row that sees one side: {_points(interval)} of weighted F1."
+        for name, (interval, over) in gain.items()
+    ]
+    shown += _not_measured(rows)
+    shown += [f"Note: {note}" for note in chosen.notes]
+    shown += [f"{', '.join(map(str, files))} written."]
+    return contract.Report(facts, shown)
+
+
+def _source(ready: "Ready", device: str) -> "Source":
+    from model.baselines.sizes import Sizes
+    from model.profile import PROFILE_WIDTH
+    from model.reproduce import Source
+
+    train, dev, test = (ready.loader(split, device) for split in ("train", "dev", "test"))
+    width = PROFILE_WIDTH if train.has_profile else 0
+    caches = (("regions", ready.regions), ("words", ready.words))
+    about = {
+        "labels": list(ready.data.labels),
+        "synthetic": ready.data.synthetic,
+        "data": ready.data.digest("train", "dev", "test"),
+        "features": {kind: {"line": cache.manifest["line"], "cache": cache.folder.name} for kind, cache in caches},
+        "device": device,
+    }
+    sizes = Sizes(ready.regions.width, ready.words.width, len(ready.data.labels), width)
+    return Source(train, dev, test, sizes, str(ready.words.manifest["line"]), about)
+
+
+def _ahead(found: "Sequence[Measured]", source: "Source") -> dict[str, "Interval"]:
+    """By how much ananet is ahead of each other row."""
+    from model.reproduce import ahead
+
+    ours = next(each for each in found if each.row.model == "ananet")
+    others = [each for each in found if each.values and each is not ours]
+    return {each.row.name: ahead(ours, each, source.test.labels, source.sizes.labels) for each in others}
+
+
+def _gain(found: "Sequence[Measured]", source: "Source") -> dict[str, tuple["Interval", str]]:
+    """Of the paper's network and ananet: how far ahead of the best row that sees one side, and which that is."""
+    from model.reproduce import ahead, best_one_sided
+
+    over = best_one_sided(found)
+    assert over is not None  # random is always measured
+    both = [each for each in found if each.row.model in ("paper", "ananet") and each.values]
+    return {each.row.name: (ahead(each, over, source.test.labels, source.sizes.labels), over.row.name) for each in both}
+
+
+def _row(found: "Measured", columns: Sequence[str], lead: "Interval | None") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    measured = {
+        name: {**asdict(found.spread(name)), "values": list(found.values[name])} for name in columns if found.values
+    }
+    return {
+        "name": found.row.name,
+        "model": found.row.model,
+        "words": found.words,
+        "paper": {name: value for name, value in found.row.paper.items() if name in columns},
+        "measured": measured,
+        "ananet_ahead": asdict(lead) if lead else None,
+        "why": found.why,
+    }
+
+
+def _where(about: Mapping[str, Any]) -> str:
+    made = "synthetic " if about["synthetic"] else ""
+    return f"{about['name']}, {about['pairs']['test']:,} {made}test pairs"
+
+
+def _shown(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], leads: bool) -> "Shown":
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", caption_justify="left")
+    table.caption = (
+        "In percent; ± is half the 95 % interval over seeds. The paper's figures are on CCD, 983 test pairs."
+    )
+    printed = [name for name in columns if any(name in row["paper"] for row in rows)]
+    table.add_column("")
+    if printed:
+        table.add_column("paper: " + " / ".join(_NAMES.get(name, name) for name in printed), justify="right")
+    for name in columns:
+        table.add_column(_NAMES.get(name, name), justify="right")
+    if leads:
+        table.add_column("ananet is ahead by", justify="right")
+    for row in rows:
+        cells = [row["name"]]
+        if printed:
+            cells.append(" / ".join(f"{row['paper'][name]:.2f}" for name in printed if row["paper"]))
+        cells += [_spread(row["measured"][name]) if row["measured"] else "–" for name in columns]
+        if lead := row["ananet_ahead"]:
+            cells.append(f"{lead['value']:+.1f} ({lead['low']:+.1f} to {lead['high']:+.1f})")
+        table.add_row(*cells)
+    return table
+
+
+def _not_measured(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [f"Not measured: {row['name']}, which {row['why']}." for row in rows if row["why"]]
+
+
+def _spread(told: Mapping[str, Any]) -> str:
+    return f"{told['mean']:.1f}" + ("" if told["half"] is None else f" ±{told['half']:.1f}")
+
+
+def _points(interval: "Interval") -> str:
+    return f"{interval.value:+.1f} points ({interval.low:+.1f} to {interval.high:+.1f})"
+
+
+def _write_csv(
+    file: Path,
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    about: Mapping[str, Any],
+    setting: Mapping[str, Any],
+) -> Path:
+    """One line a row and measure; each line says what it was measured on."""
+    import pandas as pd
+
+    from ccd.campaign import write_atomic
+
+    lines = [
+        {
+            "row": row["name"],
+            "model": row["model"],
+            "measure": name,
+            "paper": row["paper"].get(name),
+            "mean": row["measured"].get(name, {}).get("mean"),
+            "half_interval": row["measured"].get(name, {}).get("half"),
+            "by_seed": " ".join(f"{value:.4f}" for value in row["measured"].get(name, {}).get("values", [])),
+            "not_measured": row["why"],
+            "regions": setting["regions"],
+            "words": row["words"],
+            "preset": setting["preset"],
+            "data": about["name"],
+            "synthetic": about["synthetic"],
+            **{f"{split}_pairs": number for split, number in about["pairs"].items()},
+        }
+        for row in rows
+        for name in columns
+    ]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(file, pd.DataFrame(lines).to_csv(index=False, float_format="%.4f", lineterminator="\n").encode())
+    return file
