@@ -136,7 +136,7 @@ def draw_grid(found: Sequence[Measured], title: str, file: Path) -> None:
     """Fig. 4: accuracy and weighted F1 over both stream weights, as PNG."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 5), layout="constrained")
+    figure = Figure(figsize=(11, 6), layout="constrained")
     figure.suptitle(title, fontsize=10)
     for place, (name, heading) in enumerate((("accuracy", "accuracy"), ("weighted_f1", "weighted F1"))):
         means = np.array([each.spread(name).mean for each in found]).reshape(len(GRID), len(GRID))
