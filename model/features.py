@@ -7,7 +7,7 @@ i has the rows from offsets[i] up to offsets[i + 1]), and for regions `boxes.npy
 stored: `encoders.tokens.tokenize` cuts them the same way again.
 """
 
-import contextlib
+import errno
 import hashlib
 import json
 import mmap
@@ -190,8 +190,11 @@ def _write(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
                 np.save(file, array, allow_pickle=False)
                 file.flush()
                 os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):  # another process wrote the same
+        try:
             part.rename(folder / name)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # another process wrote the same
+                raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

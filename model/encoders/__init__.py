@@ -24,6 +24,13 @@ def region_encoder(line: str, folder: Path = Path(), words: str = "light") -> Re
     >>> region_encoder("light").width
     192
     """
+    try:
+        return _region_encoder(line, folder, words)
+    except (ImportError, RuntimeError) as error:
+        raise _missing("regions", line, error) from None
+
+
+def _region_encoder(line: str, folder: Path, words: str) -> RegionEncoder:
     found = _LINE.fullmatch(line.strip())
     name, where, side = found.group("name", "where", "side") if found else ("", None, None)
     if side and name not in ("detr", "faster-rcnn"):
@@ -64,11 +71,18 @@ def region_encoder(line: str, folder: Path = Path(), words: str = "light") -> Re
 
 
 def word_encoder(line: str, folder: Path = Path()) -> WordEncoder:
-    """The word encoder that `line` names. Raises CcdError for an unknown name or missing weights.
+    """The word encoder that `line` names. Raises CcdError for an unknown name, missing weights or a missing library.
 
     >>> word_encoder("light").width
     256
     """
+    try:
+        return _word_encoder(line, folder)
+    except (ImportError, RuntimeError) as error:
+        raise _missing("words", line, error) from None
+
+
+def _word_encoder(line: str, folder: Path) -> WordEncoder:
     parts = re.split(r"\s*\+\s*(?=(?:light|glove|bert|tower)\b)", line.strip())
     if len(parts) > 1:
         from model.encoders.joined import Joined
@@ -93,6 +107,16 @@ def word_encoder(line: str, folder: Path = Path()) -> WordEncoder:
 
         return Tower(_model(where or "openai/clip-vit-base-patch32", folder))
     raise CcdError(f"words {line!r} is no word encoder; known: {WORDS}")
+
+
+def _missing(kind: str, line: str, error: Exception) -> Exception:
+    """A library that is not there; or a torchvision for another torch, beside which transformers cannot be imported."""
+    if isinstance(error, RuntimeError) and "torchvision" not in str(error):
+        return error
+    return CcdError(
+        f"{kind} {line!r} needs a library that is missing or does not fit ({str(error).partition(chr(10))[0]}); "
+        "pip install 'ccd-toolkit[model]', and take out a torchvision that was built for another torch"
+    )
 
 
 def _model(where: str, folder: Path) -> str:

@@ -1,6 +1,5 @@
-"""Faster R-CNN: the arithmetic on a stand-in, the real network where some torchvision is there, the line where none is."""
+"""Faster R-CNN: the arithmetic on a stand-in, the real network where a torchvision is there, the line where none is."""
 
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -11,10 +10,8 @@ import torch
 from ccd.errors import CcdError
 from model.encoders import region_encoder
 from model.encoders.faster_rcnn import WEIGHTS, top_boxes
-from tests.model.networks import photo
-
-TORCHVISION = importlib.util.find_spec("torchvision") is not None
-needs_torchvision = pytest.mark.skipif(not TORCHVISION, reason="torchvision is not installed")
+from tests.model.pictures import photo
+from tests.model.torchvision_operators import TORCHVISION
 
 
 class StandIn:
@@ -65,30 +62,8 @@ def test_without_torchvision_the_way_to_it_is_told(monkeypatch: pytest.MonkeyPat
     assert "take the encoder detr" in str(caught.value)
 
 
-@pytest.fixture
-def operators() -> None:
-    """torchvision's own operators, or where its build is for another torch, `nms` in plain torch.
-
-    The rest falls back to Python by itself.
-    """
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    try:
-        torch.ops.torchvision.nms  # noqa: B018
-        return
-    except AttributeError:
-        schema = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-        for name in ("nms", "qnms"):
-            library.define(name + schema)
-        library.impl("nms", lambda boxes, scores, _: scores.argsort(descending=True)[: len(boxes)], "CPU")
-    import torchvision.extension
-
-    for module in [torchvision.extension, *(m for n, m in sys.modules.items() if n.startswith("torchvision.ops."))]:
-        if hasattr(module, "_assert_has_ops"):
-            module._assert_has_ops = lambda: None
-
-
-@needs_torchvision
-def test_the_real_network_gives_36_boxes(operators: None, tmp_path: Path) -> None:
+@pytest.mark.skipif(not TORCHVISION, reason="torchvision is not installed")
+def test_the_real_network_gives_36_boxes(tmp_path: Path) -> None:
     from torchvision.models.detection import fasterrcnn_resnet50_fpn_v2
 
     with pytest.raises(CcdError, match=f"curl --create-dirs -o .*{WEIGHTS}"):

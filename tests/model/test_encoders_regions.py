@@ -15,7 +15,8 @@ from model.encoders.arrays import Arrays
 from model.encoders.photo import UnreadableImage, open_rgb
 from model.encoders.protocol import RegionEncoder, Regions
 from tests.data import SHARED
-from tests.model.networks import photo, save_tokenizer, save_vision
+from tests.model.networks import save_tokenizer, save_vision
+from tests.model.pictures import photo
 
 NETWORKS = {
     "clip": ("patches:clip", 36, 24),

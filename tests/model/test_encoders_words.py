@@ -1,5 +1,6 @@
 """Word encoders: the cut into words, hashed n-grams, GloVe's file, BERT's sub-words, text towers."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -193,6 +194,13 @@ def test_a_wrong_line_is_told(line: str, told: str, tmp_path: Path) -> None:
     with pytest.raises(CcdError) as caught:
         word_encoder(line, tmp_path)
     assert told in str(caught.value)
+
+
+def test_a_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "model.encoders.bert", raising=False)
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(CcdError, match=r"words 'bert' needs a library.*pip install 'ccd-toolkit\[model\]'"):
+        word_encoder("light+bert")
 
 
 def test_a_network_without_texts_is_told(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from model.encoders.light_words import LightWords
 from model.encoders.protocol import Regions, Words
 from model.encoding import Encoders, encode
 from model.features import Features, forget, image_key, text_key, write_shard
-from tests.model.networks import photo, save_bert
+from tests.model.networks import save_bert
+from tests.model.pictures import photo
 
 TEXTS = [f"word{i} " * (i % 5) for i in range(150)]
 ITEMS = {text_key(text): text for text in TEXTS}
@@ -159,6 +160,14 @@ def test_what_fp16_cannot_hold_is_its_highest_number(tmp_path: Path) -> None:
     rows, _ = Features(cache).batch(np.array([0]))
     assert np.isfinite(rows).all()
     assert rows.max() < -60_000
+
+
+def test_a_shard_that_is_there_already_is_left_as_it_is(tmp_path: Path) -> None:
+    cache = encode(Encoders(), "words", ITEMS, tmp_path).cache
+    before = files(cache)
+    for job in encoding._parts(list(ITEMS.items()), "words"):  # as two runs on one cluster would
+        assert encoding.encode_shard(encoding.Job(Encoders(), "words", cache, job)) == {}
+    assert files(cache) == before
 
 
 def test_no_cache_is_told(tmp_path: Path) -> None:
