@@ -25,8 +25,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 
 from model.baselines.sizes import Sizes
 from model.batch import Batch
@@ -52,14 +50,12 @@ def main() -> None:
     if given.row:
         print(json.dumps(ROWS[given.row](given.steps)))
         return
-    table = Table("", "", "", title=f"{given.threads} threads, {given.steps} steps a row", title_justify="left")
+    print(f"{given.threads} threads, {given.steps} steps a row", flush=True)
     for name in given.rows or ROWS:
         command = [sys.executable, "-m", "benchmarks.model", "--row", name]
         command += ["--steps", str(given.steps), "--threads", str(given.threads)]
         told = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-        for what, value in told.items():
-            table.add_row(name, what, value)
-    Console().print(table)
+        print(f"{name:10}", ", ".join(f"{value} {what}" for what, value in told.items()), flush=True)
 
 
 class _Made:

@@ -192,8 +192,8 @@ def _shown(facts: Mapping[str, Any]) -> list[str]:
     by_label = ", ".join(f"{name} {100 * value:.1f}" for name, value in dev["f1_by_label"].items())
     lines = [
         f"{facts['model']}, {facts['parameters']:,} parameters, {facts['precision']} on {facts['device']}: "
-        f"{pairs['train']:,} {made}pairs of train, {facts['epochs']} epochs in {facts['seconds']:,.1f} s; "
-        f"epoch {facts['best_epoch']} was the best.",
+        f"{pairs['train']:,} {made}pairs of train, epoch {facts['best_epoch']} of {facts['epochs']} was the "
+        f"best; {facts['seconds']:,.1f} s.",
         f"On {pairs['dev']:,} {made}pairs of dev: accuracy {100 * dev['accuracy']:.1f}, "
         f"weighted F1 {100 * dev['weighted_f1']:.1f}, macro F1 {100 * dev['macro_f1']:.1f} ({by_label}).",
     ]
