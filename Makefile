@@ -37,8 +37,11 @@ lint: install
 bench: install
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.label_studio
+	$(BIN)/python -m benchmarks.collection photos
+	$(BIN)/python -m benchmarks.collection archive
 	$(BIN)/python -m benchmarks.duplicates
 	$(BIN)/python -m benchmarks.agreement
+	$(BIN)/python -m benchmarks.model
 
 docs: install
 	$(BIN)/python -m docs.reference

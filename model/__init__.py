@@ -1,1 +1,1 @@
-"""Pairs to features to AnANet to predictions (Xu et al., 2021). Empty in this version."""
+"""Pairs to features to AnANet and its baselines, and back to explanations (Xu et al., 2021)."""
