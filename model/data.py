@@ -27,7 +27,7 @@ from model.profile import profiles
 
 SPLITS = ("train", "dev", "test")
 POOL = 50  # batches within which a shuffled epoch is sorted by length
-LET_GO = 64  # batches after which pages of the cache are given back, so that memory stays flat
+LET_GO = 8  # batches after which pages of the cache are given back, so that memory stays flat
 
 Indices = NDArray[np.int64]
 Started = Callable[[str, int], Callable[[int], None]]  # opens a progress bar, and returns what moves it

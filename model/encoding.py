@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
@@ -177,6 +178,10 @@ def _run(jobs: list[Job], workers: int, engine: str) -> Iterator[tuple[dict[str,
             running = {pool.submit(encode_shard, job): len(job.items) for job in jobs}
             for future in as_completed(running):
                 yield future.result(), running[future]
+        except BrokenProcessPool:
+            raise CcdError(
+                "a worker was ended from outside, perhaps for want of memory; run again, with fewer --workers"
+            ) from None
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -15,6 +15,8 @@ from ccd.errors import CcdError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+MODEL_LIBRARIES = ("safetensors", "torch", "transformers")  # the extra `model`
+
 
 @dataclass(frozen=True)
 class Report:
@@ -91,7 +93,9 @@ def _show(report: Report, json_file: str | None) -> None:
 
 
 def _environment(error: Exception) -> str:
-    """One line for a disk or a database that failed midway; anything else is a bug and is raised."""
+    """One line for a missing extra, or a disk or database that failed midway; anything else is a bug and is raised."""
+    if isinstance(error, ModuleNotFoundError) and error.name in MODEL_LIBRARIES:
+        return f"the library {error.name} is not there; pip install 'ccd-toolkit[model]'"
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}; free space or check the rights, then run the command again"

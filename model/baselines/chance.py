@@ -13,20 +13,24 @@ NEARLY_EVEN = 1e-3  # a guess is drawn, but claims no confidence
 
 class Guess(nn.Module):
     """Draws each label from `shares` [C], by a generator of its own: the same pairs in the same order, the same
-    guesses. Untrained, the shares are even.
+    guesses, which hang on the seed of the training. Untrained, the shares are even.
     """
 
     shares: Tensor
+    seed: Tensor
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.register_buffer("shares", torch.ones(sizes.labels) / sizes.labels)
-        self._draw = torch.Generator().manual_seed(0)
+        self.register_buffer("seed", torch.randint(1 << 31, ()))  # with the weights, for whoever loads them
+        self._draw: torch.Generator | None = None
 
     def fit(self, batches: Iterable[Batch], class_weights: Tensor | None) -> None:
         """Nothing is learned."""
 
     def forward(self, batch: Batch) -> Verdict:
+        if self._draw is None:
+            self._draw = torch.Generator().manual_seed(int(self.seed))
         drawn = torch.multinomial(self.shares.cpu(), len(batch.lengths), replacement=True, generator=self._draw)
         guesses = nn.functional.one_hot(drawn, len(self.shares)).float()
         return Verdict(NEARLY_EVEN * guesses.to(self.shares.device))

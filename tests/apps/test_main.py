@@ -121,9 +121,13 @@ def test_a_fact_that_is_not_documented_is_a_bug() -> None:
             sa.exc.OperationalError("COMMIT", {}, Exception("disk I/O error")),
             "ccd: the database failed (disk I/O error)",
         ),
+        (
+            ModuleNotFoundError("No module named 'torch'", name="torch"),
+            "ccd: the library torch is not there; pip install",
+        ),
     ],
 )
-def test_a_disk_or_database_that_fails_midway_is_one_line_and_2(error: Exception, line: str) -> None:
+def test_a_surrounding_that_fails_is_one_line_and_2(error: Exception, line: str) -> None:
     @click.command()
     @contract.reports({})
     def broken() -> contract.Report:

@@ -1,6 +1,8 @@
 """The feature cache: what is written is read, runs go on where they were, and every engine writes the same bytes."""
 
 import importlib.util
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +130,19 @@ def test_every_engine_writes_the_same_bytes(engine: str, tmp_path: Path) -> None
     many = encode(lines, "words", texts, tmp_path / "many", started=lambda name, total: told.append, **options)  # type: ignore[arg-type]
     assert files(one.cache) == files(many.cache)
     assert (sum(told), many.new) == (len(texts), len(texts))
+
+
+class Deadly(dict[str, str]):
+    """Ends the process that reads its items, as a system short of memory does."""
+
+    def __reduce__(self) -> tuple[Callable[[int], None], tuple[int]]:
+        return os._exit, (9,)
+
+
+def test_a_worker_that_is_killed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding, "_parts", lambda items, kind: [Deadly(), Deadly()])
+    with pytest.raises(CcdError, match="fewer --workers"):
+        encode(Encoders(), "words", ITEMS, tmp_path, workers=2)
 
 
 def test_ray_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
