@@ -1,7 +1,7 @@
 """Regions as the paper has them: the 36 best boxes of Faster R-CNN, each with the features of its box head.
 
 Ren et al., 2015, in torchvision's `fasterrcnn_resnet50_fpn_v2`, trained on COCO's 91 classes; 1,024 features a box. The
-only encoder that needs torchvision (the extra `faster-rcnn`), which must be built for the very torch that is there.
+only encoder that needs torchvision, which is no dependency as it must be built for the very torch that is there.
 """
 
 from collections.abc import Sequence
