@@ -26,16 +26,12 @@ def read_table(path: Path, labels: Sequence[str] = (), repeats: bool = False) ->
        task worker label
     0  p1      ann   yes
     """
-    found: dict[str, list[str]] = {name: [] for name in COLUMNS}
+    cells: list[str] = []  # three a judgment
     lines: list[int] = []  # where in the file each judgment ends
-    same: dict[str, str] = {}  # one text object a name, however often it occurs
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            for line, cells in _rows(path, file):
-                for name, cell in zip(COLUMNS, cells, strict=True):
-                    if not cell:
-                        raise CcdError(f"{path}, line {line}: no {name}; fill it in or take the line out")
-                    found[name].append(same.setdefault(cell, cell))
+            for line, judgment in _rows(path, file):
+                cells += judgment
                 lines.append(line)
     except UnicodeDecodeError:
         raise CcdError(f"{path}, line {_not_utf8(path)}: not UTF-8; save the file as UTF-8") from None
@@ -43,7 +39,7 @@ def read_table(path: Path, labels: Sequence[str] = (), repeats: bool = False) ->
         raise CcdError(f"{path}: cannot be read ({error.strerror}); check the name and the rights") from None
     if not lines:
         raise CcdError(f"{path}: no judgments; each line after the header is one, with task, worker and label")
-    frame = pd.DataFrame(found)
+    frame = pd.DataFrame({name: cells[place :: len(COLUMNS)] for place, name in enumerate(COLUMNS)})
     _known(path, frame, labels, lines)
     if not repeats:
         _once(path, frame, lines)
@@ -67,20 +63,23 @@ def labels_of(frame: pd.DataFrame) -> tuple[str, ...]:
         return tuple(labels)
 
 
-def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """(line, (task, worker, label)) of each row that is not empty; the line is the row's last."""
+def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
+    """(line, [task, worker, label]) of each row that is not empty; the line is the row's last."""
     rows = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
-    places: list[int] = []
     width = 0
     try:
         for row in rows:
             if not row:
                 continue
-            if not places:
+            if not width:
                 width = len(row)
-                places = _places(path, [name.strip() for name in row])
+                task, worker, label = _places(path, [name.strip() for name in row])
             elif len(row) == width:
-                yield rows.line_num, tuple(row[place].strip() for place in places)
+                judgment = [row[task].strip(), row[worker].strip(), row[label].strip()]
+                if not all(judgment):
+                    name = COLUMNS[judgment.index("")]
+                    raise CcdError(f"{path}, line {rows.line_num}: no {name}; fill it in or take the line out")
+                yield rows.line_num, judgment
             else:
                 raise CcdError(
                     f"{path}, line {rows.line_num}: {len(row)} cells where the header has {width}; "
@@ -88,7 +87,7 @@ def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, tuple[str, ...]]]:
                 )
     except csv.Error as error:
         raise CcdError(f"{path}, line {rows.line_num}: not valid CSV ({error}); mend its quotes") from None
-    if not places:
+    if not width:
         raise CcdError(f"{path}: the file is empty; it must have a header line with {', '.join(COLUMNS)}")
 
 
