@@ -161,15 +161,18 @@ def test_follow_brings_answers_as_they_come(server: Server, campaign: Campaign) 
     follower = subprocess.Popen(
         [*command, "--dir", str(campaign.folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    for number, task in enumerate(tasks(server, campaign)[:3], 1):
-        answer(server, "ann", task["id"], "explicit")
-        deadline = time.monotonic() + 60
-        while len(counts(campaign)) < number:
-            assert time.monotonic() < deadline, "the follower brought nothing"
-            time.sleep(0.2)
-    time.sleep(2)  # the pull that brought the last one ends
-    follower.send_signal(signal.SIGINT)  # Ctrl-C ends it as done
-    out, err = follower.communicate(timeout=60)
+    try:
+        for number, task in enumerate(tasks(server, campaign)[:3], 1):
+            answer(server, "ann", task["id"], "explicit")
+            deadline = time.monotonic() + 60
+            while len(counts(campaign)) < number:
+                assert time.monotonic() < deadline, "the follower brought nothing"
+                time.sleep(0.2)
+        time.sleep(2)  # the pull that brought the last one ends
+        follower.send_signal(signal.SIGINT)  # Ctrl-C ends it as done
+        out, err = follower.communicate(timeout=60)
+    finally:
+        follower.kill()  # else it would keep the server busy for all that follow
     assert follower.returncode == 0, err
     assert json.loads(out)["new"] == {"valid": 3}
 
