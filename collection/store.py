@@ -290,7 +290,12 @@ class Batch:
             )
 
     def _author_key(self, record: Record, post_id: str) -> str | None:
-        return record.author and author_key(secret(self.folder), post_id.partition(":")[0], record.author)
+        return record.author and author_key(self._secret, post_id.partition(":")[0], record.author)
+
+    @functools.cached_property
+    def _secret(self) -> bytes:
+        """Read once a batch, and not before there is an author."""
+        return secret(self.folder)
 
     def write(self) -> None:
         """Write the rows; a drop of an earlier run gives way to what was found now."""

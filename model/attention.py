@@ -18,7 +18,7 @@ from torch import nn
 from ccd.errors import CcdError
 from model.batch import Batch, Verdict
 from model.checkpoint import Checkpoint
-from model.data import Started, features_of
+from model.data import Started, features_of, share_space
 from model.encoders.protocol import Floats, Regions, Words
 from model.encoders.tokens import tokenize
 from model.encoding import Encoders
@@ -98,7 +98,7 @@ def explain_pair(checkpoint: Checkpoint, text: str, photo: Path, folder: Path, s
         raise CcdError(f"{photo}: its features cannot be made; `ccd encode` and `ccd doctor` say why")
     seen, told = (caches[kind].batch(places[kind])[0][0].astype(np.float32) for kind in KINDS)
     boxes, scores = (part.astype(np.float32) for part in caches["regions"].boxes(int(places["regions"][0])))
-    one_space = caches["regions"].space is not None and caches["regions"].space == caches["words"].space
+    one_space = share_space(caches["regions"], caches["words"])
     regions, words = Regions(seen, boxes, scores), Words(tokenize(text), told)
     return explain(checkpoint.network(), regions, words, checkpoint.labels, one_space=one_space)
 

@@ -175,6 +175,11 @@ def features_of(
     return Features(done.cache)
 
 
+def share_space(regions: Features, words: Features) -> bool:
+    """Whether the cosine of a region and a word means something, so that pairs have a similarity profile."""
+    return regions.space is not None and regions.space == words.space
+
+
 class Loader:
     """The pairs of one split whose features are cached, as batches on one device, in fp32.
 
@@ -195,7 +200,7 @@ class Loader:
         self._caches = regions, words
         self._places = places[0][there], places[1][there]
         self._lengths = words.counts[self._places[1]]
-        self.has_profile = regions.space is not None and regions.space == words.space
+        self.has_profile = share_space(regions, words)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from model.checkpoint import Checkpoint
     from model.evaluation import Comparison, Evaluation, Interval
 
-_MEASURES = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1": "macro F1"}
+MEASURE_NAMES = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1": "macro F1"}
 
 
 @click.command("evaluate")
@@ -152,7 +152,7 @@ def _table(found: "Evaluation") -> "Table":
     from rich.table import Table
 
     table = Table("", "", "95 % interval", "pairs")
-    for key, name in _MEASURES.items():
+    for key, name in MEASURE_NAMES.items():
         table.add_row(name, *_percent(getattr(found, key)), f"{found.pairs:,}")
     for name, interval in found.f1_by_label.items():
         table.add_row(f"F1 {name}", *_percent(interval), f"{found.support[name]:,}")
@@ -171,7 +171,7 @@ def _confusion(found: "Evaluation") -> "Table":
 
 
 def _difference(first: str, second: str, found: "Comparison") -> list[str]:
-    points = [f"{name} {' ('.join(_percent(getattr(found, key), '+'))})" for key, name in _MEASURES.items()]
+    points = [f"{name} {' ('.join(_percent(getattr(found, key), '+'))})" for key, name in MEASURE_NAMES.items()]
     return [
         f"{first} against {second} on {found.pairs:,} pairs, in points: {', '.join(points)}.",
         f"Right alone: {found.only_a:,} against {found.only_b:,} pairs; McNemar's exact test: p = {found.p_value:.2g}.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from apps.cli import contract
+from apps.cli.evaluate import MEASURE_NAMES
 from apps.cli.train import threads_option
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from apps.cli.train import Ready
     from model.evaluation import Interval
     from model.reproduce import Measured, Source
-
-_NAMES = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1": "macro F1"}
 
 
 @click.command("reproduce")
@@ -98,7 +97,7 @@ def reproduce_command(
         "synthetic": full.about["synthetic"],
     }
     setting = {"regions": encoders.regions, "words": encoders.words, "preset": preset, "seeds": seeds, "device": device}
-    columns = tuple(reversed(full.about["labels"])) if chosen.by_label else tuple(_NAMES)
+    columns = tuple(reversed(full.about["labels"])) if chosen.by_label else tuple(MEASURE_NAMES)
     leads = _ahead(found, full) if table == "table3" else {}
     gain = _gain(found, full) if table == "table3" else {}
     title = f"{chosen.title}, measured on {_where(about)}; seeds: {seeds}, preset: {preset}"
@@ -128,21 +127,11 @@ def reproduce_command(
 
 
 def _source(ready: "Ready", device: str) -> "Source":
-    from model.baselines.sizes import Sizes
-    from model.profile import PROFILE_WIDTH
     from model.reproduce import Source
 
     train, dev, test = (ready.loader(split, device) for split in ("train", "dev", "test"))
-    width = PROFILE_WIDTH if train.has_profile else 0
-    caches = (("regions", ready.regions), ("words", ready.words))
-    about = {
-        "labels": list(ready.data.labels),
-        "synthetic": ready.data.synthetic,
-        "data": ready.data.digest("train", "dev", "test"),
-        "features": {kind: {"line": cache.manifest["line"], "cache": cache.folder.name} for kind, cache in caches},
-        "device": device,
-    }
-    sizes = Sizes(ready.regions.width, ready.words.width, len(ready.data.labels), width)
+    about = ready.about("train", "dev", "test") | {"device": device}
+    sizes = ready.sizes(train)
     return Source(train, dev, test, sizes, str(ready.words.manifest["line"]), about)
 
 
@@ -197,9 +186,9 @@ def _shown(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]
     printed = [name for name in columns if any(name in row["paper"] for row in rows)]
     table.add_column("")
     if printed:
-        table.add_column("paper: " + " / ".join(_NAMES.get(name, name) for name in printed), justify="right")
+        table.add_column("paper: " + " / ".join(MEASURE_NAMES.get(name, name) for name in printed), justify="right")
     for name in columns:
-        table.add_column(_NAMES.get(name, name), justify="right")
+        table.add_column(MEASURE_NAMES.get(name, name), justify="right")
     if leads:
         table.add_column("ananet is ahead by", justify="right")
     for row in rows:

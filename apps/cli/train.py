@@ -11,6 +11,7 @@ from apps.cli import contract
 
 if TYPE_CHECKING:
     from apps.cli.progress import Started
+    from model.baselines.sizes import Sizes
     from model.data import Dataset, Loader
     from model.encoding import Encoders
     from model.features import Features
@@ -91,7 +92,6 @@ def train_command(
 
     from apps.cli.progress import bars
     from model.baselines.sizes import Sizes
-    from model.profile import PROFILE_WIDTH
     from model.training import PRESETS, has_bf16, train
     from model.zoo import config_of
 
@@ -104,18 +104,8 @@ def train_command(
     with bars() as started:
         ready = prepare(folder, data, encoders_of(folder, regions, words), started)
         loaders = ready.loader("train", device), ready.loader("dev", device)
-        profile_width = PROFILE_WIDTH if loaders[0].has_profile else 0
-        sizes = Sizes(ready.regions.width, ready.words.width, len(ready.data.labels), profile_width)
-        about = {
-            "labels": ready.data.labels,
-            "synthetic": ready.data.synthetic,
-            "data": ready.data.digest("train", "dev"),
-            "features": {
-                kind: {"line": cache.manifest["line"], "cache": cache.folder.name}
-                for kind, cache in (("regions", ready.regions), ("words", ready.words))
-            },
-        }
-        done = train(name, config_of(name, sizes), loaders, settings, folder / "models", about, started)
+        config = config_of(name, ready.sizes(loaders[0]))
+        done = train(name, config, loaders, settings, folder / "models", ready.about("train", "dev"), started)
     facts = {
         "model": name,
         "folder": str(done.folder),
@@ -142,6 +132,24 @@ class Ready:
         from model.data import Loader
 
         return Loader(self.data.splits[split], self.regions, self.words, device)
+
+    def sizes(self, loader: "Loader") -> "Sizes":
+        """What the networks need to know of the features."""
+        from model.baselines.sizes import Sizes
+        from model.profile import PROFILE_WIDTH
+
+        width = PROFILE_WIDTH if loader.has_profile else 0
+        return Sizes(self.regions.width, self.words.width, len(self.data.labels), width)
+
+    def about(self, *splits: str) -> dict[str, Any]:
+        """What a training is known by: the pairs of these splits, their labels and features."""
+        caches = (("regions", self.regions), ("words", self.words))
+        return {
+            "labels": list(self.data.labels),
+            "synthetic": self.data.synthetic,
+            "data": self.data.digest(*splits),
+            "features": {kind: {"line": cache.manifest["line"], "cache": cache.folder.name} for kind, cache in caches},
+        }
 
 
 def prepare(
