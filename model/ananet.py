@@ -98,7 +98,7 @@ class AnANet(nn.Module):
 
     def forward(self, batch: Batch) -> Verdict:
         """`association` and `alignment` are each stream's logits; `logits` is their sum. Attention maps are the mean
-        of the heads'.
+        of the heads', that of the shared space among them.
         """
         v = self.encode_regions(self.dropout(self.level_regions(batch.regions)))  # V [B, K, d]  (1)
         x = self.dropout(self.level_words(batch.words))
@@ -165,12 +165,12 @@ class AlignmentNet(nn.Module):
         both = (batch.region_mask[:, :, None] & batch.word_mask[:, None, :])[:, None]  # [B, 1, K, n]
         v_heads = self.heads_of_regions(v).unflatten(-1, (heads, -1)).transpose(1, 2)  # [B, H, K, d/H]
         t_heads = self.heads_of_words(t).unflatten(-1, (heads, -1)).transpose(1, 2)
-        evidence, a_t2v, a_v2t = self.compare(v_heads, t_heads, both, self.log_temperature.exp())
-        parts = [evidence]
+        compared = [self.compare(v_heads, t_heads, both, self.log_temperature.exp())]
         if self.config.shared_space:
             adapted = self.adapt_regions(batch.regions)[:, None], self.adapt_words(batch.words)[:, None]
-            temperature = self.log_temperature.new_tensor(FROZEN_TEMPERATURE)
-            parts.append(self.compare(*adapted, both, temperature)[0])
+            compared.append(self.compare(*adapted, both, self.log_temperature.new_tensor(FROZEN_TEMPERATURE)))
+        evidence, a_t2v, a_v2t = zip(*compared, strict=True)
+        parts = list(evidence)
         if self.config.profile_width:
             if batch.profile is None:
                 raise CcdError(
@@ -178,7 +178,7 @@ class AlignmentNet(nn.Module):
                 )
             parts.append(batch.profile)
         r_l = torch.cat([part.to(v.dtype) for part in parts], -1)  # (17)
-        return self.classify(r_l), a_t2v.mean(1), a_v2t.mean(1)
+        return self.classify(r_l), torch.cat(a_t2v, 1).mean(1), torch.cat(a_v2t, 1).mean(1)
 
     def compare(self, v: Tensor, t: Tensor, both: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """H heads of regions [B, H, K, w] and words [B, H, n, w] → evidence [B, H * e], A_t2v [B, H, K, n] and

@@ -3,8 +3,8 @@
 Lee, K.-H., Chen, X., Hua, G., Hu, H., & He, X. (2018). Stacked Cross Attention for Image-Text Matching. ECCV. Image and
 text are as there: one linear layer, a BiGRU whose directions are averaged, all of length 1; similarities clipped,
 normalised over the queries, sharpened by a temperature. Different here: SCAN ranks by one pooled cosine; this one
-classifies the LogSumExp, mean and maximum of the cosines of both directions. It differs from the alignment net of
-AnANet by normalisation, temperature and clipping, and by knowing no slot.
+classifies the LogSumExp, mean and maximum of the cosines of both directions, and has a width of 256, not 1024. It
+differs from the alignment net of AnANet by normalisation, temperature and clipping, and by knowing no slot.
 """
 
 import torch
@@ -15,7 +15,7 @@ from model.baselines.sizes import Sizes
 from model.batch import Batch, Verdict
 from model.masked import PackedBiGRU, at_least_fp32, masked_softmax
 
-WIDTH = 1024
+WIDTH = 256
 TO_REGIONS, TO_WORDS = 9.0, 4.0  # temperatures of words over regions and of regions over words
 SHARPNESS = 6.0  # of LogSumExp
 
