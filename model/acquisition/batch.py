@@ -56,14 +56,12 @@ def batch(
     20
     """
     score = strategy.score(pool, labelled)
-    free = np.ones(len(pool), bool)
-    if not strategy.again:
-        free[np.isin(pool.groups, pool.groups[labelled.rows])] = False
+    fresh = _fresh(pool, labelled)
     number = [size - round(size * diverse) - round(size * random), round(size * diverse), round(size * random)]
     draw = np.random.default_rng(seed)
-    drawn, chance = _random(pool, free, number[2], draw)
-    _take(free, pool, drawn)
-    free &= score > NEVER
+    drawn, chance = _random(pool, fresh, number[2], draw)
+    free = np.ones(len(pool), bool) if strategy.again else fresh
+    free = free & (score > NEVER) & ~np.isin(pool.groups, pool.groups[drawn])
     cap = per_cluster or max(1, math.ceil(size * MOST_OF_A_CLUSTER))
     order = _first_of_groups(pool, _descending(score, free, draw))
     if len(order) + len(drawn) < size:
@@ -75,6 +73,14 @@ def batch(
     return _interleaved(score, {STRATEGY: best, DIVERSE: spread, RANDOM: drawn}, chance)
 
 
+def _fresh(pool: Pool, labelled: Labelled) -> npt.NDArray[np.bool_]:
+    """The pairs of groups in which nothing was judged [N]."""
+    judged = pool.groups[labelled.rows]
+    if pool.judgments is not None:
+        judged = np.concatenate([judged, pool.groups[pool.judgments.any(axis=1)]])
+    return np.isin(pool.groups, judged, invert=True)
+
+
 def _random(pool: Pool, free: npt.NDArray[np.bool_], number: int, draw: np.random.Generator) -> tuple[Ints, Floats]:
     """`number` free pairs and their chances: one of each group at random, then groups at random."""
     candidates = draw.permutation(np.flatnonzero(free))
@@ -83,11 +89,6 @@ def _random(pool: Pool, free: npt.NDArray[np.bool_], number: int, draw: np.rando
         raise CcdError(f"{len(groups)} pairs can be drawn at random, {number} were asked for; ask for fewer")
     chosen = draw.choice(len(groups), number, replace=False)
     return candidates[first[chosen]], number / len(groups) / sizes[chosen]
-
-
-def _take(free: npt.NDArray[np.bool_], pool: Pool, rows: Ints) -> None:
-    """Nothing of these rows' groups is free any more."""
-    free[np.isin(pool.groups, pool.groups[rows])] = False
 
 
 def _descending(score: Floats, free: npt.NDArray[np.bool_], draw: np.random.Generator) -> Ints:

@@ -64,7 +64,7 @@ class Labelled:
 
     def of(self, label: int) -> Ints:
         """The rows with that label."""
-        return self.rows[self.labels == label]
+        return np.asarray(self.rows[self.labels == label])
 
 
 @dataclass(frozen=True)
@@ -100,5 +100,4 @@ class Strategy(ABC):
             return found
         counts = np.bincount(labelled.labels, minlength=found.shape[1]) + 0.5  # no label's share is nought
         moved = found * (np.asarray(self.prevalence) * counts.sum() / counts).astype(np.float32)
-        moved /= moved.sum(axis=1, keepdims=True)
-        return moved
+        return np.asarray(moved / moved.sum(axis=1, keepdims=True))
