@@ -136,9 +136,10 @@ def write(folder: Path, shard: Predictions) -> None:
     write_atomic(file, sink.getvalue().to_pybytes())
 
 
-def predicted(folder: Path) -> set[str]:
-    """The ids of all pairs that a version has predicted; `folder` is what `begin` gave."""
-    return {pair for file in _shards(folder) for pair in _table(file, ["pair_id"])["pair_id"].to_pylist()}
+def predicted(campaign: Campaign, version: str) -> set[str]:
+    """The ids of all pairs that a version has predicted; none where there is no such version."""
+    shards = _shards(_root(campaign) / version)
+    return {pair for file in shards for pair in _table(file, ["pair_id"])["pair_id"].to_pylist()}
 
 
 def read(

@@ -52,7 +52,7 @@ def test_what_is_written_is_read(campaign: Campaign, streams: bool) -> None:
         }
         write(folder, replace(whole, ids=ids, **part))
     same(read(campaign, "net-1"), whole)
-    assert predicted(folder) == {"a", "b", "c", "d"}
+    assert predicted(campaign, "net-1") == {"a", "b", "c", "d"}
     few = read(campaign, "net-1", ["d", "nobody", "a"], ["alignment"])
     assert few.ids == ("d", "a")
     np.testing.assert_array_equal(few.probabilities, whole.probabilities[[3, 0]])
