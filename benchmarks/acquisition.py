@@ -7,9 +7,9 @@
 "world": regions by the names of the simulated detector, words by --words (light); three judgments a pair, drawn anew
 for each seed: 90 % right, 70 % on implicit pairs, ties to an adjudicator who is right. "flickr": captions judged
 against photos by three experts, the majority of whom is the label; no photo is seen: a caption that was written for it
-stands for it, and its words are the regions. A fifth of the photos is the test. "controls": labels permuted, where enrichment
-must be 1; for what reads both streams, streams of other pairs, and two fused models in place of the two streams.
-"pure": batches without the diverse and the random part. Replays are kept in --out and never repeated.
+stands for it, and its words are the regions. A fifth of the photos is the test. "controls": labels permuted, where
+enrichment must be 1; for what reads both streams, streams of other pairs, and two fused models in place of the two
+streams. "pure": batches without the diverse and the random part. Replays are kept in --out and never repeated.
 """
 
 import argparse

@@ -14,23 +14,25 @@ Gao, Y., Beijbom, O., Zhang, N., & Darrell, T. (2016). Compact Bilinear Pooling.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
 
 from model.data import Loader
 from model.profile import profile
 
-SIDE = 16  # numbers that each side is projected to
-SKETCH = 64  # numbers that stand for the outer product
+SIDE = 64  # numbers that each side is projected to
+SKETCH = 32  # numbers that stand for the outer product
 BATCH = 512
-PENALTY = 10.0  # on squared weights, beside the sum of the pairs' losses
+TINY = 1e-300
+PENALTY = 100.0  # on squared weights, beside the sum of the pairs' losses
 
 Floats = NDArray[np.float64]
+Rows = NDArray[np.float32]
 Ids = NDArray[np.int64]
-Sides = tuple[NDArray[np.float32], NDArray[np.float32]]  # regions [K, d_r] and words [n, d_w] of one pair
+Sides = tuple[Rows, Rows]  # regions [K, d_r] and words [n, d_w] of one pair
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,11 @@ class Relation:
     with mean 0 and spread 1.
     """
 
-    association: Floats
-    alignment: Floats | None
+    association: Rows
+    alignment: Rows | None
 
-    @property
-    def fused(self) -> Floats:
+    @cached_property
+    def fused(self) -> Rows:
         """Both streams side by side."""
         streams = [stream for stream in (self.association, self.alignment) if stream is not None]
         return np.concatenate(streams, axis=1)
@@ -83,18 +85,19 @@ class Regression:
 
     weights: Floats
 
-    def predict(self, rows: Floats) -> Floats:
+    def predict(self, rows: Rows) -> Floats:
         """[N, F] → probabilities [N, C]."""
-        found: Floats = softmax(rows @ self.weights[:-1] + self.weights[-1], axis=1)
-        return found
+        logits = rows @ self.weights[:-1].astype(np.float32) + self.weights[-1]
+        powers: Floats = np.exp(logits - logits.max(1, keepdims=True))
+        return powers / powers.sum(1, keepdims=True)
 
 
-def fit(rows: Floats, labels: Ids, size: int, start: Regression | None = None) -> Regression:
+def fit(rows: Rows, labels: Ids, size: int, start: Regression | None = None) -> Regression:
     """The minimum of cross-entropy + PENALTY / 2 |W|² over rows [M, F] with label ids [M] below `size`.
 
     The loss is convex. `start` is where to look first: a replay has the regression of the batch before.
 
-    >>> rows = np.array([[-1.0], [1.0]]).repeat(50, 0)
+    >>> rows = np.array([[-1.0], [1.0]], np.float32).repeat(50, 0)
     >>> fit(rows, np.arange(100) // 50, 2).predict(rows)[[0, -1]].argmax(1)
     array([0, 1])
     """
@@ -103,16 +106,17 @@ def fit(rows: Floats, labels: Ids, size: int, start: Regression | None = None) -
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         weights = flat.reshape(first.shape)
-        logs = log_softmax(rows @ weights[:-1] + weights[-1], axis=1)
-        beyond = np.exp(logs) - wanted
-        slope = np.concatenate([rows.T @ beyond + PENALTY * weights[:-1], beyond.sum(0, keepdims=True)])
-        return float(PENALTY / 2 * (weights[:-1] ** 2).sum() - (wanted * logs).sum()), slope.ravel()
+        p = Regression(weights).predict(rows)
+        beyond = p - wanted
+        slope = np.concatenate([rows.T @ beyond.astype(np.float32) + PENALTY * weights[:-1], beyond.sum(0)[None]])
+        misfit = -np.log(np.maximum(p[np.arange(len(p)), labels], TINY)).sum()
+        return float(misfit + PENALTY / 2 * (weights[:-1] ** 2).sum()), slope.ravel()
 
-    found = minimize(loss, first.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 200, "ftol": 1e-7})
+    found = minimize(loss, first.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 100, "ftol": 1e-6})
     return Regression(found.x.reshape(first.shape))
 
 
-def _direction(rows: NDArray[np.float32]) -> Floats:
+def _direction(rows: Rows) -> Floats:
     """[L, d] → the mean row at length 1, or zeros."""
     total = rows.sum(0, dtype=np.float64)
     return total / max(float(np.linalg.norm(total)), 1e-12)
@@ -133,7 +137,6 @@ def _sketch(image: Floats, text: Floats, draw: np.random.Generator) -> Floats:
     return found
 
 
-def _standard(columns: Floats) -> Floats:
+def _standard(columns: Floats) -> Rows:
     spread = columns.std(0)
-    found: Floats = (columns - columns.mean(0)) / np.where(spread > 1e-9, spread, 1)
-    return found
+    return ((columns - columns.mean(0)) / np.where(spread > 1e-9, spread, 1)).astype(np.float32)

@@ -8,6 +8,7 @@ that they are compared in pairs.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from ccd.errors import CcdError
 from model.acquisition import STRATEGIES, Batch, Labelled, Pool, Strategy, batch, cluster
 from model.data import Dataset, Loader
-from model.relation import Regression, Relation, fit, relation, sides
+from model.relation import Regression, Relation, Rows, fit, relation, sides
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -30,6 +31,7 @@ JUDGMENTS = 3  # of each pair; a further one on an old pair costs a third of a p
 CLUSTERS = 100  # of the pool
 TARGET = "implicit"  # the label that is looked for
 ORACLE = "oracle"
+READS_STREAMS = ("stream_gap",)  # strategies for which each stream is fitted by itself
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ class Case:
     def prevalence(self) -> float:
         """The share of implicit pairs in the pool."""
         return float((self.truth[: self.pool] == self.implicit).mean())
+
+    @cached_property
+    def clusters(self) -> Ids:
+        """Of the pool, by both streams' rows."""
+        return cluster(self.relation.fused[: self.pool], CLUSTERS, seed=0)
 
     def permuted(self, seed: int) -> "Case":
         """The same pairs with labels that have nothing to do with them, so that nothing can be found."""
@@ -144,6 +151,8 @@ def replay(case: Case, strategy: str, start: Start, seed: int, *, pure: bool = F
     >>> replay(case, "implicit", "random", seed=0).recall(1000)  # doctest: +SKIP
     0.31
     """
+    if case.confusion is None and strategy != ORACLE and STRATEGIES[strategy].again:
+        raise CcdError(f"{strategy} asks for further judgments on old pairs, and {case.name} has settled labels alone")
     return _Replay(case, strategy, start, seed, pure, streams).run()
 
 
@@ -167,8 +176,7 @@ class _Replay:
         self.later = np.random.default_rng((seed, 1))  # further judgments on old pairs
         self.models: dict[str, Regression] = {}
         self.rows = case.relation.fused
-        self.embeddings = self.rows[: case.pool].astype(np.float32)
-        self.clusters = cluster(self.embeddings, CLUSTERS, seed=0)
+        self.clusters = case.clusters
 
     def run(self) -> Run:
         findable, begun = int(self.wanted.sum()), len(self.order)
@@ -220,7 +228,7 @@ class _Replay:
         true = self.case.truth[self.case.pool :] == self.case.implicit
         return float(2 * (said & true).sum() / max(said.sum() + true.sum(), 1))
 
-    def fitted(self, name: str, rows: Floats, judged: Ids) -> Regression:
+    def fitted(self, name: str, rows: Rows, judged: Ids) -> Regression:
         """A model of the judged pairs, from where it stood a batch ago."""
         self.models[name] = fit(rows[judged], self.settled[judged], self.size, self.models.get(name))
         return self.models[name]
@@ -231,7 +239,7 @@ class _Replay:
         case, known = self.case, Labelled(self.order, self.settled[self.order])
         pool = Pool(
             ids=range(case.pool),  # type: ignore[arg-type]
-            embeddings=self.embeddings,
+            embeddings=self.rows[: case.pool],
             groups=np.arange(case.pool),
             clusters=self.clusters,
             probabilities=model.predict(self.rows[: case.pool]),
@@ -250,9 +258,9 @@ class _Replay:
         return batch(strategy, pool, known, size, seed, **parts)  # type: ignore[arg-type]
 
     def both_streams(self) -> tuple[Floats | None, Floats | None]:
-        """What each stream says of the pool [pool, C], or what the control puts there; None without two streams."""
+        """What each stream says of the pool [pool, C], or what the control puts there; None where nobody asks."""
         relation, draw = self.case.relation, np.random.default_rng((self.seed, len(self.order)))
-        if relation.alignment is None:
+        if relation.alignment is None or self.strategy not in READS_STREAMS:
             return None, None
         if self.streams == "twins":
             drawn = [draw.choice(self.order, len(self.order)) for _ in range(2)]

@@ -97,7 +97,9 @@ def test_controls_of_the_two_streams() -> None:
     state.streams = "twins"
     twins = state.both_streams()
     for mine, other, twin in zip(own, shuffled, twins, strict=True):
-        assert mine is not None and other is not None and twin is not None
+        assert mine is not None
+        assert other is not None
+        assert twin is not None
         assert not np.array_equal(mine, other)
         assert np.sort(mine, axis=0) == pytest.approx(np.sort(other, axis=0), abs=1e-3)
         assert twin.sum(1) == pytest.approx(1)
