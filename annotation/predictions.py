@@ -85,7 +85,7 @@ def _mend(studio: Studio, desk: Desk, wanted: Mapping[int, Prediction], notes: l
         for number in unwanted:
             studio.send("DELETE", f"/api/predictions/{number}/", None)
         if unwanted:
-            notes.append(f"desk {desk.name}: {len(unwanted)} predictions on blind tasks, added by hand; removed")
+            notes.append(f"desk {desk.name}: predictions added by hand to blind tasks, {len(unwanted)} removed")
         if not missing:
             return
         try:

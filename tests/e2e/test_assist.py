@@ -105,7 +105,7 @@ def test_assisted_tasks_carry_one_prediction_and_blind_ones_none(server: Server,
     send(api(server), project, [more])
     send(api(server), project, [more])
     assert ccd(folder, "push").facts["notes"] == [
-        "desk ann: 2 predictions on blind tasks, added by hand; removed",
+        "desk ann: predictions added by hand to blind tasks, 2 removed",
     ]
     as_decided(server, campaign)
 
