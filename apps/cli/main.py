@@ -17,6 +17,7 @@ from apps.cli.explain import explain_command
 from apps.cli.labels import labels_command
 from apps.cli.predict import predict_command
 from apps.cli.protocol import protocol
+from apps.cli.rank import rank_command
 from apps.cli.release import release_command, verify_command
 from apps.cli.replay import replay_command
 from apps.cli.reproduce import reproduce_command
@@ -69,6 +70,7 @@ for command in (
     evaluate_command,
     explain_command,
     predict_command,
+    rank_command,
     backend_command,
     reproduce_command,
     replay_command,
