@@ -87,6 +87,9 @@ class Retraining:
         told = self._child.communicate()[1].strip().splitlines()
         with self._lock:
             failed, self._child = self._child.returncode != 0, None
+        reason = told.pop() if failed and told else "no reason given"
+        for line in told:  # such as answers that do not count, which a pull tells once
+            self._say(line)
         if failed and not self._ended:
-            self._say(f"retraining ended, as `ccd {step[0]}` failed: {told[-1] if told else 'no reason given'}")
+            self._say(f"retraining ended, as `ccd {step[0]}` failed: {reason}")
         return not failed

@@ -50,6 +50,7 @@ def backend_command(
     \b
     Example: ccd backend --connect --retrain-after 200
     """
+    from annotation.connection import connect as studio_of
     from apps.backend import password_of_environment, serving
     from ccd.campaign import Campaign
     from ccd.errors import CcdError
@@ -67,10 +68,10 @@ def backend_command(
         server, retraining = running
         base = server.url.removesuffix(f"/{server.secret}")
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        studio = None
+        studio = studio_of(campaign)[0] if connect else None
         try:
-            if connect:
-                studio, desks = _connected(campaign, server.url, password)
+            if studio:
+                desks = _connect(campaign, studio, server.url, password)
                 told = ", ".join(f"{name} ({shown} pairs with predictions)" for name, shown in desks.items())
                 _say(f"listening at {base}; connected: {told or 'no desk; run `ccd push`'}")
             else:
@@ -97,20 +98,21 @@ def backend_command(
     return contract.Report(facts, [shown])
 
 
-def _connected(campaign: "Campaign", url: str, password: str) -> tuple["Studio", dict[str, int]]:
+def _connect(campaign: "Campaign", studio: "Studio", url: str, password: str) -> dict[str, int]:
     """Decide what may be shown, by what Label Studio knows now, and connect the desks."""
     from annotation import backend
-    from annotation.connection import connect
     from annotation.pull import Pulled, pull
     from apps.cli.progress import bars
     from ccd.assist import decide
 
-    studio, _pictures = connect(campaign)
+    pulled = Pulled()
     with bars() as started:
-        pull(campaign, studio, started, Pulled())  # a round that somebody has begun stays as it is
+        pull(campaign, studio, started, pulled)  # a round that somebody has begun stays as it is
+    for note in (*pulled.notes, *pulled.outside):
+        _say(note)  # the next pull does not bring it again
     for each in decide(campaign):
         _say(f"round {each.round}: {each.shown} pairs get predictions, {each.blind} stay blind")
-    return studio, backend.connect(campaign, studio, url, password)
+    return backend.connect(campaign, studio, url, password)
 
 
 def _disconnect(campaign: "Campaign", studio: "Studio", url: str) -> None:

@@ -376,10 +376,13 @@ def test_every_third_answer_begins_a_retraining_one_at_a_time(script: Path) -> N
 def test_a_retraining_that_fails_says_why_and_the_next_begins_anew(script: Path) -> None:
     said: list[str] = []
     retraining = Retraining(script, None, lambda: "text", said.append)
-    (script / "fate").write_text('if [ $3 = split ]; then echo "ccd: no labels yet" >&2; exit 2; fi\n')
+    (script / "fate").write_text(
+        'if [ $3 = pull ]; then echo "desk ann: a note" >&2; fi\n'
+        'if [ $3 = split ]; then echo "ccd: no labels yet" >&2; exit 2; fi\n'
+    )
     assert retraining.begin()
-    wait(lambda: len(said) == 2)
-    assert said[1] == "retraining ended, as `ccd split` failed: ccd: no labels yet"
+    wait(lambda: len(said) == 3)
+    assert said[1:] == ["desk ann: a note", "retraining ended, as `ccd split` failed: ccd: no labels yet"]
     (script / "fate").write_text("")
     wait(retraining.begin)
     wait(lambda: retraining.done == 1)
