@@ -18,18 +18,19 @@ def on_ray(function: Callable[[Job], Result], jobs: Iterable[Job], threads: int 
     """function(job) of every job, one Ray Data task each, as they end.
 
     The cluster is the one that RAY_ADDRESS names, or this machine alone; all machines see the same disk. A task takes
-    `threads` processors. Raises CcdError where the library is missing, or a task raised it.
+    `threads` processors. Raises CcdError where Ray is missing or does not start, or a task raised it.
     """
     try:
         import ray.data
-        import ray.exceptions
     except ModuleNotFoundError:
         raise CcdError("--engine ray needs the library: pip install 'ccd-toolkit[ray]'") from None
     if not ray.is_initialized():
-        if "RAY_ADDRESS" in os.environ:
-            ray.init(log_to_driver=False)
-        else:
-            ray.init(log_to_driver=False, include_dashboard=False, _node_ip_address="127.0.0.1")
+        alone = {} if "RAY_ADDRESS" in os.environ else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        try:
+            ray.init(log_to_driver=False, **alone)
+        except Exception as error:  # of any kind: Ray has no class of its own for it
+            reason = str(error).strip().partition("\n")[0]
+            raise CcdError(f"Ray did not start ({reason}); see that RAY_ADDRESS, if set, names its cluster") from None
 
     def work(row: dict[str, Any]) -> dict[str, Any]:
         try:
