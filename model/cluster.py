@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from ccd.errors import CcdError
 
 WINDOW = 256  # jobs that are handed over at once: what waits takes memory
+ALONE = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}  # nobody else is to reach it
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -25,7 +26,7 @@ def on_ray(function: Callable[[Job], Result], jobs: Iterable[Job], threads: int 
     except ModuleNotFoundError:
         raise CcdError("--engine ray needs the library: pip install 'ccd-toolkit[ray]'") from None
     if not ray.is_initialized():
-        alone = {} if "RAY_ADDRESS" in os.environ else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        alone: dict[str, Any] = {} if "RAY_ADDRESS" in os.environ else ALONE
         try:
             ray.init(log_to_driver=False, **alone)
         except Exception as error:  # of any kind: Ray has no class of its own for it
