@@ -54,7 +54,7 @@ class Predictions:
     @property
     def best(self) -> NDArray[np.int64]:
         """[N], the id of the likeliest label."""
-        return self.probabilities.argmax(1)
+        return np.asarray(self.probabilities.argmax(1), np.int64)
 
 
 OPTIONAL = ("association", "alignment", "embedding", "profile")
