@@ -13,7 +13,7 @@ class Boundary(Strategy):
     is counted in pairs of the line, not in q. Where no target is labelled yet that is the top of the line.
 
     Example: q of five pairs is [.8, .5, .1, -.3, -.9], the first is labelled as a target and the last is not: all
-    places between them are as good, the middle one is behind the third pair, and scores are [-.5, -.3, -.1, -.1, -.3].
+    places between them are as good, the middle one is that of the third pair, and scores are [-.4, -.2, 0, -.2, -.4].
 
     The line is that of GALAXY (Zhang, Katz-Samuels and Nowak 2022, ICML), the threshold that of DIRECT (Nuggehalli,
     Zhang, Jain and Nowak 2025, ICML), for one label instead of each. DIRECT spends part of a batch on finding the

@@ -13,7 +13,7 @@ class StreamGap(Strategy):
     of the labels after it, L(beyond) that of the labels after it alone. JS is the Jensen-Shannon divergence of the two
     in bits (Lin 1991, "Divergence measures based on the Shannon entropy", eq. 3.5), 0 where they agree.
 
-    Example, target 1: A = [.1, .7, .2] and L = [.8, .1, .1] give 0.9 - 0.1 + 0.39 = 1.19; A = L = [.1, .1, .8] gives
+    Example, target 1: A = [.1, .7, .2] and L = [.8, .1, .1] give 0.9 - 0.1 + 0.42 = 1.22; A = L = [.1, .1, .8] gives
     0.9 - 0.8 + 0 = 0.1.
 
     After Xu et al. (2021), AnANet, section IV: implicit pairs are those that the association net knows and the
