@@ -66,7 +66,7 @@ def make(folder: Path) -> Campaign:
         ]
         db.execute(schema.judgments.insert(), rows)
         db.execute(schema.desks.insert().values(desk="ann", project_id=1))
-    for command in ("labels", "split", "train --epochs 2 --threads 1", f"round new --size {ASKED}"):
+    for command in ("labels", "split", "train --epochs 2 --threads 1", f"round new --size {ASKED} --seed 2"):
         ccd(folder, *command.split())
     ccd(folder, "predict", "--threads", "1")
     decide(campaign)

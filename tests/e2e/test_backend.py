@@ -42,7 +42,12 @@ def live(server: Server, tmp_path: Path) -> tuple[Campaign, dict[str, str]]:
             judge(campaign, pair, name, label, project_id=0)
     posts, truth = records(FIRST + SECOND, 1, tmp_path / "more")
     collect(campaign, posts, SOURCE)
-    for command in ("labels", "split", "train --model text --epochs 1 --threads 1", f"round new --size {SECOND}"):
+    for command in (
+        "labels",
+        "split",
+        "train --model text --epochs 1 --threads 1",
+        f"round new --size {SECOND} --seed 2",
+    ):
         ccd(campaign.folder, *command.split())
     assert set(ccd(campaign.folder, "push").facts["sent"].values()) == {SECOND}
     ccd(campaign.folder, "predict", "--threads", "1")
