@@ -98,7 +98,7 @@ def draw_blind(
     >>> draw_blind(["no"] * 10, np.linspace(0.5, 1, 10), 0.2, np.random.default_rng(0)).sum()
     2
     """
-    order = np.lexsort((random.random(len(labels)), scores, labels))
+    order = np.lexsort((random.random(len(labels)), scores, np.asarray(labels)))
     steps = np.floor(random.random() + share * np.arange(len(labels) + 1))
     blind = np.zeros(len(labels), dtype=bool)
     blind[order] = np.diff(steps) > 0

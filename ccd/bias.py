@@ -100,7 +100,7 @@ class Bias:
         return asdict(self) | {"toward": self.toward, "verdict": self.verdict}
 
 
-def bias(df: pd.DataFrame, labels: Sequence[str], level: Level, folds: int = 1000, seed: int = 0) -> Bias:
+def bias(df: pd.DataFrame, labels: Sequence[Any], level: Level, folds: int = 1000, seed: int = 0) -> Bias:
     """Compare the judgments `df` of assisted and of blind pairs.
 
     `df` has a row a judgment: task, worker, label, seconds (NaN or None where not known), round, model (the model's
@@ -178,7 +178,7 @@ class _Data:
     timed: Ints
 
     @classmethod
-    def of(cls, df: pd.DataFrame, labels: Sequence[str]) -> "_Data":
+    def of(cls, df: pd.DataFrame, labels: Sequence[Any]) -> "_Data":
         coded = code(df, labels)
         first = df.drop_duplicates("task")  # in the order of coded.tasks
         rounds, names = pd.factorize(first["round"], sort=True)
@@ -186,7 +186,7 @@ class _Data:
         kinds, pattern = np.unique(counts, axis=0, return_inverse=True)
         model = pd.Index(labels, dtype=object).get_indexer(pd.Index(first["model"], dtype=object))
         agreed = np.where(model >= 0, counts[np.arange(len(counts)), model], 0)
-        seconds = df["seconds"].astype(float).to_numpy()
+        seconds = np.asarray(df["seconds"], dtype=np.float64)
         known = np.flatnonzero(~np.isnan(seconds))
         order = known[np.argsort(seconds[known], kind="stable")]
         return cls(
@@ -231,7 +231,8 @@ class _Data:
         patterns[np.arange(len(self.pattern)), self.pattern] = 1
         with np.errstate(invalid="ignore"):
             model, shares = weights @ self.agreed / total, votes / total[:, None]
-        alpha = scale.alpha(self.table, weights @ patterns)
+        of_patterns: Any = weights @ patterns  # no whole numbers where rounds are balanced
+        alpha = scale.alpha(self.table, of_patterns)
         return np.column_stack([model, alpha, self._median(weights), shares])
 
     def _median(self, weights: Floats) -> Floats:
