@@ -128,8 +128,9 @@ def _kept(key: Mapping[str, Any], case: Case, out: Path) -> Run:
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     file = out / "runs" / f"{key['strategy']}-{digest}.json"
     if file.is_file():
-        stored = json.loads(file.read_bytes())["run"]
-        return Run(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
+        stored: dict[str, Any] = json.loads(file.read_bytes())["run"]
+        values: dict[str, Any] = {name: tuple(of) if isinstance(of, list) else of for name, of in stored.items()}
+        return Run(**values)
     run = replay(case, key["strategy"], key["start"], key["seed"], pure=key["pure"], streams=key["streams"])
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(file, json.dumps({"key": key, "run": asdict(run)}).encode())

@@ -88,8 +88,8 @@ class Regression:
     def predict(self, rows: Rows) -> Floats:
         """[N, F] → probabilities [N, C]."""
         logits = rows @ self.weights[:-1].astype(np.float32) + self.weights[-1]
-        powers: Floats = np.exp(logits - logits.max(1, keepdims=True))
-        return powers / powers.sum(1, keepdims=True)
+        powers = np.exp(logits - logits.max(1, keepdims=True))
+        return np.asarray(powers / powers.sum(1, keepdims=True))
 
 
 def fit(rows: Rows, labels: Ids, size: int, start: Regression | None = None) -> Regression:
@@ -119,7 +119,7 @@ def fit(rows: Rows, labels: Ids, size: int, start: Regression | None = None) -> 
 def _direction(rows: Rows) -> Floats:
     """[L, d] → the mean row at length 1, or zeros."""
     total = rows.sum(0, dtype=np.float64)
-    return total / max(float(np.linalg.norm(total)), 1e-12)
+    return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12))
 
 
 def _sketch(image: Floats, text: Floats, draw: np.random.Generator) -> Floats:
@@ -139,4 +139,4 @@ def _sketch(image: Floats, text: Floats, draw: np.random.Generator) -> Floats:
 
 def _standard(columns: Floats) -> Rows:
     spread = columns.std(0)
-    return ((columns - columns.mean(0)) / np.where(spread > 1e-9, spread, 1)).astype(np.float32)
+    return np.asarray((columns - columns.mean(0)) / np.where(spread > 1e-9, spread, 1), np.float32)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from model.discovery import Row
-    from model.evaluation import Interval
 
 
 @click.command("replay")
@@ -117,23 +116,20 @@ def shown_table(rows: "Sequence[Row]", start: str, title: str) -> "Table":
 
     table = Table(title=f"{title}; start: {start}", title_justify="left", caption_justify="left")
     table.caption = (
-        "recall: share of implicit pairs found when so many are judged; enrichment: of what was chosen, over chance; "
-        "area: 0 is random order, 1 an oracle; in brackets the 95 % interval over seeds; seconds a round"
+        "Means over seeds. recall: share of implicit pairs found when so many are judged; enrichment: of what was "
+        "chosen, over chance; area: 0 is random order, 1 an oracle, in brackets the 95 % interval of the difference; "
+        "seconds a round"
     )
     for name in ("", *MEASURES, "area ahead of random"):
         table.add_column(name.replace("_", " "), justify="right" if name else "left")
     chance = next((row for row in rows if row.start == start and row.strategy == "random" and row.runs), None)
     measured = [row for row in rows if row.start == start and row.runs]
     for row in sorted(measured, key=lambda row: -row.mean("area")):
-        cells = [_cell(row.value(name)) for name in MEASURES]
-        table.add_row(row.strategy, *cells, _cell(row.ahead(chance, "area")) if chance else "")
+        means = [row.value(name) for name in MEASURES]
+        lead = row.ahead(chance, "area") if chance else None
+        cells = [f"{mean.value:.2f}" if mean else "–" for mean in means]
+        table.add_row(row.strategy, *cells, f"{lead.value:+.3f} ({lead.low:+.3f} to {lead.high:+.3f})" if lead else "")
     return table
-
-
-def _cell(found: "Interval | None") -> str:
-    if found is None:
-        return "–"
-    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
 def _told(row: "Row", rows: "Sequence[Row]") -> dict[str, Any]:
