@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 
 import pandas as pd
 import sqlalchemy as sa
@@ -26,7 +27,7 @@ def review_queue(db: sa.Connection, protocol: Protocol) -> pd.DataFrame:
     """
     rows = db.execute(sa.select(schema.labels)).all()
     settled = Counter((row.question, row.label) for row in rows)
-    watched = {question.name: _watched(question, settled) for question in protocol.questions}
+    sought = {question.name: watched(question, settled) for question in protocol.questions}
     order = (TIE, MINORITY, SPLIT)
     found = []
     for row in rows:
@@ -34,7 +35,7 @@ def review_queue(db: sa.Connection, protocol: Protocol) -> pd.DataFrame:
         if row.resolved_by == ties.OPEN:
             why = TIE
         elif row.resolved_by == votes.MAJORITY and len(given) > 1:
-            why = MINORITY if watched[row.question] in given.keys() - {row.label} else SPLIT
+            why = MINORITY if sought[row.question] in given.keys() - {row.label} else SPLIT
         else:
             continue
         first, second, *_ = [*sorted(given.values(), reverse=True), 0, 0]
@@ -44,8 +45,10 @@ def review_queue(db: sa.Connection, protocol: Protocol) -> pd.DataFrame:
     return pd.DataFrame([entry[2:] for entry in found], columns=columns, dtype=object)
 
 
-def _watched(question: Question, settled: Counter[tuple[str, str]]) -> str | None:
-    """The label to watch; None for a score."""
+def watched(question: Question, settled: Mapping[tuple[str, str], int]) -> str | None:
+    """The label to watch, and to look for: `implicit`, else the one that fewest pairs are `settled` on; None for a
+    score. `settled` counts pairs by (question, label); a label that no pair has counts nought.
+    """
     if WATCHED in question.labels:
         return WATCHED
-    return min(question.labels, key=lambda label: settled[question.name, label], default=None)
+    return min(question.labels, key=lambda label: settled.get((question.name, label), 0), default=None)

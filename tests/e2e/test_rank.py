@@ -1,0 +1,118 @@
+"""Three rounds of ranking on a real Label Studio: train, predict, rank, judge in that order, pull, and again."""
+
+import json
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from annotation.desks import known_desks
+from ccd import schema
+from ccd.campaign import Campaign
+from ccd.prevalence import LabelShare, payoff
+from collection.records import Photo, Record
+from collection.store import collect
+from collection.synthetic import SOURCE
+from collection.world.folder import write_world
+from collection.world.pairs import Settings
+from collection.world.shards import Plan
+from tests.e2e.conftest import LEAD, PEOPLE, Server, ccd, edit
+from tests.e2e.test_campaign import judge
+
+pytest.importorskip("torch", reason="needs the extra model")
+
+PAIRS, FIRST, SIZE, ROUNDS = 700, 100, 40, 3
+NAMES = ["ann", "bob", "cy"]
+
+
+def made(url: str, folder: Path, world: Path) -> tuple[Campaign, dict[str, str]]:
+    """A campaign of a small made world whose detections are its regions, and the true labels."""
+    write_world(world, Plan(PAIRS, Settings(3)), 1, lambda number: None)
+    Campaign.create(folder, name="ranked", annotators=PEOPLE, adjudicators=LEAD)
+    edit(folder, '# url = "http://127.0.0.1:8080"', f'url = "{url}"')
+    edit(folder, 'regions = "light"', f'regions = "names:{world / "detections.jsonl"}"')
+    campaign = Campaign.open(folder)
+    records, truth = list[Record](), dict[str, str]()
+    for split in ("train", "dev", "test"):
+        for line in (world / f"{split}.jsonl").open():
+            row = json.loads(line)
+            photo = Photo(0, world / row["image"])
+            records.append(Record(row["post_id"], row["text"], None, "en", (photo,), row["pair_id"]))
+            truth[row["pair_id"]] = row["label"]
+    collect(campaign, records, SOURCE)
+    return campaign, truth
+
+
+def in_rank_order(campaign: Campaign, number: int) -> list[str]:
+    """The pairs of an active round by their place; each annotator's desk must hold and answer them in this order."""
+    rp, t, j = schema.round_pairs.c, schema.tasks.c, schema.judgments.c
+    with campaign.read() as db:
+        queue = list(db.scalars(sa.select(rp.pair_id).where(rp.round == number).order_by(rp.place)))
+        for name in NAMES:
+            mine = (t.desk == name) & t.pair_id.in_(queue)
+            assert list(db.scalars(sa.select(t.pair_id).where(mine).order_by(t.task_id))) == queue
+            given = (j.annotator == name) & j.pair_id.in_(queue)
+            assert list(db.scalars(sa.select(j.pair_id).where(given).order_by(j.created_at))) == queue
+    return queue
+
+
+def found(campaign: Campaign, arm: str, part: str | None) -> tuple[int, int]:
+    """Pairs settled as implicit, and judged pairs, of an arm and part."""
+    rp, r, v = schema.round_pairs, schema.rounds, schema.labels
+    query = sa.select(v.c.label).join_from(rp, r, r.c.round == rp.c.round).join(v, v.c.pair_id == rp.c.pair_id)
+    with campaign.read() as db:
+        labels = list(
+            db.scalars(query.where(r.c.arm == arm, rp.c.part.is_(None) if part is None else rp.c.part == part))
+        )
+    return labels.count("implicit"), len(labels)
+
+
+def test_three_ranked_rounds_go_out_in_order_and_find_more_than_random_ones(server: Server, tmp_path: Path) -> None:
+    campaign, truth = made(server.url, tmp_path / "ranked", tmp_path / "world")
+    folder = campaign.folder
+    assert "ranks by predictions" in ccd(folder, "rank", "--size", "5", code=2).err
+    ccd(folder, "round", "new", "--size", str(FIRST), "--seed", "1")
+    versions = set()
+    for number in range(1, ROUNDS + 2):
+        assert set(ccd(folder, "push").facts["sent"].values()) >= {FIRST if number == 1 else SIZE}
+        judge(campaign, server, truth, NAMES)
+        ccd(folder, "pull")
+        ccd(folder, "labels")
+        if number > 1:
+            in_rank_order(campaign, number)
+        ccd(folder, "split")
+        if number <= ROUNDS:
+            ccd(folder, "train", "--model", "similarity", "--threads", "1")
+            ccd(folder, "predict")
+            ranked = ccd(folder, "rank", "--size", str(SIZE), "--seed", str(number)).facts
+            assert ranked["parts"] == {"strategy": 24, "diverse": 8, "random": 8}
+            assert ranked["label"] == "implicit"
+            versions.add(ranked["model_version"])
+    assert len(versions) == ROUNDS  # each round was ranked by a network that was trained on the rounds before
+    assert set(known_desks(campaign)) >= set(NAMES)
+
+    # Dev and test hold no pair that a network chose, nor one of an active round's random part.
+    with campaign.read() as db:
+        rp, s = schema.round_pairs.c, schema.splits.c
+        active = sa.select(rp.pair_id).where(rp.round > 1)
+        assert set(db.scalars(sa.select(s.split).where(s.pair_id.in_(active)))) == {"train"}
+
+    told = ccd(folder, "status").facts["prevalence"]
+    assert told["drawn"] <= FIRST + 8 * ROUNDS
+    implicit = next(one for one in told["labels"] if one["label"] == "implicit")
+    share = sum(label == "implicit" for label in truth.values()) / PAIRS
+    assert implicit["low"] <= share <= implicit["high"]
+
+    hits, judged = found(campaign, "active", "strategy")
+    chance_hits, chance_judged = found(campaign, "random", None)
+    assert hits / judged > chance_hits / chance_judged
+    # what a judgment found, of three a pair, beside the random arm's, each with its interval
+    ranked_rate = payoff(ROUNDS + 1, hits, judged, LabelShare("implicit", 0, 0, 0, 0, 0, 0, 0), 1)
+    random_rate = payoff(1, chance_hits, chance_judged, LabelShare("implicit", 0, 0, 0, 0, 0, 0, 0), 1)
+    kept = Path(__file__).resolve().parents[2] / "artifacts"
+    kept.mkdir(exist_ok=True)
+    figures = {
+        arm: {"hits": rate.hits, "pairs": rate.judged, "per_judgment": [rate.rate / 3, rate.low / 3, rate.high / 3]}
+        for arm, rate in (("active", ranked_rate), ("random", random_rate))
+    }
+    (kept / "rank.json").write_text(json.dumps(figures | {"prevalence": told}, indent=1))
