@@ -89,7 +89,7 @@ class Scorer:
         self.network = checkpoint.network().to(device)
 
     def score(self, loader: Loader) -> Predictions:
-        """Of every pair of the loader, in its order. The streams' own are at temperature 1: dev's is that of their sum."""
+        """Of every pair of the loader, in its order. Streams are at temperature 1, as dev's is that of their sum."""
         columns: dict[str, Floats] = {}
         order = loader.sorted(BATCH)
         bf16 = self.checkpoint.config["training"]["bf16"]
