@@ -58,9 +58,8 @@ def rank_command(folder: Path, strategy: str, size: int, seed: int) -> contract.
 
     \b
     Example:
-      ccd predict
       ccd rank --size 200
-      ccd push
+      ccd rank --size 50 --strategy relabel
     """
     from ccd import predictions
     from ccd.campaign import Campaign
