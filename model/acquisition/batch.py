@@ -57,9 +57,10 @@ def batch(
     """
     score = strategy.score(pool, labelled)
     fresh = _fresh(pool, labelled)
-    number = [size - round(size * diverse) - round(size * random), round(size * diverse), round(size * random)]
+    at_random = round(size * random)
+    apart = min(round(size * diverse), size - at_random)
     draw = np.random.default_rng(seed)
-    drawn, chance = _random(pool, fresh, number[2], draw)
+    drawn, chance = _random(pool, fresh, at_random, draw)
     free = np.ones(len(pool), bool) if strategy.again else fresh
     free = free & (score > NEVER) & ~np.isin(pool.groups, pool.groups[drawn])
     cap = per_cluster or max(1, math.ceil(size * MOST_OF_A_CLUSTER))
@@ -67,9 +68,9 @@ def batch(
     if len(order) + len(drawn) < size:
         raise CcdError(f"{len(order) + len(drawn)} pairs can be ranked, {size} were asked for; ask for fewer")
     within = _place_within(pool.clusters[order])
-    best = np.concatenate([order[within < cap], order[within >= cap]])[: number[0]]
+    best = np.concatenate([order[within < cap], order[within >= cap]])[: size - at_random - apart]
     order = order[~np.isin(order, best)]
-    spread = _around(pool, order, np.concatenate([labelled.rows, drawn, best]))[: number[1]]
+    spread = _around(pool, order, np.concatenate([labelled.rows, drawn, best]))[:apart]
     return _interleaved(score, {STRATEGY: best, DIVERSE: spread, RANDOM: drawn}, chance)
 
 

@@ -180,7 +180,7 @@ def test_connected_twice_is_connected_once_and_tasks_open_without_it(
     campaign, _truth = live
     project = known_desks(campaign)["ann"].project_id
     with running(campaign) as backend:
-        wrong = {"project": project, "url": f"{backend.base}/x", "title": "by hand", "auth_method": "BASIC_AUTH"}
+        wrong = {"project": project, "url": backend.base, "title": "by hand", "auth_method": "BASIC_AUTH"}
         with pytest.raises(StudioError, match="authentication parameters were either not provided or are incorrect"):
             api(server).send("POST", "/api/ml/", wrong | {"basic_auth_user": "ccd", "basic_auth_pass": "wrong"})
         secret = secret_of(campaign, WORD)

@@ -16,6 +16,7 @@ from collection.synthetic import SOURCE
 from collection.world.folder import write_world
 from collection.world.pairs import Settings
 from collection.world.shards import Plan
+from collection.world.simulated import Detector
 from tests.e2e.conftest import LEAD, PEOPLE, Server, ccd, edit
 from tests.e2e.test_campaign import judge
 
@@ -26,8 +27,8 @@ NAMES = ["ann", "bob", "cy"]
 
 
 def made(url: str, folder: Path, world: Path) -> tuple[Campaign, dict[str, str]]:
-    """A campaign of a small made world whose detections are its regions, and the true labels."""
-    write_world(world, Plan(PAIRS, Settings(3)), 1, lambda number: None)
+    """A campaign of a small made world, with a detector that never errs for its regions; and the true labels."""
+    write_world(world, Plan(PAIRS, Settings(3), Detector(1, 0, 0)), 1, lambda number: None)
     Campaign.create(folder, name="ranked", annotators=PEOPLE, adjudicators=LEAD)
     edit(folder, '# url = "http://127.0.0.1:8080"', f'url = "{url}"')
     edit(folder, 'regions = "light"', f'regions = "names:{world / "detections.jsonl"}"')
