@@ -12,6 +12,7 @@ from apps.cli.duplicates import duplicates_command
 from apps.cli.encode import encode_command
 from apps.cli.evaluate import evaluate_command
 from apps.cli.explain import explain_command
+from apps.cli.hydrate import hydrate_command
 from apps.cli.labels import labels_command
 from apps.cli.protocol import protocol
 from apps.cli.release import release_command, verify_command
@@ -59,6 +60,7 @@ for command in (
     split_command,
     release_command,
     verify_command,
+    hydrate_command,
     encode_command,
     train_command,
     evaluate_command,
