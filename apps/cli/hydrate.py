@@ -82,7 +82,7 @@ def hydrate_command(
     waiting = left + photos.count(work)["todo"]
     if waiting:
         facts: dict[str, Any] = {"folder": None, "pairs": 0, "gone": {}, "posts": bought, "waiting": waiting}
-        line = f"{waiting:,} posts or photos are still to come; run again (with a higher --max-posts where that stopped it)"
+        line = f"{waiting:,} posts or photos are still to come; run again, with a higher --max-posts if need be"
         return contract.Report(facts, [line], ok=False)
     done = refill(release, out, work, why)
     work.engine.dispose()

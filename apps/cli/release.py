@@ -70,7 +70,9 @@ def release_command(folder: Path, name: str, images: str, dehydrate: bool, also:
         shown.append(f"Not in it: {left}.{_remedy(done.excluded)}")
     unchecked = len(due(campaign))
     if unchecked:
-        shown.append(f"{unchecked:,} posts of X were not looked up in the last 24 hours: before you publish, `ccd compliance`.")
+        shown.append(
+            f"{unchecked:,} posts of X were not looked up in the last 24 hours: before you publish, `ccd compliance`."
+        )
     shown.append(f"{done.folder} is written; check it with `ccd verify {done.folder}`.")
     return contract.Report(asdict(done) | {"folder": str(done.folder), "unchecked": unchecked}, shown)
 

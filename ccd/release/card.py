@@ -107,9 +107,9 @@ def _shares(facts: Facts) -> str:
         for each in facts["prevalence"]
     ]
     told = table(["label", "labelled pairs", "raw share", "prevalence", "95 % interval"], rows) if rows else ""
-    return f"""Pairs by the way they were chosen: {arms}. Only pairs that were drawn at random (arm `random`) are in dev and
-test and say how often a class occurs: the prevalence below is theirs. Raw shares are of all labelled pairs, also those
-that a model's ranking brought in (arm `active`), all of them in train.
+    return f"""Pairs by the way they were chosen: {arms}. Only pairs that were drawn at random (arm `random`) are in
+dev and test and say how often a class occurs: the prevalence below is theirs. Raw shares are of all labelled pairs,
+also those that a model's ranking brought in (arm `active`), all of them in train.
 
 {told}"""
 
@@ -147,8 +147,8 @@ def _files(facts: Facts) -> str:
   resolved_by, votes, arm, inclusion_probability, leakage_group. Handles in texts are @USER. Pairs of one leakage group
   ({ties(facts)}) are never in two splits.
 - `train.parquet`, `dev.parquet`, `test.parquet`: the same.{renamed}
-{images}- `judgments.parquet`: every judgment that counts, of annotators A1, A2, … and adjudicators R1, …: task (pair_id),
-  worker, question, label, role, prediction (the model whose prediction was shown), seconds.
+{images}- `judgments.parquet`: every judgment that counts, of annotators A1, A2, … and adjudicators R1, …: task
+  (pair_id), worker, question, label, role, prediction (the model whose prediction was shown), seconds.
 - `protocol.json`, `release.json`: what was asked; all that this page says, for programs.
 - `methods.md`, `datasheet.md`, `CITATION.cff`, `croissant.json`, `pictures/`: for papers, readers and catalogues.
 - `MANIFEST.sha256`: check with `sha256sum -c MANIFEST.sha256`, or in full with `ccd verify`.
@@ -161,7 +161,9 @@ def ties(facts: Facts) -> str:
 
 
 def _terms(facts: Facts) -> str:
-    licence = f"Labels and judgments: {facts['license']}." if facts["license"] else "No licence is stated: ask its authors."
+    licence = (
+        f"Labels and judgments: {facts['license']}." if facts["license"] else "No licence is stated: ask its authors."
+    )
     if facts["synthetic"]:
         return f"{licence} Nobody posted these texts and images.\n"
     left = ""

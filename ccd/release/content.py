@@ -104,9 +104,7 @@ def _row(found: Mapping[Any, Any], questions: tuple[Question, ...]) -> Row:
         "leakage_group": found["leakage_group"],
     }
     if len(questions) > 1:
-        row["labels"] = {
-            each.name: _value(found[f"label_{number}"], each) for number, each in enumerate(questions)
-        }
+        row["labels"] = {each.name: _value(found[f"label_{number}"], each) for number, each in enumerate(questions)}
     return row
 
 

@@ -3,6 +3,7 @@
 A record set for each split, read from its Parquet file, and one for the images where they are files.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,13 +14,13 @@ from ccd.release.tables import schema_of
 
 Facts = Mapping[str, Any]
 Json = dict[str, Any]
-_CR = ("citeAs column conformsTo extract field fileProperty fileObject fileSet format includes isLiveDataset jsonPath key "
-       "md5 parentField path recordSet references regex repeated replace samplingRate separator source subField "
-       "transform equivalentProperty").split()  # fmt: skip
+_CR = """citeAs column conformsTo extract field fileProperty fileObject fileSet format includes isLiveDataset jsonPath
+key md5 parentField path recordSet references regex repeated replace samplingRate separator source subField transform
+equivalentProperty"""
 _CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
-    **{name: f"cr:{name}" for name in _CR},
+    **{name: f"cr:{name}" for name in _CR.split()},
     "conformsTo": "dct:conformsTo",
     "cr": "http://mlcommons.org/croissant/",
     "rai": "http://mlcommons.org/croissant/RAI/",
@@ -29,6 +30,9 @@ _CONTEXT = {
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "examples": {"@id": "cr:examples", "@type": "@json"},
 }
+_VERSION = re.compile(
+    r"v?(\d+)(?:\.(\d+))?(?:\.(\d+))?"
+)  # a name that is one, such as v1; the format wants three numbers
 _TYPES = {"string": "sc:Text", "int64": "sc:Integer", "double": "sc:Float"}
 
 
@@ -56,11 +60,12 @@ def croissant(facts: Facts, questions: tuple[Question, ...], hashes: Mapping[str
         "description": f"Image-text pairs, judged under the protocol {facts['protocol']['title']}"
         + (" (synthetic)" if facts["synthetic"] else ""),
         "conformsTo": "http://mlcommons.org/croissant/1.0",
-        "version": facts["name"],
         "license": facts["license"] or "not stated",
         "url": "README.md",
         "citeAs": f"{', '.join(facts['authors']) or 'The authors'}: {title(facts)}",
     }
+    if match := _VERSION.fullmatch(facts["name"]):
+        about["version"] = ".".join(number or "0" for number in match.groups())
     if facts["date"]:
         about["datePublished"] = facts["date"]
     if facts["authors"]:

@@ -60,8 +60,8 @@ def _composition(facts: Facts) -> dict[str, str]:
     return {
         "What is an instance?": "One image and one text of a post, with its label, its votes and where it came from.",
         "How many are there?": f"\n\n{counts(facts)}".rstrip(),
-        "Is it all, or a sample?": f"A part of {found['pairs']:,} collected pairs, by arm: {listed(facts['arms'])}. Arm "
-        "`random` is a uniform sample with known inclusion probability; arm `active` is not.",
+        "Is it all, or a sample?": f"A part of {found['pairs']:,} collected pairs, by arm: {listed(facts['arms'])}. "
+        "Arm `random` is a uniform sample with known inclusion probability; arm `active` is not.",
         "Is something missing?": f"Pairs sent out and not released: {listed(facts['excluded']) or 'none'}.",
         "Are there recommended splits?": "train, dev and test, never to be mixed: no leakage group is in two of them.",
         "Are there errors or noise?": "Labels are people's judgments; methods.md has their agreement, and "
@@ -69,9 +69,9 @@ def _composition(facts: Facts) -> dict[str, str]:
         "Does it stand alone?": "No: texts and images must be fetched from the platform."
         if facts["dehydrated"]
         else "Yes, but links in texts lead elsewhere.",
-        "Could it identify people, or offend?": "Texts and photos were public posts by people, who may be found by them. "
-        "Handles in texts are masked, authors are not named. Nothing was left out for being offensive unless the reasons "
-        "below say so.",
+        "Could it identify people, or offend?": "Texts and photos were public posts by people, who may be found by "
+        "them. Handles in texts are masked, authors are not named. Nothing was left out for being offensive unless the "
+        "reasons below say so.",
     }
 
 
@@ -94,15 +94,15 @@ def _labelling(facts: Facts) -> dict[str, str]:
         "What was done to the texts?": "Escapes, links that stand for the photo and control characters were taken out; "
         "handles became @USER. Images have the pixels as posted, without what a camera wrote into them.",
         "Who labelled, and how?": f"{facts['agreement'][facts['question']]['annotators']} annotators, "
-        f"{judged['per_pair']} a pair, independently; their guideline is in protocol.json. Their pay and background: {ASK}",
+        f"{judged['per_pair']} a pair, independently; their guideline is in protocol.json. Pay and background: {ASK}",
         "Are the raw labels kept?": "Yes, judgments.parquet, under pseudonyms.",
     }
 
 
 def _uses(facts: Facts) -> dict[str, str]:
     return {
-        "What is it for?": "Training and testing models of the relation between image and text. Estimates of how often a "
-        "class occurs must come from arm `random`.",
+        "What is it for?": "Training and testing models of the relation between image and text. Estimates of how often "
+        "a class occurs must come from arm `random`.",
         "What should it not be used for?": "To find or judge the people who posted. "
         + ("It is synthetic: no finding about real posts." if facts["synthetic"] else ""),
     }
@@ -119,8 +119,8 @@ def _distribution(facts: Facts) -> dict[str, str]:
 def _maintenance(facts: Facts) -> dict[str, str]:
     return {
         "Who maintains it, and how are they reached?": ASK,
-        "Will it be updated?": "A release never changes; a newer one has another name, and pairs of dev and test stay where "
-        "they are. Posts that are deleted later are left out of newer releases.",
+        "Will it be updated?": "A release never changes; a newer one has another name, and pairs of dev and test stay "
+        "where they are. Posts that are deleted later are left out of newer releases.",
         "How do I check a copy?": f"`ccd verify`, or `sha256sum -c MANIFEST.sha256`. Made with {facts['toolkit']}.",
     }
 

@@ -51,7 +51,7 @@ class Shards:
         shard = f"{split}-{number // SHARD:05d}.tar"
         if number % SHARD == 0:
             self._close(split)
-            self._open[split] = tarfile.open(self._folder / shard, "w", format=tarfile.USTAR_FORMAT)
+            self._open[split] = tarfile.TarFile(self._folder / shard, "w", format=tarfile.USTAR_FORMAT)
         name = f"{number:09d}"
         row["image"] = f"{shard}/{name}.{self._suffix}"
         for suffix, data in (
@@ -102,7 +102,7 @@ class Opened:
         try:
             if shard != self._shard:
                 self.close()
-                self._tar, self._shard = tarfile.open(self._folder / shard), shard
+                self._tar, self._shard = tarfile.TarFile(self._folder / shard), shard
             assert self._tar is not None
             found = self._tar.extractfile(member)
             return found.read() if found else b""

@@ -110,7 +110,11 @@ class _Codes:
         self.labels: dict[str | float, int] = {}
 
     def add(self, pair: int, worker: str, label: str | float) -> None:
-        codes = pair, self.workers.setdefault(worker, len(self.workers)), self.labels.setdefault(label, len(self.labels))
+        codes = (
+            pair,
+            self.workers.setdefault(worker, len(self.workers)),
+            self.labels.setdefault(label, len(self.labels)),
+        )
         for column, code in zip(self.columns, codes, strict=True):
             column.append(code)
 

@@ -16,7 +16,14 @@ _RULES = {
 
 def methods(facts: Facts) -> str:
     """The paragraphs, as Markdown: collection, annotation, labels and agreement, splits."""
-    parts = [_collection(facts), _sampling(facts), _annotation(facts), _labels(facts), _agreement(facts), _splits(facts)]
+    parts = [
+        _collection(facts),
+        _sampling(facts),
+        _annotation(facts),
+        _labels(facts),
+        _agreement(facts),
+        _splits(facts),
+    ]
     warning = "**Synthetic**: the toolkit made these pairs itself.\n\n" if facts["synthetic"] else ""
     return f"# Methods: {title(facts)}\n\n{warning}" + "\n\n".join(parts) + "\n"
 
@@ -50,7 +57,9 @@ def _annotation(facts: Facts) -> str:
     agreement = facts["agreement"][facts["question"]]
     said = f"Under the protocol “{facts['protocol']['title']}” ({facts['protocol']['reference']}), "
     said += f"{_number(agreement['annotators'], 'annotator')} gave {agreement['n_judgments']:,} judgments on "
-    said += f"{agreement['n_pairs']:,} pairs, {judged['per_pair']} a pair where all are in, each in an order of their own "
+    said += (
+        f"{agreement['n_pairs']:,} pairs, {judged['per_pair']} a pair where all are in, each in an order of their own "
+    )
     said += f"and without sight of the others'. “Cannot judge” was answered {_times(judged['cannot_judge'])}"
     said += f", and {_number(judged['skipped'], 'task')} skipped." if judged["skipped"] else "."
     if judged["assisted"]:
@@ -61,7 +70,9 @@ def _annotation(facts: Facts) -> str:
 def _labels(facts: Facts) -> str:
     rule = facts["judgments"]["tie_rule"]
     told = _RULES.get(rule, f"ties went to the first of the tied labels in the order {rule.removeprefix('rule:')}")
-    said = f"The label of a pair is that of the majority; {told}. Of the {_total(facts):,} released pairs, the label came "
+    said = (
+        f"The label of a pair is that of the majority; {told}. Of the {_total(facts):,} released pairs, the label came "
+    )
     said += f"about by: {listed(facts['resolved_by'])}. "
     if judged := facts["judgments"]["adjudicated"]:
         said += f"An adjudicator answered {_number(judged, 'pair')}. "
@@ -90,7 +101,9 @@ def _agreement(facts: Facts) -> str:
 
 def _splits(facts: Facts) -> str:
     sizes = ", ".join(f"{split} {of_split['all']:,}" for split, of_split in facts["counts"].items())
-    said = f"The {_total(facts):,} pairs were divided into {sizes}, stratified by label (seed {facts['split']['seed']}). "
+    said = (
+        f"The {_total(facts):,} pairs were divided into {sizes}, stratified by label (seed {facts['split']['seed']}). "
+    )
     said += f"{facts['groups']:,} leakage groups (pairs tied by {ties(facts)}) were never divided. "
     said += "Dev and test hold only pairs that were drawn at random."
     shares = [

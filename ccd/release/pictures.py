@@ -40,9 +40,13 @@ def _shares(facts: Facts) -> bytes | None:
     figure = plots.canvas(1.5 + 0.6 * len(rows))
     axes = figure.subplots()
     for place, each in enumerate(rows):
-        axes.barh(place - 0.18, each["share"] or 0, height=0.34, color=plots.GREY, label="raw share of all labelled pairs")
+        axes.barh(
+            place - 0.18, each["share"] or 0, height=0.34, color=plots.GREY, label="raw share of all labelled pairs"
+        )
         if each["prevalence"] is not None:
-            axes.barh(place + 0.18, each["prevalence"], height=0.34, color=plots.BLUE, label="prevalence, drawn at random")
+            axes.barh(
+                place + 0.18, each["prevalence"], height=0.34, color=plots.BLUE, label="prevalence, drawn at random"
+            )
             axes.plot([each["low"], each["high"]], [place + 0.18] * 2, color=plots.INK, linewidth=1.5)
     axes.set_yticks(range(len(rows)), [f"{each['label']} ({each['pairs']:,})" for each in rows])
     axes.invert_yaxis()

@@ -1,4 +1,4 @@
-"""A dehydrated release, filled again with the texts and images that somebody collected: another folder, whole or not."""
+"""A dehydrated release, filled again with texts and images that somebody collected: another folder, whole or not."""
 
 import hashlib
 import itertools

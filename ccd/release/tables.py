@@ -67,6 +67,8 @@ class Parquet:
             if kind is None:
                 self._flush()
                 self._writer.close()
+            else:
+                self._writer.is_open = False  # or it ends its file when it is collected, where there is none any more
 
 
 class Rows:

@@ -115,9 +115,7 @@ def _known(campaign: Campaign, name: str) -> bool:
         return db.scalar(sa.select(schema.releases.c.name).where(schema.releases.c.name == name)) is not None
 
 
-def _write(
-    part: Path, campaign: Campaign, name: str, form: Form, started: Started | None
-) -> tuple[Facts, int]:
+def _write(part: Path, campaign: Campaign, name: str, form: Form, started: Started | None) -> tuple[Facts, int]:
     """Fill the folder `part` from one state of the database; returns the facts and the number of images."""
     protocol = campaign.protocol
     tally = Tally.of(protocol.labels)
@@ -206,4 +204,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-

@@ -1,0 +1,31 @@
+"""Handles are taken out of texts, and nothing else is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccd.handles import without_handles
+from collection.text import model_text
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("RT @ann_9: so true", "RT @USER: so true"),
+        ("＠ann", "@USER"),
+        ("hi @ann@mastodon.social and @bob.bsky.social!", "hi @USER and @USER!"),
+        ("mail me: ann@example.org", "mail me: ann@example.org"),
+        ("https://twitter.com/ann/status/12/photo/1", "https://twitter.com/i/status/12/photo/1"),
+        ("https://X.com/i/status/12", "https://X.com/i/status/12"),
+        ("5 @ 3 and #tag", "5 @ 3 and #tag"),
+    ],
+)
+def test_what_is_a_handle(text: str, left: str) -> None:
+    assert without_handles(text) == left
+
+
+@given(st.text(alphabet="@＠aZ_9 .:/x#\n-+", max_size=60))
+def test_twice_is_once_and_a_model_sees_no_difference(text: str) -> None:
+    once = without_handles(text)
+    assert without_handles(once) == once
+    assert model_text(once) == model_text(text)
