@@ -141,7 +141,7 @@ def _from_x(work: "Campaign", posts: list[str], max_posts: int) -> tuple[int, in
         run = x.Run(tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts bought"), start=start)
         x.hydrate(work, api, ids, reading.Limits(max_posts), run)
     why = {f"x:{name}": status for name, status in run.statuses.items()}
-    return run.posts, sum(status in ("not asked", "error") for status in why.values()), why
+    return run.posts, sum(status == "not asked" for status in why.values()), why
 
 
 def _download(work: "Campaign") -> None:

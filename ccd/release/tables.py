@@ -1,5 +1,6 @@
 """The rows of a release as files: JSON lines and Parquet side by side, written as they come."""
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -64,10 +65,11 @@ class Parquet:
 
     def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
         with self._file:
-            if kind is None:
-                self._flush()
-                self._writer.close()
-            else:
+            try:
+                if kind is None:
+                    self._flush()
+                    self._writer.close()
+            finally:
                 self._writer.is_open = False  # or it ends its file when it is collected, where there is none any more
 
 
@@ -83,8 +85,10 @@ class Rows:
         self._dehydrated = dehydrated
         self._labels = questions[0].labels
         schema = schema_of(questions, dehydrated)
-        self._lines = {split: (folder / f"{split}.jsonl").open("wb") for split in splits}
-        self._parquet = {split: Parquet(folder / f"{split}.parquet", schema) for split in splits}
+        self._open = contextlib.ExitStack()
+        enter = self._open.enter_context
+        self._lines = {split: enter((folder / f"{split}.jsonl").open("wb")) for split in splits}
+        self._parquet = {split: enter(Parquet(folder / f"{split}.parquet", schema)) for split in splits}
 
     def add(self, split: str, row: Row) -> None:
         if self._dehydrated:
@@ -97,10 +101,8 @@ class Rows:
     def __enter__(self) -> "Rows":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
-        for split, lines in self._lines.items():
-            with lines:  # closed whatever the other does
-                self._parquet[split].__exit__(kind, *rest)
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
 
 
 def judgments(path: Path) -> Parquet:

@@ -14,7 +14,7 @@ from ccd.errors import CcdError
 from ccd.protocol import Protocol
 
 FOLDER = "vempala"
-HEADER = ("tweet_id", "text_is_represented", "image_adds")
+HEADER: tuple[str, ...] = ("tweet_id", "text_is_represented", "image_adds")
 HEADER += ("image_adds_text_repr", "image_adds_text_notrepr", "image_notadds_text_repr", "image_notadds_text_notrepr")
 _CELLS = {
     "adds-represented": (1, 1, 1, 0, 0, 0),

@@ -226,6 +226,8 @@ write.write_release(
 
 @pytest.mark.parametrize("moment", ["among the images", "before the rename", "after the rename"])
 def test_killed_anywhere_and_run_again(made: Campaign, ready: Path, tmp_path: Path, moment: str) -> None:
+    before = tree(write_release(made, "v0").folder)
+    made.engine.dispose()
     done = subprocess.run([sys.executable, "-c", KILLED, moment, str(made.folder)], check=False, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     releases = made.folder / "releases"
@@ -233,9 +235,10 @@ def test_killed_anywhere_and_run_again(made: Campaign, ready: Path, tmp_path: Pa
         assert not (releases / "v1").exists()
         assert (releases / ".v1.part").exists()
     with made.read() as db:
-        assert db.scalars(sa.select(schema.releases.c.name)).all() == []
+        assert db.scalars(sa.select(schema.releases.c.name)).all() == ["v0"]
+    assert tree(releases / "v0") == before
     write_release(made, "v1")
-    assert sorted(os.listdir(releases)) == [".lock", "v1"]
+    assert sorted(os.listdir(releases)) == [".lock", "v0", "v1"]
     shutil.copytree(ready, tmp_path / "calm")
     assert tree(releases / "v1") == tree(write_release(Campaign.open(tmp_path / "calm"), "v1").folder)
 
