@@ -3,6 +3,7 @@
 import re
 
 HANDLE = re.compile(r"(?<![\w.+-])[@＠][A-Za-z0-9_]+(?:@[\w-]+(?:\.[\w-]+)+|\.bsky\.social)?")
+_GLUED = re.compile(r"(?<=[\w.+-])@[A-Za-z0-9_]+(?![\w-]*\.[A-Za-z])")  # after a letter, and no e-mail address
 _IN_ADDRESS = re.compile(r"\b((?:twitter|x)\.com)/(?!i/)\w+/(?=status)", re.IGNORECASE)
 
 
@@ -14,4 +15,4 @@ def without_handles(text: str) -> str:
     >>> without_handles("RT @ann_9: https://x.com/ann_9/status/12 ask bob@example.org")
     'RT @USER: https://x.com/i/status/12 ask bob@example.org'
     """
-    return HANDLE.sub("@USER", _IN_ADDRESS.sub(r"\1/i/", text))
+    return _GLUED.sub("@USER", HANDLE.sub("@USER", _IN_ADDRESS.sub(r"\1/i/", text)))

@@ -35,7 +35,7 @@ def _collection(facts: Facts) -> str:
     said = f"We collected {found['pairs']:,} image-text pairs of {found['posts']:,} posts with {found['images']:,} "
     said += f"different images ({networks}{when})."
     if dropped := found["dropped"]:
-        said += f" Not kept were {sum(dropped.values()):,} photos or posts, by reason: {listed(dropped)}."
+        said += f" Photos and posts that were not kept: {listed(dropped)}."
     if gone := found["gone"]:
         said += f" Posts that were gone from the platform since ({listed(gone)}) were removed."
     return said

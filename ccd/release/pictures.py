@@ -83,6 +83,7 @@ def _example(axes: "Axes", pair: Pair, folder: Path) -> None:
         small = image.convert("RGB")
         small.thumbnail((_SIDE, _SIDE))
     axes.imshow(small)
+    axes.set_anchor("NW")
     lines = textwrap.wrap(_drawable(pair.row["text"]), _WIDTH, max_lines=_LINES, placeholder=" …")
     axes.text(0, -0.04, "\n".join(lines), transform=axes.transAxes, fontsize=6.5, va="top", color=plots.INK)
 
