@@ -41,6 +41,7 @@ bench: install
 	$(BIN)/python -m benchmarks.collection archive
 	$(BIN)/python -m benchmarks.duplicates
 	$(BIN)/python -m benchmarks.agreement
+	$(BIN)/python -m benchmarks.release
 	$(BIN)/python -m benchmarks.model
 	$(BIN)/python -m benchmarks.backend
 

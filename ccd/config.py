@@ -1,6 +1,8 @@
 """`campaign.toml`: what a person edits, its template, and what is checked of it before anything is done."""
 
 import json
+import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +14,11 @@ import sqlalchemy as sa
 from ccd.errors import CcdError
 
 CONFIG = "campaign.toml"
+_LICENSE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.+-]*[A-Za-z0-9])?")
+SPLITS = ("train", "dev", "test")
+TIES = ("image", "near_image", "near_text", "post", "author")  # what may tie two pairs, see ccd/leakage.py
+DEFAULT_SHARES = {"train": 0.84, "dev": 0.08, "test": 0.08}
+CCD = "ccd"  # the paper's own split, see ccd/quotas.py
 FASTEST_SECONDS = 2.0  # nobody reads a text and looks at a picture in less
 
 TEMPLATE = """\
@@ -23,11 +30,13 @@ tie_rule = "adjudicate"     # adjudicate | drop | rule:<label>,<label>,... (the 
                             # expert (who has `expert = true` under [[annotators]] decides between the tied ones)
 # database_url = "postgresql+psycopg://user@host/database"    # password in PGPASSWORD; default: campaign.db here
 
-[splits]                    # shares; dev and test come from the random arm only
+[splits]                    # shares, or numbers of pairs (dev = 975, test = 983; train is what is left)
 train = 0.84
 dev = 0.08
 test = 0.08
 seed = 1
+# like = "ccd"              # instead: each label as in Table II of the paper
+# ties = ["image", "near_image", "near_text", "post", "author"]    # what keeps pairs together; default: all of these
 
 [x]
 price_per_post = 0.005      # dollars that X takes for a post read; for the estimates of `ccd collect x`
@@ -44,6 +53,10 @@ price_per_post = 0.005      # dollars that X takes for a post read; for the esti
 
 [agreement]
 fastest_seconds = 2.0       # a judgment given in less counts as too fast in `ccd agreement`
+
+[release]                   # for the card, the citation and the metadata of `ccd release`
+# license = "cc-by-4.0"     # of what is yours: labels and judgments; an SPDX id or a name of the Hugging Face Hub
+# authors = ["Ada Lovelace"]    # who made the dataset, as a citation names them
 
 [encoders]                  # what `ccd encode` makes features with; the others need weights, see docs/encoders.md
 regions = "light"           # light | patches | detr | owl | faster-rcnn | arrays:FILE | precomputed:FILE | names:FILE
@@ -79,6 +92,19 @@ class Filters:
 
 
 @dataclass(frozen=True)
+class Quotas:
+    """How large splits are to be: shares that add up to 1, or, if there are `counts`, so many pairs in dev and test.
+
+    `like` is "ccd" for the paper's split of each label: exactly its Table II on a set of that size, in proportion
+    otherwise. Train gets what is left.
+    """
+
+    shares: Mapping[str, float]
+    counts: Mapping[str, int] | None = None
+    like: str | None = None
+
+
+@dataclass(frozen=True)
 class Config:
     """`campaign.toml`, checked. See TEMPLATE for what each entry means."""
 
@@ -87,13 +113,16 @@ class Config:
     judgments_per_pair: int
     tie_rule: str
     database_url: str | None
-    split_shares: Mapping[str, float]
+    quotas: Quotas
     split_seed: int
+    split_ties: tuple[str, ...]
     filters: Filters
     max_per_group: int | None  # pairs of a duplicate group in one round
     fastest_seconds: float
     region_encoder: str  # a line that model/encoders understands
     word_encoder: str
+    license: str | None
+    authors: tuple[str, ...]
     label_studio_url: str | None
     price_per_post: float
     annotators: tuple[Person, ...]
@@ -135,11 +164,12 @@ def parse(text: str, path: Path) -> Config:
 
     known = {
         "": {"name", "protocol", "judgments_per_pair", "tie_rule", "database_url", "splits", "label_studio", "x"}
-        | {"filters", "duplicates", "agreement", "encoders", "annotators", "adjudicators"},
-        "splits": {"train", "dev", "test", "seed"},
+        | {"filters", "duplicates", "agreement", "release", "encoders", "annotators", "adjudicators"},
+        "splits": {*SPLITS, "seed", "like", "ties"},
         "filters": {"languages", "minimum_words", "sensitive", "retweets", "blocked_words"},
         "duplicates": {"max_per_group"},
         "agreement": {"fastest_seconds"},
+        "release": {"license", "authors"},
         "encoders": {"regions", "words"},
         "label_studio": {"url"},
         "x": {"price_per_post"},
@@ -183,12 +213,6 @@ def parse(text: str, path: Path) -> Config:
             f"{len(annotators)} annotators for {per_pair} judgments a pair; "
             "add [[annotators]] or lower judgments_per_pair"
         )
-    shares = {
-        key: entry("splits", key, (int, float), default)
-        for key, default in (("train", 0.84), ("dev", 0.08), ("test", 0.08))
-    }
-    if any(share < 0 for share in shares.values()) or not abs(sum(shares.values()) - 1) < 1e-6:  # nan too
-        raise wrong(f"[splits] shares {shares} must not be negative and must add up to 1")
     url = entry("", "database_url", str)
     if url is not None and _holds_password(url, wrong):
         raise wrong("database_url holds a password; take it out and set PGPASSWORD in the environment")
@@ -209,6 +233,12 @@ def parse(text: str, path: Path) -> Config:
     fastest = float(entry("agreement", "fastest_seconds", (int, float), FASTEST_SECONDS))
     if not 0 <= fastest <= 3600:  # nan too
         raise wrong(f"[agreement] fastest_seconds is {fastest}; write seconds from 0 to 3600, 0 for no limit")
+    licence = entry("release", "license", str)
+    if licence is not None and not _LICENSE.fullmatch(licence):
+        raise wrong(f"[release] license is {licence!r}; write one short name, such as cc-by-4.0")
+    authors = entry("release", "authors", list, [])
+    if not all(isinstance(author, str) and author.strip() for author in authors):
+        raise wrong(f"[release] authors is {authors!r}; write a list of names in quotes")
     rule = entry("", "tie_rule", str, "adjudicate")
     if rule not in ("adjudicate", "expert", "drop") and not rule.startswith("rule:"):
         raise wrong(f"tie_rule is {rule!r}; it must be adjudicate, expert, drop or rule:<label>,<label>,...")
@@ -220,18 +250,46 @@ def parse(text: str, path: Path) -> Config:
         judgments_per_pair=per_pair,
         tie_rule=rule,
         database_url=url,
-        split_shares=shares,
+        quotas=_quotas(data.get("splits", {}), wrong),
         split_seed=seed,
+        split_ties=_ties(data.get("splits", {}), wrong),
         filters=_filters(data.get("filters", {}), wrong),
         max_per_group=most,
         fastest_seconds=fastest,
         region_encoder=entry("encoders", "regions", str, "light"),
         word_encoder=entry("encoders", "words", str, "light"),
+        license=licence,
+        authors=tuple(" ".join(author.split()) for author in authors),
         label_studio_url=studio.rstrip("/") if studio else None,
         price_per_post=price,
         annotators=annotators,
         adjudicators=adjudicators,
     )
+
+
+def _quotas(data: dict[str, Any], wrong: Any) -> Quotas:
+    given = {name: data[name] for name in SPLITS if name in data}
+    for name, value in given.items():
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:  # nan too
+            raise wrong(f"[splits] {name} is {value!r}; write a share such as 0.08, or a number of pairs")
+    like = data.get("like")
+    if like not in (None, CCD):
+        raise wrong(f'[splits] like is {like!r}; write "{CCD}", or leave it out')
+    if any(value > 1 for value in given.values()):
+        if not all(isinstance(value, int) for value in given.values()) or not set(given) >= set(SPLITS[1:]):
+            raise wrong(f"[splits] {given} are not all shares; write shares, or whole numbers of pairs in dev and test")
+        return Quotas(DEFAULT_SHARES, given, like)
+    shares = {name: float(data.get(name, DEFAULT_SHARES[name])) for name in SPLITS}
+    if not abs(sum(shares.values()) - 1) < 1e-6:
+        raise wrong(f"[splits] shares {shares} must add up to 1")
+    return Quotas(shares, None, like)
+
+
+def _ties(data: dict[str, Any], wrong: Any) -> tuple[str, ...]:
+    ties = data.get("ties", list(TIES))
+    if not isinstance(ties, list) or not all(tie in TIES for tie in ties):
+        raise wrong(f"[splits] ties is {ties!r}; write a list of {', '.join(TIES)}")
+    return tuple(tie for tie in TIES if tie in ties)
 
 
 def _filters(data: dict[str, Any], wrong: Any) -> Filters:

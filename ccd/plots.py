@@ -48,11 +48,11 @@ def confusion(found: Facts) -> bytes | None:
         for j, second in enumerate(names[i + 1 :], start=i + 1):
             value = cohen.get(f"{first}|{second}", {}).get("value")
             kappas[i, j] = kappas[j, i] = np.nan if value is None else value
-    figure = _figure(WIDTH / 2 + 0.5)
+    figure = canvas(WIDTH / 2 + 0.5)
     left, right = figure.subplots(1, 2)
     _grid(left, shares, found["labels"], "One says (row), another says (column)")
     _grid(right, kappas, names, "Cohen's kappa of each two annotators")
-    return _png(figure)
+    return png(figure)
 
 
 def classes(found: Facts) -> bytes | None:
@@ -60,7 +60,7 @@ def classes(found: Facts) -> bytes | None:
     alphas = {label: each for label, each in found["coefficients"]["per_class"].items() if each["value"] is not None}
     if not alphas:
         return None
-    figure = _figure(1.2 + 0.42 * len(alphas))
+    figure = canvas(1.2 + 0.42 * len(alphas))
     axes = figure.subplots()
     for place, each in enumerate(alphas.values()):
         if each["ci"] is not None:
@@ -75,7 +75,7 @@ def classes(found: Facts) -> bytes | None:
     axes.set_xlim(lowest - 0.02, 1.02)
     axes.grid(axis="x", color=GREY, alpha=0.3)
     axes.set_title("Krippendorff's alpha, label against rest", loc="left", fontsize=10)
-    return _png(figure)
+    return png(figure)
 
 
 def drift(found: Facts) -> bytes | None:
@@ -88,7 +88,7 @@ def drift(found: Facts) -> bytes | None:
     everybody = _line([card["drift"] for card in cards.values() if card["drift"]])
     columns = min(4, len(lines))
     rows = -(-len(lines) // columns)
-    figure = _figure(0.8 + 1.5 * rows)
+    figure = canvas(0.8 + 1.5 * rows)
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for axes in panels[len(lines) :]:
         axes.set_axis_off()
@@ -101,7 +101,7 @@ def drift(found: Facts) -> bytes | None:
         axes.tick_params(labelsize=8)
     figure.supxlabel("tenth of their own judgments, in time order (grey: all annotators)", fontsize=9)
     figure.supylabel("as the others' majority", fontsize=9)
-    return _png(figure)
+    return png(figure)
 
 
 _SMALL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8, "color": INK, "va": "top"}
@@ -121,7 +121,8 @@ def _line(drifts: Sequence[Sequence[Facts]]) -> npt.NDArray[np.float64]:
     return shares
 
 
-def _figure(height: float) -> "Figure":
+def canvas(height: float) -> "Figure":
+    """An empty figure of the usual width, `height` inches high."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained", facecolor="white")
@@ -151,7 +152,7 @@ def _short(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 
-def _png(figure: "Figure") -> bytes:
+def png(figure: "Figure") -> bytes:
     """The picture; the same numbers give the same bytes."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():

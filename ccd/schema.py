@@ -11,13 +11,14 @@ from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, Tabl
 
 from ccd.errors import CcdError
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 metadata = MetaData()
 
 # Keys of `meta` by which `ccd status` knows what is out of date
 SETTLED_UP_TO = "settled_up_to"  # the last judgment that the table `labels` has taken in
 SPLIT_OF = "split_of"  # how many labelled pairs the table `splits` was made of
+SPLIT_PLAN = "split_plan"  # JSON: what the table `splits` was made with
 RELEASED_OF = "released_of"  # how many pairs had a split when the last release was made
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
@@ -243,6 +244,14 @@ splits = Table(
     Column("leakage_group", Text, nullable=False),
 )
 
+published = Table(
+    "published",  # every pair that a release had, and where the first one had it: dev and test never move
+    metadata,
+    Column("pair_id", Text, ForeignKey("pairs.pair_id"), primary_key=True),
+    Column("split", Text, nullable=False),
+    Column("release", Text, nullable=False),
+)
+
 releases = Table(
     "releases",
     metadata,
@@ -295,7 +304,15 @@ def _to_4(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"ALTER TABLE round_pairs ADD COLUMN {column}")
 
 
-MIGRATIONS: dict[int, Callable[[sa.Connection], Any]] = {1: _to_2, 2: _to_3, 3: _to_4}
+def _to_5(connection: sa.Connection) -> None:
+    """What was published, as far as is known: the split as it is, where there is a release."""
+    connection.exec_driver_sql(
+        "INSERT INTO published (pair_id, split, release) "
+        "SELECT pair_id, split, (SELECT min(name) FROM releases) FROM splits WHERE EXISTS (SELECT 1 FROM releases)"
+    )
+
+
+MIGRATIONS: dict[int, Callable[[sa.Connection], Any]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5}
 """From version n to n + 1: what to do to a database that an older toolkit made."""
 
 

@@ -20,7 +20,8 @@ import sqlalchemy as sa
 from ccd import schema
 from ccd.campaign import Campaign, record
 from ccd.gone import lives
-from collection.near import HASHED_AS, Edges, comparable, components, near_hashes, near_texts, picture_hash
+from ccd.leakage import near_image, near_text
+from ccd.near import HASHED_AS, Edges, components, picture_hash
 from collection.records import Reason
 
 BATCH = 500  # pictures a transaction
@@ -143,19 +144,8 @@ class Ties:
     @classmethod
     def of(cls, frame: pd.DataFrame) -> "Ties":
         """The ties among the pairs of `frame`: pair_id, image, phash ("" or None: not to be compared), text."""
-        hashes = frame["phash"].fillna("")
-        picture, pictures = pd.factorize(hashes.where(hashes != "", "file " + frame["image"]))
-        texts = frame["text"].map(comparable)
-        text, contents = pd.factorize(texts.where(texts != "", "\0" + frame["pair_id"]))
-        hashed = np.array([i for i, key in enumerate(pictures) if not key.startswith("file ")], dtype=np.int64)
-        long = np.array([i for i, key in enumerate(contents) if not key.startswith("\0")], dtype=np.int64)
-        values = np.array([(int(pictures[i][:16], 16), int(pictures[i][16:], 16)) for i in hashed], dtype=np.uint64)
-        return cls(
-            picture.astype(np.int64),
-            text.astype(np.int64),
-            hashed[near_hashes(values.reshape(-1, 2))],
-            long[near_texts([contents[i] for i in long])],
-        )
+        picture, text = near_image(frame), near_text(frame, short=False)
+        return cls(picture.node, text.node, picture.edges, text.edges)
 
     def alike(self, frame: pd.DataFrame) -> dict[str, str]:
         """Pairs whose picture and text are both alike to those of an earlier pair that stays → that pair's id.

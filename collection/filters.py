@@ -2,13 +2,12 @@
 
 import functools
 import re
-import unicodedata
 
 from ccd.config import Filters
+from ccd.near import words
 from collection.records import Drop, Reason, Record
 
 _RETWEET = re.compile(r"\W*RT\s*@", re.IGNORECASE)
-_SCRIPTS_WITHOUT_SPACES = ("CJK ", "HIRAGANA", "KATAKANA", "THAI", "LAO ", "KHMER", "MYANMAR")
 
 
 def rejected(filters: Filters, record: Record, text: str, item: str) -> Drop | None:
@@ -31,25 +30,6 @@ def rejected(filters: Filters, record: Record, text: str, item: str) -> Drop | N
     if filters.blocked_words and (match := _blocked(filters.blocked_words).search(text)):
         return Drop(item, Reason.BLOCKED_WORD, match[0])
     return None
-
-
-def words(text: str) -> int:
-    """The number of words: what stands between spaces and has a letter or digit; hashtags are, users and links are not.
-
-    In scripts without spaces every character counts, for lack of a dictionary.
-
-    >>> words("@you Cats & dogs! #NY 🐈 https://t.co/a"), words("猫が好き")
-    (3, 4)
-    """
-    found = 0
-    for token in text.split():
-        if not token.startswith(("@", "http://", "https://")) and any(map(str.isalnum, token)):
-            found += max(1, sum(map(_stands_alone, token)))
-    return found
-
-
-def _stands_alone(character: str) -> bool:
-    return character > "\u0dff" and unicodedata.name(character, "").startswith(_SCRIPTS_WITHOUT_SPACES)
 
 
 def _speaks(lang: str, languages: tuple[str, ...]) -> bool:

@@ -5,13 +5,14 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from ccd.handles import HANDLE
+
 _TRAILING_LINK = re.compile(r"\s*https?://t\.co(?:/[A-Za-z0-9]*)?…?\s*\Z", re.IGNORECASE)
 _LINE_END = re.compile(r"\r\n?|[\u2028\u2029\x85\v\f]")
 _SPACES = re.compile(r"[^\S\n]+")
 _AROUND_LINE_END = re.compile(r" ?\n ?")
 _MANY_LINE_ENDS = re.compile(r"\n{3,}")
 _LINK = re.compile(r"(?:https?://|(?<!\w)www\.)[^\s<>\"“”«»、。…]*[^\s<>\"“”«»、。…)\].,:;!?']", re.IGNORECASE)
-_USER = re.compile(r"(?<![\w.+-])[@＠][A-Za-z0-9_]+(?:@[\w-]+(?:\.[\w-]+)+|\.bsky\.social)?")
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -40,7 +41,7 @@ def model_text(seen: str) -> str:
     >>> model_text("@ann_9 look: https://t.co/a1 #NY 🐈")
     '@USER look: HTTPURL #NY 🐈'
     """
-    return _USER.sub("@USER", _LINK.sub("HTTPURL", seen))
+    return HANDLE.sub("@USER", _LINK.sub("HTTPURL", seen))
 
 
 def storable(text: str) -> str:

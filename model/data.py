@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
-from ccd.release.content import read_content
+from ccd.release.content import pairs as of_campaign
 from model.batch import Batch
 from model.encoding import Encoders, encode
 from model.features import Features, Kind, image_key, text_key
@@ -89,11 +89,16 @@ def read_campaign(campaign: Campaign, seen: Callable[[str], str]) -> Dataset:
 
     Raises CcdError where nothing is labelled or split.
     """
-    content = read_content(campaign, "now")
-    splits = {name: ((f"{name} of the campaign", row) for row in rows) for name, rows in content.rows.items()}
-    return _dataset(
-        splits, seen, lambda image: campaign.folder / content.images[image][0], bool(content.facts["synthetic"])
-    )
+    splits: dict[str, list[tuple[str, Mapping[str, Any]]]] = {name: [] for name in SPLITS}
+    files: dict[str, Path] = {}
+    with campaign.read() as db:
+        for pair in of_campaign(db, campaign):
+            if not pair.left_out:
+                splits[pair.split].append((f"{pair.split} of the campaign", pair.row))
+                files[pair.row["image"]] = campaign.folder / pair.file
+    if not files:
+        raise CcdError("no pair has both a label and a split; run `ccd labels`, then `ccd split`")
+    return _dataset(splits, seen, files.__getitem__, campaign.is_synthetic)
 
 
 def _lines(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -14,6 +14,7 @@ from apps.cli.duplicates import duplicates_command
 from apps.cli.encode import encode_command
 from apps.cli.evaluate import evaluate_command
 from apps.cli.explain import explain_command
+from apps.cli.hydrate import hydrate_command
 from apps.cli.labels import labels_command
 from apps.cli.predict import predict_command
 from apps.cli.protocol import protocol
@@ -65,6 +66,7 @@ for command in (
     split_command,
     release_command,
     verify_command,
+    hydrate_command,
     encode_command,
     train_command,
     evaluate_command,

@@ -1,37 +1,181 @@
-"""The README.md of a release: a short card with its counts and its agreement."""
+"""The README.md of a release: a dataset card, with the front matter that the Hugging Face Hub and `datasets` read."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from ccd.leakage import IN_WORDS
+from ccd.release.images import FILES, TAR
 
-def card(facts: Mapping[str, Any]) -> str:
-    """The card, as Markdown, of the facts in release.json."""
-    counts = facts["counts"]
-    rows = [[label, *(counts[split][label] for split in counts)] for label in next(iter(counts.values()))]
-    table = _table(["", *counts, "all"], [[*row, sum(row[1:])] for row in rows])
+Facts = Mapping[str, Any]
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+def front_matter(facts: Facts) -> str:
+    """What the Hub shows of it, and where `datasets` finds splits and images.
+
+    >>> datasets.load_dataset("releases/v1")["test"][0]["image"]  # doctest: +SKIP
+    """
+    splits = list(facts["counts"])
+    pairs = sum(of_split["all"] for of_split in facts["counts"].values())
+    lines = [f"pretty_name: {json.dumps(title(facts), ensure_ascii=False)}"]
+    if facts["license"]:
+        lines.append(f"license: {facts['license'].lower()}")
+    else:
+        lines.append("license: unknown  # state it: [release] license in campaign.toml")
+    lines += ["task_categories:", "- image-classification", "- text-classification"]
+    lines += ["tags:", "- image-text", "- croissant", *(["- synthetic"] if facts["synthetic"] else [])]
+    lines += ["size_categories:", f"- {next((name for most, name in _SIZES if pairs < most), '1M<n<10M')}"]
+    lines += ["configs:", "- config_name: default", "  data_files:"]
+    for split in splits:
+        if facts["counts"][split]["all"]:
+            beside = ', "images/*"' if facts["images"] == FILES else ""  # many images make it an image folder
+            path = f'"{split}-*.tar"' if facts["images"] == TAR else f"{split}.parquet"
+            lines += [f"  - split: {split}", f"    path: [{path}{beside}]"]
+    if facts["images"] == FILES:
+        lines.append(f"  metadata_filenames: [{', '.join(f'{split}.parquet' for split in splits)}]")
+    return "---\n" + "\n".join(lines) + "\n---\n"
+
+
+def title(facts: Facts) -> str:
+    """The name by which a release is cited."""
+    return f"{facts['campaign']}, release {facts['name']}"
+
+
+def card(facts: Facts) -> str:
+    """What every CCD-style folder says of its labels, as Markdown; also a made world's."""
     synthetic = "\n**Synthetic**: the toolkit made these pairs itself; they are no data on real posts.\n"
-    excluded = ", ".join(f"{number} {reason}" for reason, number in facts["excluded"].items()) or "none"
-    return f"""# {facts["campaign"]}, release {facts["name"]}
+    excluded = listed(facts["excluded"]) or "none"
+    return f"""# {title(facts)}
 {synthetic if facts["synthetic"] else ""}
 Image-text pairs, judged under the protocol `{facts["protocol"]["name"]}` (protocol.json), question
 `{facts["question"]}`. Made with {facts["toolkit"]}.
 
-{table}
+{counts(facts)}
 Pairs that were sent out and are not here: {excluded}.
 
 ## Agreement
 
 Of all judged pairs, with 95 % bootstrap intervals over pairs; adjudicators are not in it.
 
-{_agreement(facts["agreement"])}
+{_agreement(facts["agreement"])}"""
+
+
+def release_card(facts: Facts, pictures: tuple[str, ...]) -> str:
+    """The whole README.md of a campaign's release; `pictures` are the names of its pictures."""
+    shown = "".join(f"![{name.removesuffix('.png')}](pictures/{name})\n\n" for name in pictures)
+    return f"""{front_matter(facts)}{card(facts)}
+## Class shares
+
+{_shares(facts)}
+{shown}## Read it
+
+{_use(facts)}
 ## Files
 
-- `train.jsonl`, `dev.jsonl`, `test.jsonl`: one pair a line: pair_id, post_id, text, image, label, label_id,
-  resolved_by, votes, arm, leakage_group. Pairs of one leakage group (same image, post or text) are never in two splits;
-  dev and test hold pairs that were chosen at random.
-- `images/`: named by their SHA-256.
-- `protocol.json`, `release.json`: what was asked; counts, seed and agreement.
+{_files(facts)}
+## Terms
+
+{_terms(facts)}"""
+
+
+def counts(facts: Facts) -> str:
+    """Pairs by label and split, as Table II of Xu et al. (2021)."""
+    found = facts["counts"]
+    rows = [[label, *(found[split][label] for split in found)] for label in next(iter(found.values()))]
+    return table(["", *found, "all"], [[*row, sum(row[1:])] for row in rows])
+
+
+def listed(numbers: Mapping[str, int]) -> str:
+    """
+    >>> listed({"open": 3, "dropped": 1200})
+    '3 open, 1,200 dropped'
+    """
+    return ", ".join(f"{number:,} {name}" for name, number in numbers.items())
+
+
+def table(head: list[str], rows: list[list[Any]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def _shares(facts: Facts) -> str:
+    arms = listed(facts["arms"])
+    rows = [
+        [each["label"], f"{each['pairs']:,}", _percent(each["share"]), _percent(each["prevalence"]), _range(each)]
+        for each in facts["prevalence"]
+    ]
+    told = table(["label", "labelled pairs", "raw share", "prevalence", "95 % interval"], rows) if rows else ""
+    return f"""Pairs by the way they were chosen: {arms}. Only pairs that were drawn at random (arm `random`) are in
+dev and test and say how often a class occurs: the prevalence below is theirs. Raw shares are of all labelled pairs,
+also those that a model's ranking brought in (arm `active`), all of them in train.
+
+{told}"""
+
+
+def _use(facts: Facts) -> str:
+    column = "jpg" if facts["images"] == TAR else "image"
+    shown = f'["{column}"].size' if facts["images"] in (FILES, TAR) else '["label"]'
+    if facts["dehydrated"]:
+        first = "ccd hydrate FOLDER    # texts and images from the X API, or --archive FILE\n"
+        return f"""Ids, labels and splits only. To fill in texts and images:
+
+```bash
+{first}```
+"""
+    return f"""```python
+from datasets import load_dataset
+load_dataset("FOLDER")["test"][0]{shown}
+
+import pandas
+pandas.read_parquet("FOLDER/test.parquet")  # or pandas.read_json("FOLDER/test.jsonl", lines=True)
+```
+
+`ccd verify FOLDER` checks every byte, image, label, leak and count.
+"""
+
+
+def _files(facts: Facts) -> str:
+    content = "" if facts["dehydrated"] else "text, image, "
+    renamed = "" if facts["dehydrated"] else " Their `file_name` is what the lines call `image`."
+    images = {
+        FILES: "- `images/`: named by their SHA-256.\n",
+        TAR: "- `train-00000.tar`, …: WebDataset shards, of each pair its image and its line as JSON.\n",
+    }.get(facts["images"], "")
+    return f"""- `train.jsonl`, `dev.jsonl`, `test.jsonl`: one pair a line: pair_id, post_id, {content}label, label_id,
+  resolved_by, votes, arm, inclusion_probability, leakage_group. Handles in texts are @USER. Pairs of one leakage group
+  ({ties(facts)}) are never in two splits.
+- `train.parquet`, `dev.parquet`, `test.parquet`: the same.{renamed}
+{images}- `judgments.parquet`: every judgment that counts, of annotators A1, A2, … and adjudicators R1, …: task
+  (pair_id), worker, question, label, role, prediction (the model whose prediction was shown), seconds.
+- `protocol.json`, `release.json`: what was asked; all that this page says, for programs.
+- `methods.md`, `datasheet.md`, `CITATION.cff`, `croissant.json`, `pictures/`: for papers, readers and catalogues.
 - `MANIFEST.sha256`: check with `sha256sum -c MANIFEST.sha256`, or in full with `ccd verify`.
+"""
+
+
+def ties(facts: Facts) -> str:
+    """What keeps pairs together, in words."""
+    return ", ".join(IN_WORDS[tie] for tie in facts["split"]["ties"]) or "ties that were not noted"
+
+
+def _terms(facts: Facts) -> str:
+    licence = (
+        f"Labels and judgments: {facts['license']}." if facts["license"] else "No licence is stated: ask its authors."
+    )
+    if facts["synthetic"]:
+        return f"{licence} Nobody posted these texts and images.\n"
+    left = ""
+    if facts["dehydrated"]:
+        left = " There is no text and no pixel of theirs in this folder."
+    elif "x" in facts["collected"]["networks"]:
+        left = "\nX lets ids be shared, and not content: to pass this on, release it with `--dehydrate`."
+    gone = listed(facts["collected"]["gone"]) or "none"
+    return f"""{licence}
+
+Texts and images are other people's, under the terms of the platform that they were posted on.{left}
+Posts that were found gone since they were collected, and are not here: {gone}. Remove what is deleted later.
 """
 
 
@@ -44,7 +188,7 @@ def _agreement(agreement: Mapping[str, Any]) -> str:
             [question, name, _number(found["value"]), _interval(found["ci"]), found["reason"] or ""]
             for name, found in (alone | classes).items()
         ]
-    return _table(["question", "coefficient", "value", "95 % interval", "note"], rows)
+    return table(["question", "coefficient", "value", "95 % interval", "note"], rows)
 
 
 def _number(value: float | None) -> str:
@@ -55,6 +199,9 @@ def _interval(ci: list[float] | None) -> str:
     return "" if ci is None else f"{ci[0]:.4f} to {ci[1]:.4f}"
 
 
-def _table(head: list[str], rows: list[list[Any]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
+
+
+def _range(each: Mapping[str, Any]) -> str:
+    return "" if each["low"] is None else f"{each['low']:.1%} to {each['high']:.1%}"

@@ -1,137 +1,111 @@
-"""What a release holds, as values: rows of each split, counts and facts. Nothing here writes."""
+"""What a release holds of each pair, read from the campaign pair by pair. Nothing here writes."""
 
 import json
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
-from ccd import __version__, gone, schema
-from ccd.agreement import of_campaign
+from ccd import gone, schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
+from ccd.handles import without_handles
 from ccd.protocol import Question
 
 UNSPLIT = "not split"
 GONE = "post is gone"
+Row = dict[str, Any]
+_BATCH = 5_000  # rows of the database that are held at once
 
 
 @dataclass(frozen=True)
-class Content:
-    """`rows` {split: rows of its file, sorted by pair_id} and `facts`, which is release.json.
+class Pair:
+    """A pair that was sent out. Where `left_out` has a reason, it is in no release, and nothing else is set.
 
-    `images` is {path in the release: (file in the campaign, sha256)}; `excluded` counts assigned pairs that are not
-    in, by reason.
+    `row` is its line in `<split>.jsonl`; `file` and `sha256` are its image in the campaign's folder.
     """
 
-    rows: dict[str, list[dict[str, Any]]]
-    images: dict[str, tuple[str, str]]
-    facts: dict[str, Any]
-    excluded: dict[str, int]
+    left_out: str = ""
+    split: str = ""
+    row: Row = field(default_factory=dict)
+    file: str = ""
+    sha256: str = ""
 
 
-def read_content(campaign: Campaign, name: str) -> Content:
-    """Read it all from one state of the database. Raises CcdError where nothing is labelled or split."""
-    splits = campaign.config.split_shares
-    rows: dict[str, list[dict[str, Any]]] = {split: [] for split in splits}
-    images: dict[str, tuple[str, str]] = {}
-    excluded: Counter[str] = Counter()
-    with campaign.read() as db:
-        if not db.scalar(sa.select(sa.func.count()).select_from(schema.labels)):
-            raise CcdError("no labels yet; run `ccd labels`")
-        if not db.scalar(sa.select(sa.func.count()).select_from(schema.splits)):
-            raise CcdError("no splits yet; run `ccd split`")
-        others = _other_labels(db, campaign)
-        for found in _pairs(db, campaign.protocol.question):
-            if not found["lives"]:
-                excluded[GONE] += 1
-                continue
-            if found["label"] is None or found["split"] is None:
-                excluded[UNSPLIT if found["label"] is not None else found["resolved_by"]] += 1
-                continue
-            row = _row(found, campaign, others)
-            rows[found["split"]].append(row)
-            images[row["image"]] = (found["file"], found["sha256"])
-        agreement = of_campaign(db, campaign.protocol)
-    if not any(rows.values()):
-        raise CcdError("no pair has both a label and a split; run `ccd labels`, then `ccd split`")
-    for of_split in rows.values():
-        of_split.sort(key=lambda row: row["pair_id"])  # here, as databases order text differently
-    left = dict(sorted(excluded.items()))
-    facts = {
-        "name": name,
-        "campaign": campaign.config.name,
-        "synthetic": campaign.is_synthetic,
-        "protocol": {"name": campaign.protocol.name, "fingerprint": campaign.protocol.fingerprint},
-        "question": campaign.protocol.question.name,
-        "toolkit": f"ccd-toolkit {__version__}",
-        "split": {"shares": dict(splits), "seed": campaign.config.split_seed},
-        "counts": count(rows, campaign.protocol.labels),
-        "excluded": left,
-        "agreement": {question: found.to_dict(names=False) for question, found in agreement.items()},
-    }
-    return Content(rows, dict(sorted(images.items())), facts, left)
+def pairs(db: sa.Connection, campaign: Campaign) -> Iterator[Pair]:
+    """All pairs that were sent out, sorted by pair_id, a few at a time in memory.
+
+    Raises CcdError where nothing is labelled or split, or where a label is none of the protocol.
+
+    >>> with campaign.read() as db: next(pairs(db, campaign)).row["label"]  # doctest: +SKIP
+    'implicit'
+    """
+    if not db.scalar(sa.select(sa.exists(schema.labels.c.pair_id))):
+        raise CcdError("no labels yet; run `ccd labels`")
+    if not db.scalar(sa.select(sa.exists(schema.splits.c.pair_id))):
+        raise CcdError("no splits yet; run `ccd split`")
+    questions = campaign.protocol.questions
+    for found in db.execute(_query(db, questions), execution_options={"yield_per": _BATCH}).mappings():
+        if not found["lives"]:
+            yield Pair(GONE)
+        elif found["label_0"] is None:
+            yield Pair(found["resolved_by"])
+        elif found["split"] is None:
+            yield Pair(UNSPLIT)
+        else:
+            yield Pair("", found["split"], _row(found, questions), found["file"], found["sha256"])
 
 
-def count(rows: Mapping[str, list[dict[str, Any]]], labels: tuple[str, ...]) -> dict[str, dict[str, int]]:
-    """{split: {label: pairs}} with every label and `all`; scores have `all` alone."""
-    return {
-        split: {label: sum(row["label"] == label for row in of_split) for label in labels} | {"all": len(of_split)}
-        for split, of_split in rows.items()
-    }
+def by_bytes(db: sa.Connection, column: Any) -> Any:
+    """A text column to sort by, in the order of its UTF-8 bytes on every database."""
+    return sa.collate(column, "C") if db.dialect.name == "postgresql" else column
 
 
-def _pairs(db: sa.Connection, question: Question) -> list[dict[str, Any]]:
-    p, i, v, s = schema.pairs, schema.images, schema.labels, schema.splits
-    a, r = schema.assignments, schema.rounds
-    first = sa.select(a.c.pair_id, sa.func.min(a.c.round).label("round")).group_by(a.c.pair_id).subquery()
+def _query(db: sa.Connection, questions: tuple[Question, ...]) -> "sa.Select[Any]":
+    p, i, s, b, r = schema.pairs, schema.images, schema.splits, schema.round_pairs, schema.rounds
+    first = sa.select(b.c.pair_id, sa.func.min(b.c.round).label("round")).group_by(b.c.pair_id).subquery()
+    answers = [schema.labels.alias(f"labels_{number}") for number in range(len(questions))]
     query = (
-        sa.select(p.c.pair_id, p.c.post_id, p.c.text, i.c.sha256, i.c.file, v.c.label, v.c.resolved_by, v.c.votes)
-        .add_columns(r.c.arm, s.c.split, s.c.leakage_group, gone.lives().label("lives"))
+        sa.select(p.c.pair_id, p.c.post_id, p.c.text, i.c.sha256, i.c.file, s.c.split, s.c.leakage_group)
+        .add_columns(r.c.arm, b.c.inclusion_probability, gone.lives().label("lives"))
+        .add_columns(answers[0].c.resolved_by, answers[0].c.votes)
+        .add_columns(*(each.c.label.label(f"label_{number}") for number, each in enumerate(answers)))
         .join(i, i.c.sha256 == p.c.image)
-        .join(v, (v.c.pair_id == p.c.pair_id) & (v.c.question == question.name))
         .join(first, first.c.pair_id == p.c.pair_id)
+        .join(b, (b.c.pair_id == first.c.pair_id) & (b.c.round == first.c.round))
         .join(r, r.c.round == first.c.round)
         .outerjoin(s, s.c.pair_id == p.c.pair_id)
+        .order_by(by_bytes(db, p.c.pair_id))
     )
-    return [dict(row) for row in db.execute(query).mappings()]
+    for number, (each, question) in enumerate(zip(answers, questions, strict=True)):
+        query = query.join(
+            each, (each.c.pair_id == p.c.pair_id) & (each.c.question == question.name), isouter=number > 0
+        )
+    return query
 
 
-def _row(
-    found: Mapping[str, Any], campaign: Campaign, others: Mapping[str, dict[str, str | float | None]]
-) -> dict[str, Any]:
-    question, pair = campaign.protocol.question, found["pair_id"]
-    if question.kind == "choice" and found["label"] not in question.labels:
-        raise CcdError(f"{pair}: {found['label']!r} is no label of the protocol any more; run `ccd labels` again")
-    suffix = found["file"].rpartition(".")[2]
-    label = _value(found["label"], question)
+def _row(found: Mapping[Any, Any], questions: tuple[Question, ...]) -> Row:
+    question, pair = questions[0], found["pair_id"]
+    label = _value(found["label_0"], question)
+    if question.kind == "choice" and label not in question.labels:
+        raise CcdError(f"{pair}: {label!r} is no label of the protocol any more; run `ccd labels` again")
     row = {
         "pair_id": pair,
         "post_id": found["post_id"],
-        "text": found["text"],
-        "image": f"images/{found['sha256']}.{suffix}",
+        "text": without_handles(found["text"]),
+        "image": f"images/{found['sha256']}.{found['file'].rpartition('.')[2]}",
         "label": label,
         "label_id": question.labels.index(label) if isinstance(label, str) else None,
         "resolved_by": found["resolved_by"],
         "votes": json.loads(found["votes"]),
         "arm": found["arm"],
+        "inclusion_probability": found["inclusion_probability"],
         "leakage_group": found["leakage_group"],
     }
-    if others:
-        row["labels"] = {question.name: label, **others.get(pair, {})}
+    if len(questions) > 1:
+        row["labels"] = {each.name: _value(found[f"label_{number}"], each) for number, each in enumerate(questions)}
     return row
-
-
-def _other_labels(db: sa.Connection, campaign: Campaign) -> dict[str, dict[str, str | float | None]]:
-    """{pair_id: {question: label}} of all but the primary question, in the protocol's order; empty if there is one."""
-    found: dict[str, dict[str, str | float | None]] = {}
-    t = schema.labels
-    for question in campaign.protocol.questions[1:]:
-        for row in db.execute(sa.select(t.c.pair_id, t.c.label).where(t.c.question == question.name)):
-            found.setdefault(row.pair_id, {})[question.name] = _value(row.label, question)
-    return found
 
 
 def _value(label: str | None, question: Question) -> str | float | None:

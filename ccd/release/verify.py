@@ -1,27 +1,55 @@
-"""Check a release folder against itself: files, labels, leakage groups and counts. Needs no campaign."""
+"""Check a release folder against itself: files, images, labels, leaks and counts. Needs no campaign."""
 
 import hashlib
+import io
 import json
+import os
 import re
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
 from ccd.errors import CcdError
-from ccd.release.content import count
-from ccd.release.write import MANIFEST
+from ccd.release import card, leaks
+from ccd.release.images import FILES, NONE, TAR, Opened
+from ccd.release.pages import MANIFEST
 
+Started = Callable[[str, int], Callable[[int], None]]
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration, pa.ArrowException)
 
 
-def verify(folder: Path) -> list[str]:
+def verify(folder: Path, started: Started = lambda name, total: lambda number: None) -> list[str]:
     """What is wrong with the release in `folder`, one line each; empty where all is well.
 
-    Raises CcdError where there is no manifest to check against.
+    `started(name, total)` opens a progress bar. Raises CcdError where there is no manifest to check against.
 
     >>> verify(Path("releases/v1"))  # doctest: +SKIP
     ['images/0a….jpg: changed']
     """
+    problems: list[str] = []
+    listed = _manifest(folder, problems)
+    problems += _files(folder, listed, started)
+    try:
+        problems += _Content(folder, listed).problems()
+        problems += leaks.check(folder, started).problems
+    except FileNotFoundError as error:
+        problems.append(f"{Path(error.filename).name}: needed to check labels and counts")
+    except (*_DAMAGED, CcdError) as error:
+        problems.append(f"labels and counts: cannot be checked ({type(error).__name__}: {error})")
+    return problems
+
+
+def _manifest(folder: Path, problems: list[str]) -> dict[str, str]:
+    """File → its SHA-256, as the manifest says."""
     try:
         manifest = (folder / MANIFEST).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -29,90 +57,158 @@ def verify(folder: Path) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise CcdError(f"{folder / MANIFEST}: cannot be read ({error}); fetch the release again") from None
     listed: dict[str, str] = {}
-    problems: list[str] = []
     for number, line in enumerate(manifest.splitlines(), 1):
         if (match := _LINE.fullmatch(line)) is None:
             problems.append(f"{MANIFEST}, line {number}: not a SHA-256 and a file")
         else:
             listed[match[2]] = match[1]
-    return problems + list(_files(folder, listed)) + list(_content(folder, listed))
+    return listed
 
 
-def _files(folder: Path, listed: dict[str, str]) -> Iterator[str]:
-    """Changed, missing and added files."""
+def _files(folder: Path, listed: dict[str, str], started: Started) -> Iterator[str]:
+    """Changed, missing and added files, and images that are as released and no pictures."""
     files = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
     there = {path.relative_to(folder).as_posix() for path in files}
     for name in sorted(listed.keys() - there):
         yield f"{name}: missing"
     for name in sorted(there - listed.keys() - {MANIFEST}):
         yield f"{name}: added, not in {MANIFEST}"
-    for name in sorted(listed.keys() & there):
-        try:
-            with (folder / name).open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != listed[name]:
-                    yield f"{name}: changed"
-        except OSError as error:
-            yield f"{name}: cannot be read ({error.strerror})"
+    both = sorted(listed.keys() & there)
+    moved = started("files", len(both))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing and decoding let go of Python's lock
+        for name, problem in zip(both, pool.map(lambda name: _file(folder / name, listed[name]), both), strict=True):
+            moved(1)
+            if problem:
+                yield f"{name}: {problem}"
 
 
-def _content(folder: Path, listed: dict[str, str]) -> Iterator[str]:
-    """Labels, leakage groups and counts; silent on what cannot be parsed beyond saying so."""
+def _file(path: Path, sha256: str) -> str:
+    """What is wrong with one file; nothing: ""."""
     try:
-        facts = json.loads((folder / "release.json").read_bytes())
-        protocol = json.loads((folder / "protocol.json").read_bytes())
-        expected = facts["counts"]
-        question = next(q for q in protocol["questions"] if q["name"] == facts["question"])
-        labels = {category["name"]: category["id"] for category in question["categories"]}
-        rows = {split: _rows(folder / f"{split}.jsonl") for split in expected}
-        counted = count(rows, tuple(labels))
-        yield from _labels(rows, labels, listed)
-        yield from _apart(rows)
-    except FileNotFoundError as error:
-        yield f"{Path(error.filename).name}: needed to check labels and counts"
-        return
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
-        yield f"labels and counts: cannot be checked ({type(error).__name__}: {error})"
-        return
-    for split, of_split in expected.items():
-        for label in sorted(of_split.keys() | counted[split].keys()):
-            found, said = counted[split].get(label), of_split.get(label)
-            if found != said:
-                yield f"{split}.jsonl: {found} pairs {label}, release.json says {said}"
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                return "changed"
+            if path.parent.name == "images":
+                file.seek(0)
+                return _picture(file.read())
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return ""
 
 
-def _rows(file: Path) -> list[dict[str, Any]]:
-    """Only what is checked, so that a large release fits."""
-    keys = ("pair_id", "image", "label", "label_id", "leakage_group")
-    with file.open(encoding="utf-8") as lines:
-        return [{key: row[key] for key in keys} for row in map(json.loads, lines)]
+def _picture(data: bytes) -> str:
+    """Whether every pixel can be decoded; only `load` finds a truncated JPEG."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
+            image.load()
+    except Exception as error:  # decoders raise whatever a hostile file makes them raise
+        return f"no whole picture ({type(error).__name__}: {error})"
+    return ""
 
 
-def _labels(rows: dict[str, list[dict[str, Any]]], labels: dict[str, int], listed: dict[str, str]) -> Iterator[str]:
-    for split, of_split in rows.items():
-        for number, row in enumerate(of_split, 1):
-            where = f"{split}.jsonl, line {number}"
-            label = row["label"]
-            if labels and label not in labels:
-                yield f"{where}: label {label!r} is not in protocol.json"
-            elif labels and row["label_id"] != labels[label]:
-                yield f"{where}: label {label!r} has id {row['label_id']}, protocol.json says {labels[label]}"
-            elif not labels and not isinstance(label, int | float):
-                yield f"{where}: label {label!r} is no number"
-            if row["image"] not in listed:
-                yield f"{where}: image {row['image']} is not in {MANIFEST}"
+@dataclass
+class _Content:
+    """The rows of a release, read once."""
+
+    folder: Path
+    listed: Mapping[str, str]
+    split_of_pair: dict[str, str] = field(default_factory=dict)
+    split_of_group: dict[str, str] = field(default_factory=dict)
+    told: set[tuple[str, str]] = field(default_factory=set)
+
+    def problems(self) -> Iterator[str]:
+        """Labels, images, pairs that stand twice, groups in two splits, counts, and Parquet that says another thing."""
+        facts = json.loads((self.folder / "release.json").read_bytes())
+        protocol = json.loads((self.folder / "protocol.json").read_bytes())
+        questions = {question["name"]: question for question in protocol["questions"]}
+        labels = {category["name"]: category["id"] for category in questions[facts["question"]]["categories"]}
+        images = facts.get("images", FILES)
+        opened = Opened(self.folder)
+        for split, said in facts["counts"].items():
+            counted = dict.fromkeys((*labels, "all"), 0)
+            with (self.folder / f"{split}.jsonl").open(encoding="utf-8") as lines:
+                for number, row in enumerate(map(json.loads, lines), 1):
+                    counted["all"] += 1
+                    if row["label"] in labels:
+                        counted[row["label"]] += 1
+                    where = f"{split}.jsonl, line {number}"
+                    yield from _label(where, row, labels)
+                    yield from self._apart(split, row)
+                    if images != NONE:
+                        yield from self._image(where, row["image"], images, opened)
+            for label in sorted(said.keys() | counted.keys()):
+                if counted.get(label) != said.get(label):
+                    yield f"{split}.jsonl: {counted.get(label)} pairs {label}, release.json says {said.get(label)}"
+            if f"{split}.parquet" in self.listed:
+                yield from self._parquet(split)
+        opened.close()
+        if "judgments.parquet" in self.listed:
+            yield from self._judgments(questions)
+        page = self.folder / "README.md"
+        if page.is_file() and card.counts(facts) not in page.read_text(encoding="utf-8"):
+            yield "README.md: its counts are not those of release.json"
+
+    def _apart(self, split: str, row: Mapping[str, Any]) -> Iterator[str]:
+        """A pair that stands twice, and a leakage group in two splits."""
+        pair, group = row["pair_id"], row["leakage_group"]
+        if pair in self.split_of_pair:
+            yield f"{split}.jsonl: pair {pair} stands twice, first in {self.split_of_pair[pair]}.jsonl"
+        self.split_of_pair.setdefault(pair, split)
+        first = self.split_of_group.setdefault(group, split)
+        if first != split and (group, split) not in self.told:
+            self.told.add((group, split))
+            yield f"{split}.jsonl: leakage group {group} is also in {first}.jsonl"
+
+    def _image(self, where: str, image: str, images: str, opened: Opened) -> Iterator[str]:
+        if images == FILES and image not in self.listed:
+            yield f"{where}: image {image} is not in {MANIFEST}"
+        if images == TAR:
+            try:
+                if problem := _picture(opened.read(image)):
+                    yield f"{where}: image {image} is {problem}"
+            except OSError:
+                yield f"{where}: image {image} is not there"
+
+    def _parquet(self, split: str) -> Iterator[str]:
+        """The first row in which the Parquet file differs from the lines."""
+        with (self.folder / f"{split}.jsonl").open(encoding="utf-8") as lines:
+            rows = map(json.loads, lines)
+            both = zip_longest(rows, _rows(self.folder / f"{split}.parquet"))
+            for number, (line, row) in enumerate(both, 1):
+                if line is None or row is None:
+                    yield f"{split}.parquet: has {'fewer' if row is None else 'more'} rows than {split}.jsonl"
+                    return
+                line["file_name"] = line.pop("image", None)
+                line["votes"] = row["votes"] if isinstance(row["votes"], str) else _padded(line["votes"], row["votes"])
+                if {key: value for key, value in line.items() if value is not None} != {
+                    key: value for key, value in row.items() if value is not None
+                }:
+                    yield f"{split}.parquet, row {number}: differs from {split}.jsonl"
+                    return
+
+    def _judgments(self, questions: Mapping[str, Any]) -> Iterator[str]:
+        names = {name: {each["name"] for each in question["categories"]} for name, question in questions.items()}
+        for number, row in enumerate(_rows(self.folder / "judgments.parquet", ["question", "label"]), 1):
+            allowed = names.get(row["question"])
+            if allowed is None or (allowed and row["label"] not in allowed):
+                yield f"judgments.parquet, row {number}: {row['label']!r} is no answer in protocol.json"
 
 
-def _apart(rows: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
-    """Pairs that stand twice, and leakage groups in two splits."""
-    first_pair: dict[str, str] = {}
-    first_group: dict[str, str] = {}
-    told = set()
-    for split, of_split in rows.items():
-        for row in of_split:
-            pair, group = row["pair_id"], row["leakage_group"]
-            if pair in first_pair:
-                yield f"{split}.jsonl: pair {pair} stands twice, first in {first_pair[pair]}.jsonl"
-            first_pair.setdefault(pair, split)
-            if first_group.setdefault(group, split) != split and (group, split) not in told:
-                told.add((group, split))
-                yield f"{split}.jsonl: leakage group {group} is also in {first_group[group]}.jsonl"
+def _label(where: str, row: Mapping[str, Any], labels: Mapping[str, int]) -> Iterator[str]:
+    label = row["label"]
+    if labels and label not in labels:
+        yield f"{where}: label {label!r} is not in protocol.json"
+    elif labels and row["label_id"] != labels[label]:
+        yield f"{where}: label {label!r} has id {row['label_id']}, protocol.json says {labels[label]}"
+    elif not labels and not isinstance(label, int | float):
+        yield f"{where}: label {label!r} is no number"
+
+
+def _rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=columns):
+            yield from batch.to_pylist()
+
+
+def _padded(votes: Mapping[str, int], labels: Iterable[str]) -> dict[str, int]:
+    return dict.fromkeys(labels, 0) | dict(votes)

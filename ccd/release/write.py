@@ -16,12 +16,20 @@ import sqlalchemy as sa
 from ccd import schema
 from ccd.campaign import Campaign, now, record
 from ccd.errors import CcdError
-from ccd.release.card import card
-from ccd.release.content import Content, read_content
+from ccd.release import tables
+from ccd.release.content import pairs
+from ccd.release.facts import SPLITS, Facts, Form, Tally, collect
+from ccd.release.images import FILES, NONE, Files, Shards
+from ccd.release.judged import Judged
+from ccd.release.pages import MANIFEST, describe, pretty
+from ccd.release.vempala import Vempala
+from ccd.splits import publish
 
-MANIFEST = "MANIFEST.sha256"
-Progress = Callable[[int], Callable[[int], None]]  # total → what is called with the number of images done
+Started = Callable[[str, int], Callable[[int], None]]  # opens a progress bar of that length, returns what moves it
+FILED = Form()
 _SLUG = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
+_SUFFIX = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
+_OFTEN = 500  # pairs between two moves of the bar
 
 
 @dataclass(frozen=True)
@@ -31,19 +39,19 @@ class Released:
     name: str
     folder: Path
     synthetic: bool
+    dehydrated: bool
     counts: dict[str, dict[str, int]]
     excluded: dict[str, int]
     images: int
     manifest_sha256: str
 
 
-def write_release(campaign: Campaign, name: str, started: Progress | None = None) -> Released:
-    """Write `releases/<name>/` and its row in the table; `started(total)` opens a progress bar and returns
-    what moves it.
+def write_release(campaign: Campaign, name: str, form: Form = FILED, started: Started | None = None) -> Released:
+    """Write `releases/<name>/` and its row in the table; `started(name, total)` opens a progress bar.
 
-    The same state of the campaign gives the same bytes. A run that was killed leaves a hidden folder, which the next
-    one removes. Raises CcdError where the name is no plain slug or taken, where labels, splits or an image are
-    missing, or where another release is being written.
+    The same state of the campaign gives the same bytes. A run that failed leaves nothing; one that was killed leaves a
+    hidden folder, which the next one removes. Raises CcdError where the name is no plain slug or taken, where labels,
+    splits or an image are missing, where the disk is full, or where another release is being written.
 
     >>> write_release(campaign, "v1").counts["test"]["all"]  # doctest: +SKIP
     983
@@ -52,28 +60,43 @@ def write_release(campaign: Campaign, name: str, started: Progress | None = None
         raise CcdError(f"{name!r} is no name for a release; use letters and digits joined by . _ or -, such as v1")
     releases = campaign.folder / "releases"
     folder, part = releases / name, releases / f".{name}.part"
-    try:
+    with clear(folder):
         releases.mkdir(exist_ok=True)
         with _alone(releases):
             for leftover in releases.glob(".*.part"):
                 shutil.rmtree(leftover)
             if _known(campaign, name):
                 raise CcdError(f"{folder}: released already, and a release never changes; choose another name")
-            content = read_content(campaign, name)
-            manifest = _write(part, campaign, content, started)
-            _publish(campaign, part, folder, name, manifest)
-    except OSError as error:
-        place = error.filename or folder
-        raise CcdError(f"{place}: {error.strerror}; free space or check the folder's rights") from None
+            try:
+                part.mkdir()
+                facts, images = _write(part, campaign, name, form, started)
+                manifest = hashlib.sha256((part / MANIFEST).read_bytes()).hexdigest()
+                _publish(campaign, part, folder, name, manifest)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
     return Released(
         name=name,
         folder=folder,
-        synthetic=content.facts["synthetic"],
-        counts=content.facts["counts"],
-        excluded=content.excluded,
-        images=len(content.images),
+        synthetic=facts["synthetic"],
+        dehydrated=facts["dehydrated"],
+        counts=facts["counts"],
+        excluded=facts["excluded"],
+        images=images,
         manifest_sha256=manifest,
     )
+
+
+@contextlib.contextmanager
+def clear(folder: Path) -> Iterator[None]:
+    """What a disk or a database says when it cannot take more becomes one clear line."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise CcdError(f"{error.filename or folder}: {reason}; free space or check the folder's rights") from None
+    except sa.exc.DBAPIError as error:
+        reason = str(error.orig).strip().partition("\n")[0]
+        raise CcdError(f"{folder}: the database failed ({reason}); free space, then run the command again") from None
 
 
 @contextlib.contextmanager
@@ -92,57 +115,87 @@ def _known(campaign: Campaign, name: str) -> bool:
         return db.scalar(sa.select(schema.releases.c.name).where(schema.releases.c.name == name)) is not None
 
 
-def _write(part: Path, campaign: Campaign, content: Content, started: Progress | None) -> str:
-    """Fill the folder `part`; returns the manifest's SHA-256."""
-    (part / "images").mkdir(parents=True)
-    hashes: dict[str, str] = {}
-
-    def put(file: str, text: str) -> None:
-        (part / file).write_bytes(text.encode())
-        hashes[file] = hashlib.sha256(text.encode()).hexdigest()
-
-    for split, rows in content.rows.items():
-        put(f"{split}.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    put("protocol.json", _pretty(asdict(campaign.protocol)))
-    put("release.json", _pretty(content.facts))
-    put("README.md", card(content.facts))
-    moved = started(len(content.images)) if started else lambda number: None
-    for target, (file, sha256) in content.images.items():
-        hashes[target] = _put_image(campaign.folder / file, part / target, sha256)
-        moved(1)
-    put(MANIFEST, "".join(f"{hashes[file]}  {file}\n" for file in sorted(hashes)))
-    return hashes[MANIFEST]
+def _write(part: Path, campaign: Campaign, name: str, form: Form, started: Started | None) -> tuple[Facts, int]:
+    """Fill the folder `part` from one state of the database; returns the facts and the number of images."""
+    protocol = campaign.protocol
+    tally = Tally.of(protocol.labels)
+    judged = Judged(protocol)
+    with campaign.read() as db:
+        _pairs(part, campaign, db, form, tally, started)
+        if not any(of_split["all"] for of_split in tally.counts.values()):
+            raise CcdError("no pair has both a label and a split; run `ccd labels`, then `ccd split`")
+        with tables.judgments(part / "judgments.parquet") as file:
+            for row in judged.rows(db):
+                file.add(row)
+        facts = collect(db, campaign, name, form, tally, judged)
+        examples = tally.examples(db) if form.images != NONE else {}
+    (part / "protocol.json").write_bytes(pretty(asdict(protocol)).encode())
+    return facts, describe(part, facts, protocol.questions, examples, campaign.folder)
 
 
-def _put_image(source: Path, target: Path, sha256: str) -> str:
-    """Copy one image block by block, and check that it is still what was collected."""
-    # A copy, not a hard link: whoever edits a published image must not edit the campaign's.
-    try:
-        shutil.copyfile(source, target)
-    except FileNotFoundError:
-        raise CcdError(f"{source}: the image is gone; put it back, or collect its posts again") from None
-    with target.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-            raise CcdError(f"{source}: the image was changed since it was collected; put the original back")
-    return sha256
+def _pairs(
+    part: Path, campaign: Campaign, db: sa.Connection, form: Form, tally: Tally, started: Started | None
+) -> None:
+    """Write every pair as it comes: its lines and its image."""
+    total = db.scalar(sa.select(sa.func.count()).select_from(schema.splits)) or 0
+    moved = started("pairs", total) if started else lambda number: None
+    questions = campaign.protocol.questions
+    with contextlib.ExitStack() as stack:
+        images = None if form.images == NONE else stack.enter_context(contextlib.closing(_images(part, db, form)))
+        rows = stack.enter_context(tables.Rows(part, SPLITS, questions, form.dehydrated))
+        other = stack.enter_context(Vempala(part, SPLITS, campaign.protocol)) if form.vempala else None
+        number = 0
+        for pair in pairs(db, campaign):
+            tally.take(pair)
+            if pair.left_out:
+                continue
+            if images:
+                images.put(pair.split, pair.row, campaign.folder / pair.file, pair.sha256)
+            rows.add(pair.split, pair.row)
+            if other:
+                other.add(pair.split, pair.row)
+            number += 1
+            if number % _OFTEN == 0:
+                moved(_OFTEN)
+        moved(number % _OFTEN)
+
+
+def _images(part: Path, db: sa.Connection, form: Form) -> Files | Shards:
+    if form.images == FILES:
+        return Files(part)
+    formats = list(db.scalars(sa.select(schema.images.c.format).distinct()))
+    return Shards(part, _SUFFIX.get(formats[0], "jpg") if len(formats) == 1 else "jpg")
 
 
 def _publish(campaign: Campaign, part: Path, folder: Path, name: str, manifest: str) -> None:
     """Rename and store the row together; a run killed between the two is completed by the next."""
-    for place in (*part.rglob("*"), part):
-        _sync(place)
-    with campaign.write() as db:
-        db.execute(schema.releases.insert().values(name=name, created_at=now(), manifest_sha256=manifest))
-        schema.note(db, schema.RELEASED_OF, db.scalar(sa.select(sa.func.count()).select_from(schema.splits)))
-        record(db, "ccd release", "release", name, after={"manifest_sha256": manifest})
-        if folder.exists():
-            there = folder / MANIFEST
-            if not there.is_file() or there.read_bytes() != (part / MANIFEST).read_bytes():
-                raise CcdError(f"{folder}: is there already and is another; move it away or choose another name")
-            shutil.rmtree(part)
-        else:
-            part.rename(folder)
-            _sync(folder.parent)
+    os.sync()
+    renamed = False
+    try:
+        with campaign.write() as db:
+            db.execute(schema.releases.insert().values(name=name, created_at=now(), manifest_sha256=manifest))
+            publish(db, name, _published(part))
+            schema.note(db, schema.RELEASED_OF, db.scalar(sa.select(sa.func.count()).select_from(schema.splits)))
+            record(db, "ccd release", "release", name, after={"manifest_sha256": manifest})
+            if folder.exists():
+                there = folder / MANIFEST
+                if not there.is_file() or there.read_bytes() != (part / MANIFEST).read_bytes():
+                    raise CcdError(f"{folder}: is there already and is another; move it away or choose another name")
+            else:
+                part.rename(folder)
+                renamed = True
+                _sync(folder.parent)
+    except Exception:
+        if renamed:
+            folder.rename(part)  # the database did not take it, so it is no release
+        raise
+
+
+def _published(part: Path) -> Iterator[tuple[str, str]]:
+    for split in SPLITS:
+        with (part / f"{split}.jsonl").open(encoding="utf-8") as lines:
+            for line in lines:
+                yield json.loads(line)["pair_id"], split
 
 
 def _sync(path: Path) -> None:
@@ -151,7 +204,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _pretty(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"

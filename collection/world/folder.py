@@ -19,13 +19,21 @@ from ccd.campaign import write_atomic
 from ccd.errors import CcdError
 from ccd.protocol import Protocol, load
 from ccd.release.card import card
-from ccd.release.write import MANIFEST
+from ccd.release.pages import MANIFEST
 from collection.world.shards import SHARD, Plan, shard_file, write_shard
 
 PLAN = "world.json"
 TOOLKIT = f"ccd-toolkit {__version__}"  # another version may draw otherwise
 SPLITS = ("train", "dev", "test")
 _EXTRA = """
+## Files
+
+- `train.jsonl`, `dev.jsonl`, `test.jsonl`: one pair a line: pair_id, post_id, text, image, label, label_id,
+  resolved_by, votes, arm, leakage_group.
+- `images/`: named by their SHA-256.
+- `protocol.json`, `release.json`: what was asked; counts, seed and agreement.
+- `MANIFEST.sha256`: check with `sha256sum -c MANIFEST.sha256`, or in full with `ccd verify`.
+
 ## Made by the toolkit
 
 Nobody posted, judged or detected any of this. The label of a pair is how it was made, whatever the votes say.
@@ -164,7 +172,8 @@ def _facts(
         "protocol": {"name": protocol.name, "fingerprint": protocol.fingerprint},
         "question": question.name,
         "toolkit": TOOLKIT,
-        "split": {"shares": {each: counts[each]["all"] / plan.pairs for each in SPLITS}, "seed": plan.settings.seed},
+        "split": {"shares": {each: counts[each]["all"] / plan.pairs for each in SPLITS}, "seed": plan.settings.seed}
+        | {"ties": ["image", "post"]},
         "counts": counts,
         "excluded": {},
         "agreement": {question.name: agreement(frame, question.labels, question.level).to_dict(names=False)},

@@ -17,17 +17,12 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
+from ccd.quotas import CCD_COUNTS
 from collection.world import texts
 from collection.world.faces import FEELINGS, PHRASES, PLEASANT, SKINS, UNPLEASANT
 from collection.world.kinds import KINDS, akin
 from collection.world.scenes import COLUMNS, HEIGHTS, SCENES, Placed, draw
 
-# The paper's Table II.
-CCD_COUNTS = {
-    ("train", "explicit"): 5779, ("train", "implicit"): 1070, ("train", "irrelevant"): 3445,
-    ("dev", "explicit"): 542, ("dev", "implicit"): 110, ("dev", "irrelevant"): 323,
-    ("test", "explicit"): 558, ("test", "implicit"): 106, ("test", "irrelevant"): 319,
-}  # fmt: skip
 CCD_PAIRS = sum(CCD_COUNTS.values())  # 12,252
 _BLOCK = 12  # pairs whose order a seed shuffles; divides CCD_PAIRS
 _FEELS = 0.6  # share of the texts with a feeling, and of the pictures with a face

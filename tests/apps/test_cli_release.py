@@ -41,6 +41,20 @@ def test_release_and_verify(folder: Path) -> None:
     assert ill.stderr == "[new].txt: added, not in MANIFEST.sha256\n"
 
 
+def test_forms_and_posts_that_nobody_asked_about(folder: Path) -> None:
+    result = CliRunner().invoke(release_command, ["ids", "--dir", str(folder), "--dehydrate", "--json", "-"])
+    facts = json.loads(result.stdout)
+    assert (facts["dehydrated"], facts["images"], facts["unchecked"]) == (True, 0, 13)
+    assert "13 posts of X were not looked up in the last 24 hours" in result.stderr
+    shards = CliRunner().invoke(release_command, ["shards", "--dir", str(folder), "--images", "tar"])
+    assert shards.exit_code == 0, shards.output
+    assert list((folder / "releases" / "shards").glob("*.tar"))
+    for name in ("ids", "shards"):
+        assert CliRunner().invoke(verify_command, [str(folder / "releases" / name)]).exit_code == 0
+    other = CliRunner().invoke(release_command, ["v", "--dir", str(folder), "--format", "vempala"])
+    assert (other.exit_code, len(other.stderr.splitlines())) == (2, 1)
+
+
 def test_errors_are_one_line(folder: Path, tmp_path: Path) -> None:
     CliRunner().invoke(release_command, ["v1", "--dir", str(folder)])
     for command, words, told in (

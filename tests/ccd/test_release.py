@@ -1,5 +1,6 @@
 """A release is whole or not there, the same bytes from the same state, and every damage to it is found."""
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -10,19 +11,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
 from ccd import schema
+from ccd.agreement import of_campaign
 from ccd.campaign import Campaign
+from ccd.config import Person
 from ccd.errors import CcdError
-from ccd.release import verify, write_release
+from ccd.release import Form, verify, write, write_release
 from ccd.settle import settle
 from ccd.splits import split_campaign
 from tests.ccd.build import add_pairs, campaign, judge
 from tests.ccd.test_settle import TWO, E, I, R
 
-NAMES = ("a1", "a2", "a3", "lead")
 VOTES = {f"x:{n}:0": (label, label, E) for n in range(30) for label in (E, I, R)[n % 3 : n % 3 + 1]} | {
     "x:900:0": (E, I, R),
     "x:901:0": (E, None, None),
@@ -78,12 +81,13 @@ def test_what_is_in_it(made: Campaign) -> None:
         "resolved_by": "majority",
         "votes": {I: 2, E: 1},
         "arm": "random",
+        "inclusion_probability": 1.0,
         "leakage_group": "x:1:0",
     }
     assert all((done.folder / str(row["image"])).is_file() for row in found)
     facts = json.loads((done.folder / "release.json").read_text())
     assert facts["counts"] == done.counts
-    assert facts["protocol"] == {"name": "ccd", "fingerprint": made.protocol.fingerprint}
+    assert facts["protocol"]["fingerprint"] == made.protocol.fingerprint
     assert facts["agreement"]["relation"]["n_pairs"] == 32
     assert facts["synthetic"] is False
     assert json.loads((done.folder / "protocol.json").read_text())["questions"][0]["name"] == "relation"
@@ -93,21 +97,80 @@ def test_what_is_in_it(made: Campaign) -> None:
         assert db.scalar(sa.select(schema.releases.c.manifest_sha256)) == done.manifest_sha256
 
 
-def test_nobody_and_no_place_is_named(made: Campaign) -> None:
-    folder = write_release(made, "v1").folder
+def test_agreement_is_that_of_the_campaign(made: Campaign) -> None:
+    facts = json.loads((write_release(made, "v1").folder / "release.json").read_text())
+    with made.read() as db:
+        found = of_campaign(db, made.protocol)
+    assert facts["agreement"] == json.loads(
+        json.dumps({name: each.to_dict(names=False) for name, each in found.items()})
+    )
+
+
+SECRETS = ("Ann.Other_Name", "ann@example.org", "lead@example.org", "KatieHandle", "AAAA-secret-token-0123456789")
+
+
+@pytest.mark.parametrize("form", [Form(), Form("tar"), Form("none"), Form.dry()])
+def test_no_name_handle_token_or_path_is_in_it(tmp_path: Path, form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Annotators, authors' handles, tokens and absolute paths: not in any byte of any file."""
+    monkeypatch.setenv("X_BEARER_TOKEN", SECRETS[-1])
+    place = tmp_path / "Home-of-somebody"
+    made = Campaign.create(
+        place,
+        name="t",
+        annotators=tuple(Person(name, f"{name}@example.org") for name in ("ann", "Ann.Other_Name", "bob")),
+        adjudicators=(Person("lead", "lead@example.org"),),
+    )
+    add_pairs(made, [f"x:{n}:0" for n in range(12)], number=1, source=f"{place}/tweets.tsv")
+    for n in range(12):
+        for worker in ("ann", "Ann.Other_Name", "bob"):
+            judge(made, f"x:{n}:0", worker, E)
+    told = "RT @KatieHandle: see https://twitter.com/KatieHandle/status/1 and @KatieHandle.bsky.social"
+    with made.write() as db:
+        db.execute(schema.pairs.update().values(text=schema.pairs.c.text + f" {told}"))
+        db.execute(schema.posts.update().values(author_key="0123456789abcdef"))
+        db.execute(
+            schema.drops.insert().values(source=f"{place}/a", item="1", reason="broken image", detail=f"{place}/b")
+        )
+        db.execute(schema.judgments.update().values(comment="Ann.Other_Name says hello"))
+    settle(made)
+    split_campaign(made)
+    folder = write_release(made, "v1", form).folder
+    # "ann" and "bob" are parts of words; as values of a table they would stand alone, in quotes or cells
     for name, content in tree(folder).items():
-        if not name.startswith("images/"):
-            assert str(made.folder).encode() not in content
-            for person in NAMES:
-                assert f'"{person}"'.encode() not in content
-                assert f"{person}@".encode() not in content
+        for secret in (*SECRETS, str(tmp_path), "Home-of-somebody", "0123456789abcdef", '"ann"', '"bob"', '"lead"'):
+            assert secret.encode() not in content, name
+            assert secret not in name
+    for path in folder.rglob("*.parquet"):
+        cells = {str(value) for column in pq.read_table(path).to_pydict().values() for value in column}
+        assert not cells & {"ann", "Ann.Other_Name", "bob", "lead"}
+        assert not any(secret in cell for secret in SECRETS for cell in cells)
+    assert "RT @USER: see https://twitter.com/i/status/1" in "".join(str(row.get("text")) for row in rows(folder)) or (
+        form.dehydrated
+    )
 
 
-def test_the_same_state_gives_the_same_bytes(ready: Path, tmp_path: Path) -> None:
+def test_a_dehydrated_release_has_no_content(made: Campaign) -> None:
+    whole, dry = write_release(made, "v1").folder, write_release(made, "v1-ids", Form.dry()).folder
+    assert not list(dry.rglob("*.png")) or {path.parent.name for path in dry.rglob("*.png")} == {"pictures"}
+    assert "examples.png" not in tree(dry / "pictures")
+    for row, full in zip(rows(dry), rows(whole), strict=True):
+        assert row == {key: value for key, value in full.items() if key not in ("text", "image")}
+        for content in tree(dry).values():
+            assert str(full["text"]).encode() not in content
+    assert verify(dry) == []
+
+
+@pytest.mark.parametrize("images", ["files", "tar"])
+def test_the_same_state_gives_the_same_bytes(ready: Path, tmp_path: Path, images: str) -> None:
+    """Also in another process, with another order of sets and another place."""
     trees = []
+    write = "import sys; from ccd.release import *; from ccd.campaign import Campaign; from pathlib import Path; "
+    write += "write_release(Campaign.open(Path(sys.argv[1])), 'v1', Form(sys.argv[2]))"
     for place in ("one", "two"):
         shutil.copytree(ready, tmp_path / place)
-        trees.append(tree(write_release(Campaign.open(tmp_path / place), "v1").folder))
+        seeded = os.environ | {"PYTHONHASHSEED": str(len(trees) + 1), "TZ": f"UTC{len(trees)}"}
+        subprocess.run([sys.executable, "-c", write, str(tmp_path / place), images], check=True, env=seeded)
+        trees.append(tree(tmp_path / place / "releases" / "v1"))
     assert trees[0] == trees[1]
 
 
@@ -153,12 +216,18 @@ if moment == "before the rename":
     Path.rename = die
 if moment == "after the rename":
     write._sync = lambda path: die() if path.name == "releases" else None
-write.write_release(Campaign.open(Path(folder)), "v1", lambda total: die if moment == "among the images" else print)
+if moment == "among the images":
+    write._OFTEN = 1
+write.write_release(
+    Campaign.open(Path(folder)), "v1", started=lambda name, total: die if moment == "among the images" else print
+)
 """
 
 
 @pytest.mark.parametrize("moment", ["among the images", "before the rename", "after the rename"])
 def test_killed_anywhere_and_run_again(made: Campaign, ready: Path, tmp_path: Path, moment: str) -> None:
+    before = tree(write_release(made, "v0").folder)
+    made.engine.dispose()
     done = subprocess.run([sys.executable, "-c", KILLED, moment, str(made.folder)], check=False, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     releases = made.folder / "releases"
@@ -166,9 +235,10 @@ def test_killed_anywhere_and_run_again(made: Campaign, ready: Path, tmp_path: Pa
         assert not (releases / "v1").exists()
         assert (releases / ".v1.part").exists()
     with made.read() as db:
-        assert db.scalars(sa.select(schema.releases.c.name)).all() == []
+        assert db.scalars(sa.select(schema.releases.c.name)).all() == ["v0"]
+    assert tree(releases / "v0") == before
     write_release(made, "v1")
-    assert sorted(os.listdir(releases)) == [".lock", "v1"]
+    assert sorted(os.listdir(releases)) == [".lock", "v0", "v1"]
     shutil.copytree(ready, tmp_path / "calm")
     assert tree(releases / "v1") == tree(write_release(Campaign.open(tmp_path / "calm"), "v1").folder)
 
@@ -192,7 +262,48 @@ def test_a_changed_or_missing_image_stops_it(made: Campaign) -> None:
     image.unlink()
     with pytest.raises(CcdError, match="the image is gone"):
         write_release(made, "v1")
-    assert not (made.folder / "releases" / "v1").exists()
+    assert os.listdir(made.folder / "releases") == [".lock"]
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(ready: Path, tmp_path: Path) -> None:
+    """At whatever byte it is full: images, Parquet, pages, the database."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=9m", "tmpfs", str(folder)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a small disk")
+    try:
+        shutil.copytree(ready, folder / "c")
+        made = Campaign.open(folder / "c")
+        at_first = shutil.disk_usage(folder).free
+        before = tree(write_release(made, "v1").folder)
+        free = shutil.disk_usage(folder).free
+        for part in (0.0, 0.1, 0.3, 0.5, 0.7):  # of the room that a release took
+            with (folder / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
+                ballast.write(bytes(free - int(part * (at_first - free))))
+            with pytest.raises(CcdError, match="free space"):
+                write_release(made, "v2")
+            (folder / "ballast").unlink()
+            assert sorted(os.listdir(made.folder / "releases")) == [".lock", "v1"]
+            assert tree(made.folder / "releases" / "v1") == before
+            with made.read() as db:
+                assert db.scalars(sa.select(schema.releases.c.name)).all() == ["v1"]
+        assert verify(write_release(made, "v2").folder) == []
+        made.engine.dispose()
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_database_that_cannot_take_it_leaves_no_release(made: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise sa.exc.OperationalError("COMMIT", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr(write, "_sync", full)  # the last thing before the commit
+    with pytest.raises(CcdError, match="database or disk is full"):
+        write_release(made, "v1")
+    assert os.listdir(made.folder / "releases") == [".lock"]
+    monkeypatch.undo()
+    assert verify(write_release(made, "v1").folder) == []
 
 
 def test_pairs_settled_after_the_split_are_told(made: Campaign) -> None:
@@ -268,10 +379,10 @@ def edit(folder: Path, split: str, **changes: object) -> None:
 
 def test_a_changed_missing_or_added_file_is_found(release: Path) -> None:
     image = sorted(path.name for path in (release / "images").iterdir())[0]
-    (release / "images" / image).write_bytes(b"another picture")
+    (release / "images" / image).write_bytes(b"another picture")  # a byte is enough
     (release / "README.md").unlink()
     (release / "images" / "new.png").write_bytes(b"")
-    assert verify(release) == [
+    assert verify(release)[:3] == [
         "README.md: missing",
         "images/new.png: added, not in MANIFEST.sha256",
         f"images/{image}: changed",
@@ -285,23 +396,25 @@ def test_a_label_outside_the_protocol_is_found(release: Path) -> None:
 
 def test_a_wrong_label_id_is_found(release: Path) -> None:
     edit(release, "train", label_id=7)
-    (problem,) = verify(release)
-    assert "has id 7" in problem
+    label = _of(release, "train")[0]["label"]
+    assert verify(release) == [
+        f"train.jsonl, line 1: label '{label}' has id 7, protocol.json says {(R, I, E).index(label)}",
+        "train.parquet, row 1: differs from train.jsonl",
+    ]
 
 
 def test_a_leakage_group_in_two_splits_is_found(release: Path) -> None:
     group = _of(release, "train")[0]["leakage_group"]
     edit(release, "test", leakage_group=group)
-    assert verify(release) == [f"test.jsonl: leakage group {group} is also in train.jsonl"]
+    assert f"test.jsonl: leakage group {group} is also in train.jsonl" in verify(release)
 
 
 def test_a_pair_twice_and_an_image_that_is_not_there_are_found(release: Path) -> None:
     pair = _of(release, "train")[0]["pair_id"]
     edit(release, "test", pair_id=pair, image="images/none.png")
-    assert verify(release) == [
-        "test.jsonl, line 1: image images/none.png is not in MANIFEST.sha256",
-        f"test.jsonl: pair {pair} stands twice, first in train.jsonl",
-    ]
+    problems = verify(release)
+    assert "test.jsonl, line 1: image images/none.png is not in MANIFEST.sha256" in problems
+    assert f"test.jsonl: pair {pair} stands twice, first in train.jsonl" in problems
 
 
 def test_other_counts_than_released_are_found(release: Path) -> None:
@@ -310,6 +423,54 @@ def test_other_counts_than_released_are_found(release: Path) -> None:
     rehash(release, "train.jsonl")
     problems = verify(release)
     assert f"train.jsonl: {len(lines) - 1} pairs all, release.json says {len(lines)}" in problems
+
+
+def test_a_broken_image_is_found_though_its_hash_is_right(release: Path) -> None:
+    image = min((release / "images").iterdir())
+    data = image.read_bytes()[:40]
+    name = f"images/{hashlib.sha256(data).hexdigest()}.png"
+    (release / name).write_bytes(data)
+    image.unlink()
+    for split in ("train", "dev", "test"):
+        for end in ("jsonl", "parquet"):
+            _replace(release / f"{split}.{end}", f"images/{image.name}", name)
+    lines = (release / "MANIFEST.sha256").read_text().splitlines()
+    lines = [f"{Path(name).stem}  {name}" if image.name in line else line for line in lines]
+    (release / "MANIFEST.sha256").write_text("\n".join(lines) + "\n")
+    for split in ("train", "dev", "test"):
+        rehash(release, f"{split}.jsonl")
+        rehash(release, f"{split}.parquet")
+    assert any(problem.startswith(f"{name}: no whole picture") for problem in verify(release))
+
+
+def _replace(file: Path, old: str, new: str) -> None:
+    if file.suffix == ".jsonl":
+        file.write_text(file.read_text().replace(old, new))
+        return
+    table = pq.read_table(file)
+    place = table.column_names.index("file_name")
+    names = [new if name == old else name for name in table["file_name"].to_pylist()]
+    pq.write_table(table.set_column(place, "file_name", [names]), file)
+
+
+def test_parquet_and_card_that_say_another_thing_are_found(release: Path) -> None:
+    table = pq.read_table(release / "dev.parquet")
+    pq.write_table(table.slice(1), release / "dev.parquet")
+    rehash(release, "dev.parquet")
+    page = release / "README.md"
+    page.write_text(page.read_text().replace("| all | ", "| all | 9"))
+    rehash(release, "README.md")
+    problems = verify(release)
+    assert "dev.parquet, row 1: differs from dev.jsonl" in problems
+    assert "README.md: its counts are not those of release.json" in problems
+
+
+def test_a_judgment_outside_the_protocol_is_found(release: Path) -> None:
+    table = pq.read_table(release / "judgments.parquet")
+    place = table.column_names.index("label")
+    pq.write_table(table.set_column(place, "label", [["vague"] * len(table)]), release / "judgments.parquet")
+    rehash(release, "judgments.parquet")
+    assert "judgments.parquet, row 1: 'vague' is no answer in protocol.json" in verify(release)
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"pair_id": 1}', '"text"'])

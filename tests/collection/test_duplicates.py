@@ -20,11 +20,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
-from ccd.rounds import new_round
-from collection import duplicates
-from collection.contact_sheet import contact_sheet
-from collection.duplicates import find
-from collection.near import (
+from ccd.near import (
     IMAGE_DISTANCE,
     NEAREST,
     TEXT_SIMILARITY,
@@ -35,6 +31,10 @@ from collection.near import (
     picture_hash,
     similarity,
 )
+from ccd.rounds import new_round
+from collection import duplicates
+from collection.contact_sheet import contact_sheet
+from collection.duplicates import find
 from collection.records import Photo, Record
 from collection.store import collect
 from collection.table import read

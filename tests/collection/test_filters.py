@@ -12,8 +12,9 @@ from ccd import schema
 from ccd.campaign import Campaign
 from ccd.config import Filters, read_config
 from ccd.errors import CcdError
+from ccd.near import words
 from ccd.status import status
-from collection.filters import rejected, words
+from collection.filters import rejected
 from collection.records import Photo, Reason, Record
 from collection.store import collect
 

@@ -5,14 +5,13 @@ Both searches are one: cut what stands for an item into bands, and compare the i
 
 import io
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-
-from collection.filters import words
 
 IMAGE_DISTANCE = 20  # bits of 128; chosen in docs/duplicates.md
 NEAREST = 7  # bits of 64 in which one of the two hashes may differ at most: what the search can find
@@ -83,6 +82,7 @@ def near_hashes(hashes: npt.NDArray[np.uint64], distance: int = IMAGE_DISTANCE) 
 
 # --- texts ----------------------------------------------------------------------------------------------------------
 
+_SCRIPTS_WITHOUT_SPACES = ("CJK ", "HIRAGANA", "KATAKANA", "THAI", "LAO ", "KHMER", "MYANMAR")
 _NOT_COMPARED = re.compile(r"https?://\S*|\b(?i:RT)(?=\s*@)|@\w+|(?:[^\w@]|_|@(?!\w))+")
 
 
@@ -99,9 +99,28 @@ def comparable(text: str) -> str:
     return short if len(short) >= 25 and words(short) >= 6 else ""
 
 
+def words(text: str) -> int:
+    """The number of words: what stands between spaces and has a letter or digit; hashtags are, users and links are not.
+
+    In scripts without spaces every character counts, for lack of a dictionary.
+
+    >>> words("@you Cats & dogs! #NY 🐈 https://t.co/a"), words("猫が好き")
+    (3, 4)
+    """
+    found = 0
+    for token in text.split():
+        if not token.startswith(("@", "http://", "https://")) and any(map(str.isalnum, token)):
+            found += max(1, sum(map(_stands_alone, token)))
+    return found
+
+
+def _stands_alone(character: str) -> bool:
+    return character > "\u0dff" and unicodedata.name(character, "").startswith(_SCRIPTS_WITHOUT_SPACES)
+
+
 def similarity(one: str, other: str) -> float:
     """Jaccard similarity of the shingles of two comparable texts."""
-    a, b = _shingles(one), _shingles(other)
+    a, b = shingles(one), shingles(other)
     return len(a & b) / len(a | b)
 
 
@@ -129,7 +148,8 @@ def near_texts(texts: Sequence[str], least: float = TEXT_SIMILARITY) -> Edges:
     return np.asarray(proposed[np.array(sure, dtype=bool)])
 
 
-def _shingles(text: str) -> set[str]:
+def shingles(text: str) -> set[str]:
+    """All stretches of SHINGLE characters; of a shorter text, the text."""
     return {text[i : i + SHINGLE] for i in range(max(1, len(text) - SHINGLE + 1))}
 
 

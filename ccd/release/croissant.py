@@ -1,0 +1,103 @@
+"""croissant.json: the release in the Croissant format 1.0 (https://docs.mlcommons.org/croissant/docs/croissant-spec.html).
+
+A record set for each split, read from its Parquet file, and one for the images where they are files.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ccd.protocol import Question
+from ccd.release.card import title
+from ccd.release.images import FILES
+from ccd.release.tables import schema_of
+
+Facts = Mapping[str, Any]
+Json = dict[str, Any]
+_CR = """citeAs column conformsTo extract field fileProperty fileObject fileSet format includes isLiveDataset jsonPath
+key md5 parentField path recordSet references regex repeated replace samplingRate separator source subField transform
+equivalentProperty"""
+_CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    **{name: f"cr:{name}" for name in _CR.split()},
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "dct": "http://purl.org/dc/terms/",
+    "sc": "https://schema.org/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+}
+_VERSION = re.compile(
+    r"v?(\d+)(?:\.(\d+))?(?:\.(\d+))?"
+)  # a name that is one, such as v1; the format wants three numbers
+_TYPES = {"string": "sc:Text", "int64": "sc:Integer", "double": "sc:Float"}
+
+
+def croissant(facts: Facts, questions: tuple[Question, ...], hashes: Mapping[str, str]) -> Json:
+    """The document; `hashes` has the SHA-256 of every file by its name.
+
+    >>> mlcroissant.Dataset("releases/v1/croissant.json").records("test")  # doctest: +SKIP
+    """
+    splits = [split for split, of_split in facts["counts"].items() if of_split["all"]]
+    files: list[Json] = [_file(f"{split}.parquet", "application/x-parquet", hashes) for split in splits]
+    sets: list[Json] = [_split(split, questions, bool(facts["dehydrated"])) for split in splits]
+    if facts["images"] == FILES:
+        files.append(
+            {
+                "@type": "cr:FileSet",
+                "@id": "image-files",
+                "name": "image-files",
+                "encodingFormat": ["image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"],
+                "includes": "images/*",
+            }
+        )
+        sets.append(_images())
+    about = {
+        "name": title(facts),
+        "description": f"Image-text pairs, judged under the protocol {facts['protocol']['title']}"
+        + (" (synthetic)" if facts["synthetic"] else ""),
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "license": facts["license"] or "not stated",
+        "url": "README.md",
+        "citeAs": f"{', '.join(facts['authors']) or 'The authors'}: {title(facts)}",
+    }
+    if match := _VERSION.fullmatch(facts["name"]):
+        about["version"] = ".".join(number or "0" for number in match.groups())
+    if facts["date"]:
+        about["datePublished"] = facts["date"]
+    if facts["authors"]:
+        about["creator"] = [{"@type": "sc:Person", "name": name} for name in facts["authors"]]
+    return {"@context": _CONTEXT, "@type": "sc:Dataset", **about, "distribution": files, "recordSet": sets}
+
+
+def _file(name: str, kind: str, hashes: Mapping[str, str]) -> Json:
+    return {"@type": "cr:FileObject", "@id": name, "name": name, "contentUrl": name} | {
+        "encodingFormat": kind,
+        "sha256": hashes[name],
+    }
+
+
+def _split(split: str, questions: tuple[Question, ...], dehydrated: bool) -> Json:
+    """A record set of the plain columns; `votes` and `labels` have fields of their own, which readers of this lack."""
+    fields = [
+        _field(split, column.name, _TYPES[str(column.type)], {"fileObject": {"@id": f"{split}.parquet"}}, "column")
+        for column in schema_of(questions, dehydrated)
+        if str(column.type) in _TYPES
+    ]
+    return {"@type": "cr:RecordSet", "@id": split, "name": split, "key": {"@id": f"{split}/pair_id"}, "field": fields}
+
+
+def _images() -> Json:
+    source = {"fileSet": {"@id": "image-files"}}
+    name = _field("images", "file_name", "sc:Text", source, "fileProperty", "fullpath")
+    content = _field("images", "image", "sc:ImageObject", source, "fileProperty", "content")
+    return {"@type": "cr:RecordSet", "@id": "images", "name": "images", "field": [name, content]}
+
+
+def _field(of: str, name: str, kind: str, source: Json, way: str, what: str = "") -> Json:
+    return {"@type": "cr:Field", "@id": f"{of}/{name}", "name": name, "dataType": kind} | {
+        "source": source | {"extract": {way: what or name}}
+    }

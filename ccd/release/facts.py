@@ -1,0 +1,166 @@
+"""What a release says of itself: the facts of release.json, from which every page of it is written."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from ccd import __version__, schema
+from ccd.campaign import Campaign
+from ccd.gone import LIVE
+from ccd.judgments import CANNOT_JUDGE, SKIPPED
+from ccd.random_arm import prevalence
+from ccd.release.content import Pair
+from ccd.release.images import FILES, NONE
+from ccd.release.judged import Judged
+from ccd.splits import plan
+
+Facts = Mapping[str, Any]
+SPLITS = ("train", "dev", "test")
+EXAMPLES = 4  # of each label, in a picture
+_SPARE = 12  # candidates, as some may be sensitive
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a release is written: `images` is files, tar or none; `dehydrated` leaves text and pixels out."""
+
+    images: str = FILES
+    dehydrated: bool = False
+    vempala: bool = False
+
+    @classmethod
+    def dry(cls, vempala: bool = False) -> "Form":
+        """Ids, labels and splits only."""
+        return cls(NONE, True, vempala)
+
+
+@dataclass
+class Tally:
+    """Counts over the pairs of a release, taken as they pass."""
+
+    labels: tuple[str, ...]
+    counts: dict[str, dict[str, int]]
+    excluded: Counter[str] = field(default_factory=Counter)
+    resolved_by: Counter[str] = field(default_factory=Counter)
+    arms: Counter[str] = field(default_factory=Counter)
+    networks: Counter[str] = field(default_factory=Counter)
+    chosen: dict[str, list[tuple[str, Pair]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, labels: tuple[str, ...]) -> "Tally":
+        """Nothing counted yet."""
+        return cls(labels, {split: dict.fromkeys((*labels, "all"), 0) for split in SPLITS})
+
+    def take(self, pair: Pair) -> None:
+        """Count one pair."""
+        if pair.left_out:
+            self.excluded[pair.left_out] += 1
+            return
+        row = pair.row
+        here = self.counts[pair.split]
+        here["all"] += 1
+        if self.labels:
+            here[row["label"]] += 1
+        self.resolved_by[row["resolved_by"]] += 1
+        self.arms[row["arm"]] += 1
+        self.networks[row["pair_id"].partition(":")[0]] += 1
+        if pair.split == "train" and self.labels:
+            self._choose(pair)
+
+    def _choose(self, pair: Pair) -> None:
+        """Keep the pairs of each label whose image's hash is smallest: a draw that is the same each time."""
+        of_label = self.chosen.setdefault(pair.row["label"], [])
+        if len(of_label) == _SPARE and pair.sha256 >= of_label[-1][0]:
+            return
+        if all(sha256 != pair.sha256 for sha256, _ in of_label):  # one photo, many tweets
+            of_label.append((pair.sha256, pair))
+            of_label.sort(key=lambda each: each[0])
+            del of_label[_SPARE:]
+
+    def examples(self, db: sa.Connection) -> dict[str, list[Pair]]:
+        """Label → at most EXAMPLES pairs of train to show; none that the platform calls sensitive."""
+        posts = [pair.row["post_id"] for chosen in self.chosen.values() for _, pair in chosen]
+        p = schema.posts.c
+        hidden = set(db.scalars(sa.select(p.post_id).where(p.post_id.in_(posts), p.sensitive == 1)))
+        shown = {
+            label: [pair for _, pair in self.chosen.get(label, []) if pair.row["post_id"] not in hidden]
+            for label in self.labels
+        }
+        return {label: some[:EXAMPLES] for label, some in shown.items()}
+
+
+def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally: Tally, judged: Judged) -> Facts:
+    """The facts of release.json, of one state of the database; nothing in it depends on when or where it is run."""
+    config, protocol = campaign.config, campaign.protocol
+    return {
+        "name": name,
+        "campaign": config.name,
+        "synthetic": campaign.is_synthetic,
+        "date": judged.last[:10] or None,  # of the last judgment
+        "license": config.license,
+        "authors": list(config.authors),
+        "protocol": {
+            "name": protocol.name,
+            "title": protocol.title,
+            "reference": " ".join(protocol.reference.split()),
+            "fingerprint": protocol.fingerprint,
+        },
+        "question": protocol.question.name,
+        "toolkit": f"ccd-toolkit {__version__}",
+        "images": form.images,
+        "dehydrated": form.dehydrated,
+        "collected": _collected(db, tally.networks),
+        "rounds": _rounds(db),
+        "judgments": {
+            "annotators": len(config.annotators),
+            "per_pair": config.judgments_per_pair,
+            "pairs": judged.pairs,
+            "cannot_judge": judged.answered[CANNOT_JUDGE],
+            "skipped": judged.answered[SKIPPED],
+            "adjudicated": judged.adjudicated,
+            "assisted": judged.assisted,
+            "tie_rule": config.tie_rule,
+        },
+        "split": plan(db) or {"seed": None, "ties": []},  # of an older toolkit: not noted
+        "counts": tally.counts,
+        "groups": db.scalar(sa.select(sa.func.count(schema.splits.c.leakage_group.distinct()))),
+        "arms": dict(sorted(tally.arms.items())),
+        "prevalence": _prevalence(db, campaign),
+        "resolved_by": dict(sorted(tally.resolved_by.items())),
+        "excluded": dict(sorted(tally.excluded.items())),
+        "agreement": {question: found.to_dict(names=False) for question, found in judged.agreement().items()},
+    }
+
+
+def _collected(db: sa.Connection, networks: Mapping[str, int]) -> dict[str, Any]:
+    """How many posts and pairs there are, from when, and what was not kept, by reason. No file and no name."""
+    posts, d = schema.posts.c, schema.drops.c
+    number = sa.func.count()
+    first, last = db.execute(sa.select(sa.func.min(posts.created_at), sa.func.max(posts.created_at))).one()
+    gone = sa.select(posts.status, number).where(posts.status != LIVE).group_by(posts.status)
+    dropped = sa.select(d.reason, number).group_by(d.reason)
+    return {
+        "posts": db.scalar(sa.select(number).select_from(schema.posts)),
+        "pairs": db.scalar(sa.select(number).select_from(schema.pairs)),
+        "images": db.scalar(sa.select(number).select_from(schema.images)),
+        "first": first and first[:10],
+        "last": last and last[:10],
+        "networks": dict(sorted(networks.items())),
+        "dropped": dict(sorted((reason, count) for reason, count in db.execute(dropped))),
+        "gone": dict(sorted((status, count) for status, count in db.execute(gone))),
+    }
+
+
+def _prevalence(db: sa.Connection, campaign: Campaign) -> list[dict[str, Any]]:
+    """Raw share and prevalence of each label, in the protocol's order; none for scores."""
+    found = {each["label"]: each for each in prevalence(db, campaign.protocol.question.name)}
+    return [found[label] for label in campaign.protocol.labels if label in found]
+
+
+def _rounds(db: sa.Connection) -> list[dict[str, Any]]:
+    r = schema.rounds.c
+    columns = r.round, r.arm, r.strategy, r.seed, r.size, r.pool, r.model_version
+    return [dict(row) for row in db.execute(sa.select(*columns).order_by(r.round)).mappings()]

@@ -1,0 +1,116 @@
+"""The images of a release: a file each, named by its hash, or WebDataset shards (tar) with a sample a pair."""
+
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from ccd.errors import CcdError
+
+FILES, TAR, NONE = "files", "tar", "none"
+SHARD = 1_000  # pairs a tar file
+
+
+class Files:
+    """`images/<sha256>.<suffix>`, once however many pairs show it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        (folder / "images").mkdir()
+
+    def put(self, split: str, row: dict[str, Any], source: Path, sha256: str) -> None:
+        """Copy the image to where the row says."""
+        # A copy, not a hard link: whoever edits a published image must not edit the campaign's.
+        target = self._folder / row["image"]
+        if not target.exists():
+            target.write_bytes(read(source, sha256))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Shards:
+    """`<split>-00000.tar` …: of each pair the image and its row as JSON, under the pair's number in its split.
+
+    Readers of WebDataset want one suffix for all images; `suffix` is the images' own where they have one in common, and
+    jpg otherwise. Decoders go by the content.
+    """
+
+    def __init__(self, folder: Path, suffix: str) -> None:
+        self._folder = folder
+        self._suffix = suffix
+        self._numbers: dict[str, int] = {}
+        self._open: dict[str, tarfile.TarFile] = {}
+
+    def put(self, split: str, row: dict[str, Any], source: Path, sha256: str) -> None:
+        """Append the pair to its shard, and say in its row where the image is: `<shard>/<name>`."""
+        number = self._numbers.get(split, 0)
+        self._numbers[split] = number + 1
+        shard = f"{split}-{number // SHARD:05d}.tar"
+        if number % SHARD == 0:
+            self._close(split)
+            self._open[split] = tarfile.TarFile(self._folder / shard, "w", format=tarfile.USTAR_FORMAT)
+        name = f"{number:09d}"
+        row["image"] = f"{shard}/{name}.{self._suffix}"
+        for suffix, data in (
+            (self._suffix, read(source, sha256)),
+            ("json", json.dumps(row, ensure_ascii=False).encode()),
+        ):
+            member = tarfile.TarInfo(f"{name}.{suffix}")  # the time is 1970, the owner nobody: the same bytes always
+            member.size = len(data)
+            self._open[split].addfile(member, io.BytesIO(data))
+
+    def close(self) -> None:
+        """End every shard."""
+        for split in tuple(self._open):
+            self._close(split)
+
+    def _close(self, split: str) -> None:
+        if split in self._open:
+            self._open.pop(split).close()
+
+
+def read(source: Path, sha256: str) -> bytes:
+    """The bytes of an image. Raises CcdError where they are not what was collected."""
+    try:
+        data = source.read_bytes()
+    except FileNotFoundError:
+        raise CcdError(f"{source}: the image is gone; put it back, or collect its posts again") from None
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise CcdError(f"{source}: the image was changed since it was collected; put the original back")
+    return data
+
+
+class Opened:
+    """The images of a release folder, wherever they lie; the last shard stays open, so read in the rows' order.
+
+    >>> Opened(Path("releases/v1")).read("train-00000.tar/000000012.jpg")  # doctest: +SKIP
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._shard = ""
+        self._tar: tarfile.TarFile | None = None
+
+    def read(self, image: str) -> bytes:
+        """The bytes of the image that a row names. Raises OSError where it is not there."""
+        shard, member = image.split("/", 1)
+        if not shard.endswith(".tar"):
+            return (self._folder / image).read_bytes()
+        try:
+            if shard != self._shard:
+                self.close()
+                self._tar, self._shard = tarfile.TarFile(self._folder / shard), shard
+            assert self._tar is not None
+            found = self._tar.extractfile(member)
+            return found.read() if found else b""
+        except (tarfile.TarError, KeyError) as error:
+            raise OSError(f"{image}: {error}") from None
+
+    def close(self) -> None:
+        """Close the shard."""
+        if self._tar:
+            self._tar.close()
+        self._tar, self._shard = None, ""

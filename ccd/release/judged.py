@@ -1,0 +1,139 @@
+"""The judgments behind a release: under pseudonyms, one after another, and the agreement they show."""
+
+import json
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from ccd import gone, schema
+from ccd.agreement import Agreement, agreement
+from ccd.judgments import ANSWERED, VALID
+from ccd.protocol import Protocol, Question
+from ccd.release.content import by_bytes
+
+_BATCH = 5_000
+ANNOTATOR = "annotator"
+_LETTER = {ANNOTATOR: "A", "adjudicator": "R"}
+
+
+def pseudonyms(db: sa.Connection) -> dict[tuple[str, str], str]:
+    """(role, name) → A1, A2, … for annotators and R1, … for adjudicators, in the order of their first judgments.
+
+    So they stay from release to release, and say nothing of the names.
+    """
+    j = schema.judgments.c
+    first = sa.func.min(j.judgment_id)
+    found = db.execute(sa.select(j.role, j.annotator).group_by(j.role, j.annotator).order_by(first))
+    numbers = Counter[str]()
+    names = {}
+    for role, name in found:
+        numbers[role] += 1
+        names[role, name] = f"{_LETTER[role]}{numbers[role]}"
+    return names
+
+
+@dataclass
+class Judged:
+    """Takes the campaign's judgments in once, and keeps a few bytes of each for the agreement.
+
+    `answered` counts annotators' answers by status; one annotator's on one pair counts once, the best.
+    """
+
+    protocol: Protocol
+    answered: Counter[str] = field(default_factory=Counter)
+    adjudicated: int = 0  # pairs that an adjudicator answered
+    assisted: int = 0  # annotators' judgments beside a prediction
+    pairs: int = 0  # with an answer
+    last: str = ""  # when the last judgment was given
+    _codes: dict[str, "_Codes"] = field(default_factory=dict)
+
+    def rows(self, db: sa.Connection) -> Iterator[dict[str, Any]]:
+        """The rows of judgments.parquet: those that count, of pairs whose posts live, sorted by pair."""
+        names = pseudonyms(db)
+        self._codes = {question.name: _Codes() for question in self.protocol.questions}
+        found = db.execute(_query(db), execution_options={"yield_per": _BATCH})
+        for number, (pair, of_pair) in enumerate(groupby(found, key=lambda row: row.pair_id)):
+            self.pairs = number + 1
+            yield from self._pair(number, pair, list(of_pair), names)
+
+    def _pair(
+        self, number: int, pair: str, found: list[Any], names: dict[tuple[str, str], str]
+    ) -> Iterator[dict[str, Any]]:
+        taken: dict[tuple[str, str], Any] = {}
+        best: dict[str, int] = {}
+        for row in found:
+            self.last = max(self.last, row.created_at)
+            if row.role == ANNOTATOR:
+                best[row.annotator] = min(best.get(row.annotator, len(ANSWERED)), ANSWERED.index(row.status))
+            if row.status == VALID:
+                taken.setdefault((row.role, row.annotator), row)
+        self.answered.update(ANSWERED[place] for place in best.values())
+        self.adjudicated += any(role != ANNOTATOR for role, _ in taken)
+        for who, row in taken.items():
+            self.assisted += row.role == ANNOTATOR and row.prediction is not None
+            answers = json.loads(row.answers)
+            for question in self.protocol.questions:
+                label = answers.get(question.name)
+                if label is None:
+                    continue
+                if row.role == ANNOTATOR:
+                    self._codes[question.name].add(number, names[who], label)
+                if row.lives:
+                    yield {
+                        "task": pair,
+                        "worker": names[who],
+                        "question": question.name,
+                        "label": label if isinstance(label, str) else format(label, ".15g"),
+                        "role": row.role,
+                        "prediction": row.prediction,
+                        "seconds": row.seconds,
+                    }
+
+    def agreement(self) -> dict[str, Agreement]:
+        """Agreement on each question over all judged pairs, as `ccd agreement` finds it."""
+        return {each.name: self._codes[each.name].agreement(each) for each in self.protocol.questions}
+
+
+class _Codes:
+    """Judgments on one question as small numbers: ten bytes each."""
+
+    def __init__(self) -> None:
+        self.columns = array("i"), array("h"), array("i")
+        self.workers: dict[str, int] = {}
+        self.labels: dict[str | float, int] = {}
+
+    def add(self, pair: int, worker: str, label: str | float) -> None:
+        codes = (
+            pair,
+            self.workers.setdefault(worker, len(self.workers)),
+            self.labels.setdefault(label, len(self.labels)),
+        )
+        for column, code in zip(self.columns, codes, strict=True):
+            column.append(code)
+
+    def agreement(self, question: Question) -> Agreement:
+        pairs, workers, labels = map(np.asarray, self.columns)
+        frame = pd.DataFrame({"task": pairs})
+        frame["worker"] = pd.Categorical.from_codes(workers, list(self.workers))
+        frame["label"] = pd.Categorical.from_codes(labels, list(self.labels))
+        return agreement(frame, question.labels, question.level)
+
+
+def _query(db: sa.Connection) -> "sa.Select[Any]":
+    """The newest version of every annotation that is an answer, pair by pair, oldest annotation first."""
+    j, newer, p = schema.judgments, schema.judgments.alias("newer"), schema.pairs
+    outdated = sa.exists().where(newer.c.annotation == j.c.annotation, newer.c.version > j.c.version)
+    return (
+        sa.select(j.c.pair_id, j.c.annotator, j.c.role, j.c.status, j.c.answers, j.c.prediction, j.c.seconds)
+        .add_columns(j.c.created_at, gone.lives().label("lives"))
+        .join(p, p.c.pair_id == j.c.pair_id)
+        .where(j.c.role.in_(_LETTER), j.c.status.in_(ANSWERED), ~outdated)
+        .order_by(by_bytes(db, j.c.pair_id), j.c.created_at, j.c.judgment_id)
+    )

@@ -1,0 +1,133 @@
+"""methods.md: what the methods section of a paper says of a dataset, written from its facts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ccd.release.card import listed, ties, title
+
+Facts = Mapping[str, Any]
+_NETWORKS = {"x": "X (Twitter)", "bsky": "Bluesky", "masto": "Mastodon"}
+_RULES = {
+    "adjudicate": "ties were settled by an adjudicator",
+    "drop": "ties got no label",
+    "expert": "ties were settled by the vote of the annotators who are experts",
+}
+
+
+def methods(facts: Facts) -> str:
+    """The paragraphs, as Markdown: collection, annotation, labels and agreement, splits."""
+    parts = [
+        _collection(facts),
+        _sampling(facts),
+        _annotation(facts),
+        _labels(facts),
+        _agreement(facts),
+        _splits(facts),
+    ]
+    warning = "**Synthetic**: the toolkit made these pairs itself.\n\n" if facts["synthetic"] else ""
+    return f"# Methods: {title(facts)}\n\n{warning}" + "\n\n".join(parts) + "\n"
+
+
+def _collection(facts: Facts) -> str:
+    found = facts["collected"]
+    networks = " and ".join(_NETWORKS.get(name, name) for name in found["networks"])
+    when = f", posted between {found['first']} and {found['last']}" if found["first"] and found["last"] else ""
+    said = f"We collected {found['pairs']:,} image-text pairs of {found['posts']:,} posts with {found['images']:,} "
+    said += f"different images ({networks}{when})."
+    if dropped := found["dropped"]:
+        said += f" Photos and posts that were not kept: {listed(dropped)}."
+    if gone := found["gone"]:
+        said += f" Posts that were gone from the platform since ({listed(gone)}) were removed."
+    return said
+
+
+def _sampling(facts: Facts) -> str:
+    told = []
+    for each in facts["rounds"]:
+        how = "drawn uniformly at random" if each["arm"] == "random" else f"chosen by {each['strategy']}"
+        model = f", model {each['model_version']}" if each["model_version"] else ""
+        told.append(
+            f"round {each['round']}: {each['size']:,} of {each['pool']:,} pairs, {how} (seed {each['seed']}{model})"
+        )
+    return f"Pairs were sent out in {_number(len(told), 'round')} ({'; '.join(told)})."
+
+
+def _annotation(facts: Facts) -> str:
+    judged = facts["judgments"]
+    agreement = facts["agreement"][facts["question"]]
+    said = f"Under the protocol “{facts['protocol']['title']}” ({facts['protocol']['reference']}), "
+    said += f"{_number(agreement['annotators'], 'annotator')} gave {agreement['n_judgments']:,} judgments on "
+    said += (
+        f"{agreement['n_pairs']:,} pairs, {judged['per_pair']} a pair where all are in, each in an order of their own "
+    )
+    said += f"and without sight of the others'. “Cannot judge” was answered {_times(judged['cannot_judge'])}"
+    said += f", and {_number(judged['skipped'], 'task')} skipped." if judged["skipped"] else "."
+    if judged["assisted"]:
+        said += f" Of the judgments, {judged['assisted']:,} were given beside a model's prediction."
+    return said
+
+
+def _labels(facts: Facts) -> str:
+    rule = facts["judgments"]["tie_rule"]
+    told = _RULES.get(rule, f"ties went to the first of the tied labels in the order {rule.removeprefix('rule:')}")
+    said = (
+        f"The label of a pair is that of the majority; {told}. Of the {_total(facts):,} released pairs, the label came "
+    )
+    said += f"about by: {listed(facts['resolved_by'])}. "
+    if judged := facts["judgments"]["adjudicated"]:
+        said += f"An adjudicator answered {_number(judged, 'pair')}. "
+    if left := facts["excluded"]:
+        said += f"Sent out and not released: {listed(left)}."
+    return said.rstrip()
+
+
+def _agreement(facts: Facts) -> str:
+    found = facts["agreement"][facts["question"]]["coefficients"]
+    named = {
+        "krippendorff_nominal": "Krippendorff's alpha (nominal)",
+        "fleiss": "Fleiss' kappa",
+        "gwet_ac1": "Gwet's AC1",
+        "percent": "observed agreement",
+    }
+    said = [f"{name} {_value(found[key])}" for key, name in named.items()]
+    classes = [f"{label} {_value(each)}" for label, each in found["per_class"].items()]
+    each = f" Alpha of each label against the rest: {', '.join(classes)}." if classes else ""
+    folds = facts["agreement"][facts["question"]]["bootstrap"]["folds"]
+    return (
+        f"Agreement over all judged pairs, with 95 % intervals from {folds:,} bootstrap draws of pairs: "
+        f"{', '.join(said)}.{each}"
+    )
+
+
+def _splits(facts: Facts) -> str:
+    sizes = ", ".join(f"{split} {of_split['all']:,}" for split, of_split in facts["counts"].items())
+    said = (
+        f"The {_total(facts):,} pairs were divided into {sizes}, stratified by label (seed {facts['split']['seed']}). "
+    )
+    said += f"{facts['groups']:,} leakage groups (pairs tied by {ties(facts)}) were never divided. "
+    said += "Dev and test hold only pairs that were drawn at random."
+    shares = [
+        f"{each['label']} {each['prevalence']:.1%} (95 % CI {each['low']:.1%} to {each['high']:.1%})"
+        for each in facts["prevalence"]
+        if each["prevalence"] is not None
+    ]
+    return said + (f" Prevalence, estimated from these pairs of all splits: {', '.join(shares)}." if shares else "")
+
+
+def _total(facts: Facts) -> int:
+    return sum(of_split["all"] for of_split in facts["counts"].values())
+
+
+def _value(found: Mapping[str, Any]) -> str:
+    if found["value"] is None:
+        return f"undefined ({found['reason']})"
+    ci = found["ci"]
+    return f"{found['value']:.3f}" + (f" [{ci[0]:.3f}, {ci[1]:.3f}]" if ci else "")
+
+
+def _number(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number:,} times"

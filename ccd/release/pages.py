@@ -1,0 +1,66 @@
+"""Everything in a release that is written from its facts, and the manifest over all of it."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ccd.protocol import Question
+from ccd.release.card import release_card
+from ccd.release.content import Pair
+from ccd.release.croissant import croissant
+from ccd.release.datasheet import citation, datasheet
+from ccd.release.methods import methods
+from ccd.release.pictures import pictures
+
+MANIFEST = "MANIFEST.sha256"
+
+
+def describe(
+    part: Path,
+    facts: Mapping[str, Any],
+    questions: tuple[Question, ...],
+    examples: Mapping[str, list[Pair]],
+    images: Path,
+) -> int:
+    """Write release.json, the pages and pictures, and last the manifest; returns the number of image files.
+
+    `examples` (label → pairs) are drawn; their files lie below `images`.
+    """
+    drawn = pictures(facts, examples, images)
+    if drawn:
+        (part / "pictures").mkdir(exist_ok=True)
+    for name, png in drawn.items():
+        (part / "pictures" / name).write_bytes(png)
+    for name, text in (
+        ("release.json", pretty(facts)),
+        ("README.md", release_card(facts, tuple(drawn))),
+        ("methods.md", methods(facts)),
+        ("datasheet.md", datasheet(facts)),
+        ("CITATION.cff", citation(facts)),
+    ):
+        (part / name).write_bytes(text.encode())
+    hashes = dict(_hashes(part))
+    document = pretty(croissant(facts, questions, hashes)).encode()
+    (part / "croissant.json").write_bytes(document)
+    hashes["croissant.json"] = hashlib.sha256(document).hexdigest()
+    with (part / MANIFEST).open("w", encoding="utf-8", newline="\n") as manifest:
+        manifest.writelines(f"{hashes[file]}  {file}\n" for file in sorted(hashes))
+    return sum(file.startswith("images/") for file in hashes)
+
+
+def _hashes(part: Path) -> Iterator[tuple[str, str]]:
+    """The SHA-256 of every file by its name; images, which were checked as they came, are named by theirs."""
+    for path in part.rglob("*"):
+        name = path.relative_to(part).as_posix()
+        if name.startswith("images/"):
+            yield name, path.stem
+        elif path.is_file() and name != MANIFEST:
+            with path.open("rb") as file:
+                yield name, hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def pretty(value: object) -> str:
+    """JSON for people, too."""
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"

@@ -1,0 +1,148 @@
+"""A dehydrated release, filled again with texts and images that somebody collected: another folder, whole or not."""
+
+import hashlib
+import itertools
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from ccd import schema
+from ccd.campaign import Campaign
+from ccd.errors import CcdError
+from ccd.handles import without_handles
+from ccd.protocol import Category, Question
+from ccd.release import tables
+from ccd.release.facts import SPLITS
+from ccd.release.images import FILES, Files
+from ccd.release.pages import MANIFEST, describe
+from ccd.release.write import clear
+
+GONE = "gone when hydrated"
+_BATCH = 500
+_COPIED = ("judgments.parquet", "protocol.json")
+
+
+@dataclass(frozen=True)
+class Refilled:
+    """`pairs` have text and image again; `gone` are the others: pair_id → what is known of why."""
+
+    pairs: int
+    gone: dict[str, str]
+
+
+def posts_of(folder: Path) -> list[str]:
+    """The post ids of a dehydrated release, each once. Raises CcdError where it is none."""
+    try:
+        facts = json.loads((folder / "release.json").read_bytes())
+        found = dict.fromkeys(row["post_id"] for split in SPLITS for row in _lines(folder / f"{split}.jsonl"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CcdError(f"{folder}: is no release ({error}); name the folder of one, such as releases/v1") from None
+    if not facts.get("dehydrated"):
+        raise CcdError(f"{folder}: has its texts and images; only what `ccd release --dehydrate` wrote is filled again")
+    return list(found)
+
+
+def refill(folder: Path, out: Path, source: Campaign, why: Mapping[str, str]) -> Refilled:
+    """Write `out`: the release in `folder` with text and image of every pair that is in the campaign `source`.
+
+    `why` says of posts what their network answered. Raises CcdError where `out` is there, or none of the pairs is.
+
+    >>> refill(Path("v1"), Path("v1-hydrated"), campaign, {}).pairs  # doctest: +SKIP
+    12001
+    """
+    if out.exists():
+        raise CcdError(f"{out}: is there already; move it away, or choose another folder with --out")
+    part = out.with_name(f".{out.name}.part")
+    with clear(out):
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        try:
+            done = _write(folder, part, source, why)
+            part.rename(out)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return done
+
+
+def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -> Refilled:
+    facts = json.loads((folder / "release.json").read_bytes())
+    questions = _questions(folder / "protocol.json")
+    counts = {split: dict.fromkeys((*questions[0].labels, "all"), 0) for split in SPLITS}
+    gone: dict[str, str] = {}
+    images = Files(part)
+    with source.read() as db, tables.Rows(part, SPLITS, questions) as rows:
+        for split, row, found in _found(folder, db):
+            if found is None:
+                gone[row["pair_id"]] = _reason(db, row, why)
+                continue
+            filled = _filled(row, found)
+            images.put(split, filled, source.folder / found.file, found.sha256)
+            rows.add(split, filled)
+            for key in ({row["label"]} & counts[split].keys()) | {"all"}:
+                counts[split][key] += 1
+    if not any(of_split["all"] for of_split in counts.values()):
+        told = ", ".join(f"{number:,} {reason}" for reason, number in Counter(gone.values()).most_common(3))
+        raise CcdError(f"{folder}: none of its pairs was found ({told}); see that it is the right archive or network")
+    for name in _COPIED:
+        shutil.copyfile(folder / name, part / name)
+    if gone:
+        lines = (json.dumps({"pair_id": pair, "reason": reason}) + "\n" for pair, reason in gone.items())
+        (part / "gone.jsonl").write_text("".join(lines), encoding="utf-8")
+    left = facts["excluded"] | ({GONE: len(gone)} if gone else {})
+    facts |= {"dehydrated": False, "images": FILES, "counts": counts, "excluded": left}
+    facts["of"] = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()  # the release that was filled
+    describe(part, facts, questions, {}, part)
+    return Refilled(sum(of_split["all"] for of_split in counts.values()), gone)
+
+
+def _found(folder: Path, db: sa.Connection) -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """Every row with its split, and its text and image where they are there."""
+    p, i = schema.pairs.c, schema.images.c
+    query = sa.select(p.pair_id, p.text, i.sha256, i.file).join(schema.images, i.sha256 == p.image)
+    for split in SPLITS:
+        rows = _lines(folder / f"{split}.jsonl")
+        while some := list(itertools.islice(rows, _BATCH)):
+            ids = [row["pair_id"] for row in some]
+            found = {row.pair_id: row for row in db.execute(query.where(p.pair_id.in_(ids)))}
+            for row in some:
+                yield split, row, found.get(row["pair_id"])
+
+
+def _filled(row: Mapping[str, Any], found: Any) -> dict[str, Any]:
+    """The row as a release has it: text and image after the ids."""
+    suffix = found.file.rpartition(".")[2]
+    content = {"text": without_handles(found.text), "image": f"images/{found.sha256}.{suffix}"}
+    return {"pair_id": row["pair_id"], "post_id": row["post_id"], **content, **row}
+
+
+def _reason(db: sa.Connection, row: Mapping[str, Any], why: Mapping[str, str]) -> str:
+    photos, d = schema.photos.c, schema.drops.c
+    said = why.get(row["post_id"], "")
+    if said not in ("", "ok"):
+        return f"post {said}"
+    photo = db.scalar(sa.select(photos.reason).where(photos.pair_id == row["pair_id"]))
+    drop = db.scalar(sa.select(d.reason).where(d.item == row["pair_id"]).limit(1))
+    return f"photo: {photo or drop}" if photo or drop else "post not found"
+
+
+def _questions(file: Path) -> tuple[Question, ...]:
+    """The questions of a protocol.json."""
+    return tuple(
+        Question(**{**question, "categories": tuple(_category(each) for each in question["categories"])})
+        for question in json.loads(file.read_bytes())["questions"]
+    )
+
+
+def _category(each: Mapping[str, Any]) -> Category:
+    return Category(**{**each, "examples": tuple(each["examples"])})
+
+
+def _lines(file: Path) -> Iterator[dict[str, Any]]:
+    with file.open(encoding="utf-8") as lines:
+        yield from map(json.loads, lines)

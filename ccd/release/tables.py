@@ -1,0 +1,110 @@
+"""The rows of a release as files: JSON lines and Parquet side by side, written as they come."""
+
+import contextlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ccd.protocol import Question
+
+Row = Mapping[str, Any]
+_GROUP = 10_000  # rows of a Parquet row group, and the most that are held
+_CONTENT = ("text", "image")  # what a dehydrated release leaves out
+_JUDGMENTS = pa.schema(
+    [(name, pa.string()) for name in ("task", "worker", "question", "label", "role", "prediction")]
+    + [("seconds", pa.float64())]
+)
+
+
+def schema_of(questions: Sequence[Question], dehydrated: bool = False) -> pa.Schema:
+    """The columns of `<split>.parquet`: those of the JSON lines, but that the path `image` is called `file_name`.
+
+    By that name `datasets` knows the path of an image, which it shows, decoded, as the column `image`.
+    """
+    question, text = questions[0], pa.string()
+    of = {each.name: pa.float64() if each.kind == "score" else text for each in questions}
+    votes = pa.struct([(label, pa.int64()) for label in question.labels]) if question.labels else text
+    columns = [("pair_id", text), ("post_id", text), ("text", text), ("file_name", text), ("label", of[question.name])]
+    columns += [("label_id", pa.int64()), ("resolved_by", text), ("votes", votes), ("arm", text)]
+    columns += [("inclusion_probability", pa.float64()), ("leakage_group", text)]
+    if len(questions) > 1:
+        columns.append(("labels", pa.struct(list(of.items()))))
+    if dehydrated:
+        columns = [column for column in columns if column[0] not in ("text", "file_name")]
+    return pa.schema(columns)
+
+
+class Parquet:
+    """A Parquet file that grows row by row, a row group at a time; the same rows give the same bytes.
+
+    >>> with Parquet(Path("judgments.parquet"), schema) as file: file.add({"task": "x:1:0"})  # doctest: +SKIP
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._rows: list[Row] = []
+        self._file: BinaryIO = path.open("wb")  # Python's file: its errors say what failed
+        self._writer = pq.ParquetWriter(self._file, schema, compression="zstd")
+
+    def add(self, row: Row) -> None:
+        self._rows.append(row)
+        if len(self._rows) == _GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._writer.write_table(pa.Table.from_pylist(self._rows, self._schema), row_group_size=_GROUP)
+        self._rows = []
+
+    def __enter__(self) -> "Parquet":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
+        with self._file:
+            try:
+                if kind is None:
+                    self._flush()
+                    self._writer.close()
+            finally:
+                self._writer.is_open = False  # or it ends its file when it is collected, where there is none any more
+
+
+class Rows:
+    """`<split>.jsonl` and `<split>.parquet` in a folder, for every split; `dehydrated` leaves text and image out.
+
+    >>> with Rows(part, ("train", "dev", "test"), protocol.questions) as rows: rows.add("dev", row)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, folder: Path, splits: Iterable[str], questions: Sequence[Question], dehydrated: bool = False
+    ) -> None:
+        self._dehydrated = dehydrated
+        self._labels = questions[0].labels
+        schema = schema_of(questions, dehydrated)
+        self._open = contextlib.ExitStack()
+        enter = self._open.enter_context
+        self._lines = {split: enter((folder / f"{split}.jsonl").open("wb")) for split in splits}
+        self._parquet = {split: enter(Parquet(folder / f"{split}.parquet", schema)) for split in splits}
+
+    def add(self, split: str, row: Row) -> None:
+        if self._dehydrated:
+            row = {key: value for key, value in row.items() if key not in _CONTENT}
+        self._lines[split].write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+        votes = row["votes"]
+        counted = {label: votes.get(label, 0) for label in self._labels} if self._labels else json.dumps(votes)
+        self._parquet[split].add({**row, "file_name": row.get("image"), "votes": counted})
+
+    def __enter__(self) -> "Rows":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+
+
+def judgments(path: Path) -> Parquet:
+    """The file of the judgments: task (pair id), worker (pseudonym), question, label, role, prediction, seconds."""
+    return Parquet(path, _JUDGMENTS)

@@ -1,0 +1,140 @@
+"""What the pages of a release say is what its data say: card, methods, datasheet, citation, pictures."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from PIL import Image
+
+from ccd import schema
+from ccd.campaign import Campaign
+from ccd.release import Form, write_release
+from ccd.settle import settle
+from ccd.splits import split_campaign
+from tests.ccd.build import add_pairs, campaign, judge
+from tests.ccd.test_settle import E, I, R
+
+VOTES = {f"x:{n}:0": (label, label, E) for n in range(30) for label in (E, I, R)[n % 3 : n % 3 + 1]}
+ACTIVE = [f"y:{n}:0" for n in range(6)]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
+    """Thirty random pairs, a tie that was adjudicated, six pairs of the active arm, and some that were dropped."""
+    made = campaign(tmp_path_factory.mktemp("pages") / "campaign", VOTES | {"x:90:0": (E, I, R), "x:91:0": (E, I, R)})
+    judge(made, "x:90:0", "lead", I, role="adjudicator")
+    add_pairs(made, ACTIVE, number=2, arm="active")
+    for pair in ACTIVE:
+        for worker in ("a1", "a2", "a3"):
+            judge(made, pair, worker, I)
+    with made.write() as db:
+        for number in range(3):
+            db.execute(schema.drops.insert().values(source="t", item=str(number), reason="broken image"))
+        db.execute(schema.posts.update().values(created_at="2014-05-01T00:00:00+00:00"))
+        db.execute(schema.posts.update().where(schema.posts.c.post_id == "x:5").values(status="deleted"))
+        db.execute(schema.posts.update().where(schema.posts.c.post_id == "x:1").values(sensitive=1))
+    settle(made)
+    split_campaign(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def folder(made: Campaign) -> Path:
+    return write_release(made, "v1").folder
+
+
+@pytest.fixture(scope="module")
+def facts(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "release.json").read_text())
+    return found
+
+
+def test_the_facts(facts: dict[str, Any]) -> None:
+    assert facts["arms"] == {"active": 6, "random": 30}
+    assert facts["excluded"] == {"open": 1, "post is gone": 1}
+    assert facts["resolved_by"] == {"adjudicated": 1, "majority": 19, "unanimous": 16}
+    assert facts["collected"]["dropped"] == {"broken image": 3}
+    assert facts["collected"]["gone"] == {"deleted": 1}
+    assert facts["judgments"]["adjudicated"] == 1
+    assert facts["images"] == "files"
+    shares = {each["label"]: each for each in facts["prevalence"]}
+    assert list(shares) == [R, I, E]
+    assert shares[I]["pairs"] == 17  # 10 - 0 gone + 1 adjudicated + 6 active
+    assert shares[I]["prevalence"] < shares[I]["share"]  # the active arm was looking for them
+
+
+def test_dev_and_test_are_random_only(folder: Path) -> None:
+    for split in ("dev", "test"):
+        assert {json.loads(line)["arm"] for line in (folder / f"{split}.jsonl").open()} == {"random"}
+
+
+def test_methods_are_written_from_the_data(folder: Path, facts: dict[str, Any]) -> None:
+    told = (folder / "methods.md").read_text()
+    for piece in (
+        "We collected 38 image-text pairs of 38 posts",
+        "posted between 2014-05-01 and 2014-05-01",
+        "3 broken image",
+        "(1 deleted) were removed",
+        "2 rounds (round 1: 32 of 32 pairs, drawn uniformly at random (seed 1); round 2: 6 of 6 pairs, chosen by",
+        "3 annotators gave 114 judgments on 38 pairs",
+        "ties were settled by an adjudicator",
+        "An adjudicator answered 1 pair.",
+        "1 adjudicated, 19 majority, 16 unanimous",
+        "Sent out and not released: 1 open, 1 post is gone.",
+        "Dev and test hold only pairs that were drawn at random.",
+    ):
+        assert piece in told
+    alpha = facts["agreement"]["relation"]["coefficients"]["krippendorff_nominal"]
+    low, high = alpha["ci"]
+    assert f"Krippendorff's alpha (nominal) {alpha['value']:.3f} [{low:.3f}, {high:.3f}]" in told
+
+
+def test_the_card_and_the_citation_can_be_parsed(folder: Path, made: Campaign) -> None:
+    front = yaml.safe_load((folder / "README.md").read_text().split("---\n")[1])
+    assert front["license"] == "unknown"
+    assert front["size_categories"] == ["n<1K"]
+    assert "No licence is stated" in (folder / "README.md").read_text()
+    toml = made.folder / "campaign.toml"
+    text = toml.read_text()
+    toml.write_text(
+        text.replace("[release]", '[release]\nlicense = "CC-BY-4.0"\nauthors = ["Ada \\"L\\" Lovelace", "李明"]\n', 1)
+    )
+    stated = write_release(Campaign.open(made.folder), "v2", Form.dry()).folder
+    toml.write_text(text)
+    front = yaml.safe_load((stated / "README.md").read_text().split("---\n")[1])
+    assert front["license"] == "cc-by-4.0"
+    cited = yaml.safe_load((stated / "CITATION.cff").read_text())
+    assert [author["name"] for author in cited["authors"]] == ['Ada "L" Lovelace', "李明"]
+    assert (cited["license"], cited["version"], cited["type"]) == ("CC-BY-4.0", "v2", "dataset")
+    with made.read() as db:
+        last = db.scalar(schema.judgments.select().with_only_columns(schema.sa.func.max(schema.judgments.c.created_at)))
+    assert str(cited["date-released"]) == last[:10]
+    sheet = (folder / "datasheet.md").read_text()
+    assert all(f"## {name}" in sheet for name in ("Motivation", "Composition", "Uses", "Distribution", "Maintenance"))
+    assert "To be stated by the authors" in sheet
+
+
+def test_pictures_are_there_and_sensitive_posts_are_not_in_them(made: Campaign, folder: Path) -> None:
+    names = {path.name for path in (folder / "pictures").iterdir()}
+    assert names == {"agreement.png", "examples.png", "shares.png"}
+    for name in names:
+        with Image.open(io.BytesIO((folder / "pictures" / name).read_bytes())) as picture:
+            picture.load()
+            assert min(picture.size) > 200
+        assert f"](pictures/{name})" in (folder / "README.md").read_text()
+    from ccd.release.content import pairs
+    from ccd.release.facts import Tally
+
+    tally = Tally.of(made.protocol.labels)
+    with made.read() as db:
+        for pair in pairs(db, made):
+            tally.take(pair)
+        shown = tally.examples(db)
+    for label, examples in shown.items():
+        assert {pair.row["label"] for pair in examples} == {label}
+        assert {pair.split for pair in examples} == {"train"}
+        assert "x:1" not in {pair.row["post_id"] for pair in examples}
+        assert len(examples) == 4
