@@ -79,12 +79,11 @@ class Retraining:
     def _step(self, step: list[str]) -> bool:
         """Run one command; False where it failed or was ended."""
         command = [sys.executable, "-m", "apps.cli.main", *step, "--dir", str(self._folder)]
+        no = subprocess.DEVNULL
         with self._lock:
             if self._ended:
                 return False
-            self._child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-            )
+            self._child = subprocess.Popen(command, stdin=no, stdout=no, stderr=subprocess.PIPE, text=True)
         told = self._child.communicate()[1].strip().splitlines()
         with self._lock:
             failed, self._child = self._child.returncode != 0, None
