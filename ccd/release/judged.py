@@ -107,7 +107,7 @@ class _Codes:
     def __init__(self) -> None:
         self.columns = array("i"), array("h"), array("i")
         self.workers: dict[str, int] = {}
-        self.labels: dict[str | float, int] = {}
+        self.labels: dict[Any, int] = {}  # names, or scores
 
     def add(self, pair: int, worker: str, label: str | float) -> None:
         codes = (
@@ -119,10 +119,10 @@ class _Codes:
             column.append(code)
 
     def agreement(self, question: Question) -> Agreement:
-        pairs, workers, labels = map(np.asarray, self.columns)
+        pairs, workers, labels = (np.asarray(column, dtype=np.int32) for column in self.columns)
         frame = pd.DataFrame({"task": pairs})
-        frame["worker"] = pd.Categorical.from_codes(workers, list(self.workers))
-        frame["label"] = pd.Categorical.from_codes(labels, list(self.labels))
+        frame["worker"] = pd.Categorical.from_codes(workers, pd.Index(list(self.workers)))
+        frame["label"] = pd.Categorical.from_codes(labels, pd.Index(list(self.labels)))
         return agreement(frame, question.labels, question.level)
 
 
