@@ -16,12 +16,17 @@ TITLE_LENGTH = 50  # Label Studio's limit
 
 @dataclass(frozen=True)
 class Desk:
-    """A desk as it stands: its project, how many tasks the server counts in it, up to when it was pulled."""
+    """A desk as it stands: its project, how many tasks the server counts in it, up to when it was pulled.
+
+    Then how many predictions the server counts, and which model's it offers ("" or None: nobody's).
+    """
 
     name: str
     project: int
     task_count: int
     watermark: str | None
+    predictions: int = 0
+    model_version: str | None = None
 
 
 def forget_deleted(campaign: Campaign, studio: Studio, notes: list[str]) -> None:
@@ -37,11 +42,14 @@ def forget_deleted(campaign: Campaign, studio: Studio, notes: list[str]) -> None
             forget(campaign, name)
 
 
-def open_desk(campaign: Campaign, studio: Studio, name: str, user: int | None, notes: list[str]) -> Desk:
+def open_desk(
+    campaign: Campaign, studio: Studio, name: str, user: int | None, notes: list[str], shows: bool = False
+) -> Desk:
     """The desk's project: the one in our ledger, else one with its mark, else a new one.
 
     Answers count from `user` (None: from every adjudicator). Where that is another user than before, and on the
-    adjudicators' desk always, the next pull reads the whole desk again. `notes` gets what was mended.
+    adjudicators' desk always, the next pull reads the whole desk again. `shows`: whether its queue offers predictions.
+    `notes` gets what was mended.
     """
     stored = known_desks(campaign).get(name)
     found = project_of(campaign, studio, name, stored.project_id) if stored else None
@@ -57,7 +65,7 @@ def open_desk(campaign: Campaign, studio: Studio, name: str, user: int | None, n
                 show_instruction=True,
                 maximum_annotations=1,
                 sampling="Sequential sampling",  # the order of import, which is this annotator's own
-                show_collab_predictions=False,
+                show_collab_predictions=shows,
                 show_annotation_history=False,
                 show_skip_button=True,
                 skip_queue="REQUEUE_FOR_OTHERS",
@@ -66,11 +74,13 @@ def open_desk(campaign: Campaign, studio: Studio, name: str, user: int | None, n
         found = project_of(campaign, studio, name, project)
         assert found is not None
     _keep_config(campaign, studio, name, found, notes)
+    _keep_blind(studio, name, found, shows, notes)
     watermark = stored.watermark if stored and user is not None and stored.user_id == user else None
     with campaign.write() as db:
         db.execute(schema.desks.delete().where(schema.desks.c.desk == name))
         db.execute(schema.desks.insert().values(desk=name, project_id=found["id"], user_id=user, watermark=watermark))
-    return Desk(name, found["id"], found["task_number"], watermark)
+    offered = found["model_version"] if shows else None
+    return Desk(name, found["id"], found["task_number"], watermark, found["total_predictions_number"], offered)
 
 
 def known_desks(campaign: Campaign) -> dict[str, Any]:
@@ -143,6 +153,14 @@ def _keep_config(campaign: Campaign, studio: Studio, name: str, found: dict[str,
         f"/api/projects/{found['id']}/",
         {"label_config": wanted, "expert_instruction": guidelines(campaign.protocol)},
     )
+
+
+def _keep_blind(studio: Studio, name: str, found: dict[str, Any], shows: bool, notes: list[str]) -> None:
+    if found["show_collab_predictions"] == shows:
+        return
+    if not shows:
+        notes.append(f"desk {name}: its queue was made to offer predictions; put right, as the desk is blind")
+    studio.send("PATCH", f"/api/projects/{found['id']}/", {"show_collab_predictions": shows})
 
 
 def _title(campaign: Campaign, name: str) -> str:

@@ -20,6 +20,7 @@ from annotation.accounts import ids_of
 from annotation.client import Studio
 from annotation.desks import Desk, known_desks, project_of
 from annotation.label_config import status_of
+from annotation.predictions import version_of
 from annotation.push import digest
 from ccd import decisions, schema
 from ccd.campaign import ADJUDICATION_DESK, Campaign, now
@@ -266,7 +267,7 @@ def _row(
 def _shown(task: dict[str, Any], annotation: dict[str, Any]) -> str | None:
     """The version of the model whose prediction the task showed when this was answered; one without result is none."""
     before = [p for p in task["predictions"] if p["result"] and p["created_at"] < annotation["created_at"]]
-    return max(before, key=lambda p: p["created_at"])["model_version"] if before else None
+    return version_of(max(before, key=lambda p: p["created_at"])) if before else None
 
 
 def _compare(campaign: Campaign, studio: Studio, desk: Desk, notes: list[str]) -> None:

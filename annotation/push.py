@@ -18,7 +18,9 @@ from annotation import pictures as picture
 from annotation.accounts import ids_of
 from annotation.client import Studio, StudioError
 from annotation.desks import Desk, forget_deleted, known_desks, open_desk
+from annotation.predictions import Prediction, as_sent, check_count, reconcile
 from ccd import gone, schema
+from ccd.assist import to_show
 from ccd.campaign import ADJUDICATION_DESK, Campaign
 from ccd.errors import CcdError
 from ccd.judgments import answered
@@ -46,9 +48,13 @@ class _Task:
     text: str
     image: str
     round: int
+    prediction: Prediction | None = None  # where this desk shows it
 
     def data(self) -> dict[str, Any]:
         return {"pair_key": self.pair_id, "text": self.text, "image": self.image, "round": self.round}
+
+    def to_import(self) -> dict[str, Any]:
+        return {"data": self.data()} | ({"predictions": [self.prediction]} if self.prediction else {})
 
 
 def push(
@@ -66,13 +72,16 @@ def push(
     done = Pushed()
     ids = ids_of(studio, campaign.config.annotators + campaign.config.adjudicators)
     wanted = _wanted(campaign)
+    with campaign.read() as db:
+        shown = {key: as_sent(campaign.protocol.question.name, said) for key, said in to_show(db).items()}
     images = _images(campaign)
     urls = pictures.urls(images, started("pictures", len(images)))
     forget_deleted(campaign, studio, done.notes)
     for name, rows in wanted.items():
-        tasks = [_task(row, urls) for row in rows]
+        tasks = [_task(row, urls, shown.get((name, row.pair_id))) for row in rows]
+        shows = any(task.prediction for task in tasks)
         user = None if name == ADJUDICATION_DESK else _user(campaign, ids, name)
-        desk = open_desk(campaign, studio, name, user, done.notes)
+        desk = open_desk(campaign, studio, name, user, done.notes, shows)
         pictures.attach(desk.project)
         picture.check(studio, [task.image for task in tasks if task.image][:1])
         done.projects[name] = desk.project
@@ -86,7 +95,9 @@ def push(
             _send(campaign, studio, desk, missing[start : start + BATCH])
             tick(len(missing[start : start + BATCH]))
         if missing:
-            _reconcile(campaign, studio, open_desk(campaign, studio, name, user, done.notes), tasks, done.notes)
+            desk = open_desk(campaign, studio, name, user, done.notes, shows)
+            _reconcile(campaign, studio, desk, tasks, done.notes)
+        reconcile(studio, desk, _predictions(campaign, desk, tasks), done.notes)
     return done
 
 
@@ -124,10 +135,10 @@ def _wanted(campaign: Campaign) -> dict[str, Sequence[Any]]:
     return dict(sorted(wanted.items()))
 
 
-def _task(row: Any, urls: dict[str, str]) -> _Task:
+def _task(row: Any, urls: dict[str, str], prediction: Prediction | None) -> _Task:
     """What a row's task shows: of a post that is gone nothing, so that Label Studio forgets it too; answers stay."""
     if row.lives:
-        return _Task(row.pair_id, row.text, urls[row.image], row.round)
+        return _Task(row.pair_id, row.text, urls[row.image], row.round, prediction)
     return _Task(row.pair_id, GONE, "", row.round)
 
 
@@ -151,8 +162,16 @@ def _missing(campaign: Campaign, desk: Desk, tasks: list[_Task]) -> list[_Task]:
     return [task for task in tasks if task.pair_id not in there]
 
 
+def _predictions(campaign: Campaign, desk: Desk, tasks: list[_Task]) -> dict[int, Prediction]:
+    """The predictions that the desk's tasks should carry, by task."""
+    with campaign.read() as db:
+        mine = sa.select(schema.tasks.c.pair_id, schema.tasks.c.task_id).where(schema.tasks.c.desk == desk.name)
+        number = dict(db.execute(mine).all())
+    return {number[t.pair_id]: t.prediction for t in tasks if t.prediction and t.pair_id in number}
+
+
 def _send(campaign: Campaign, studio: Studio, desk: Desk, batch: list[_Task]) -> None:
-    """Import one batch exactly once."""
+    """Import one batch exactly once; a task and the prediction that it shows arrive together or not at all."""
     ledger = schema.tasks
     rows = [
         {"desk": desk.name, "pair_id": task.pair_id, "project_id": desk.project, "data_sha256": digest(task.data())}
@@ -167,9 +186,11 @@ def _send(campaign: Campaign, studio: Studio, desk: Desk, batch: list[_Task]) ->
             answer = studio.send(
                 "POST",
                 f"/api/projects/{desk.project}/import?return_task_ids=true",
-                [{"data": task.data()} for task in left],
+                [task.to_import() for task in left],
             )
             _note_ids(campaign, desk, dict(zip([t.pair_id for t in left], answer["task_ids"], strict=True)))
+            shown = sum(task.prediction is not None for task in left)
+            check_count(studio, desk.project, shown, answer.get("prediction_count"))
             return
         except StudioError as error:
             if not error.in_doubt:

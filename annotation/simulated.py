@@ -12,6 +12,7 @@ from typing import Any
 import requests
 
 from annotation.accounts import sign_in
+from annotation.label_config import read_result
 from ccd.errors import CcdError
 from ccd.judgments import CANNOT_JUDGE
 from ccd.protocol import Protocol, Question
@@ -23,7 +24,8 @@ TRIES = 20
 class Simulated:
     """Somebody who answers: `accuracy` of the answers are the true label, the rest goes to the other labels alike.
 
-    `hard` lists labels that are found with the lower accuracy `hard_accuracy` (people miss implicit relations).
+    `hard` lists labels that are found with the lower accuracy `hard_accuracy` (people miss implicit relations). Where
+    a prediction is shown, its label is taken over with probability `follow`, whatever the own answer would have been.
     """
 
     email: str
@@ -33,9 +35,14 @@ class Simulated:
     hard: tuple[str, ...]
     seed: int
     cannot_judge: float = 0.01
+    follow: float = 0.0
 
-    def answer(self, true: str, labels: tuple[str, ...], chance: random.Random) -> str:
-        """One answer to a pair whose true label is known."""
+    def answer(self, true: str, labels: tuple[str, ...], chance: random.Random, shown: str | None = None) -> str:
+        """One answer to a pair whose true label is known, beside the label that a model is `shown` to predict."""
+        own = self._own(true, labels, chance)
+        return shown if shown is not None and chance.random() < self.follow else own
+
+    def _own(self, true: str, labels: tuple[str, ...], chance: random.Random) -> str:
         if chance.random() < self.cannot_judge:
             return CANNOT_JUDGE
         right = self.hard_accuracy if true in self.hard else self.accuracy
@@ -56,7 +63,7 @@ def work(
         pair = task["data"]["pair_key"]
         chance = random.Random(f"{person.seed}:{pair}")  # the same answer whenever it is asked again
         answers = {question.name: _any(question, chance) for question in protocol.questions}
-        answers[protocol.question.name] = person.answer(truth[pair], protocol.labels, chance)
+        answers[protocol.question.name] = person.answer(truth[pair], protocol.labels, chance, _shown(task, protocol))
         body = {
             "result": [_part(name, answer) for name, answer in answers.items()],
             "lead_time": round(chance.lognormvariate(1.8, 0.5), 2),
@@ -82,6 +89,13 @@ def _next_task(session: requests.Session, url: str, project: int) -> dict[str, A
             return task
         time.sleep(0.5)  # on SQLite a busy Label Studio now and then answers 500, "database is locked"
     raise CcdError(f"{url} gives no next task of project {project} (status {answer.status_code})")
+
+
+def _shown(task: dict[str, Any], protocol: Protocol) -> str | None:
+    """The label that the page has chosen already, if Label Studio's queue offers a prediction."""
+    for prediction in task["predictions"]:
+        return read_result(prediction["result"], protocol)[0].get(protocol.question.name)
+    return None
 
 
 def _any(question: Question, chance: random.Random) -> str | float:

@@ -1,7 +1,7 @@
 """Rounds: which pairs go out together, with what probability, and to which annotators in which order."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from ccd.gone import LIVE, lives
 
 @dataclass(frozen=True)
 class Round:
-    """A numbered batch of pairs: `size` drawn out of a `pool` that was in no round before."""
+    """A numbered batch of pairs: `size` chosen out of a `pool` that was in no round before."""
 
     round: int
     arm: str
@@ -25,8 +25,19 @@ class Round:
 
     @property
     def inclusion_probability(self) -> float:
-        """The chance of each pair of the pool to be in this round; with max_per_group their mean."""
+        """The chance of each pair of the pool to be in this random round; with max_per_group their mean."""
         return self.size / self.pool
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A pair of an active round: why it was chosen (`part`: strategy, diverse or random), and the chance that the
+    random part had to draw it; None in the other parts.
+    """
+
+    pair_id: str
+    part: str
+    probability: float | None
 
 
 def new_round(campaign: Campaign, size: int, seed: int) -> Round:
@@ -77,16 +88,70 @@ def new_round(campaign: Campaign, size: int, seed: int) -> Round:
             ],
         )
         orders = assign(pairs, [a.name for a in config.annotators], config.judgments_per_pair, random)
-        db.execute(
-            schema.assignments.insert(),
-            [
-                {"pair_id": pair, "annotator": annotator, "round": number, "position": position}
-                for annotator, order in orders.items()
-                for position, pair in enumerate(order)
-            ],
-        )
+        _store_orders(db, number, orders)
         record(db, "ccd round new", "round", str(number), after={"size": size, "pool": made.pool, "seed": seed})
     return made
+
+
+def ranked_round(
+    campaign: Campaign, queue: Sequence[Ranked], *, strategy: str, seed: int, pool: int, model_version: str | None
+) -> Round:
+    """Store a round of the arm `active`: its pairs in the order in which every annotator gets them.
+
+    `pool` is how many pairs could have been drawn at random. A pair that was in a round before gets one more judgment,
+    by an annotator who has not had it. Raises CcdError where a pair is gone, or was taken by another round since it was
+    ranked and nobody is left for it.
+    """
+    config = campaign.config
+    pairs = [ranked.pair_id for ranked in queue]
+    names = [annotator.name for annotator in config.annotators]
+    with campaign.write() as db:
+        number = 1 + (db.scalar(sa.select(sa.func.max(schema.rounds.c.round))) or 0)
+        living = set(db.scalars(sa.select(schema.pairs.c.pair_id).where(lives())))
+        had = takers(db)
+        for pair in pairs:
+            if pair not in living or not set(names) - had.get(pair, set()):
+                raise CcdError(f"{pair} is gone or went to everybody while it was ranked; run `ccd rank` again")
+        made = Round(round=number, arm="active", seed=seed, size=len(pairs), pool=pool)
+        db.execute(
+            schema.rounds.insert().values(
+                round=number,
+                arm=made.arm,
+                strategy=strategy,
+                seed=seed,
+                size=made.size,
+                pool=pool,
+                model_version=model_version,
+                created_at=now(),
+            )
+        )
+        rows = [
+            {"round": number, "pair_id": r.pair_id, "inclusion_probability": r.probability, "part": r.part, "place": i}
+            for i, r in enumerate(queue)
+        ]
+        db.execute(schema.round_pairs.insert(), rows)
+        random = np.random.default_rng([seed, number])
+        _store_orders(db, number, _hand_out(pairs, names, config.judgments_per_pair, random, had))
+        after = {"size": made.size, "pool": pool, "seed": seed, "strategy": strategy, "model_version": model_version}
+        record(db, "ccd rank", "round", str(number), after=after)
+    return made
+
+
+def takers(db: sa.Connection) -> dict[str, set[str]]:
+    """The annotators that each pair was assigned to, in whatever round; pairs in no round are not in it."""
+    had: dict[str, set[str]] = {}
+    for pair, annotator in db.execute(sa.select(schema.assignments.c.pair_id, schema.assignments.c.annotator)):
+        had.setdefault(pair, set()).add(annotator)
+    return had
+
+
+def _store_orders(db: sa.Connection, number: int, orders: Mapping[str, list[str]]) -> None:
+    rows = [
+        {"pair_id": pair, "annotator": annotator, "round": number, "position": position}
+        for annotator, order in orders.items()
+        for position, pair in enumerate(order)
+    ]
+    db.execute(schema.assignments.insert(), rows)
 
 
 def drawable(db: sa.Connection, max_per_group: int | None) -> int:
@@ -142,11 +207,24 @@ def assign(
     >>> assign(["p", "q"], ["a", "b"], 2, np.random.default_rng(0)).keys()
     dict_keys(['a', 'b'])
     """
+    orders = _hand_out(pairs, annotators, judgments_per_pair, random, {})
+    return {name: [own[i] for i in random.permutation(len(own))] for name, own in orders.items()}
+
+
+def _hand_out(
+    pairs: list[str],
+    annotators: list[str],
+    judgments_per_pair: int,
+    random: np.random.Generator,
+    had: Mapping[str, Collection[str]],
+) -> dict[str, list[str]]:
+    """`assign` with the pairs' own order for everybody; a pair that some annotators `had` goes to one of the others."""
     load = np.zeros(len(annotators), dtype=int)
     mine: list[list[str]] = [[] for _ in annotators]
     for pair in pairs:
-        chosen = np.lexsort((random.random(len(annotators)), load))[:judgments_per_pair]
-        load[chosen] += 1
-        for index in chosen:
+        order = np.lexsort((random.random(len(annotators)), load))
+        free = [index for index in order if annotators[index] not in had.get(pair, ())]
+        for index in free[: 1 if pair in had else judgments_per_pair]:
+            load[index] += 1
             mine[index].append(pair)
-    return {name: [own[i] for i in random.permutation(len(own))] for name, own in zip(annotators, mine, strict=True)}
+    return dict(zip(annotators, mine, strict=True))

@@ -11,7 +11,7 @@ from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, Tabl
 
 from ccd.errors import CcdError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -135,6 +135,8 @@ round_pairs = Table(
     Column("round", Integer, ForeignKey("rounds.round"), primary_key=True),
     Column("pair_id", Text, ForeignKey("pairs.pair_id"), primary_key=True),
     Column("inclusion_probability", Float),  # None where the strategy has none
+    Column("part", Text),  # of an active round: strategy | diverse | random; None in the others
+    Column("place", Integer),  # in the order of an active round, from 0; None in the others
 )
 
 assignments = Table(
@@ -144,6 +146,17 @@ assignments = Table(
     Column("annotator", Text, primary_key=True),
     Column("round", Integer, ForeignKey("rounds.round"), nullable=False, index=True),
     Column("position", Integer, nullable=False),  # place in this annotator's own order, from 0 in each round
+)
+
+assists = Table(
+    "assists",  # the pairs of rounds that go out with predictions: what the model says, and whether desks show it
+    metadata,
+    Column("round", Integer, ForeignKey("rounds.round"), primary_key=True),
+    Column("pair_id", Text, ForeignKey("pairs.pair_id"), primary_key=True, index=True),
+    Column("model_version", Text, nullable=False),
+    Column("label", Text, nullable=False),  # the model's most likely label of the primary question
+    Column("score", Float, nullable=False),  # its probability
+    Column("shown", Integer, nullable=False),  # 1: on every desk; 0: blind on every desk, drawn at random
 )
 
 desks = Table(
@@ -276,7 +289,13 @@ def _to_3(connection: sa.Connection) -> None:
     connection.exec_driver_sql("CREATE INDEX ix_drops_item ON drops (item)")
 
 
-MIGRATIONS: dict[int, Callable[[sa.Connection], Any]] = {1: _to_2, 2: _to_3}
+def _to_4(connection: sa.Connection) -> None:
+    """Why each pair of a ranked round was chosen, and in which order; the table `assists` is made by create_all."""
+    for column in ("part TEXT", "place INTEGER"):
+        connection.exec_driver_sql(f"ALTER TABLE round_pairs ADD COLUMN {column}")
+
+
+MIGRATIONS: dict[int, Callable[[sa.Connection], Any]] = {1: _to_2, 2: _to_3, 3: _to_4}
 """From version n to n + 1: what to do to a database that an older toolkit made."""
 
 

@@ -1,5 +1,6 @@
 """Where a campaign stands, in counts, and the next sensible command."""
 
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -7,6 +8,7 @@ import sqlalchemy as sa
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.judgments import ANSWERED, CANNOT_JUDGE, SKIPPED, VALID, answered, tally
+from ccd.prevalence import of_campaign
 from ccd.rounds import drawable
 
 
@@ -15,7 +17,8 @@ def status(campaign: Campaign) -> dict[str, Any]:
 
     Keys: name, protocol, synthetic, pairs, posts, images, dropped {reason: n}, rounds [{round, arm, size, pool, seed,
     inclusion_probability}], annotators [{name, assigned, pushed, judged, cannot_judge, skipped, open}], labels
-    {question: {resolved_by: n}}, splits {split: n}, releases [name], next.
+    {question: {resolved_by: n}}, splits {split: n}, releases [name], prevalence (ccd.prevalence.Prevalence), next. An
+    active round has no inclusion_probability.
     """
     config = campaign.config
     with campaign.read() as db:
@@ -31,7 +34,7 @@ def status(campaign: Campaign) -> dict[str, Any]:
                 "size": row.size,
                 "pool": row.pool,
                 "seed": row.seed,
-                "inclusion_probability": row.size / row.pool,
+                "inclusion_probability": row.size / row.pool if row.arm == "random" else None,
             }
             for row in db.execute(sa.select(schema.rounds).order_by(schema.rounds.c.round))
         ]
@@ -53,6 +56,7 @@ def status(campaign: Campaign) -> dict[str, Any]:
             "labels": labels,
             "splits": _tally(db, schema.splits.c.split),
             "releases": list(db.scalars(sa.select(schema.releases.c.name).order_by(schema.releases.c.created_at))),
+            "prevalence": asdict(of_campaign(db, campaign.protocol.question)),
         }
         last = db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id))) or 0
         noted = dict.fromkeys((schema.SETTLED_UP_TO, schema.SPLIT_OF, schema.RELEASED_OF), "0")

@@ -4,7 +4,6 @@
 """
 
 import os
-import pickle
 import signal
 import time
 from collections import deque
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ccd.errors import CcdError
+from model.cluster import on_ray
 from model.encoders import region_encoder, word_encoder
 from model.encoders.photo import UnreadableImage
 from model.encoders.protocol import MOST_REGIONS, RegionEncoder, Regions, WordEncoder, Words
@@ -166,18 +166,16 @@ def _parts(items: list[tuple[str, str]], kind: Kind) -> Iterator[tuple[tuple[str
 def _run(jobs: list[Job], workers: int, engine: str) -> Iterator[tuple[dict[str, str], int]]:
     """What each job missed and how many items it had, as they end."""
     if engine == "ray":
-        yield from _run_on_ray(jobs)
+        yield from on_ray(_counted, jobs)
     elif workers == 1 or len(jobs) < 2:
-        for job in jobs:
-            yield encode_shard(job), len(job.items)
+        yield from map(_counted, jobs)
     else:
         threads = max(1, (os.cpu_count() or 1) // workers)
         # A new interpreter each, not a fork: torch's threads do not survive a fork.
         pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (threads,))
         try:
-            running = {pool.submit(encode_shard, job): len(job.items) for job in jobs}
-            for future in as_completed(running):
-                yield future.result(), running[future]
+            for future in as_completed([pool.submit(_counted, job) for job in jobs]):
+                yield future.result()
         except BrokenProcessPool:
             raise CcdError(
                 "a worker was ended from outside, perhaps for want of memory; run again, with fewer --workers"
@@ -186,28 +184,10 @@ def _run(jobs: list[Job], workers: int, engine: str) -> Iterator[tuple[dict[str,
             pool.shutdown(cancel_futures=True)
 
 
+def _counted(job: Job) -> tuple[dict[str, str], int]:
+    return encode_shard(job), len(job.items)
+
+
 def _start_worker(threads: int) -> None:
     os.environ["OMP_NUM_THREADS"] = str(threads)  # read by torch when it is imported
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once and without a word
-
-
-def _run_on_ray(jobs: list[Job]) -> Iterator[tuple[dict[str, str], int]]:
-    """One task a shard on the cluster that RAY_ADDRESS names, or on this machine alone; all see the same disk."""
-    try:
-        import ray.data
-    except ModuleNotFoundError:
-        raise CcdError("--engine ray needs the library: pip install 'ccd-toolkit[ray]'") from None
-    if not ray.is_initialized():
-        if "RAY_ADDRESS" in os.environ:
-            ray.init(log_to_driver=False)
-        else:
-            ray.init(log_to_driver=False, include_dashboard=False, _node_ip_address="127.0.0.1")
-
-    def work(row: dict[str, Any]) -> dict[str, Any]:
-        job: Job = pickle.loads(row["job"])
-        return {"done": pickle.dumps((encode_shard(job), len(job.items)))}
-
-    rows = [{"job": pickle.dumps(job)} for job in jobs]
-    if rows:
-        for row in ray.data.from_items(rows, override_num_blocks=len(rows)).map(work).iter_rows():
-            yield pickle.loads(row["done"])

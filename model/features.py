@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from ccd.campaign import write_atomic
@@ -131,7 +132,8 @@ def cache_folder(root: Path, kind: Kind, line: str, encoder: RegionEncoder | Wor
     folder = root / kind / f"{encoder.fingerprint['encoder']}-{digest}"
     folder.mkdir(parents=True, exist_ok=True)
     for part in folder.glob(".*.part"):
-        shutil.rmtree(part)
+        if not psutil.pid_exists(int(part.name.split(".")[-2])):  # a living process is still writing it
+            shutil.rmtree(part)
     manifest = {"format": FORMAT, "kind": kind, "line": line, "width": encoder.width, "space": encoder.space}
     text = json.dumps(manifest | {"fingerprint": encoder.fingerprint}, indent=1, ensure_ascii=False)
     write_atomic(folder / MANIFEST, text.encode())

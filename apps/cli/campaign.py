@@ -135,11 +135,13 @@ def round_new(folder: Path, size: int, seed: int) -> Report:
         "posts": "posts they come from",
         "images": "distinct images",
         "dropped": "map from reason to items read and not kept",
-        "rounds": "list of {round, arm, size, pool, seed, inclusion_probability}",
+        "rounds": "list of {round, arm, size, pool, seed, inclusion_probability}; an active round has no probability",
         "annotators": "list of {name, assigned, pushed, judged, cannot_judge, skipped, open}",
         "labels": "map from question to {resolved_by: pairs}, as of the last `ccd labels`",
         "splits": "map from split to pairs",
         "releases": "names of releases, oldest first",
+        "prevalence": "{pairs, drawn, labels, sought, payoff}: shares of the labels and pairs not found yet, with "
+        "95 % intervals, from pairs drawn at random; payoff says whether ranking still pays (docs/rank.md)",
         "next": "{command, why}",
     }
 )
@@ -178,5 +180,33 @@ def status_command(folder: Path) -> Report:
         shown.append("Splits: " + ", ".join(f"{split} {n}" for split, n in facts["splits"].items()) + ".")
     if facts["releases"]:
         shown.append("Releases: " + ", ".join(facts["releases"]) + ".")
+    shown += _prevalence(facts["prevalence"])
     shown.append(f"Next: {facts['next']['command']}  ({facts['next']['why']})")
     return Report(facts, shown)
+
+
+def _prevalence(told: dict[str, Any]) -> list[str]:
+    """Shares of the labels, what is left to be found, and whether ranking still pays; nothing without random pairs."""
+    if not told["drawn"]:
+        return []
+    each = ", ".join(
+        f"{one['label']} {one['share']:.1%} ({one['low']:.1%} to {one['high']:.1%})" for one in told["labels"]
+    )
+    lines = [f"Of all {told['pairs']:,} pairs, by {told['drawn']:,} that were drawn at random: {each}."]
+    sought = next(one for one in told["labels"] if one["label"] == told["sought"])
+    lines.append(
+        f"{sought['label']}: {sought['found']:,} found, about {sought['unfound']:,.0f} not yet "
+        f"({sought['unfound_low']:,.0f} to {sought['unfound_high']:,.0f})."
+    )
+    if paid := told["payoff"]:
+        verdict = {
+            True: "ranking pays",
+            False: "ranking no longer pays: it finds no more than chance would",
+            None: "too few are judged to tell whether ranking pays",
+        }[paid["pays"]]
+        lines.append(
+            f"Round {paid['round']} found it in {paid['hits']} of {paid['judged']} ranked pairs: {paid['rate']:.1%} "
+            f"({paid['low']:.1%} to {paid['high']:.1%}), against {paid['random']:.1%} ({paid['random_low']:.1%} to "
+            f"{paid['random_high']:.1%}) of the pairs that are left: {verdict}."
+        )
+    return lines

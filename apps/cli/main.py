@@ -4,6 +4,8 @@ import click
 
 import ccd
 from apps.cli.agreement import agreement_command
+from apps.cli.backend import backend_command
+from apps.cli.bias import bias_command
 from apps.cli.campaign import init_command, round_group, status_command
 from apps.cli.collect import collect
 from apps.cli.demo import demo_command
@@ -13,8 +15,11 @@ from apps.cli.encode import encode_command
 from apps.cli.evaluate import evaluate_command
 from apps.cli.explain import explain_command
 from apps.cli.labels import labels_command
+from apps.cli.predict import predict_command
 from apps.cli.protocol import protocol
+from apps.cli.rank import rank_command
 from apps.cli.release import release_command, verify_command
+from apps.cli.replay import replay_command
 from apps.cli.reproduce import reproduce_command
 from apps.cli.review import review_command
 from apps.cli.social import bluesky_group, mastodon_group
@@ -58,6 +63,7 @@ for command in (
     review_command,
     labels_command,
     agreement_command,
+    bias_command,
     split_command,
     release_command,
     verify_command,
@@ -65,7 +71,11 @@ for command in (
     train_command,
     evaluate_command,
     explain_command,
+    predict_command,
+    rank_command,
+    backend_command,
     reproduce_command,
+    replay_command,
     status_command,
     doctor_command,
     demo_command,

@@ -10,6 +10,7 @@ import click
 from apps.cli.contract import Report, in_campaign, reports
 
 if TYPE_CHECKING:
+    from ccd.assist import Decided
     from ccd.config import Person
 
 
@@ -166,34 +167,57 @@ def studio_status(folder: Path) -> Report:
 
 
 @click.command("push")
+@click.option(
+    "--assist",
+    metavar="[VERSION]",
+    is_flag=False,
+    flag_value="",
+    help="Show annotators the predictions of this model version (the latest where it is left out), but for a blind "
+    "share of pairs, on rounds that have no answer yet. Without it rounds are blind.",
+)
+@click.option(
+    "--blind",
+    metavar="SHARE",
+    type=float,
+    help="With --assist: the share of pairs that stays without any prediction (default: 0.2).",
+)
 @in_campaign
 @reports(
     {
         "url": "the server",
+        "assisted": "list of {round, version, shown, blind, unknown}: what was decided just now, in pairs",
         "sent": "map from desk to tasks sent just now",
         "desks": "map from desk to the page its annotator opens",
         "notes": "what was found amiss and mended, a line each",
     }
 )
-def push_command(folder: Path) -> Report:
+def push_command(folder: Path, assist: str | None, blind: float | None) -> Report:
     """Put every assigned pair on its annotator's desk.
 
     Open ties go on the adjudicators' desk. Pushed twice is pushed once; a push that was interrupted is simply run
-    again.
+    again. With --assist what was decided for a round, and for each of its pairs, stays: later pushes keep to it, with
+    or without the option. `ccd bias` measures what it did.
 
     \b
     Example: ccd push
     """
+    from dataclasses import asdict
+
     from rich.table import Table
 
     from annotation.connection import connect
     from annotation.push import push
     from apps.cli.progress import bars
+    from ccd.assist import BLIND_SHARE, decide
     from ccd.campaign import Campaign
+    from ccd.errors import CcdError
 
+    if blind is not None and assist is None:
+        raise CcdError("--blind goes with --assist: without it every pair is blind")
     campaign = Campaign.open(folder)
     with campaign.alone("push"):
         studio, pictures = connect(campaign)
+        decided = [] if assist is None else decide(campaign, assist or None, BLIND_SHARE if blind is None else blind)
         with bars() as started:
             done = push(campaign, studio, pictures, started)
     pages = {name: f"{studio.url}/projects/{project}/data" for name, project in done.projects.items()}
@@ -201,8 +225,16 @@ def push_command(folder: Path) -> Report:
     for name, page in pages.items():
         table.add_row(name, str(done.sent[name]), page)
     following = "Next: ccd pull --follow" if pages else "Nothing is assigned yet; draw a round with `ccd round new`"
-    shown: list[Any] = [*done.notes, *([table] if pages else []), following]
-    return Report({"url": studio.url, "sent": done.sent, "desks": pages, "notes": done.notes}, shown)
+    shown: list[Any] = [*done.notes, *([table] if pages else []), *map(_decided, decided), following]
+    if assist is not None and not decided:
+        shown.insert(-1, "No round is left to decide on: all have answers, or were decided before.")
+    facts = {"url": studio.url, "sent": done.sent, "desks": pages, "notes": done.notes}
+    return Report(facts | {"assisted": [asdict(one) for one in decided]}, shown)
+
+
+def _decided(one: "Decided") -> str:
+    rest = f", {one.unknown} have none and go out without" if one.unknown else ""
+    return f"Round {one.round}: {one.shown} pairs show the prediction of {one.version}, {one.blind} stay blind{rest}."
 
 
 @click.command("pull")

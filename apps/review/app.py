@@ -8,6 +8,7 @@ from ccd import decisions
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
 
+ICON = Image.new("RGB", (16, 16), "#2a6db0")
 PAGES = (
     st.Page("pages/campaign.py", title="Campaign", icon=":material/flag:", default=True),
     st.Page("pages/disagreements.py", title="Disagreements", icon=":material/gavel:"),
@@ -39,7 +40,7 @@ def sidebar(campaign: Campaign) -> None:
 
 
 # An icon by name would be fetched from the outside.
-st.set_page_config(page_title="Review", page_icon=Image.new("RGB", (16, 16), "#2a6db0"), layout="wide")
+st.set_page_config(page_title="Review", page_icon=ICON, layout="wide", initial_sidebar_state=230)
 st.html(show.STYLE)
 if st.context.theme.type == "dark":
     st.html(show.DARK)

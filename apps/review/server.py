@@ -39,7 +39,8 @@ SETTINGS: dict[str, Any] = {
     "logger.hideWelcomeMessage": True,
     "runner.magicEnabled": False,
     "global.developmentMode": False,
-    "theme.primaryColor": "#2a6db0",
+    "theme.light.primaryColor": "#2a6db0",
+    "theme.dark.primaryColor": "#4c8fd6",
 }
 
 

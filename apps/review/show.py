@@ -18,7 +18,7 @@ STYLE = """<style>
 [class*="st-key-large"] * { font-size: 1.1rem; line-height: 1.5; }
 [class*="st-key-photo"] img { max-height: 62vh; width: auto; max-width: 100%; object-fit: contain; }
 [class*="st-key-card"] img { height: 11rem; width: 100%; object-fit: cover; }
-[data-testid="stMainBlockContainer"] { padding-top: 3.2rem; padding-bottom: 2rem; max-width: 90rem; }
+[data-testid="stMainBlockContainer"] { padding: 3.2rem 2.5rem 2rem; max-width: 90rem; }
 [class*="st-key-missing"] { border: 1px dashed; border-radius: .5rem; padding: 2rem 1rem; opacity: .75; }
 </style>"""
 DARK = """<style>[class*="st-key-plots"] img { filter: invert(0.9) hue-rotate(180deg); }</style>"""

@@ -84,8 +84,8 @@ def test_a_killed_run_leaves_whole_shards_and_is_gone_on_with(tmp_path: Path, mo
         encode(Encoders(), "words", ITEMS, tmp_path / "killed")
     monkeypatch.undo()
     cache = Features.latest(tmp_path / "killed", "words", "light").folder
-    (cache / ".half.123.part").mkdir()  # as a kill while a shard is written leaves it
-    (cache / ".half.123.part" / "keys.npy").write_bytes(b"half")
+    (cache / ".half.99999999.part").mkdir()  # as a kill while a shard is written leaves it
+    (cache / ".half.99999999.part" / "keys.npy").write_bytes(b"half")
     assert len(Features(cache)) == len(calls[0].items)
     done = encode(Encoders(), "words", ITEMS, tmp_path / "killed")
     assert (done.new, done.kept) == (len(ITEMS) - len(calls[0].items), len(calls[0].items))

@@ -45,7 +45,11 @@ def draw(campaign: Campaign) -> None:
         return
     _progress(campaign, rounds)
     _pace(campaign, speed)
-    _labels(labels)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        _shares(found["prevalence"])
+    with right:
+        _labels(labels)
 
 
 def _next(step: dict[str, str]) -> None:
@@ -99,6 +103,26 @@ def _pace(campaign: Campaign, speed: list[Pace]) -> None:
 
 def _day(when: datetime.datetime) -> str:
     return f"{when:%A} {when.day} {when:%B %Y}"
+
+
+def _shares(prevalence: dict[str, Any]) -> None:
+    """How common each label is, from the pairs that were drawn at random."""
+    st.subheader("How common each label is")
+    if not prevalence["drawn"]:
+        st.text("Nothing that was drawn at random has a label yet.")
+        return
+    rows = [
+        {
+            "label": each["label"],
+            "found": each["found"],
+            "share": show.share(each["share"]),
+            "95 % interval": f"{show.share(each['low'])} to {show.share(each['high'])}",
+            "still unfound": f"{each['unfound']:,.0f} ({each['unfound_low']:,.0f} to {each['unfound_high']:,.0f})",
+        }
+        for each in prevalence["labels"]
+    ]
+    show.table(rows)
+    st.caption(f"Of {prevalence['pairs']:,} pairs, from {prevalence['drawn']:,} that were drawn at random.")
 
 
 def _labels(labels: dict[str, int]) -> None:

@@ -90,24 +90,24 @@ def _one(campaign: Campaign, question: Question, reviewer: str, left: pd.DataFra
         pair = browse.pair(db, entry["pair_id"])
     if st.session_state.get("since", ("", 0.0))[0] != pair.pair_id:
         st.session_state["since"] = pair.pair_id, time.monotonic()
+    sought = review.WATCHED if review.WATCHED in question.labels else "a rare label"
     counts = left["why"].value_counts()
-    kinds = ((review.TIE, "ties"), (review.MINORITY, "against a watched vote"), (review.SPLIT, "other splits"))
+    kinds = ((review.TIE, "ties"), (review.MINORITY, f"against a vote for {sought}"), (review.SPLIT, "other splits"))
     st.text(f"{len(left):,} left: " + ", ".join(f"{counts.get(why, 0):,} {name}" for why, name in kinds))
-    photo, words = st.columns([3, 2], gap="large")
+    photo, words = st.columns([11, 9], gap="medium")
     with photo:
         show.picture(campaign, pair.file, pair.image, "one")
         st.text(pair.pair_id)
     with words:
         show.text(pair.text if pair.lives else "(this post is gone)", "one", large=True)
-        _votes(campaign, question, pair, entry)
+        st.caption(WHY[entry["why"]].format(watched=sought))
+        _votes(campaign, question, pair)
         _answers(campaign, question, reviewer, pair)
         _model(campaign, pair)
 
 
-def _votes(campaign: Campaign, question: Question, pair: Pair, entry: Any) -> None:
+def _votes(campaign: Campaign, question: Question, pair: Pair) -> None:
     """Each annotator's label, seconds and comment."""
-    watched = review.WATCHED if review.WATCHED in question.labels else "a rare label"
-    st.caption(WHY[entry["why"]].format(watched=watched))
     titles = {category.name: category.title for category in question.categories}
     given = [each for each in pair.judgments if each.role == "annotator"]
     names = state.pseudonyms(campaign, [each.annotator for each in given])
@@ -122,16 +122,16 @@ def _votes(campaign: Campaign, question: Question, pair: Pair, entry: Any) -> No
     ]
     if not any(row["comment"] for row in rows):
         rows = [{key: value for key, value in row.items() if key != "comment"} for row in rows]
-    show.table(rows, column_config={"seconds": st.column_config.NumberColumn(format="%.1f", width="small")})
+    show.table(rows, column_config={"seconds": st.column_config.NumberColumn("s", format="%.1f", width="small")})
 
 
 def _answers(campaign: Campaign, question: Question, reviewer: str, pair: Pair) -> None:
     """A button and its guideline for each category, by their keys; then reason, note, undo and later."""
     keys = {category.hotkey for category in question.categories} | {campaign.protocol.cannot_judge}
     for category in sorted(question.categories, key=lambda category: category.hotkey):
-        decide, guide = st.columns([3, 2])
+        decide, guide = st.columns([4, 1])
         _button(decide, category.title, category.hotkey, pair, question, reviewer, category.name)
-        with guide.popover("Guideline", width="stretch"):
+        with guide.popover("?", width="stretch", help=f"Guideline: {show.literal(category.title)}"):
             st.text(category.guideline.strip())
             for example in category.examples:
                 st.text(f"Example: {example}")
@@ -140,7 +140,7 @@ def _answers(campaign: Campaign, question: Question, reviewer: str, pair: Pair) 
         "Reason",
         [None, *decisions.REASONS],
         key=f"reason-{pair.pair_id}",
-        format_func=lambda code: decisions.REASONS[code] if code else "(none)",
+        format_func=lambda code: decisions.REASONS[code] if code else "Reason (optional)",
         label_visibility="collapsed",
     )
     st.text_input("Note", key=f"note-{pair.pair_id}", placeholder="Note (optional)", label_visibility="collapsed")
@@ -197,12 +197,13 @@ def _undo(campaign: Campaign, question: Question, reviewer: str, key: str | None
     with campaign.read() as db:
         last = decisions.last(db, reviewer, question.name)
     st.button(
-        "Undo the last",
+        "Undo",
         key="undo",
         shortcut=key,
         on_click=_take_back,
         args=(last, question.name, reviewer),
         disabled=last is None,
+        help="Take your last decision back.",
         width="stretch",
     )
 

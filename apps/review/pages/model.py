@@ -10,7 +10,7 @@ import streamlit as st
 from PIL import Image
 
 from apps.review import show, state
-from ccd import browse, measured, photo, predictions, schema
+from ccd import bias, browse, measured, photo, predictions, schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
 from ccd.measured import Candidate, Measured
@@ -42,8 +42,6 @@ def free(campaign: Campaign) -> int:
 
 
 def compared(campaign: Campaign, question: str) -> dict[str, Any]:
-    from ccd import bias
-
     with campaign.read() as db:
         return bias.of_campaign(db, campaign.protocol.by_name(question))[0].to_dict()
 

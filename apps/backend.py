@@ -1,0 +1,343 @@
+"""The machine-learning backend of a campaign, as Label Studio calls it: health, setup, predict, webhook.
+
+A pair is predicted only where assistance was decided for it (`ccd.assist`): blind pairs get nothing here either. Its
+text and photo come from the campaign, never from the request. It is served by the standard library: five calls that
+answer with JSON need no web framework.
+"""
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import http.server
+import json
+import os
+import re
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import sqlalchemy as sa
+
+from annotation.backend import ANSWERED, USER
+from annotation.predictions import SHOWN, prediction_json
+from apps.retraining import Retraining
+from ccd import schema
+from ccd.assist import to_show
+from ccd.campaign import Campaign
+from ccd.errors import CcdError
+from ccd.gone import lives
+from collection.text import model_text
+from model.serving import Content, Ready, Serving
+
+PASSWORD = "CCD_BACKEND_PASSWORD"
+MOST_BYTES = 32 << 20  # of a request: Label Studio's “Retrieve predictions” sends 12,000 tasks in about 10 MB
+READ_SECONDS = 30  # for a request to arrive
+SILENT_SECONDS = 10  # that a caller may stay silent
+ANSWER_SECONDS = 60  # after which the tasks left get no prediction; Label Studio waits for 100
+AT_ONCE = 64  # tasks between two looks at the clock
+GET, POST = ("health", "versions"), ("setup", "predict", "webhook")
+
+
+class RefusedError(Exception):
+    """A request that is not answered as it wishes: its HTTP status, and why."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class Backend:
+    """The five calls, JSON in and JSON out. `predicted` and `without` count tasks."""
+
+    def __init__(self, campaign: Campaign, serving: Serving, retraining: Retraining) -> None:
+        self.predicted = 0
+        self.without = 0
+        self._campaign = campaign
+        self._serving = serving
+        self._retraining = retraining
+        self._lock = threading.Lock()
+
+    @property
+    def version(self) -> str | None:
+        """Of the network that answers."""
+        return self._serving.ready.version if self._serving.ready else None
+
+    def health(self, _asked: object) -> dict[str, Any]:
+        """It runs; `version` is null while no network is loaded."""
+        return {"status": "UP", "version": self.version, "retrained": self._retraining.done}
+
+    def versions(self, _asked: object) -> dict[str, Any]:
+        """All predictions bear one name in Label Studio; their true version goes along in their result."""
+        return {"versions": [SHOWN]}
+
+    def setup(self, _asked: object) -> dict[str, Any]:
+        """What Label Studio takes for the version: it does not ask for a task that has a prediction of it."""
+        return {"model_version": SHOWN, "version": self.version}
+
+    def predict(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """A prediction of each task, in order: an empty list where there is none, and in `without` the reason."""
+        tasks, ready = asked.get("tasks"), self._serving.ready
+        if not isinstance(tasks, list):
+            raise RefusedError(400, "the request has no list of tasks")
+        if ready is None:
+            raise RefusedError(
+                503, "no network is loaded yet; try again in a few seconds, or see what the backend says"
+            )
+        question = self._campaign.protocol.question.name
+        until = time.monotonic() + ANSWER_SECONDS
+        results: list[Any] = []
+        without = []
+        for start in range(0, len(tasks), AT_ONCE):
+            part = tasks[start : start + AT_ONCE]
+            late = [f"not within {ANSWER_SECONDS} s; ask again, or run `ccd encode` first"] * len(part)
+            for task, said in zip(part, late if time.monotonic() > until else self._said(ready, part), strict=True):
+                if isinstance(said, str):
+                    results.append([])  # Label Studio then stores nothing: a result without choices would be stored
+                    without.append({"task": task.get("id") if isinstance(task, dict) else None, "reason": said})
+                else:
+                    made = prediction_json(question, said.label, said.score, ready.version)
+                    results.append(made | {"model_version": SHOWN})
+        with self._lock:
+            self.predicted += len(tasks) - len(without)
+            self.without += len(without)
+        return {"results": results, "without": without}
+
+    def webhook(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Count an answer; or begin a retraining, where somebody pressed “Start Training”."""
+        if asked.get("action") == "START_TRAINING":
+            if not self._retraining.every:
+                raise RefusedError(409, "this backend does not train; start it with --retrain-after")
+            return {"begun": self._retraining.begin()}
+        annotation = asked.get("annotation")
+        if asked.get("action") == ANSWERED and isinstance(annotation, dict) and not annotation.get("was_cancelled"):
+            self._retraining.answered()
+        return {"answers": self._retraining.answers}
+
+    def _said(self, ready: Ready, tasks: list[Any]) -> list[Any]:
+        """Of each task the network's answer, or why there is none."""
+        found = self._contents(tasks)
+        answers = iter(ready.answer([content for content in found if isinstance(content, Content)]))
+        return [
+            content if isinstance(content, str) else next(answers) or f"{content.photo}: the photo cannot be read"
+            for content in found
+        ]
+
+    def _contents(self, tasks: list[Any]) -> list[Content | str]:
+        """Of each task the content of its pair, or why it is not predicted."""
+        data = [task["data"] if isinstance(task, dict) and isinstance(task.get("data"), dict) else {} for task in tasks]
+        keys = [each["pair_key"] for each in data if isinstance(each.get("pair_key"), str)]
+        p, desks = schema.pairs.c, schema.desks.c
+        query = sa.select(p.pair_id, p.image, p.text, p.model_text, schema.images.c.file)
+        query = query.join_from(schema.pairs, schema.images).where(lives(), p.pair_id.in_(keys))
+        with self._campaign.read() as db:
+            rows = {row.pair_id: row for row in db.execute(query)}
+            desk = dict(db.execute(sa.select(desks.project_id, desks.desk)).all())
+            shown = to_show(db, keys)
+        contents: list[Content | str] = []
+        for task, each in zip(tasks, data, strict=True):
+            pair, image = each.get("pair_key"), each.get("image")
+            row = rows.get(pair) if isinstance(pair, str) else None
+            project = task.get("project") if isinstance(task, dict) else None
+            if row is None:
+                contents.append(f"{pair!r} is no pair of this campaign, or its post is gone")
+            elif not image:
+                contents.append("the task has no image")
+            elif not _is_of(str(image), row.file):
+                contents.append(f"{image!r} is not the photo of {pair}; `ccd pull` and `ccd push` put the task right")
+            elif (desk.get(project) if isinstance(project, int) else None, pair) not in shown:
+                contents.append("blind: no prediction is shown of this pair on this desk")
+            else:
+                text = row.model_text or model_text(row.text)
+                contents.append(Content(text, row.image, self._campaign.folder / row.file))
+        return contents
+
+
+def _is_of(address: str, file: str) -> bool:
+    """Whether a task's image is this file of the campaign: as the local server shows it, or as it was uploaded.
+
+    >>> _is_of("/data/local-files/?d=images/ab/ab12.jpg", "images/ab/ab12.jpg")
+    True
+    >>> _is_of("/data/local-files/?d=../../secret/ab12.jpg", "images/ab/ab12.jpg")
+    False
+    """
+    parts = urlsplit(address)
+    if parts.path == "/data/local-files/":
+        return parse_qs(parts.query).get("d") == [file]
+    return re.fullmatch(rf"/data/upload/\d+/[0-9a-f]+-{re.escape(Path(file).name)}", parts.path) is not None
+
+
+def password_of_environment() -> str:
+    """The password in CCD_BACKEND_PASSWORD. Raises CcdError where there is none that a request can bear."""
+    found = os.environ.get(PASSWORD, "")
+    if not re.fullmatch(r"[!-~]+", found):
+        raise CcdError(f"{PASSWORD} is not set, or has spaces or letters beyond ASCII; put a password there")
+    return found
+
+
+def secret_of(campaign: Campaign, password: str) -> str:
+    """The secret part of the address: Label Studio calls the webhook without the password.
+
+    The same after a restart, and stored nowhere; who reads it in Label Studio cannot tell the password by it.
+    """
+    return hashlib.scrypt(password.encode(), salt=campaign.uid.encode(), n=1 << 14, r=8, p=1, dklen=16).hex()
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves a backend over HTTP. `url` is what Label Studio is told, with the secret part.
+
+    Every call but the webhook wants the password; the webhook wants the secret part. Raises CcdError where the address
+    is taken.
+    """
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, backend: Backend, host: str, port: int, password: str, secret: str) -> None:
+        self.backend = backend
+        self.secret = secret
+        self.authorization = "Basic " + base64.b64encode(f"{USER}:{password}".encode()).decode()
+        try:
+            super().__init__((host, port), _Handler)
+        except OSError as error:
+            raise CcdError(f"{host}:{port}: cannot be listened on ({error.strerror}); choose another --port") from None
+        self.url = f"http://{host}:{self.server_port}/{secret}"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that went away is no error of ours; anything else is a bug, and told."""
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    """One connection: find the call, check who asks and how much, answer."""
+
+    server: Server
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "ccd", ""
+    timeout = SILENT_SECONDS
+
+    def do_GET(self) -> None:
+        self._call(GET)
+
+    def do_POST(self) -> None:
+        self._call(POST)
+
+    def _call(self, known: Sequence[str]) -> None:
+        try:
+            call = self._allowed(known)
+            asked = self._body() if self.command == "POST" else {}
+            answer = getattr(self.server.backend, call)(asked)
+        except RefusedError as refused:
+            self._refuse(refused.status, str(refused))
+        except CcdError as error:
+            self._refuse(500, str(error))
+        except ConnectionError:
+            self.close_connection = True
+        except Exception:
+            self._refuse(500, "the backend failed; see what it says")
+            raise
+        else:
+            self._send(200, answer)
+
+    def _allowed(self, known: Sequence[str]) -> str:
+        """The name of the call. Raises RefusedError where there is none, or who asks may not."""
+        path = urlsplit(self.path).path.rstrip("/")
+        secret = hmac.compare_digest(path.encode()[: len(self.server.secret) + 1], f"/{self.server.secret}".encode())
+        call = (path[len(self.server.secret) + 1 :] if secret else path).removeprefix("/")
+        if call == "webhook" and not secret:
+            raise RefusedError(404, "the webhook's address has a secret part; `ccd backend` says it")
+        if call not in known:
+            raise RefusedError(404, f"no such call; there are GET {', '.join(GET)} and POST {', '.join(POST)}")
+        given = self.headers.get("Authorization", "")
+        if call != "webhook" and not hmac.compare_digest(given.encode(), self.server.authorization.encode()):
+            raise RefusedError(401, f"wrong user or password; the user is {USER}, the password that of {PASSWORD}")
+        return call
+
+    def _body(self) -> dict[str, Any]:
+        """The JSON object that was sent. Raises RefusedError where it is none, too large or too slow."""
+        length = self.headers.get("Content-Length", "")
+        if not re.fullmatch(r"[0-9]{1,15}", length):
+            raise RefusedError(411, "the request does not say its length")
+        left, until, parts = int(length), time.monotonic() + READ_SECONDS, []
+        if left > MOST_BYTES:
+            raise RefusedError(413, f"the request has {left:,} bytes, {MOST_BYTES:,} are taken; send fewer tasks")
+        try:
+            while left and (part := self.rfile.read1(min(left, 1 << 16))):
+                parts.append(part)
+                left -= len(part)
+                if time.monotonic() > until:
+                    raise TimeoutError
+        except TimeoutError:
+            raise RefusedError(408, f"the request did not arrive within {READ_SECONDS} s") from None
+        try:
+            found = json.loads(b"".join(parts))
+        except (ValueError, RecursionError):
+            raise RefusedError(400, "the request is no JSON") from None
+        if not isinstance(found, dict):
+            raise RefusedError(400, "the request is no JSON object")
+        return found
+
+    def _refuse(self, status: int, why: str) -> None:
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self._send(status, {"error": why}, why)
+            # A connection that is closed on bytes that were not read takes the answer with it.
+            self.connection.shutdown(socket.SHUT_WR)
+            until = time.monotonic() + SILENT_SECONDS
+            while time.monotonic() < until and self.rfile.read1(1 << 16):
+                pass
+
+    def _send(self, status: int, answer: dict[str, Any], why: str | None = None) -> None:
+        """`why` goes into the status line too: Label Studio shows no more than that."""
+        content = json.dumps(answer).encode()
+        self.send_response(status, " ".join(why.encode("ascii", "replace").decode().split())[:200] if why else None)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        if status == 401:
+            self.send_header("WWW-Authenticate", 'Basic realm="ccd backend"')
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_args: object) -> None:
+        """Say nothing: an address holds the secret part."""
+
+
+@contextlib.contextmanager
+def serving(
+    campaign: Campaign,
+    password: str,
+    say: Callable[[str], None],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    retrain_after: int | None = None,
+    device: str = "cpu",
+) -> Iterator[tuple[Server, Retraining]]:
+    """A backend that listens at once and loads the campaign's newest network beside; all of it ends with the block.
+
+    >>> with serving(campaign, "a password", print) as (server, retraining):  # doctest: +SKIP
+    ...     print(server.url)
+    """
+    network = Serving(campaign.folder, campaign.protocol.question.labels, device, say)
+    retraining = Retraining(
+        campaign.folder, retrain_after, lambda: network.ready.model if network.ready else "ananet", say
+    )
+    server = Server(Backend(campaign, network, retraining), host, port, password, secret_of(campaign, password))
+    listening = threading.Thread(target=server.serve_forever, name="listen", daemon=True)
+    listening.start()
+    network.start()
+    try:
+        yield server, retraining
+    finally:
+        server.shutdown()
+        server.server_close()
+        retraining.stop()
+        network.stop()

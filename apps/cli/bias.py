@@ -1,0 +1,95 @@
+"""`ccd bias`: what showing predictions did to the judgments, assisted pairs against blind ones."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from apps.cli.contract import Report, in_campaign, reports
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ccd.bias import Bias, Measure
+
+
+@click.command("bias")
+@in_campaign
+@click.option("--folds", type=click.IntRange(1), default=1000, show_default=True, help="Draws of the bootstrap.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Makes the draws repeatable.")
+@reports(
+    {
+        "rounds": "the assisted rounds that are compared",
+        "assisted": "{pairs, judgments} given beside a prediction",
+        "blind": "{pairs, judgments} of the same rounds, given without",
+        "left_out": "judgments of assisted rounds whose task did not show what was decided for it",
+        "model": "share of judgments that are the model's label: {assisted, blind, difference, ci, reason}",
+        "alpha": "Krippendorff's alpha on the question's level, likewise",
+        "seconds": "median seconds a judgment, likewise",
+        "shares": "map from label to its share in the judgments, likewise",
+        "followed": "(assisted - blind) / (1 - blind) of `model`: in what share of the judgments that would have been "
+        "another label the model's was given; null where undefined",
+        "followed_ci": "its 95 % interval, or null",
+        "folds": "draws of the bootstrap",
+        "seed": "their seed",
+        "toward": "true where labels move toward the model: the interval of `model` lies above zero",
+        "verdict": "what was found, in words",
+    }
+)
+def bias_command(folder: Path, folds: int, seed: int) -> Report:
+    """Measure what assistance did: judgments given beside a prediction against blind ones.
+
+    Only the blind pairs of assisted rounds are compared, which were drawn at random for it (`ccd push --assist`). All
+    differences have 95 % bootstrap intervals, drawn by pair.
+
+    \b
+    Example: ccd bias
+    """
+    from ccd.bias import of_campaign
+    from ccd.campaign import Campaign
+    from ccd.errors import CcdError
+
+    campaign = Campaign.open(folder)
+    with campaign.read() as db:
+        found, left_out = of_campaign(db, campaign.protocol.question, folds, seed)
+    if not found.rounds:
+        raise CcdError(
+            "no judgments of both assisted and blind pairs yet; send a round out with `ccd push --assist`, "
+            "have it judged, then `ccd pull`"
+        )
+    shown: list[Any] = [_table(found), found.verdict]
+    if left_out:
+        shown.append(f"{left_out} judgments are left out: their task did not show what was decided for it.")
+    return Report({**found.to_dict(), "left_out": left_out}, shown)
+
+
+def _table(found: "Bias") -> "Table":
+    from rich.table import Table
+
+    table = Table(title="Assisted against blind", title_justify="left")
+    for head in ("measure", "assisted", "blind", "difference", "95 % interval"):
+        table.add_column(head, justify="left" if head == "measure" else "right")
+    rows = {
+        "the model's label": (found.model, 100, "%"),
+        "alpha": (found.alpha, 1, ""),
+        "seconds (median)": (found.seconds, 1, ""),
+        **{f"share of {label}": (each, 100, "%") for label, each in found.shares.items()},
+    }
+    for name, (each, factor, unit) in rows.items():
+        table.add_row(name, *_cells(each, factor, unit))
+    rounds = ", ".join(str(number) for number in found.rounds)
+    table.caption = (
+        f"rounds {rounds}: {found.assisted.pairs} assisted pairs with {found.assisted.judgments} judgments, "
+        f"{found.blind.pairs} blind ones with {found.blind.judgments}; {found.folds} draws of pairs, seed {found.seed}"
+    )
+    return table
+
+
+def _cells(each: "Measure", factor: int, unit: str) -> list[str]:
+    digits = 1 if factor == 100 else 3
+    one, other = (
+        "undefined" if value is None else f"{factor * value:.{digits}f}{unit}" for value in (each.assisted, each.blind)
+    )
+    difference = "" if each.difference is None else f"{factor * each.difference:+.{digits}f}"
+    interval = "" if each.ci is None else " to ".join(f"{factor * end:+.{digits}f}" for end in each.ci)
+    return [one, other, difference, interval]

@@ -1,0 +1,180 @@
+"""`ccd rank`: a round of the pairs that are most worth judging, in that order."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from apps.cli import contract
+
+if TYPE_CHECKING:
+    from ccd.campaign import Campaign
+    from model.acquisition import Batch
+    from model.acquisition.campaign import Candidates
+
+DEFAULT = "implicit"
+WITHOUT_PREDICTIONS = ("random", "profile")
+NAMES = (
+    *("random", "margin", "entropy", "least_confidence", "implicit", "boundary"),
+    *("anchor", "stream_gap", "badge", "profile", "relabel"),
+)  # of model.acquisition.STRATEGIES, which is not imported for the help
+SHOWN = 10
+
+
+@click.command("rank")
+@click.option(
+    "--strategy",
+    type=click.Choice(NAMES),
+    default=DEFAULT,
+    show_default=True,
+    help="What puts one pair before another.",
+)
+@click.option("--size", type=click.IntRange(min=1), required=True, help="How many pairs.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Repeats the draws.")
+@contract.in_campaign
+@contract.reports(
+    {
+        "round": "the round's number",
+        "strategy": "the strategy",
+        "label": "the label that is looked for",
+        "model_version": "the network whose predictions were used; null for none",
+        "seed": "the seed",
+        "size": "pairs in the round",
+        "pool": "pairs that could be drawn",
+        "labelled": "labelled pairs that the strategy could learn from",
+        "unpredicted": "pairs left out, as this network has no prediction of them",
+        "parts": "map from part to pairs: strategy, diverse, random",
+        "again": "pairs that were judged before and get one more judgment",
+        "assigned": "map from annotator to pairs assigned in this round",
+        "top": "the first ten pairs: list of {pair_id, part, score, why}",
+    }
+)
+def rank_command(folder: Path, strategy: str, size: int, seed: int) -> contract.Report:
+    """Make a round of the pairs most worth judging; annotators get them in its order.
+
+    Of the round's pairs 60 % are the strategy's first, 20 % are spread over what was judged least, and 20 % are drawn
+    at random, with a known probability: from these `ccd status` knows the labels' shares. Near-duplicates count as
+    one. The newest predictions are used; `random` and `profile` do without.
+
+    \b
+    Example:
+      ccd predict
+      ccd rank --size 200
+      ccd push
+    """
+    from ccd import predictions
+    from ccd.campaign import Campaign
+    from ccd.errors import CcdError
+    from ccd.rounds import Ranked, ranked_round
+    from collection.text import model_text
+    from model.acquisition import STRATEGIES, batch
+    from model.acquisition.campaign import candidates
+
+    campaign = Campaign.open(folder)
+    kind = STRATEGIES[strategy]
+    versions = predictions.versions(campaign)
+    if not versions and strategy not in WITHOUT_PREDICTIONS:
+        raise CcdError(
+            f"--strategy {strategy} ranks by predictions, and there are none; run `ccd train` and `ccd predict`, or "
+            f"choose {' or '.join(WITHOUT_PREDICTIONS)}"
+        )
+    found = candidates(campaign, versions[-1] if versions else None, model_text, again=kind.again, seed=seed)
+    label, shares = _sought(campaign)
+    target = campaign.protocol.question.labels.index(label)
+    if size > found.could_be_drawn:
+        raise CcdError(f"--size {size}: {found.could_be_drawn} pairs can be ranked; ask for fewer")
+    diverse, random = (0.0, 1.0) if strategy == "random" else (0.2, 0.2)
+    ranking = kind(target, seed, shares)
+    chosen = batch(ranking, found.pool, found.labelled, size, seed, diverse=diverse, random=random)
+    queue = [
+        Ranked(found.pool.ids[row], str(part), float(chance) if part == "random" else None)
+        for row, part, chance in zip(chosen.rows, chosen.part, chosen.probability, strict=True)
+    ]
+    pool = found.could_be_drawn
+    made = ranked_round(campaign, queue, strategy=strategy, seed=seed, pool=pool, model_version=found.version)
+    facts = {
+        "round": made.round,
+        "strategy": strategy,
+        "label": label,
+        "model_version": found.version,
+        "seed": seed,
+        "size": made.size,
+        "pool": pool,
+        "labelled": len(found.labelled.rows),
+        "unpredicted": found.unpredicted,
+        "parts": {name: int((chosen.part == name).sum()) for name in ("strategy", "diverse", "random")},
+        "again": 0 if found.pool.judgments is None else int(found.pool.judgments[chosen.rows].any(axis=1).sum()),
+        "assigned": _assigned(campaign, made.round),
+        "top": _top(campaign, found, chosen),
+    }
+    return contract.Report(facts, _shown(facts))
+
+
+def _sought(campaign: "Campaign") -> tuple[str, tuple[float, ...] | None]:
+    """The label that is looked for, and the shares of all labels where a random part tells them."""
+    from ccd.prevalence import of_campaign
+    from ccd.review import watched
+
+    with campaign.read() as db:
+        known = of_campaign(db, campaign.protocol.question)
+    question = campaign.protocol.question
+    label = watched(question, {(question.name, one.label): one.found for one in known.labels})
+    assert label is not None  # a score has been refused before
+    shares = tuple(one.share for one in known.labels if one.share is not None)
+    return label, shares or None
+
+
+def _assigned(campaign: "Campaign", number: int) -> dict[str, int]:
+    import sqlalchemy as sa
+
+    from ccd import schema
+
+    a = schema.assignments.c
+    with campaign.read() as db:
+        rows = db.execute(sa.select(a.annotator, sa.func.count()).where(a.round == number).group_by(a.annotator))
+        return dict(sorted((row[0], row[1]) for row in rows))
+
+
+def _top(campaign: "Campaign", found: "Candidates", chosen: "Batch") -> list[dict[str, Any]]:
+    """The first pairs of the queue, and in words why each is there."""
+    labels, pool = campaign.protocol.question.labels, found.pool
+    rows = []
+    for row, part, score, chance in list(zip(chosen.rows, chosen.part, chosen.score, chosen.probability, strict=True))[
+        :SHOWN
+    ]:
+        if part == "random":
+            why = f"drawn at random with probability {chance:.3g}"
+        elif part == "diverse":
+            own = pool.clusters == pool.clusters[row]
+            judged = int(own[found.labelled.rows].sum())
+            why = f"of its {int(own.sum()):,} neighbours {judged} are judged"
+        elif pool.probabilities is None:
+            why = "first by the profiles of labelled pairs"
+        else:
+            why = ", ".join(f"{name} {p:.2f}" for name, p in zip(labels, pool.probabilities[row], strict=True))
+        if pool.judgments is not None and pool.judgments[row].any():
+            given = ", ".join(f"{n} {name}" for name, n in zip(labels, pool.judgments[row], strict=True) if n)
+            why += f"; judged {given}"
+        rows.append({"pair_id": pool.ids[row], "part": str(part), "score": round(float(score), 4), "why": why})
+    return rows
+
+
+def _shown(facts: dict[str, Any]) -> list[Any]:
+    from rich.table import Table
+
+    told = f"by the predictions of {facts['model_version']}" if facts["model_version"] else "without predictions"
+    parts = ", ".join(f"{number} {part}" for part, number in facts["parts"].items())
+    shown: list[Any] = [
+        f"Round {facts['round']}: {facts['size']} of {facts['pool']:,} pairs, to find {facts['label']} "
+        f"({facts['strategy']}, {told}, {facts['labelled']:,} labelled pairs, seed {facts['seed']}).",
+        f"Parts: {parts}.",
+    ]
+    if facts["again"]:
+        shown.append(f"{facts['again']} of them were judged before and get one more judgment.")
+    if facts["unpredicted"]:
+        shown.append(f"{facts['unpredicted']:,} pairs have no prediction of this network; `ccd predict` makes them.")
+    table = Table("place", "pair", "part", "score", "why", title="First in every queue")
+    for place, row in enumerate(facts["top"], 1):
+        table.add_row(str(place), row["pair_id"], row["part"], f"{row['score']:.3g}", row["why"])
+    loads = ", ".join(f"{name} {number}" for name, number in facts["assigned"].items())
+    return [*shown, table, f"Assigned: {loads}.", "Next: ccd push"]

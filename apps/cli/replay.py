@@ -1,0 +1,168 @@
+"""`ccd replay`: which strategy of `ccd rank` would have found the implicit pairs of your labelled ones first."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from apps.cli import contract
+from apps.cli.train import data_option, encoders_of, prepare, set_device, threads_option
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from model.discovery import Row
+    from model.evaluation import Interval
+
+
+@click.command("replay")
+@data_option
+@click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Give it again for more (default: all).")
+@click.option("--seeds", type=click.IntRange(min=1), default=10, show_default=True, help="Replays of each row.")
+@click.option("--regions", metavar="LINE", help="Encoder of images (default: as campaign.toml says).")
+@click.option("--words", metavar="LINE", help="Encoder of texts (default: as campaign.toml says).")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="For tables (default: replays/ and data's name)."
+)
+@threads_option
+@contract.in_campaign
+@contract.reports(
+    {
+        "data": "name of the data; `pool` and `test`: pairs; `prevalence` of implicit in the pool; `synthetic`: true "
+        "where the toolkit made it",
+        "seeds": "replays of each row",
+        "rows": "list of rows: strategy, start, measured (by measure: value, low, high: 95 % bootstrap over seeds), "
+        "ahead (area over that of random: value, low, high), why not",
+        "best": "map from start to the strategy with the largest area",
+        "files": "CSV and PNG",
+    }
+)
+def replay_command(
+    folder: Path,
+    data: Path | None,
+    strategies: tuple[str, ...],
+    seeds: int,
+    regions: str | None,
+    words: str | None,
+    out: Path | None,
+    threads: int | None,
+) -> contract.Report:
+    """Replay the labelling of pairs whose labels are known, once for each strategy.
+
+    The labels of train and dev are hidden and shown in batches of 100, as the strategy asks for them; test is what the
+    model is measured on. Finished replays are kept: interrupted, the same command goes on.
+
+    \b
+    Example: ccd replay --data releases/v1 --strategy implicit --strategy margin
+    """
+    from apps.cli.progress import bars
+    from ccd.errors import CcdError
+    from model.acquisition import STRATEGIES
+    from model.discovery import STARTS, compare, draw_curves
+    from model.replay import ORACLE, case_of
+
+    if unknown := [name for name in strategies if name not in STRATEGIES]:
+        raise CcdError(f"{unknown[0]!r} is no strategy; known: {', '.join(STRATEGIES)}")
+    device = set_device(threads)
+    name = (data or folder).resolve().name
+    out = out or folder / "replays" / name
+    with bars() as started:
+        ready = prepare(folder, data, encoders_of(folder, regions, words), started)
+        loaders = [ready.loader(split, device) for split in ("train", "dev", "test")]
+        case = case_of(name, ready.data, loaders[:2], loaders[2])
+        names = ["random", *(name for name in strategies or STRATEGIES if name != "random"), ORACLE]
+        rows = compare(case, names, STARTS, seeds, out, ready.about("train", "dev", "test"), started=started)
+    about = {
+        "name": name,
+        "pool": case.pool,
+        "test": len(case.truth) - case.pool,
+        "prevalence": case.prevalence,
+        "synthetic": case.synthetic,
+    }
+    made = "synthetic " if case.synthetic else ""
+    title = f"{case.pool:,} {made}pairs of {name}, {case.prevalence:.1%} implicit; seeds: {seeds}"
+    told = [_told(row, rows) for row in rows]
+    files = [out / "replay.csv", out / "curves.png"]
+    _write_csv(files[0], told, about)
+    draw_curves(rows, title, files[1])
+    best = [best_of(rows, start) for start in STARTS]
+    facts = {
+        "data": about,
+        "seeds": seeds,
+        "rows": told,
+        "best": {row.start: row.strategy for row in best if row},
+        "files": [str(file) for file in files],
+    }
+    shown: list[Any] = [shown_table(rows, start, title) for start in STARTS]
+    shown += [f"From a {row.start} start {row.strategy} has the largest area." for row in best if row]
+    shown += [f"Not replayed: {row.strategy}, as {row.why}." for row in rows if row.why and row.start == STARTS[0]]
+    shown += [f"{files[0]} and {files[1]} are written."]
+    return contract.Report(facts, shown)
+
+
+def best_of(rows: "Sequence[Row]", start: str) -> "Row | None":
+    """The strategy with the largest area from this start; None where none could be replayed."""
+    from model.replay import ORACLE
+
+    ranked = [row for row in rows if row.start == start and row.runs and row.strategy not in ("random", ORACLE)]
+    return max(ranked, key=lambda row: row.mean("area"), default=None)
+
+
+def shown_table(rows: "Sequence[Row]", start: str, title: str) -> "Table":
+    """What was measured from one start, the largest area first."""
+    from rich.table import Table
+
+    from model.discovery import MEASURES
+
+    table = Table(title=f"{title}; start: {start}", title_justify="left", caption_justify="left")
+    table.caption = (
+        "recall: share of implicit pairs found when so many are judged; enrichment: of what was chosen, over chance; "
+        "area: 0 is random order, 1 an oracle; in brackets the 95 % interval over seeds; seconds a round"
+    )
+    for name in ("", *MEASURES, "area ahead of random"):
+        table.add_column(name.replace("_", " "), justify="right" if name else "left")
+    chance = next((row for row in rows if row.start == start and row.strategy == "random" and row.runs), None)
+    measured = [row for row in rows if row.start == start and row.runs]
+    for row in sorted(measured, key=lambda row: -row.mean("area")):
+        cells = [_cell(row.value(name)) for name in MEASURES]
+        table.add_row(row.strategy, *cells, _cell(row.ahead(chance, "area")) if chance else "")
+    return table
+
+
+def _cell(found: "Interval | None") -> str:
+    if found is None:
+        return "–"
+    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
+
+
+def _told(row: "Row", rows: "Sequence[Row]") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from model.discovery import MEASURES
+
+    chance = next(each for each in rows if (each.strategy, each.start) == ("random", row.start))
+    found = {name: row.value(name) for name in MEASURES} if row.runs else {}
+    ahead = row.ahead(chance, "area") if row.runs else None
+    return {
+        "strategy": row.strategy,
+        "start": row.start,
+        "measured": {name: asdict(interval) for name, interval in found.items() if interval},
+        "ahead": asdict(ahead) if ahead else None,
+        "why": row.why,
+    }
+
+
+def _write_csv(file: Path, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
+    """One line a row and measure; each line says what it was measured on."""
+    import pandas as pd
+
+    from ccd.campaign import write_atomic
+
+    lines = [
+        {"strategy": row["strategy"], "start": row["start"], "measure": name, **interval, **about}
+        for row in rows
+        for name, interval in row["measured"].items()
+    ]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(file, pd.DataFrame(lines).to_csv(index=False, float_format="%.4f", lineterminator="\n").encode())

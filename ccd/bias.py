@@ -1,0 +1,273 @@
+"""What assistance does to judgments: pairs shown a prediction against pairs of the same rounds that stayed blind.
+
+Both kinds were drawn at random from each round (ccd/assist.py), so what differs between them is the assistance's work.
+A blind pair weighs so that every round has the share in the blind ones that it has in the assisted ones. Intervals are
+of a bootstrap by pair: of each round's assisted and blind pairs as many are drawn with replacement as there are.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import sqlalchemy as sa
+
+from ccd import judgments, schema
+from ccd.agreement import Scale
+from ccd.bootstrap import DRAWN_AT_ONCE, interval
+from ccd.coded import code
+from ccd.patterns import Floats, Patterns
+from ccd.protocol import Level, Question
+from ccd.votes import tally
+
+Ints = npt.NDArray[np.int64]
+
+NOT_BOTH = "no round has judgments of both assisted and blind pairs"
+UNDEFINED = "undefined on one side: no judgments, or all of one label"
+UNSTEADY = "no interval: undefined on more than 5 % of the draws"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure on assisted and on blind pairs, and assisted minus blind with its 95 % interval; None: undefined."""
+
+    assisted: float | None
+    blind: float | None
+    difference: float | None
+    ci: tuple[float, float] | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How many pairs and judgments of one kind are compared."""
+
+    pairs: int
+    judgments: int
+
+
+@dataclass(frozen=True)
+class Bias:
+    """What assistance did on one question. `rounds` are those compared.
+
+    `model`: share of judgments that are the model's label. `alpha` on the question's level. `seconds`: median a
+    judgment. `shares`: of each label in the judgments. `followed`: in what share of the judgments that would have been
+    another label the model's was given instead, (assisted - blind) / (1 - blind) of `model`, with its interval.
+    """
+
+    rounds: tuple[Any, ...]
+    assisted: Kind
+    blind: Kind
+    model: Measure
+    alpha: Measure
+    seconds: Measure
+    shares: dict[str, Measure]
+    followed: float | None
+    followed_ci: tuple[float, float] | None
+    folds: int
+    seed: int
+
+    @property
+    def toward(self) -> bool:
+        """True where labels move toward the model: the interval of the shift in `model` lies above zero."""
+        return self.model.ci is not None and self.model.ci[0] > 0
+
+    @property
+    def verdict(self) -> str:
+        """What was found, in words."""
+        model = self.model
+        if model.difference is None or model.ci is None:
+            return f"Nothing can be said of what assistance did: {model.reason}."
+        found = (
+            f"{model.assisted:.1%} of the judgments given beside its prediction are its label, {model.blind:.1%} of "
+            f"the blind ones: {_points(model.difference)} points, 95 % interval {_points(model.ci[0])} to "
+            f"{_points(model.ci[1])}."
+        )
+        if model.ci[1] < 0:
+            return f"Labels move away from the model. {found}"
+        if not self.toward:
+            return f"No move of labels toward the model is seen. {found}"
+        return (
+            f"WARNING: labels move toward the model. {found} It is as if annotators took its label over in "
+            f"{self.followed:.0%} of the judgments in which they would have said something else. Measure no model on "
+            "these labels but on those of blind pairs, or go on without --assist."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: the fields above, `toward` and `verdict`."""
+        return asdict(self) | {"toward": self.toward, "verdict": self.verdict}
+
+
+def bias(df: pd.DataFrame, labels: Sequence[str], level: Level, folds: int = 1000, seed: int = 0) -> Bias:
+    """Compare the judgments `df` of assisted and of blind pairs.
+
+    `df` has a row a judgment: task, worker, label, seconds (NaN or None where not known), round, model (the model's
+    label of the pair) and shown (True: the pair was judged beside it, False: blind), the last three the same in all
+    rows of a task. `labels` in id order. A round without both kinds is left out. Raises CcdError as `ccd.coded.code`.
+
+    >>> rows = [(i, w, "yes", 5.0, 1, "yes" if i < 4 else "no", i % 4 < 2) for i in range(8) for w in "ab"]
+    >>> df = pd.DataFrame(rows, columns=["task", "worker", "label", "seconds", "round", "model", "shown"])
+    >>> found = bias(df, ["no", "yes"], "nominal")
+    >>> found.model.assisted, found.model.blind, found.toward
+    (0.5, 0.5, False)
+    """
+    kinds = df.groupby("round")["shown"].transform("nunique")
+    df = df[kinds == 2].reset_index(drop=True)
+    data = _Data.of(df, labels)
+    scale = Scale.of(labels, level)
+    values = data.measure(scale, data.whole())[0]
+    drawn = np.concatenate([data.measure(scale, weights) for weights in data.draws(folds, seed)]) if len(df) else None
+    found = [
+        _measure(values[place], None if drawn is None else drawn[:, place], NOT_BOTH if df.empty else UNDEFINED)
+        for place in range(values.shape[0])
+    ]
+    followed = _followed(values[0])
+    return Bias(
+        rounds=tuple(data.rounds),
+        assisted=_kind(data, True),
+        blind=_kind(data, False),
+        model=found[0],
+        alpha=found[1],
+        seconds=found[2],
+        shares=dict(zip(map(str, labels), found[3:], strict=True)),
+        followed=None if np.isnan(followed) else float(followed),
+        followed_ci=None if drawn is None else interval(_followed(drawn[:, 0])),
+        folds=folds,
+        seed=seed,
+    )
+
+
+def of_campaign(db: sa.Connection, question: Question, folds: int = 1000, seed: int = 0) -> tuple[Bias, int]:
+    """What assistance did in a campaign on its primary question, and how many judgments are left out of it.
+
+    The model's label is that of the version a round was decided with, on assisted and blind pairs alike, also where a
+    newer version was shown. Left out are judgments whose task showed a prediction though the pair was to stay blind, or
+    none though it was to show one: as where somebody changed a desk by hand.
+    """
+    a, s = schema.assignments.c, schema.assists.c
+    rows = db.execute(
+        sa.select(a.pair_id, a.annotator, a.round, s.label, s.shown).join_from(
+            schema.assignments, schema.assists, (s.round == a.round) & (s.pair_id == a.pair_id)
+        )
+    )
+    decided = pd.DataFrame(rows.all(), columns=["task", "worker", "round", "model", "shown"])
+    df = judgments.counted(db, question.name).merge(decided, on=["task", "worker"])
+    as_decided = df["prediction"].notna() == (df["shown"] == 1)
+    # A pair may be in two rounds, under another condition in each.
+    df = df[as_decided].assign(task=df["task"] + " " + df["round"].astype(str), shown=df["shown"] == 1)
+    return bias(df, question.labels, question.level, folds, seed), int((~as_decided).sum())
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Judgments by pair. `stratum` [pairs] numbers round and kind: 2 x the round's place, and 1 more where blind.
+
+    `counts` [pairs, labels] of votes; `agreed` [pairs] of them the model's; `pattern` [pairs] into `table`. `seconds`
+    [timed] ascending with the pair of each.
+    """
+
+    rounds: tuple[Any, ...]
+    stratum: Ints
+    counts: Floats
+    agreed: Floats
+    pattern: Ints
+    table: Patterns
+    seconds: Floats
+    timed: Ints
+
+    @classmethod
+    def of(cls, df: pd.DataFrame, labels: Sequence[str]) -> "_Data":
+        coded = code(df, labels)
+        first = df.drop_duplicates("task")  # in the order of coded.tasks
+        rounds, names = pd.factorize(first["round"], sort=True)
+        counts = tally(coded).astype(float)
+        kinds, pattern = np.unique(counts, axis=0, return_inverse=True)
+        model = pd.Index(labels, dtype=object).get_indexer(pd.Index(first["model"], dtype=object))
+        agreed = np.where(model >= 0, counts[np.arange(len(counts)), model], 0)
+        seconds = df["seconds"].astype(float).to_numpy()
+        known = np.flatnonzero(~np.isnan(seconds))
+        order = known[np.argsort(seconds[known], kind="stable")]
+        return cls(
+            rounds=tuple(names.tolist()),
+            stratum=2 * rounds + ~first["shown"].to_numpy(bool),
+            counts=counts,
+            agreed=agreed,
+            pattern=pattern.reshape(-1),
+            table=Patterns(kinds, kinds.sum(axis=1), np.bincount(pattern.reshape(-1), minlength=len(kinds))),
+            seconds=seconds[order],
+            timed=coded.tasks.get_indexer(pd.Index(df["task"]))[order],
+        )
+
+    def whole(self) -> Floats:
+        """Every pair once: [1, pairs]."""
+        return np.ones((1, len(self.stratum)))
+
+    def draws(self, folds: int, seed: int) -> Iterator[Floats]:
+        """How often each pair is drawn, in blocks of [draws, pairs]; of every stratum as many as it has."""
+        random = np.random.default_rng(seed)
+        strata = [np.flatnonzero(self.stratum == number) for number in range(2 * len(self.rounds))]
+        block = max(1, DRAWN_AT_ONCE // len(self.stratum))
+        for start in range(0, folds, block):
+            size = min(block, folds - start)
+            weights = np.empty((size, len(self.stratum)))
+            for places in strata:
+                weights[:, places] = random.multinomial(len(places), np.full(len(places), 1 / len(places)), size)
+            yield weights
+
+    def measure(self, scale: Scale, weights: Floats) -> Floats:
+        """Of each draw model, alpha, seconds and the share of each label, on assisted and blind pairs.
+
+        [draws, 3 + labels, 2]; `weights` [draws, pairs].
+        """
+        blind = self.stratum % 2 == 1
+        return np.stack([self._of(scale, weights * factor) for factor in (~blind, self._balance() * blind)], axis=-1)
+
+    def _of(self, scale: Scale, weights: Floats) -> Floats:
+        votes = weights @ self.counts
+        total = votes.sum(axis=1)
+        patterns = np.zeros((len(self.pattern), len(self.table.pairs)))
+        patterns[np.arange(len(self.pattern)), self.pattern] = 1
+        with np.errstate(invalid="ignore"):
+            model, shares = weights @ self.agreed / total, votes / total[:, None]
+        alpha = scale.alpha(self.table, weights @ patterns)
+        return np.column_stack([model, alpha, self._median(weights), shares])
+
+    def _median(self, weights: Floats) -> Floats:
+        """The least time within which half of a draw's judgments were given: [draws]."""
+        if not len(self.seconds):
+            return np.full(len(weights), np.nan)
+        given = weights[:, self.timed].cumsum(axis=1)
+        place = (given >= given[:, -1:] / 2).argmax(axis=1)
+        return np.where(given[:, -1] > 0, self.seconds[place], np.nan)
+
+    def _balance(self) -> Floats:
+        """What a blind pair weighs [pairs], 1 on average: each round its share of the assisted pairs."""
+        number = np.bincount(self.stratum, minlength=2 * len(self.rounds)).reshape(-1, 2).astype(float)
+        share = number / np.maximum(number.sum(axis=0), 1)
+        return (share[:, 0] / share[:, 1])[self.stratum // 2] if len(number) else np.ones(0)
+
+
+def _followed(model: Floats) -> Any:
+    """(assisted - blind) / (1 - blind) of the last axis."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(model[..., 1] < 1, (model[..., 0] - model[..., 1]) / (1 - model[..., 1]), np.nan)
+
+
+def _measure(value: Floats, drawn: Floats | None, undefined: str) -> Measure:
+    """From its value [2] and its draws [draws, 2]."""
+    assisted, blind = (None if np.isnan(each) else float(each) for each in value)
+    if assisted is None or blind is None:
+        return Measure(assisted, blind, None, None, undefined)
+    ci = None if drawn is None else interval(drawn[:, 0] - drawn[:, 1])
+    return Measure(assisted, blind, assisted - blind, ci, UNSTEADY if ci is None else None)
+
+
+def _kind(data: _Data, assisted: bool) -> Kind:
+    mine = data.stratum % 2 == (0 if assisted else 1)
+    return Kind(int(mine.sum()), int(data.counts[mine].sum()))
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}"

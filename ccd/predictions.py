@@ -1,0 +1,235 @@
+"""What a network says of a campaign's pairs, kept for ever: Parquet in `predictions/<version>/`.
+
+The version is the name of the network's folder in `models`. `manifest.json` says what made the predictions, and each
+shard, some thousand pairs, is there whole or not at all. What a version once said of a pair is never written again.
+
+Columns of a shard, for C labels, e numbers of an embedding and P of a similarity profile:
+`pair_id`; `label`, the name of the likeliest; `p` [C], probabilities at the network's temperature; `association` and
+`alignment` [C], what each stream would say alone, null in networks without streams; `uncertainty`, see `uncertainty`;
+`embedding` [e], what the network's last layers see of the pair; `profile` [P], null where encoders share no space.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ccd.campaign import Campaign, now, write_atomic
+from ccd.errors import CcdError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+
+Singles = NDArray[np.float32]
+Halves = NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Of N pairs and C labels: `labels`, their names in the order of their ids, and row by row `ids` [N],
+    `probabilities` [N, C], `association` and `alignment` [N, C] (None without streams), `embeddings` [N, e] and
+    `profiles` [N, P] (None without a shared space).
+    """
+
+    version: str
+    labels: tuple[str, ...]
+    ids: tuple[str, ...]
+    probabilities: Singles
+    association: Singles | None
+    alignment: Singles | None
+    embeddings: Halves
+    profiles: Halves | None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def best(self) -> NDArray[np.int64]:
+        """[N], the id of the likeliest label."""
+        return self.probabilities.argmax(1)
+
+
+OPTIONAL = ("association", "alignment", "embedding", "profile")
+"""Columns that `read` may leave out."""
+
+
+def uncertainty(probabilities: Singles) -> Singles:
+    """[N, C] → [N]: entropy over its highest value, log C; 0 is sure and 1 is even.
+
+    >>> uncertainty(np.array([[1, 0], [0.5, 0.5]], np.float32))
+    array([0., 1.], dtype=float32)
+    """
+    if probabilities.shape[1] < 2:
+        return np.zeros(len(probabilities), np.float32)
+    logs = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
+    entropy = -(probabilities * logs).sum(1) / np.log(np.float32(probabilities.shape[1]))
+    return np.asarray(np.clip(entropy, 0, 1), np.float32)
+
+
+def versions(campaign: Campaign) -> tuple[str, ...]:
+    """The versions that have predictions, in the order in which they began."""
+    began = {file.parent: _manifest(file.parent)["began"] for file in _root(campaign).glob(f"*/{MANIFEST}")}
+    return tuple(folder.name for folder in sorted(began, key=lambda folder: (began[folder], folder.name)))
+
+
+def latest(campaign: Campaign) -> str:
+    """The version that began last. Raises CcdError where there is none."""
+    found = versions(campaign)
+    if not found:
+        raise CcdError(f"{_root(campaign)}: no predictions; run `ccd predict`")
+    return found[-1]
+
+
+def begin(campaign: Campaign, version: str, manifest: Mapping[str, Any]) -> Path:
+    """The version's folder, made with its manifest (`labels`, and what else is to be told) where it is not there.
+
+    What killed runs left behind is removed. Raises CcdError where the version said something else before.
+    """
+    folder = _root(campaign) / version
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in folder.glob(".*.part"):
+        part.unlink()
+    told = json.loads(json.dumps({"format": FORMAT, "version": version, **manifest}))
+    if not (folder / MANIFEST).is_file():
+        write_atomic(folder / MANIFEST, json.dumps(told | {"began": now()}, indent=1, ensure_ascii=False).encode())
+    before = _manifest(folder)
+    if differs := [key for key in told if before.get(key) != told[key]]:
+        raise CcdError(
+            f"{folder}: was made with another {' and '.join(differs)}; a version never changes: "
+            "give the network's folder another name"
+        )
+    return folder
+
+
+def write(folder: Path, shard: Predictions) -> None:
+    """Store predictions of new pairs in the folder that `begin` gave, whole or not at all.
+
+    The same predictions make the same bytes. Where a shard of these pairs is there it stays as it is.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = folder / f"{hashlib.sha256(chr(10).join(shard.ids).encode()).hexdigest()[:16]}.parquet"
+    if file.exists() or not len(shard):
+        return
+    labels = np.array(shard.labels, object)[shard.best]
+    columns = {
+        "pair_id": pa.array(shard.ids, pa.string()),
+        "label": pa.array(labels, pa.string()),
+        "p": _column(shard.probabilities, len(shard), pa.float32()),
+        "association": _column(shard.association, len(shard), pa.float32()),
+        "alignment": _column(shard.alignment, len(shard), pa.float32()),
+        "uncertainty": pa.array(uncertainty(shard.probabilities)),
+        "embedding": _column(shard.embeddings, len(shard), pa.float16()),
+        "profile": _column(shard.profiles, len(shard), pa.float16()),
+    }
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns), sink, compression="zstd")
+    write_atomic(file, sink.getvalue().to_pybytes())
+
+
+def predicted(campaign: Campaign, version: str) -> set[str]:
+    """The ids of all pairs that a version has predicted; none where there is no such version."""
+    shards = _shards(_root(campaign) / version)
+    return {pair for file in shards for pair in _table(file, ["pair_id"])["pair_id"].to_pylist()}
+
+
+def read(
+    campaign: Campaign, version: str, pair_ids: Sequence[str] | None = None, columns: Sequence[str] = OPTIONAL
+) -> Predictions:
+    """What a version said of these pairs, in their order and without those that it does not know; or of all, by id.
+
+    `columns`: which of OPTIONAL to read; what is not read is None, or of width 0 (embeddings). Raises CcdError where
+    there is no such version.
+
+    >>> found = read(campaign, latest(campaign), columns=["association", "alignment"])  # doctest: +SKIP
+    >>> found.probabilities.shape, found.embeddings.shape  # doctest: +SKIP
+    ((12252, 3), (12252, 0))
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    folder = _root(campaign) / version
+    labels = tuple(_manifest(folder)["labels"])
+    names = ["pair_id", "p", *(name for name in OPTIONAL if name in columns)]
+    parts = [_table(file, names) for file in _shards(folder)]
+    wanted = None if pair_ids is None else pa.array(pair_ids, pa.string())
+    if wanted is not None:
+        parts = [part.filter(pc.is_in(part["pair_id"], wanted)) for part in parts]
+    if not parts:
+        nothing = np.zeros((0, len(labels)), np.float32)
+        return Predictions(version, labels, (), nothing, None, None, np.zeros((0, 0), np.float16), None)
+    table = pa.concat_tables(parts)
+    if wanted is None:
+        order = pc.sort_indices(table["pair_id"]).to_numpy()
+    else:
+        order = pc.index_in(wanted, table["pair_id"].combine_chunks()).drop_null().to_numpy()
+    arrays = {name: _array(table, name, order) for name in names[1:]}
+    embeddings = arrays.get("embedding")
+    return Predictions(
+        version,
+        labels,
+        tuple(table["pair_id"].take(order).to_pylist()),
+        arrays["p"],
+        arrays.get("association"),
+        arrays.get("alignment"),
+        np.zeros((len(order), 0), np.float16) if embeddings is None else embeddings,
+        arrays.get("profile"),
+    )
+
+
+def _root(campaign: Campaign) -> Path:
+    return campaign.folder / "predictions"
+
+
+def _shards(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[!.]*.parquet"))
+
+
+def _table(file: Path, columns: list[str]) -> "pa.Table":
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(file, columns=columns)
+    except pa.ArrowInvalid:
+        raise CcdError(f"{file}: is no Parquet file; remove it and run `ccd predict` again") from None
+
+
+def _column(rows: Singles | Halves | None, length: int, kind: "pa.DataType") -> "pa.Array":
+    """[N, w] → N lists of w numbers; nulls for None."""
+    import pyarrow as pa
+
+    if rows is None:
+        return pa.nulls(length, pa.list_(kind, 0))
+    return pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel(), kind), rows.shape[1])
+
+
+def _array(table: "pa.Table", name: str, order: NDArray[np.int64]) -> Any:
+    """The rows of a column in this order, [N, w]; None for nulls."""
+    column = table[name].combine_chunks()
+    if column.null_count:
+        return None
+    return column.flatten().to_numpy().reshape(-1, column.type.list_size)[order]
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_bytes())
+        known = manifest["format"] == FORMAT
+    except FileNotFoundError:
+        raise CcdError(f"{folder}: no predictions of this version; run `ccd predict --model {folder.name}`") from None
+    except (OSError, ValueError, LookupError, TypeError):
+        raise CcdError(f"{path}: no manifest of predictions; remove its folder and run `ccd predict`") from None
+    if not known:
+        raise CcdError(f"{path}: made by another toolkit (format {manifest['format']}); remove its folder")
+    return dict(manifest)

@@ -1,0 +1,151 @@
+"""A campaign's pairs as a pool: those that can be drawn, and those that have a label to learn from."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import sqlalchemy as sa
+
+from ccd import judgments, predictions, schema
+from ccd.campaign import Campaign
+from ccd.errors import CcdError
+from ccd.gone import lives
+from ccd.rounds import takers
+from model.acquisition.clusters import cluster
+from model.acquisition.pool import Floats, Ints, Labelled, Pool
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PAIRS_A_CLUSTER = 100
+CLUSTERS = 256  # at most
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The `pool`, what of it is `labelled`, and how many pairs `could_be_drawn` at random.
+
+    `version` is that of the model whose predictions they are, None for none; `unpredicted` pairs have none of it, and
+    are not in the pool.
+    """
+
+    pool: Pool
+    labelled: Labelled
+    could_be_drawn: int
+    version: str | None
+    unpredicted: int
+
+
+def candidates(
+    campaign: Campaign, version: str | None, seen: Callable[[str], str], *, again: bool = False, seed: int = 0
+) -> Candidates:
+    """Pairs of living posts that are in no round, and nor is any of their duplicate group; and the labelled ones.
+
+    With `again` the judged pairs are those that an annotator has not had, with their votes. Without a `version` there
+    are no predictions, and embeddings are the pairs' similarity profiles, where encoders share a space and `ccd encode`
+    has run. `seen` gives what a model sees of a text. Raises CcdError where the primary question is a score, or where
+    the network knows other labels.
+
+    >>> found = candidates(campaign, latest(campaign), collection.text.model_text)  # doctest: +SKIP
+    >>> len(found.pool), len(found.labelled.rows), found.could_be_drawn  # doctest: +SKIP
+    (12252, 600, 11652)
+    """
+    question = campaign.protocol.question
+    if not question.labels:
+        raise CcdError(f"question {question.name!r} is a score; pairs are ranked for a label")
+    names = {annotator.name for annotator in campaign.config.annotators}
+    with campaign.read() as db:
+        p, v = schema.pairs.c, schema.labels.c
+        group_of = {
+            row.pair_id: row.duplicate_group or row.pair_id
+            for row in db.execute(sa.select(p.pair_id, p.duplicate_group).where(lives()).order_by(p.pair_id))
+        }
+        had = takers(db)
+        settled = sa.select(v.pair_id, v.label).where(v.question == question.name, v.label.is_not(None))
+        label_of = {row.pair_id: row.label for row in db.execute(settled) if row.pair_id in group_of}
+        votes = judgments.counted(db, question.name) if again else None
+    drawn = {group_of[pair] for pair in had if pair in group_of}
+    free = [pair for pair, group in group_of.items() if group not in drawn]
+    if votes is None:
+        known = sorted(label_of)
+    else:
+        known = sorted(pair for pair in set(votes["task"]) & group_of.keys() if names - had[pair])
+    ids = free + known
+    told = _told(campaign, version, ids, question.labels)
+    kept = ids if told is None else told.ids
+    group = np.unique([group_of[pair] for pair in kept], return_inverse=True)[1]
+    place = {pair: row for row, pair in enumerate(kept)}
+    profiles = _profiles(campaign, ids, seen) if told is None else told.profiles
+    nothing: Floats = np.zeros((len(kept), 0), np.float16)
+    embeddings = told.embeddings if told is not None else nothing if profiles is None else profiles
+    pool = Pool(
+        ids=kept,
+        embeddings=embeddings,
+        groups=group,
+        clusters=cluster(embeddings, min(CLUSTERS, len(kept) // PAIRS_A_CLUSTER), seed),
+        probabilities=None if told is None else told.probabilities,
+        association=None if told is None else told.association,
+        alignment=None if told is None else told.alignment,
+        profiles=profiles,
+        judgments=None if votes is None else _counts(place, votes, question.labels),
+    )
+    rows = [place[pair] for pair in known if pair in place and pair in label_of]
+    numbers = [question.labels.index(label_of[kept[row]]) for row in rows]
+    labelled = Labelled(np.array(rows, np.int64), np.array(numbers, np.int64))
+    could_be_drawn = sum(pair in place for pair in free)
+    return Candidates(pool, labelled, could_be_drawn, version, len(ids) - len(kept))
+
+
+def _told(
+    campaign: Campaign, version: str | None, ids: Sequence[str], labels: tuple[str, ...]
+) -> predictions.Predictions | None:
+    if version is None:
+        return None
+    told = predictions.read(campaign, version, ids)
+    if told.labels != labels:
+        raise CcdError(
+            f"{version} knows the labels {', '.join(told.labels)}, the protocol {', '.join(labels)}; train on pairs of "
+            "every label, then run `ccd predict`"
+        )
+    return told
+
+
+def _counts(place: Mapping[str, int], votes: "pd.DataFrame", names: tuple[str, ...]) -> Ints:
+    """How often each pair of the pool was given each label [N, C]."""
+    counts = np.zeros((len(place), len(names)), np.int64)
+    for task, label in zip(votes["task"], votes["label"], strict=True):
+        if task in place:
+            counts[place[task], names.index(label)] += 1
+    return counts
+
+
+def _profiles(campaign: Campaign, ids: Sequence[str], seen: Callable[[str], str]) -> Floats | None:
+    """The similarity profile of each pair from the feature cache [N, 28]; None where encoders share no space.
+
+    A pair that is not encoded has noughts. None, too, where nothing is encoded.
+    """
+    from model.data import Loader, Pairs, share_space
+    from model.features import Features, text_key
+    from model.profile import PROFILE_WIDTH
+
+    root, config, p = campaign.folder / "features", campaign.config, schema.pairs.c
+    try:
+        regions = Features.latest(root, "regions", config.region_encoder)
+        words = Features.latest(root, "words", config.word_encoder)
+    except CcdError:
+        return None
+    if not share_space(regions, words):
+        return None
+    with campaign.read() as db:
+        rows = {row.pair_id: row for row in db.execute(sa.select(p.pair_id, p.image, p.text, p.model_text))}
+    images = np.array([rows[pair].image for pair in ids], "S64")
+    texts = np.array([text_key(rows[pair].model_text or seen(rows[pair].text)) for pair in ids], "S64")
+    loader = Loader(Pairs(tuple(ids), images, texts, np.zeros(len(ids), np.int64)), regions, words)
+    found = np.zeros((len(ids), PROFILE_WIDTH), np.float16)
+    place = {pair: row for row, pair in enumerate(ids)}
+    order = loader.sorted(256)
+    for indices, batch in zip(order, loader.batches(order), strict=True):
+        assert batch.profile is not None
+        found[[place[loader.ids[i]] for i in indices]] = batch.profile.numpy()
+    return found

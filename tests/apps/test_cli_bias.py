@@ -1,0 +1,67 @@
+"""`ccd bias` and `ccd push --assist` as they are typed."""
+
+import json
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner, Result
+
+from apps.cli.bias import bias_command
+from apps.cli.studio import push_command
+from ccd import schema
+from ccd.assist import decide
+from ccd.rounds import new_round
+from tests.campaigns import judge, small_campaign
+from tests.ccd.test_assist import predict
+
+
+def run(folder: Path, *words: str) -> Result:
+    return CliRunner().invoke(bias_command, ["--dir", str(folder), *words], catch_exceptions=False)
+
+
+def assisted(folder: Path, taken_over: str) -> None:
+    """A round of which half the pairs showed `implicit`, and were given this label by everybody."""
+    campaign = small_campaign(folder, pairs=40)
+    new_round(campaign, 40, seed=1)
+    predict(campaign, [f"x:{i}:0" for i in range(40)])
+    decide(campaign, blind=0.5)
+    with campaign.read() as db:
+        shown = dict(db.execute(sa.select(schema.assists.c.pair_id, schema.assists.c.shown)).all())
+    for pair, on in shown.items():
+        for name in ("ann", "bob", "cy"):
+            own = "implicit" if name == "cy" else "explicit"
+            judge(campaign, pair, name, taken_over if on else own, prediction="m1" if on else None)
+
+
+def test_facts_and_text(tmp_path: Path) -> None:
+    assisted(tmp_path, "implicit")
+    result = run(tmp_path, "--folds", "200", "--json", "-")
+    assert result.exit_code == 0, result.output
+    facts = json.loads(result.stdout)
+    assert facts["rounds"] == [1]
+    assert facts["assisted"] == facts["blind"] == {"pairs": 20, "judgments": 60}
+    assert (facts["model"]["assisted"], facts["followed"], facts["toward"]) == (1.0, 1.0, True)
+    assert facts["model"]["ci"] == pytest.approx([2 / 3, 2 / 3])
+    assert facts["alpha"]["difference"] is None
+    assert (facts["left_out"], facts["folds"], facts["seed"]) == (0, 200, 0)
+    text = " ".join(result.stderr.split())
+    assert "the model's label │ 100.0% │ 33.3% │ +66.7 │ +66.7 to +66.7" in text
+    assert "WARNING: labels move toward the model. 100.0% of the judgments given beside its prediction" in text
+    assert "in 100% of the judgments in which they would have said something else" in text
+
+
+def test_nothing_to_compare_is_one_line(tmp_path: Path) -> None:
+    small_campaign(tmp_path, pairs=3)
+    result = run(tmp_path)
+    assert result.exit_code == 2
+    assert (
+        "no judgments of both assisted and blind pairs yet; send a round out with `ccd push --assist`" in result.stderr
+    )
+
+
+def test_a_blind_share_goes_with_assistance(tmp_path: Path) -> None:
+    small_campaign(tmp_path)
+    result = CliRunner().invoke(push_command, ["--dir", str(tmp_path), "--blind", "0.3"], catch_exceptions=False)
+    assert result.exit_code == 2
+    assert result.stderr == "ccd: --blind goes with --assist: without it every pair is blind\n"

@@ -1,0 +1,153 @@
+"""What assistance did: what is compared, with intervals, and when it is called a move toward the model."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+
+from annotation.simulated import Simulated
+from ccd import schema
+from ccd.agreement import agreement
+from ccd.assist import decide, draw_blind
+from ccd.bias import bias, of_campaign
+from ccd.rounds import new_round
+from tests.campaigns import judge, small_campaign
+from tests.ccd.test_assist import LABELS, predict
+
+COLUMNS = ["task", "worker", "label", "seconds", "round", "model", "shown"]
+
+
+def judged(
+    pairs: int, seed: int, follow: float, round_: int = 1, share: float = 0.2, skill: float = 0.7
+) -> pd.DataFrame:
+    """Three annotators who follow a model that is right with probability `skill`."""
+    draw = np.random.default_rng(seed)
+    truth = draw.choice(3, pairs, p=[0.3, 0.2, 0.5])
+    model = np.where(draw.random(pairs) < skill, truth, (truth + draw.integers(1, 3, pairs)) % 3)
+    said, scores = [LABELS[i] for i in model], draw.random(pairs)
+    blind = draw_blind(said, scores, share, draw)
+    people = [Simulated("", "", 0.85, 0.55, ("implicit",), i, cannot_judge=0, follow=follow) for i in range(3)]
+    rows = []
+    for i in range(pairs):
+        for worker, person in enumerate(people):
+            chance = random.Random(f"{seed} {worker} {i}")
+            answer = person.answer(LABELS[truth[i]], LABELS, chance, None if blind[i] else said[i])
+            rows.append(
+                (f"{round_}:{i}", worker, answer, chance.lognormvariate(1.8, 0.5), round_, said[i], not blind[i])
+            )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def test_followers_are_found() -> None:
+    found = bias(judged(600, 1, follow=0.3), LABELS, "nominal")
+    assert found.toward
+    assert found.model.ci is not None
+    assert found.model.ci[0] > 0
+    assert found.followed_ci is not None
+    assert found.followed_ci[0] < 0.3 < found.followed_ci[1]
+    assert found.verdict.startswith("WARNING: labels move toward the model. ")
+    assert "as if annotators took its label over in" in found.verdict
+
+
+def test_rates_over_seeds() -> None:
+    """With nobody following the interval holds zero as often as it says; with three in ten it does not."""
+    free = [bias(judged(200, seed, 0.0), LABELS, "nominal", folds=300, seed=seed) for seed in range(20)]
+    assert sum(found.toward for found in free) <= 2
+    assert sum(found.verdict.startswith("No move") for found in free) >= 17
+    following = [bias(judged(400, seed, 0.3), LABELS, "nominal", folds=300, seed=seed) for seed in range(10)]
+    assert sum(found.toward for found in following) >= 8
+
+
+def test_measures_are_those_of_each_kind_alone() -> None:
+    df = judged(300, 2, follow=0.3)
+    found = bias(df, LABELS, "ordinal", folds=50)
+    for side, kind in (("assisted", df[df["shown"]]), ("blind", df[~df["shown"]])):
+        assert getattr(found.model, side) == pytest.approx((kind["label"] == kind["model"]).mean())
+        alone = agreement(kind, LABELS, "ordinal", folds=1).coefficients["krippendorff_ordinal"]
+        assert getattr(found.alpha, side) == pytest.approx(alone.value)
+        assert getattr(found.seconds, side) == kind["seconds"].quantile(0.5, "lower")
+        for label, share in found.shares.items():
+            assert getattr(share, side) == pytest.approx((kind["label"] == label).mean())
+        assert getattr(found, side).judgments == len(kind)
+        assert getattr(found, side).pairs == kind["task"].nunique()
+
+
+def test_rounds_are_compared_with_themselves() -> None:
+    """Two rounds, in the second of which the model is hardly ever right and many pairs are blind: mixed, a shift."""
+    df = pd.concat(
+        [judged(500, 3, 0.0, round_=1, share=0.1, skill=0.9), judged(500, 4, 0.0, round_=2, share=0.7, skill=0.1)]
+    )
+    kinds = df.assign(right=df["label"] == df["model"]).groupby("shown")["right"].mean()
+    assert kinds[True] - kinds[False] > 0.2
+    found = bias(df, LABELS, "nominal")
+    assert found.model.ci is not None
+    assert found.model.ci[0] < 0 < found.model.ci[1]
+    assert found.rounds == (1, 2)
+
+
+def test_a_round_without_both_kinds_is_left_out() -> None:
+    one, two = judged(50, 5, 0.0), judged(50, 6, 0.0, round_=2).assign(shown=True)
+    both, alone = bias(pd.concat([one, two]), LABELS, "nominal", folds=20), bias(one, LABELS, "nominal", folds=20)
+    assert both == alone
+    nothing = bias(two, LABELS, "nominal", folds=20)
+    assert nothing.rounds == ()
+    assert nothing.model.difference is None
+    assert not nothing.toward
+    assert "no round has judgments of both" in nothing.verdict
+
+
+def test_labels_that_move_away_are_no_warning() -> None:
+    df = judged(400, 7, 0.0)
+    contrary = df["shown"] & (df["label"] == df["model"]) & (df.index % 2 == 0)
+    df["label"] = df["label"].mask(contrary, df["label"].map(dict(zip(LABELS, LABELS[1:] + LABELS[:1], strict=True))))
+    found = bias(df, LABELS, "nominal", folds=200)
+    assert not found.toward
+    assert found.verdict.startswith("Labels move away from the model.")
+
+
+def test_no_seconds_and_one_label_are_undefined_with_a_reason() -> None:
+    df = judged(40, 8, 0.0).assign(seconds=None, label="explicit")
+    found = bias(df, LABELS, "nominal", folds=20)
+    assert found.seconds.difference is None
+    assert found.alpha.difference is None
+    assert found.alpha.reason == "undefined on one side: no judgments, or all of one label"
+    assert found.shares["explicit"].difference == 0
+
+
+def test_of_campaign_takes_what_was_shown_as_decided(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path, pairs=40)
+    new_round(campaign, 20, seed=1)  # blind: never compared
+    new_round(campaign, 20, seed=1)
+    pairs = [f"x:{i}:0" for i in range(40)]
+    predict(campaign, pairs)
+    with campaign.read() as db:
+        first = set(db.scalars(sa.select(schema.round_pairs.c.pair_id).where(schema.round_pairs.c.round == 1)))
+    for pair in first:
+        judge(campaign, pair, "ann", "implicit")
+    decide(campaign, blind=0.5)
+    with campaign.read() as db:
+        shown = dict(db.execute(sa.select(schema.assists.c.pair_id, schema.assists.c.shown)).all())
+    assert shown.keys() == set(pairs) - first
+    for pair, on in shown.items():
+        for name in ("ann", "bob", "cy"):
+            judge(
+                campaign, pair, name, "implicit" if on or name == "cy" else "explicit", prediction="m1" if on else None
+            )
+    a_shown, a_blind = (next(pair for pair, on in shown.items() if on == wanted) for wanted in (1, 0))
+    with campaign.write() as db:  # not as decided: a desk changed by hand
+        j = schema.judgments
+        ann = j.c.annotator == "ann"
+        db.execute(j.update().where(ann, j.c.pair_id == a_shown).values(prediction=None))
+        db.execute(j.update().where(ann, j.c.pair_id == a_blind).values(prediction="by hand"))
+    with campaign.read() as db:
+        found, left_out = of_campaign(db, campaign.protocol.question, folds=100)
+    assert left_out == 2
+    assert found.rounds == (2,)
+    assert (found.assisted.judgments, found.blind.judgments) == (29, 29)
+    assert found.model.assisted == 1.0
+    assert found.model.blind == pytest.approx(10 / 29)
+    assert found.toward
+    assert found.followed == 1.0

@@ -1,0 +1,56 @@
+"""Many replays side by side: intervals, pairs of seeds, what is kept, and the picture."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from model import discovery
+from model.discovery import MEASURES, Row, compare, draw_curves
+from model.replay import Run
+from tests.model.test_replay import case
+
+
+def run(found: int, pool: int = 1500) -> Run:
+    return Run((200, 500, 1000), (20, 20 + found, 20 + 2 * found), 150, pool, 1.5, 0.5, (0.0, 0.1), 0.01)
+
+
+def test_differences_are_of_the_same_seeds() -> None:
+    a = Row("a", "random", tuple(run(10 + 7 * seed) for seed in range(8)))
+    b = Row("b", "random", tuple(run(8 + 7 * seed) for seed in range(8)))
+    value, ahead = a.value("recall_500"), a.ahead(b, "recall_500")
+    assert value is not None
+    assert ahead is not None
+    assert value.low < value.value < value.high
+    assert (ahead.value, ahead.low, ahead.high) == pytest.approx((2 / 150,) * 3)  # whatever the seed
+    assert a.value("recall_2000") is None  # beyond what was judged
+
+
+def test_the_area_of_a_straight_line_is_that_of_chance() -> None:
+    line = Run((200, 1500), (20, 150), 150, 1500, 1.0, 0.5, (0.0,), 0.01)
+    best = Run((200, 330, 1500), (20, 150, 150), 150, 1500, 1.0, 0.5, (0.0,), 0.01)
+    assert line.area() == pytest.approx(0)
+    assert best.area() == pytest.approx(1, abs=1e-3)
+
+
+def test_runs_are_kept_and_never_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names, made = ["random", "stream_gap", "relabel", "oracle"], case()
+    rows = compare(made, names, ["random"], 2, tmp_path, {"data": "made"})
+    assert [(row.strategy, len(row.runs)) for row in rows] == [(name, 2) for name in names]
+    monkeypatch.setattr(discovery, "replay", None)
+    assert compare(made, names, ["random"], 2, tmp_path, {"data": "made"}) == rows
+    with pytest.raises(TypeError):
+        compare(made, names, ["random"], 1, tmp_path, {"data": "other"})
+    for row in rows:
+        assert all(row.value(name) for name in MEASURES if name != "recall_2000")
+    draw_curves(rows, "made", tmp_path / "curves.png")
+    with Image.open(tmp_path / "curves.png") as image:
+        assert image.width >= 600
+
+
+def test_a_strategy_that_needs_more_is_left_out_with_its_reason(tmp_path: Path) -> None:
+    settled = replace(case(), confusion=None)
+    rows = compare(settled, ["relabel", "margin"], ["random"], 1, tmp_path, {})
+    assert (len(rows[0].runs), len(rows[1].runs)) == (0, 1)
+    assert "settled labels" in rows[0].why
