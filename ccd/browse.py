@@ -202,3 +202,9 @@ def straddling(db: sa.Connection) -> int:
     s = schema.splits.c
     groups = sa.select(s.leakage_group).group_by(s.leakage_group).having(sa.func.count(s.split.distinct()) > 1)
     return db.scalar(sa.select(sa.func.count()).select_from(groups.subquery())) or 0
+
+
+def releases(db: sa.Connection) -> list[dict[str, str]]:
+    """The releases in the order in which they were made: name, created_at, manifest_sha256."""
+    rows = db.execute(sa.select(schema.releases).order_by(schema.releases.c.created_at)).mappings()
+    return [dict(row) for row in rows]

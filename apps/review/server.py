@@ -22,7 +22,7 @@ from ccd.errors import CcdError
 LOOPBACK = "127.0.0.1"
 ADDRESSES = ("/", *(f"/{name}" for name in ("disagreements", "agreement", "annotators", "model", "dataset")))
 POLICY = (
-    "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; connect-src 'self' data: blob: ws: wss:; "
+    "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; connect-src 'self' data: blob:; "
     "frame-ancestors 'none'; object-src 'none'; base-uri 'self'; form-action 'self'"
 )
 """What the browser may load for a page, whatever a page were to ask for: nothing from elsewhere."""

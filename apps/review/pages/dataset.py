@@ -9,7 +9,6 @@ from ccd import browse
 from ccd.browse import NONE, Filters
 from ccd.campaign import Campaign
 from ccd.protocol import Question
-from ccd.status import status
 
 SIZE = 24  # pairs a page
 A_ROW = 4
@@ -19,10 +18,6 @@ ALL = "all"
 def number(campaign: Campaign, question: str, filters: Filters) -> int:
     with campaign.read() as db:
         return browse.count(db, filters, campaign.protocol.by_name(question))
-
-
-def facts(campaign: Campaign) -> dict[str, Any]:
-    return status(campaign)
 
 
 def known(campaign: Campaign) -> dict[str, list[Any]]:
@@ -109,10 +104,12 @@ def _splits(campaign: Campaign, question: Question) -> None:
     else:
         show.nothing_yet("There are no splits yet: labels first, then splits.", "ccd labels && ccd split")
     st.subheader("Releases")
-    releases = state.of(campaign, facts)["releases"]
+    with campaign.read() as db:
+        releases = browse.releases(db)
     if releases:
-        show.table([{"release": name, "folder": f"releases/{name}"} for name in releases])
-        st.code(f"ccd verify releases/{releases[-1]}", language=None)
+        rows = [{"release": each["name"], "made": each["created_at"][:16], **each} for each in releases]
+        show.table(rows, column_order=("release", "made", "manifest_sha256"))
+        st.code(f"ccd verify releases/{releases[-1]['name']}", language=None)
     else:
         show.nothing_yet("Nothing is released yet.", "ccd release v1")
 
