@@ -15,6 +15,7 @@ from annotation.pictures import Pictures
 from annotation.push import send_to_adjudicators
 from ccd import decisions
 from ccd.campaign import Campaign
+from ccd.errors import CcdError
 from ccd.judgments import CANNOT_JUDGE, DELETED
 from ccd.protocol import Protocol
 
@@ -29,6 +30,9 @@ def write_back(campaign: Campaign, studio: Studio, pictures: Pictures) -> int:
     if not waiting:
         return 0
     users = ids_of(studio, campaign.config.adjudicators)
+    gone = {each.reviewer for each in waiting} - users.keys()
+    if gone:
+        raise CcdError(f"{min(gone)} decided and is not in campaign.toml; put them back under [[adjudicators]]")
     project, tasks = send_to_adjudicators(campaign, studio, pictures, {each.pair_id for each in waiting})
     for each in waiting:
         task = tasks.get(each.pair_id, 0)

@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 from ccd import decisions, predictions, schema
 from ccd.campaign import Campaign
 from ccd.settle import settle
-from tests.ccd.build import campaign, judge
+from tests.campaigns import small_campaign
+from tests.ccd.build import add_pairs, campaign, judge
 from tests.ccd.test_settle import E, I, R
 
 APP = Path(__file__).resolve().parents[3] / "apps" / "review" / "app.py"
@@ -51,7 +52,7 @@ def predict(made: Campaign) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_new_campaign_says_what_to_do_next(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(campaign(tmp_path, {}).folder)
+    monkeypatch.chdir(small_campaign(tmp_path / "new").folder)
     app = opened(page)
     assert not app.error
     assert "ccd " in shown(app)
@@ -171,8 +172,6 @@ def test_filters(made: Campaign) -> None:
 def test_new_judgments_show_without_a_restart(made: Campaign) -> None:
     app = opened("campaign")
     assert {each.label: each.value for each in app.metric}["Answers"] == "15 of 15"
-    from tests.ccd.build import add_pairs
-
     add_pairs(made, ["x:9:0"], number=2)
     judge(made, "x:9:0", "a1", E)
     app.run()
