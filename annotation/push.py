@@ -322,7 +322,7 @@ def send_to_adjudicators(
     campaign: Campaign, studio: Studio, pictures: picture.Pictures, pairs: set[str]
 ) -> tuple[int, dict[str, int]]:
     """Bring these pairs to the adjudicators' desk; returns its project, and the task of each pair of a living post."""
-    p, ledger = schema.pairs.c, schema.tasks.c
+    p = schema.pairs.c
     with campaign.read() as db:
         found = db.execute(
             sa.select(p.pair_id, p.image, p.text, schema.images.c.file, sa.func.min(schema.round_pairs.c.round))
@@ -337,13 +337,17 @@ def send_to_adjudicators(
     pictures.attach(desk.project)
     _settle_doubt(campaign, studio, desk)
     _forget_unsent(campaign, desk)
-    with campaign.read() as db:
-        there = dict(
-            db.execute(sa.select(ledger.pair_id, ledger.task_id).where(ledger.desk == desk.name)).tuples().all()
-        )
+    there = _tasks(campaign, desk)
     missing = [_Task(row[0], row.text, urls[row.image], row[4]) for row in found if row[0] not in there]
     if missing:
         _send(campaign, studio, desk, missing)
-        with campaign.read() as db:
-            there |= db.execute(sa.select(ledger.pair_id, ledger.task_id).where(ledger.desk == desk.name)).tuples()
+        there = _tasks(campaign, desk)
     return desk.project, {row[0]: there[row[0]] for row in found}
+
+
+def _tasks(campaign: Campaign, desk: Desk) -> dict[str, int]:
+    """The task of each pair on a desk."""
+    ledger = schema.tasks.c
+    with campaign.read() as db:
+        rows = db.execute(sa.select(ledger.pair_id, ledger.task_id).where(ledger.desk == desk.name))
+        return {row.pair_id: row.task_id for row in rows}

@@ -98,7 +98,7 @@ def on_split(campaign: Campaign, question: str, version: str, split: str) -> Mea
             .join(schema.splits, s.pair_id == t.pair_id)
             .where(t.question == question, t.label.is_not(None), s.split == split)
         )
-        label_of = dict(rows.tuples().all())
+        label_of = {row.pair_id: row.label for row in rows}
     said = predictions.read(campaign, version, list(label_of), columns=())
     known = [place for place, pair in enumerate(said.ids) if label_of[pair] in said.labels]
     if not known:

@@ -144,7 +144,8 @@ def test_three_decided_by_keyboard_and_one_undone(
         until_written(campaign)
     t = schema.labels.c
     with campaign.read() as db:
-        rows = dict(db.execute(sa.select(t.pair_id, t.label).where(t.resolved_by == "adjudicated")).tuples().all())
+        found = db.execute(sa.select(t.pair_id, t.label).where(t.resolved_by == "adjudicated"))
+        rows = {row.pair_id: row.label for row in found}
     # A class of the page has no colons: pairs are compared without them.
     assert {re.sub(r"\W", "-", pair): label for pair, label in rows.items()} == {
         re.sub(r"\W", "-", pair): label for pair, label in zip(decided, ("explicit", "implicit"), strict=False)

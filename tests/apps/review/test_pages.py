@@ -181,7 +181,7 @@ def test_new_judgments_show_without_a_restart(made: Campaign) -> None:
 def test_names_are_behind_a_switch(made: Campaign) -> None:
     app = opened("annotators")
     assert app.selectbox(key="a-name").options == ["A1", "A2", "A3"]
-    app.toggle(key="names").set_value(True).run()
+    app.sidebar.toggle(key="names").set_value(True).run()
     assert app.selectbox(key="a-name").options == ["a1", "a2", "a3"]
 
 
