@@ -63,7 +63,7 @@ def measure(campaign: Campaign, draws: int) -> dict[str, tuple[float, list[float
     found = {}
     app = AppTest.from_file(str(APP), default_timeout=120).run()
     for page in PAGES:
-        app.switch_page(f"pages/{page}.py")
+        app.switch_page(f"views/{page}.py")
         seconds = []
         for _ in range(draws + 1):
             begin = time.perf_counter()

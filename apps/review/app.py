@@ -10,12 +10,12 @@ from ccd.errors import CcdError
 
 ICON = Image.new("RGB", (16, 16), "#2a6db0")
 PAGES = (
-    st.Page("pages/campaign.py", title="Campaign", icon=":material/flag:", default=True),
-    st.Page("pages/disagreements.py", title="Disagreements", icon=":material/gavel:"),
-    st.Page("pages/agreement.py", title="Agreement", icon=":material/handshake:"),
-    st.Page("pages/annotators.py", title="Annotators", icon=":material/group:"),
-    st.Page("pages/model.py", title="Model", icon=":material/neurology:"),
-    st.Page("pages/dataset.py", title="Dataset", icon=":material/dataset:"),
+    st.Page("views/campaign.py", title="Campaign", icon=":material/flag:", default=True),
+    st.Page("views/disagreements.py", title="Disagreements", icon=":material/gavel:"),
+    st.Page("views/agreement.py", title="Agreement", icon=":material/handshake:"),
+    st.Page("views/annotators.py", title="Annotators", icon=":material/group:"),
+    st.Page("views/model.py", title="Model", icon=":material/neurology:"),
+    st.Page("views/dataset.py", title="Dataset", icon=":material/dataset:"),
 )
 
 
