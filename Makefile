@@ -43,6 +43,7 @@ bench: install
 	$(BIN)/python -m benchmarks.agreement
 	$(BIN)/python -m benchmarks.release
 	$(BIN)/python -m benchmarks.model
+	$(BIN)/python -m benchmarks.review
 	$(BIN)/python -m benchmarks.backend
 
 docs: install

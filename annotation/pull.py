@@ -22,7 +22,7 @@ from annotation.desks import Desk, known_desks, project_of
 from annotation.label_config import status_of
 from annotation.predictions import version_of
 from annotation.push import digest
-from ccd import schema
+from ccd import decisions, schema
 from ccd.campaign import ADJUDICATION_DESK, Campaign, now
 from ccd.judgments import DELETED, OUTSIDE_PROTOCOL, REPORTED
 
@@ -122,6 +122,7 @@ def _store(
     with campaign.write() as db:
         pairs = _pairs_of(db, desk, tasks, done.notes)
         known = _known_versions(db, desk, [task["id"] for task in tasks])
+        ours = decisions.reviewed(db, pairs.values()) if desk.name == ADJUDICATION_DESK else set()
         rows = []
         for task in tasks:
             pair = pairs.get(task["id"])
@@ -129,6 +130,8 @@ def _store(
                 continue
             old = dict(known.get(task["id"], {}))
             for annotation in task["annotations"]:
+                if pair in ours and annotation.get("ground_truth"):
+                    continue  # written by the review app: it is a judgment already
                 row = _row(campaign, desk, task, pair, annotation, may_answer)
                 version, last = old.pop(row["annotation"], (0, None))
                 if last is None or last["digest"] != row["digest"]:

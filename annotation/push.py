@@ -316,3 +316,38 @@ def _mend_edited(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[_Ta
 def digest(data: dict[str, Any]) -> str:
     """A fingerprint of what a task shows."""
     return hashlib.sha256(json.dumps(data, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def send_to_adjudicators(
+    campaign: Campaign, studio: Studio, pictures: picture.Pictures, pairs: set[str]
+) -> tuple[int, dict[str, int]]:
+    """Bring these pairs to the adjudicators' desk; returns its project, and the task of each pair of a living post."""
+    p = schema.pairs.c
+    with campaign.read() as db:
+        found = db.execute(
+            sa.select(p.pair_id, p.image, p.text, schema.images.c.file, sa.func.min(schema.round_pairs.c.round))
+            .join_from(schema.pairs, schema.images)
+            .join(schema.round_pairs, schema.round_pairs.c.pair_id == p.pair_id)
+            .where(p.pair_id.in_(pairs), gone.lives())
+            .group_by(p.pair_id, p.image, p.text, schema.images.c.file)
+        ).all()
+    urls = pictures.urls({row.image: row.file for row in found}, lambda _number: None)
+    notes: list[str] = []
+    desk = open_desk(campaign, studio, ADJUDICATION_DESK, None, notes)
+    pictures.attach(desk.project)
+    _settle_doubt(campaign, studio, desk)
+    _forget_unsent(campaign, desk)
+    there = _tasks(campaign, desk)
+    missing = [_Task(row[0], row.text, urls[row.image], row[4]) for row in found if row[0] not in there]
+    if missing:
+        _send(campaign, studio, desk, missing)
+        there = _tasks(campaign, desk)
+    return desk.project, {row[0]: there[row[0]] for row in found}
+
+
+def _tasks(campaign: Campaign, desk: Desk) -> dict[str, int]:
+    """The task of each pair on a desk."""
+    ledger = schema.tasks.c
+    with campaign.read() as db:
+        rows = db.execute(sa.select(ledger.pair_id, ledger.task_id).where(ledger.desk == desk.name))
+        return {row.pair_id: row.task_id for row in rows}

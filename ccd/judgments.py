@@ -45,16 +45,21 @@ def answered(db: sa.Connection, annotator: str | None) -> set[str]:
 
 def tally(db: sa.Connection) -> dict[tuple[str, str], int]:
     """How many pairs each annotator has answered, by (annotator, status); of several answers to one pair the best."""
+    best = best_answers()
+    counts = sa.select(best.c.annotator, best.c.place, sa.func.count()).group_by(best.c.annotator, best.c.place)
+    return {(annotator, ANSWERED[place]): number for annotator, place, number in db.execute(counts)}
+
+
+def best_answers() -> sa.Subquery:
+    """Each pair that each annotator has answered, once: annotator, pair_id, and the answer's `place` in ANSWERED."""
     j = schema.judgments.c
     rank = sa.case({status: place for place, status in enumerate(ANSWERED)}, value=j.status)
-    best = (
-        _newest(j.annotator, sa.func.min(rank).label("place"))
+    return (
+        _newest(j.annotator, j.pair_id, sa.func.min(rank).label("place"))
         .where(j.role == "annotator", j.status.in_(ANSWERED))
         .group_by(j.annotator, j.pair_id)
         .subquery()
     )
-    counts = sa.select(best.c.annotator, best.c.place, sa.func.count()).group_by(best.c.annotator, best.c.place)
-    return {(annotator, ANSWERED[place]): number for annotator, place, number in db.execute(counts)}
 
 
 def _newest(*columns: Any) -> "sa.Select[Any]":

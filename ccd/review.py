@@ -1,13 +1,13 @@
 """What a second look is best given to: pairs that are open, then those whose votes were split."""
 
 import json
-from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
 
-from ccd import schema, ties, votes
+from ccd import judgments, schema, ties, votes
 from ccd.protocol import Protocol, Question
 
 WATCHED = "implicit"  # what is most often taken for another label, and the class that CCD is made for
@@ -17,29 +17,44 @@ MINORITY = "minority"  # settled against a vote for the label that is watched
 SPLIT = "split"  # settled against another vote
 
 
-def review_queue(db: sa.Connection, protocol: Protocol) -> pd.DataFrame:
+def review_queue(
+    db: sa.Connection, protocol: Protocol, among: "sa.Select[Any] | None" = None, left: bool = False
+) -> pd.DataFrame:
     """The pairs of the table `labels` to review, first things first.
 
     Columns: pair_id, question, why, label (None where open), votes ({label: count}). First the open ones (`tie`), then
     those that a majority settled against a vote for the watched label (`minority`), then other majorities (`split`); in
     each the closest votes first, then by pair. The watched label is `implicit`, and in a question without it the one
     that fewest pairs are settled on. Pairs that are unanimous, adjudicated or settled by the tie rule are not in it.
+    `among` is a query of pair ids that narrows it; `left` leaves out pairs that an adjudicator has answered.
     """
-    rows = db.execute(sa.select(schema.labels)).all()
-    settled = Counter((row.question, row.label) for row in rows)
+    t = schema.labels.c
+    settled = {
+        (question, label): pairs
+        for question, label, pairs in db.execute(
+            sa.select(t.question, t.label, sa.func.count()).group_by(t.question, t.label)
+        )
+    }
     sought = {question.name: watched(question, settled) for question in protocol.questions}
+    query = sa.select(t.pair_id, t.question, t.label, t.resolved_by, t.votes)
+    query = query.where(t.resolved_by.in_((ties.OPEN, votes.MAJORITY)))
+    if among is not None:
+        query = query.where(t.pair_id.in_(among))
+    done = judgments.answered(db, None) if left else set()
+    patterns: dict[str, dict[str, int]] = {}  # few, however many pairs
     order = (TIE, MINORITY, SPLIT)
     found = []
-    for row in rows:
-        given = json.loads(row.votes)
-        if row.resolved_by == ties.OPEN:
-            why = TIE
-        elif row.resolved_by == votes.MAJORITY and len(given) > 1:
-            why = MINORITY if sought[row.question] in given.keys() - {row.label} else SPLIT
-        else:
+    for pair, question, label, resolved_by, text in db.execute(query):
+        if text not in patterns:
+            patterns[text] = json.loads(text)
+        given = patterns[text]
+        if pair in done or (resolved_by == votes.MAJORITY and len(given) < 2):
             continue
+        why = TIE
+        if resolved_by == votes.MAJORITY:
+            why = MINORITY if sought[question] in given.keys() - {label} else SPLIT
         first, second, *_ = [*sorted(given.values(), reverse=True), 0, 0]
-        found.append((order.index(why), first - second, row.pair_id, row.question, why, row.label, given))
+        found.append((order.index(why), first - second, pair, question, why, label, given))
     found.sort(key=lambda entry: entry[:4])
     columns = ["pair_id", "question", "why", "label", "votes"]
     return pd.DataFrame([entry[2:] for entry in found], columns=columns, dtype=object)

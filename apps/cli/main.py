@@ -22,6 +22,7 @@ from apps.cli.rank import rank_command
 from apps.cli.release import release_command, verify_command
 from apps.cli.replay import replay_command
 from apps.cli.reproduce import reproduce_command
+from apps.cli.review import review_command
 from apps.cli.social import bluesky_group, mastodon_group
 from apps.cli.split import split_command
 from apps.cli.studio import pull_command, push_command, studio_group
@@ -60,6 +61,7 @@ for command in (
     studio_group,
     push_command,
     pull_command,
+    review_command,
     labels_command,
     agreement_command,
     bias_command,

@@ -1,0 +1,1 @@
+"""The review app: pages over a campaign's database, in a browser."""

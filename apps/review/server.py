@@ -1,0 +1,97 @@
+"""The server of the review app: one process, loopback unless told otherwise, no call to the outside."""
+
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+from streamlit.file_util import get_static_dir
+from streamlit.starlette import App
+
+from apps.review.gate import Gate
+from apps.review.writer import Writer
+from ccd.campaign import Campaign
+from ccd.errors import CcdError
+
+LOOPBACK = "127.0.0.1"
+ADDRESSES = ("/", *(f"/{name}" for name in ("disagreements", "agreement", "annotators", "model", "dataset")))
+POLICY = (
+    "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; connect-src 'self' data: blob:; "
+    "frame-ancestors 'none'; object-src 'none'; base-uri 'self'; form-action 'self'"
+)
+"""What the browser may load for a page, whatever a page were to ask for: nothing from elsewhere."""
+SETTINGS: dict[str, Any] = {
+    "browser.gatherUsageStats": False,
+    "server.showEmailPrompt": False,
+    "server.headless": True,
+    "server.fileWatcherType": "none",
+    "server.enableStaticServing": False,
+    "server.maxUploadSize": 1,
+    "client.toolbarMode": "minimal",
+    "client.showErrorDetails": "type",
+    "client.showErrorLinks": False,
+    "logger.hideWelcomeMessage": True,
+    "runner.magicEnabled": False,
+    "global.developmentMode": False,
+    "theme.light.primaryColor": "#2a6db0",
+    "theme.dark.primaryColor": "#4c8fd6",
+}
+
+
+def serve(folder: Path, host: str, port: int | None, password: str | None, started: Callable[[str], None]) -> None:
+    """Serve the campaign in `folder` until interrupted; `started` is called with the address once it answers.
+
+    With a `password` nothing is served to who has not given it. Raises CcdError where there is no campaign, or where
+    the address cannot be used.
+    """
+    campaign = Campaign.open(folder)
+    port = _free(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    writer = Writer(campaign)
+
+    @contextlib.asynccontextmanager
+    async def running(_app: App) -> AsyncIterator[None]:
+        writer.start()
+        started(f"http://{shown}:{port}")
+        yield
+        writer.stop()
+
+    os.chdir(campaign.folder)  # the pages show the campaign of the current folder
+    gate = [Middleware(Gate, password=password)] if password else []
+    app = App(Path(__file__).with_name("app.py"), routes=_pages(), middleware=gate, lifespan=running)
+    settings = SETTINGS | {"server.address": host, "server.port": port}
+    if host == LOOPBACK:
+        settings["server.allowedHosts"] = [LOOPBACK, "localhost"]  # no page of a stranger reads it by a name of its own
+    with contextlib.suppress(KeyboardInterrupt):
+        app.run(config=settings)
+
+
+def _pages() -> list[Route]:
+    """Streamlit's own page at every page's address, told where the server is instead of guessing by failing calls."""
+    told = "<head><script>window.__streamlit = {BACKEND_BASE_URL: window.location.origin}</script>"
+    page = (Path(get_static_dir()) / "index.html").read_text(encoding="utf-8").replace("<head>", told, 1)
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+
+    async def answer(_request: Request) -> HTMLResponse:
+        return HTMLResponse(page, headers=headers)
+
+    return [Route(address, answer) for address in ADDRESSES]
+
+
+def _free(host: str, port: int | None) -> int:
+    """The port, or a free one. Raises CcdError where it cannot be had."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port or 0))
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        where = f"{host}:{port}" if port else host
+        raise CcdError(f"{where}: cannot be used ({error.strerror}); choose another --host or --port") from None

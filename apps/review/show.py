@@ -1,0 +1,90 @@
+"""How the pages show what others wrote: always as text, whatever is in it, and photos only as made by `ccd.photo`."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from ccd import photo
+from ccd.campaign import Campaign
+from ccd.errors import CcdError
+
+SHORT = 160  # characters of a text on a card
+LARGE, SMALL = 1600, 480  # pixels a side
+
+STYLE = """<style>
+[class*="st-key-text"] * { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; }
+[class*="st-key-large"] * { font-size: 1.1rem; line-height: 1.5; }
+[class*="st-key-photo"] img { max-height: 62vh; width: auto; max-width: 100%; object-fit: contain; }
+[class*="st-key-card"] img { height: 11rem; width: 100%; object-fit: cover; }
+[data-testid="stMainBlockContainer"] { padding: 3.2rem 2.5rem 2rem; max-width: 90rem; }
+[class*="st-key-missing"] { border: 1px dashed; border-radius: .5rem; padding: 2rem 1rem; opacity: .75; }
+</style>"""
+DARK = """<style>[class*="st-key-plots"] img { filter: invert(0.9) hue-rotate(180deg); }</style>"""
+
+
+def literal(text: object) -> str:
+    """Text for where Streamlit reads markdown: labels, captions, messages. Every sign in it stands for itself.
+
+    >>> literal("*no* :100: [link](x) <b>")
+    '\\\\*no\\\\* \\\\:100\\\\: \\\\[link\\\\]\\\\(x\\\\) \\\\<b\\\\>'
+    """
+    return re.sub(r"([!-/:-@\\[-`{-~])", r"\\\1", " ".join(str(text).split()))
+
+
+def text(body: str, key: str, large: bool = False) -> None:
+    """What somebody wrote, as it stands: lines, directions and signs are kept, nothing in it is markup."""
+    with st.container(key=f"text-{'large-' if large else ''}{key}"):
+        st.text(body or "(no text)")
+
+
+def short(body: str, most: int = SHORT) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(body.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def picture(campaign: Campaign, file: str, sha256: str, key: str, side: int = LARGE) -> None:
+    """The photo, or a placeholder with the reason why there is none."""
+    try:
+        data = _photo(campaign, campaign.uid, file, sha256, side)
+    except CcdError as error:
+        with st.container(key=f"missing-{key}"):
+            st.text(f"No photo. {error}")
+        return
+    with st.container(key=f"{'photo' if side == LARGE else 'card'}-{key}"):
+        st.image(data, width="stretch", alt="the pair's photo")
+
+
+@st.cache_data(max_entries=400, show_spinner=False)
+def _photo(_campaign: Campaign, uid: str, file: str, sha256: str, side: int) -> bytes:
+    return photo.shown(_campaign.folder, file, sha256, side)
+
+
+def problem(error: object) -> None:
+    """What went wrong, in its own words."""
+    st.error(literal(error), icon=":material/error:")
+
+
+def nothing_yet(what: str, command: str | None = None) -> None:
+    """An empty state: what is missing, and the command that brings it."""
+    st.info(what, icon=":material/info:")
+    if command:
+        st.code(command, language=None)
+
+
+def table(rows: Sequence[Mapping[str, Any]], **options: Any) -> None:
+    """Rows as a table that sorts; cells are text and numbers, never markup."""
+    import pandas as pd
+
+    st.dataframe(pd.DataFrame(list(rows)), hide_index=True, width="stretch", **options)
+
+
+def share(value: float | None) -> str:
+    """A share as people read it.
+
+    >>> share(0.123), share(None)
+    ('12.3 %', '–')
+    """
+    return "–" if value is None else f"{value:.1%}".replace("%", " %")

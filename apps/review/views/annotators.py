@@ -1,0 +1,153 @@
+"""Annotators: a scorecard each, what they were overruled on, and a feedback sheet to give them."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from apps.review import show, state
+from ccd import annotators, browse, feedback, photo
+from ccd.annotators import Scorecard
+from ccd.campaign import Campaign
+from ccd.errors import CcdError
+from ccd.feedback import Example
+from ccd.protocol import Question
+
+A_PAGE = 6  # examples
+ON_SHEET = 12
+ON_SHEET_SIDE = 360  # pixels
+
+
+def cards(campaign: Campaign, question: str) -> dict[str, Scorecard]:
+    with campaign.read() as db:
+        return annotators.of_campaign(db, campaign.protocol.by_name(question), campaign.config.fastest_seconds)
+
+
+def overruled(campaign: Campaign, question: str) -> pd.DataFrame:
+    with campaign.read() as db:
+        return feedback.overruled(db, campaign.protocol.by_name(question))
+
+
+def draw(campaign: Campaign) -> None:
+    question = state.question(campaign)
+    found: dict[str, Scorecard] = state.of(campaign, cards, question.name)
+    if not found:
+        show.nothing_yet("Nobody has judged anything yet: bring judgments from Label Studio.", "ccd pull --follow")
+        return
+    names = state.pseudonyms(campaign, list(found))
+    _everybody(found, names)
+    with campaign.read() as db:
+        if annotators.labels_are_old(db):
+            show.nothing_yet("Judgments came since labels were settled: what is against labels waits.", "ccd labels")
+    name = st.selectbox("Annotator", list(found), format_func=lambda name: names[name], key="a-name")
+    card = found[name]
+    _key_figures(card)
+    if question.kind == "choice":
+        left, right = st.columns(2, gap="large")
+        with left:
+            _confusion(card, question)
+        with right:
+            _drift(card)
+        _overruled(campaign, question, name, names[name], card)
+
+
+def _everybody(found: dict[str, Scorecard], names: dict[str, str]) -> None:
+    rows = [
+        {
+            "annotator": names[name],
+            "judgments": card.judgments,
+            "cannot judge": card.cannot_judge,
+            "skipped": card.skipped,
+            "as the others": card.others.value,
+            "median seconds": card.seconds,
+            "too fast": card.fast.value,
+        }
+        for name, card in found.items()
+    ]
+    shares = {name: st.column_config.NumberColumn(name, format="percent") for name in ("as the others", "too fast")}
+    seconds = st.column_config.NumberColumn(format="%.1f")
+    show.table(rows, column_config={**shares, "median seconds": seconds})
+    st.caption(
+        "As the others: judgments that are what most of the others say of that pair. Too fast: under fastest\\_seconds "
+        "of campaign.toml. A card shows where to look; it is no verdict."
+    )
+
+
+def _key_figures(card: Scorecard) -> None:
+    figures = {
+        "Judgments": f"{card.judgments:,}",
+        "As the others": show.share(card.others.value),
+        "Median seconds": "–" if card.seconds is None else f"{card.seconds:.1f}",
+        "Too fast": show.share(card.fast.value),
+    }
+    for column, (name, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
+        column.metric(name, value, border=True)
+
+
+def _confusion(card: Scorecard, question: Question) -> None:
+    st.subheader("Given (row), settled (column)")
+    if not any(map(sum, card.confusion)):
+        st.text("No pair that they judged is settled.")
+        return
+    rows: list[dict[str, Any]] = []
+    for label, row in zip(question.labels, card.confusion, strict=True):
+        rows.append({"given": label, **dict(zip(question.labels, row, strict=True))})
+        rows[-1] |= {"precision": card.precision[label].value, "recall": card.recall[label].value}
+    shares = {name: st.column_config.NumberColumn(name, format="percent") for name in ("precision", "recall")}
+    show.table(rows, column_config=shares)
+
+
+def _drift(card: Scorecard) -> None:
+    st.subheader("As the others, over time")
+    points = {place: each.value for place, each in enumerate(card.drift, 1) if each.value is not None}
+    if len(points) < 2:
+        st.text("Too few judgments to tell.")
+        return
+    frame = pd.DataFrame({"tenth of their judgments": list(points), "share": list(points.values())})
+    st.line_chart(frame, x="tenth of their judgments", y="share", height=240)
+
+
+def _overruled(campaign: Campaign, question: Question, name: str, shown: str, card: Scorecard) -> None:
+    st.subheader("Where the label became another")
+    every: pd.DataFrame = state.of(campaign, overruled, question.name)
+    mine = every[every["annotator"] == name]
+    if mine.empty:
+        st.text("Nowhere: every settled label is what they gave.")
+    pages = max(1, -(-len(mine) // A_PAGE))
+    number = st.pagination(pages, key=f"a-page-{name}") if pages > 1 else 1
+    rows = list(mine.iloc[(number - 1) * A_PAGE : number * A_PAGE].itertuples())
+    for column, row in zip([*st.columns(3), *st.columns(3)], rows, strict=False):
+        with campaign.read() as db:
+            pair = browse.pair(db, row.pair_id)
+        with column, st.container(border=True):
+            show.picture(campaign, pair.file, pair.image, f"o-{row.pair_id}", show.SMALL)
+            show.text(show.short(pair.text), f"o-{row.pair_id}")
+            st.text(f"gave {row.given}, settled {row.settled} ({row.resolved_by})")
+    st.download_button(
+        "Feedback sheet (HTML)",
+        lambda: _sheet(campaign, question, shown, card, mine),
+        file_name=f"feedback-{shown}.html",
+        mime="text/html",
+        key=f"sheet-{name}",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
+def _sheet(campaign: Campaign, question: Question, shown: str, card: Scorecard, mine: pd.DataFrame) -> bytes:
+    """The sheet, with the examples spread over what they were overruled on."""
+    chosen = mine.iloc[:: max(1, len(mine) // ON_SHEET)].head(ON_SHEET)
+    examples = []
+    for row in chosen.itertuples():
+        with campaign.read() as db:
+            pair = browse.pair(db, str(row.pair_id))
+        try:
+            picture = photo.shown(campaign.folder, pair.file, pair.image, ON_SHEET_SIDE)
+        except CcdError:
+            picture = None
+        votes = dict(pair.labels[question.name][2])
+        examples.append(Example(pair.pair_id, pair.text, str(row.given), str(row.settled), votes, picture))
+    return feedback.sheet(campaign.config.name, shown, question, card, examples).encode()
+
+
+draw(state.campaign())

@@ -1,0 +1,54 @@
+"""A pair's photo for showing: only from the campaign's own images, only what is what its name says, made anew."""
+
+import hashlib
+import io
+import warnings
+from pathlib import Path
+
+from PIL import Image
+
+from ccd.errors import CcdError
+
+IMAGES = "images"
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")  # what collection stores
+MOST_PIXELS = 50_000_000
+
+
+def shown(folder: Path, file: str, sha256: str, side: int) -> bytes:
+    """The photo of the campaign in `folder` as a JPEG or PNG of at most `side` pixels a side.
+
+    `file` and `sha256` as the table `images` has them. What is sent on is encoded here, never the bytes of the file.
+    Raises CcdError with the reason where the file is not in `images/`, is missing, is not the one that was stored, or
+    is no whole picture.
+
+    >>> shown(campaign.folder, "images/ab/ab12….jpg", "ab12…", 1600)  # doctest: +SKIP
+    """
+    path = folder / file
+    home = (folder / IMAGES).resolve()
+    if not path.resolve().is_relative_to(home):
+        raise CcdError(f"{file}: is not in the campaign's images, and is not shown")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CcdError(f"{file}: cannot be read ({error.strerror}); restore it or collect it again") from None
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise CcdError(f"{file}: is not the photo that was stored (its hash differs); restore it or collect it again")
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return _made_anew(data, side)
+    except Exception as error:  # decoders raise whatever they like
+        raise CcdError(f"{file}: cannot be shown ({type(error).__name__}); restore it or collect it again") from None
+
+
+def _made_anew(data: bytes, side: int) -> bytes:
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    if image.width * image.height > MOST_PIXELS:
+        raise ValueError("too large")
+    image.draft("RGB", (side, side))  # a JPEG is decoded at the size that is needed
+    image.thumbnail((side, side))
+    buffer = io.BytesIO()
+    if image.mode in ("RGBA", "LA", "P", "PA"):
+        image.convert("RGBA").save(buffer, "PNG")
+    else:
+        image.convert("RGB").save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()

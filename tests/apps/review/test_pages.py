@@ -1,0 +1,221 @@
+"""The pages through Streamlit's AppTest: what they say, what they store, and what they say where nothing is there."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from streamlit.testing.v1 import AppTest
+
+from ccd import decisions, predictions, schema
+from ccd.campaign import Campaign
+from ccd.settle import settle
+from tests.campaigns import small_campaign
+from tests.ccd.build import add_pairs, campaign, judge
+from tests.ccd.test_settle import E, I, R
+
+APP = Path(__file__).resolve().parents[3] / "apps" / "review" / "app.py"
+PAGES = ("campaign", "disagreements", "agreement", "annotators", "model", "dataset")
+TIE, MINOR, SPLIT = "x:0:0", "x:1:0", "x:2:0"
+VOTES = {TIE: (R, I, E), MINOR: (E, E, I), SPLIT: (R, R, E), "x:3:0": (E, E, E), "x:4:0": (R, R, R)}
+HOSTILE = "<script>alert(1)</script> **bold** [link](http://x.example) :100: $x^2$ ‏עברית​ 👩‍👩‍👧 " + "long " * 2000
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Campaign:
+    found = campaign(tmp_path, VOTES)
+    settle(found)
+    monkeypatch.chdir(found.folder)
+    return found
+
+
+def opened(page: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app.switch_page(f"views/{page}.py").run()
+    assert not app.exception, app.exception
+    return app
+
+
+def shown(app: AppTest) -> str:
+    """All that the page says in words."""
+    kinds = (app.text, app.caption, app.info, app.warning, app.error, app.code, app.title, app.subheader)
+    return "\n".join(str(each.value) for kind in kinds for each in kind)
+
+
+def predict(made: Campaign) -> None:
+    folder = predictions.begin(made, "net-1", {"labels": [R, I, E]})
+    p = np.tile(np.array([[0.1, 0.7, 0.2]], np.float32), (len(VOTES), 1))
+    predictions.write(
+        folder, predictions.Predictions("net-1", (R, I, E), tuple(VOTES), p, p, p[:, ::-1].copy(), p.astype("f2"), None)
+    )
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_new_campaign_says_what_to_do_next(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small_campaign(tmp_path / "new").folder)
+    app = opened(page)
+    assert not app.error
+    assert "ccd " in shown(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_judged_campaign_is_drawn_whatever_its_texts_are(page: str, made: Campaign) -> None:
+    with made.write() as db:
+        db.execute(schema.pairs.update().values(text=sa.literal(HOSTILE) + schema.pairs.c.pair_id))
+        db.execute(schema.judgments.update().values(comment="<img src=x onerror=alert(1)> **b**"))
+    predict(made)
+    app = opened(page)
+    assert not app.error
+    written = [*app.markdown, *app.caption, *app.subheader, *app.title]
+    assert not [each.value for each in written if "alert(1)" in each.value]  # where markup is read, none of it arrives
+    if page == "disagreements":
+        assert f"{HOSTILE}{TIE}" in [each.value for each in app.text]
+
+
+def test_no_campaign_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    assert not app.exception
+    assert "no campaign here" in app.error[0].value
+
+
+def decide(app: AppTest, pair: str, answer: str) -> None:
+    app.button(key=f"decide-{pair}-{answer}").click().run()
+    assert not app.exception
+
+
+def current(app: AppTest) -> str:
+    (key,) = [each.key for each in app.button if str(each.key).startswith("later-")]
+    return str(key).removeprefix("later-")
+
+
+def test_decisions_follow_each_other_and_are_taken_back(made: Campaign) -> None:
+    app = opened("disagreements")
+    assert "3 left: 1 ties, 1 against a vote for implicit, 1 other splits" in shown(app)
+    assert current(app) == TIE
+    app.selectbox(key=f"reason-{TIE}").select("context")
+    app.text_input(key=f"note-{TIE}").input("look at the sign")
+    decide(app, TIE, I)
+    assert current(app) == MINOR
+    decide(app, MINOR, E)
+    assert current(app) == SPLIT
+    app.button(key="undo").click().run()
+    assert current(app) == MINOR
+    assert "is open again" in shown(app)
+    with made.read() as db:
+        standing = [(each.pair_id, each.status, each.comment) for each in decisions.waiting(db)]
+    assert standing == [
+        (TIE, "valid", "context: look at the sign"),
+        (MINOR, "valid", None),
+        (MINOR, "deleted", None),
+    ]
+
+
+def test_the_keys_are_those_of_label_studio(made: Campaign) -> None:
+    app = opened("disagreements")
+    keys = {each.label: each.proto.shortcut for each in app.button}
+    assert keys == {
+        "Explicit relevant": "1",
+        "Implicit relevant": "2",
+        "Irrelevant": "3",
+        "Cannot judge": "0",
+        "Undo": "u",
+        "Later": "s",
+    }
+
+
+def test_later_puts_a_pair_at_the_end(made: Campaign) -> None:
+    app = opened("disagreements")
+    for following in (MINOR, SPLIT, TIE):
+        app.button(key=f"later-{current(app)}").click().run()
+        assert current(app) == following
+
+
+def test_the_later_of_two_reviewers_is_told(made: Campaign) -> None:
+    first, second = opened("disagreements"), opened("disagreements")
+    decide(first, TIE, I)
+    decide(second, TIE, E)
+    assert "lead was first and said implicit" in second.warning[0].value.replace("\\", "")
+    assert current(second) == MINOR
+    with made.read() as db:
+        assert len(decisions.waiting(db)) == 1
+
+
+def test_the_model_is_hidden_until_asked_for_and_the_decision_says_so(made: Campaign) -> None:
+    predict(made)
+    app = opened("disagreements")
+    assert "net-1" not in shown(app)
+    app.toggle(key=f"model-{TIE}").set_value(True).run()
+    assert "Model net-1" in shown(app)
+    decide(app, TIE, I)
+    assert "net-1" not in shown(app)  # off again for the next
+    decide(app, MINOR, I)
+    j = schema.judgments.c
+    with made.read() as db:
+        rows = db.execute(sa.select(j.pair_id, j.prediction).where(j.role == "adjudicator").order_by(j.judgment_id))
+        assert rows.all() == [(TIE, "net-1"), (MINOR, None)]
+
+
+def test_filters(made: Campaign) -> None:
+    predict(made)
+    app = opened("disagreements")
+    app.text_input(key="q-text").input("x:2").run()
+    assert current(app) == SPLIT
+    app.text_input(key="q-text").input("").run()
+    app.selectbox(key="q-votes").select("1 implicit, 2 explicit").run()
+    assert current(app) == MINOR
+    app.selectbox(key="q-votes").select("all").run()
+    app.toggle(key="q-model").set_value(True).run()
+    assert "2 left: 0 ties" in shown(app)  # ties have no majority that the model could be against
+
+
+def test_new_judgments_show_without_a_restart(made: Campaign) -> None:
+    app = opened("campaign")
+    assert {each.label: each.value for each in app.metric}["Answers"] == "15 of 15"
+    add_pairs(made, ["x:9:0"], number=2)
+    judge(made, "x:9:0", "a1", E)
+    app.run()
+    assert {each.label: each.value for each in app.metric}["Answers"] == "16 of 18"
+
+
+def test_names_are_behind_a_switch(made: Campaign) -> None:
+    app = opened("annotators")
+    assert app.selectbox(key="a-name").options == ["A1", "A2", "A3"]
+    app.sidebar.toggle(key="names").set_value(True).run()
+    assert app.selectbox(key="a-name").options == ["a1", "a2", "a3"]
+
+
+def test_a_broken_photo_is_a_placeholder_with_the_reason(made: Campaign) -> None:
+    with made.read() as db:
+        file = db.scalar(
+            sa.select(schema.images.c.file)
+            .join(schema.pairs, schema.pairs.c.image == schema.images.c.sha256)
+            .where(schema.pairs.c.pair_id == TIE)
+        )
+    (made.folder / str(file)).write_bytes(b"broken")
+    app = opened("disagreements")
+    assert "No photo." in shown(app)
+    assert "its hash differs" in shown(app)
+
+
+def test_the_dataset_is_searched_and_paged(made: Campaign) -> None:
+    app = opened("dataset")
+    assert "5 pairs" in shown(app)
+    app.text_input(key="d-text").input("x:3").run()
+    assert "1 pairs" in shown(app)
+    app.text_input(key="d-text").input("nowhere").run()
+    assert "No pair is like that" in shown(app)
+
+
+def test_the_models_candidates_have_reasons(made: Campaign) -> None:
+    predict(made)
+    r = schema.round_pairs.c
+    with made.write() as db:
+        db.execute(schema.round_pairs.delete().where(r.pair_id == "x:4:0"))
+        db.execute(schema.splits.insert().values(pair_id="x:3:0", split="dev", leakage_group="g"))
+    app = opened("model")
+    assert {each.label: each.value for each in app.metric}["Accuracy"] == "0.000"
+    app.session_state["m-tab"] = "Candidates"
+    app.run()
+    assert not app.exception
+    assert any("1. implicit 0.70" in each.value for each in app.text)
