@@ -104,7 +104,7 @@ def on_split(campaign: Campaign, question: str, version: str, split: str) -> Mea
     if not known:
         return None
     truth = np.array([said.labels.index(label_of[said.ids[place]]) for place in known])
-    return measure(said.probabilities[known], truth, said.labels)
+    return measure(said.probabilities[known].astype(np.float64), truth, said.labels)
 
 
 def candidates(campaign: Campaign, version: str, label: str, start: int, most: int) -> list[Candidate]:

@@ -118,7 +118,7 @@ def _overruled(campaign: Campaign, question: Question, name: str, shown: str, ca
     rows = list(mine.iloc[(number - 1) * A_PAGE : number * A_PAGE].itertuples())
     for column, row in zip([*st.columns(3), *st.columns(3)], rows, strict=False):
         with campaign.read() as db:
-            pair = browse.pair(db, row.pair_id)
+            pair = browse.pair(db, str(row.pair_id))
         with column, st.container(border=True):
             show.picture(campaign, pair.file, pair.image, f"o-{row.pair_id}", show.SMALL)
             show.text(show.short(pair.text), f"o-{row.pair_id}")
