@@ -36,8 +36,8 @@ def same_image(frame: pd.DataFrame) -> Tie:
 
 def near_image(frame: pd.DataFrame) -> Tie:
     """Near-duplicate pictures by `phash` (ccd/near.py); None or "" is alike to its own bytes only."""
-    hashes = frame["phash"].fillna("").astype(object)
-    number, names = pd.factorize(hashes.where(hashes != "", "file " + frame["image"].fillna("").astype(object)))
+    hashes = filled(frame["phash"])
+    number, names = pd.factorize(hashes.where(hashes != "", "file " + filled(frame["image"])))
     node = np.where((hashes == "") & frame["image"].isna(), -1, number)
     hashed = np.array([i for i, name in enumerate(names) if not name.startswith("file ")], dtype=np.int64)
     return Tie(node.astype(np.int64), hashed[near_hashes(as_bits(names[hashed]))] if len(hashed) else _NO_EDGES)
@@ -45,7 +45,7 @@ def near_image(frame: pd.DataFrame) -> Tie:
 
 def near_text(frame: pd.DataFrame, *, short: bool = True) -> Tie:
     """Near-duplicate texts (ccd/near.py); a text too short to be compared is tied to the same text, if `short`."""
-    texts = frame["text"].fillna("").astype(object)
+    texts = filled(frame["text"])
     compared = texts.map(comparable).astype(object)
     # "=" is in no comparable text; and not "\0", which numpy takes off a text's end
     alone = "=" + (texts.where(texts != "", "=" + frame["pair_id"]) if short else frame["pair_id"]).astype(object)
@@ -60,7 +60,7 @@ def same_post(frame: pd.DataFrame) -> Tie:
     A retweet that came through an API stands for the post it repeats already (collection/archive.py).
     """
     node = _numbers(frame["post_id"])
-    texts = frame["text"].fillna("")
+    texts = filled(frame["text"])
     again = texts.map(lambda text: _RETWEET.match(text) is not None).to_numpy(bool)
     if not again.any():
         return Tie(node)
@@ -167,6 +167,11 @@ def straddling(group: "pd.Series[str]", chosen: "pd.Series[str]") -> int:
 def as_bits(hashes: Iterable[str]) -> npt.NDArray[np.uint64]:
     """Picture hashes of 32 hex digits as numbers [n, 2]."""
     return np.array([(int(h[:16], 16), int(h[16:], 16)) for h in hashes], dtype=np.uint64).reshape(-1, 2)
+
+
+def filled(column: "pd.Series[str]") -> "pd.Series[str]":
+    """Texts as objects, with "" for what is not there."""
+    return column.astype(object).where(column.notna(), "")
 
 
 def _splits_near(tie: Tie, split: Ints) -> npt.NDArray[np.bool_]:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccd.leakage import as_bits
+from ccd.leakage import as_bits, filled
 from ccd.near import comparable, shingles
 
 COMPARISONS = 50_000_000  # of two pairs, at most: 12,252 pairs are all looked at, of a million dev and test pairs 50
@@ -73,7 +73,7 @@ def _best(
 
 
 def _images(frame: pd.DataFrame, looked_at: npt.NDArray[np.int64]) -> Iterator[tuple[int, Floats]]:
-    hashes = frame["phash"].fillna("").to_numpy(object)
+    hashes = filled(frame["phash"]).to_numpy(object)
     known = hashes != ""
     bits = np.zeros((len(frame), 2), dtype=np.uint64)
     bits[known] = as_bits(hashes[known])
@@ -87,7 +87,7 @@ def _texts(frame: pd.DataFrame, looked_at: npt.NDArray[np.int64]) -> Iterator[tu
     """Exact: the shingles that two texts share are counted by a product of sparse matrices."""
     from scipy.sparse import csr_array
 
-    texts = frame["text"].fillna("").map(comparable).to_numpy(object)
+    texts = filled(frame["text"]).map(comparable).to_numpy(object)
     column: dict[str, int] = {}
     for text in texts[looked_at]:
         for each in sorted(shingles(text)) if text else ():

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
         "splits, had pairs been split at random one by one and now",
         "nearest": "list of {kind, pair, split, other, other_split, likeness}: the nearest pairs across splits",
         "looked_at": "pairs of dev and test whose nearest were looked for",
-        "prevalence": "list of {label, pairs, share, prevalence, low, high}: of all labelled pairs, and estimated from the "
-        "random arm with a 95 % interval",
+        "prevalence": "list of {label, pairs, share, prevalence, low, high}: of all labelled pairs, and as "
+        "estimated from the random arm with a 95 % interval",
         "problems": "with --check: the leaks, one line each",
     }
 )

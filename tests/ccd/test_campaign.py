@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ccd import schema
 from ccd.campaign import Campaign, record, write_atomic
-from ccd.config import Person, read_config
+from ccd.config import TIES, Person, Quotas, read_config
 from ccd.errors import CcdError
 from tests.campaigns import add_pairs, people, small_campaign
 
@@ -46,8 +46,12 @@ def config_of(folder: Path, text: str) -> str:
         ('name = "x"\njudgments_per_pair = 4\n' + THREE, "3 annotators for 4 judgments a pair"),
         ('name = "x"\n', "0 annotators for 3 judgments a pair"),
         ('name = "x"\n[splits]\ntrain = 0.9\n' + THREE, "must add up to 1"),
-        ('name = "x"\n[splits]\ntrain = 1.1\ndev = -0.1\ntest = 0\n' + THREE, "must not be negative"),
-        ('name = "x"\n[splits]\ntrain = nan\n' + THREE, "must add up to 1"),
+        ('name = "x"\n[splits]\ntrain = 1.1\ndev = -0.1\ntest = 0\n' + THREE, "[splits] dev is -0.1"),
+        ('name = "x"\n[splits]\ntrain = nan\n' + THREE, "[splits] train is nan"),
+        ('name = "x"\n[splits]\ntrain = 900\ndev = 0.5\ntest = 90\n' + THREE, "are not all shares"),
+        ('name = "x"\n[splits]\ndev = 90\n' + THREE, "are not all shares"),
+        ('name = "x"\n[splits]\nlike = "mnist"\n' + THREE, "[splits] like is 'mnist'"),
+        ('name = "x"\n[splits]\nties = ["image", "colour"]\n' + THREE, "[splits] ties is ['image', 'colour']"),
         ('name = "x"\n[splits]\ntrain = "most"\n' + THREE, "[splits] train is 'most'"),
         ('name = "x"\n[splits]\nseed = -1\n' + THREE, "[splits] seed is -1"),
         ('name = "x"\n[label_studio]\nurl = "example.org"\n' + THREE, "must start with http:// or https://"),
@@ -111,7 +115,8 @@ def test_create_gives_the_defaults_of_the_template(tmp_path: Path) -> None:
     config = campaign.config
     assert (config.name, config.protocol) == ("small", "ccd")
     assert (config.judgments_per_pair, config.tie_rule) == (3, "adjudicate")
-    assert config.split_shares == {"train": 0.84, "dev": 0.08, "test": 0.08}
+    assert config.quotas == Quotas({"train": 0.84, "dev": 0.08, "test": 0.08})
+    assert config.split_ties == TIES
     assert (config.split_seed, config.database_url, config.label_studio_url) == (1, None, None)
     assert config.annotators == people("ann", "bob", "cy")
     assert config.adjudicators == people("lead")
@@ -343,3 +348,12 @@ def test_alone_where_its_file_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / ".push.lock").mkdir()
     with pytest.raises(CcdError, match="cannot be written"), campaign.alone("push"):
         pass
+
+
+def test_splits_may_be_numbers_of_pairs(tmp_path: Path) -> None:
+    path = tmp_path / "campaign.toml"
+    path.write_text('name = "x"\n[splits]\ntrain = 10294\ndev = 975\ntest = 983\nlike = "ccd"\nties = []\n' + THREE)
+    config = read_config(tmp_path)
+    assert config.quotas.counts == {"train": 10294, "dev": 975, "test": 983}
+    assert config.quotas.like == "ccd"
+    assert config.split_ties == ()
