@@ -86,6 +86,16 @@ class Prevalence:
     sought: str | None
     payoff: Payoff | None
 
+    def beside_raw_shares(self) -> list[dict[str, Any]]:
+        """Of each label that occurs: label, pairs and share of all labelled pairs, and prevalence, low, high (95 %)."""
+        labelled = sum(label.found for label in self.labels)
+        return [
+            {"label": label.label, "pairs": label.found, "share": label.found / labelled}
+            | {"prevalence": label.share, "low": label.low, "high": label.high}
+            for label in self.labels
+            if label.found
+        ]
+
 
 def shares(draws: Sequence[Draw], names: Sequence[str], known: Floats) -> tuple[LabelShare, ...]:
     """The share of each label of `names` among the pairs of the last draw's pool and those judged before it.
@@ -193,7 +203,7 @@ def _settled(db: sa.Connection, question: Question) -> list[Any]:
         .join(r, r.c.round == rp.c.round)
         .join(p, p.c.pair_id == rp.c.pair_id)
         .join(v, (v.c.pair_id == rp.c.pair_id) & (v.c.question == question.name))
-        .where(v.c.label.in_(question.labels))
+        .where(v.c.label.in_(question.labels), lives())
     )
     return list(db.execute(query))
 

@@ -65,7 +65,7 @@ def _split(folder: Path, like: str | None) -> contract.Report:
     from ccd.campaign import Campaign
     from ccd.leakage import groups, leaks, straddling
     from ccd.neighbours import nearest
-    from ccd.random_arm import prevalence
+    from ccd.prevalence import of_campaign
     from ccd.splits import naive, split_campaign
     from collection.duplicates import hash_pictures
 
@@ -75,7 +75,7 @@ def _split(folder: Path, like: str | None) -> contract.Report:
             hash_pictures(campaign, started)
     result = split_campaign(campaign, like)
     with campaign.read() as db:
-        common = prevalence(db, campaign.protocol.question.name)
+        common = of_campaign(db, campaign.protocol.question).beside_raw_shares()
     group, of_pair = groups(result.pairs, result.ties), result.table["split"]
     other = naive(result.table, campaign.config.split_seed)
     neighbours, looked_at = nearest(result.pairs, of_pair, campaign.config.split_seed)

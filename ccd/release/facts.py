@@ -11,7 +11,7 @@ from ccd import __version__, schema
 from ccd.campaign import Campaign
 from ccd.gone import LIVE
 from ccd.judgments import CANNOT_JUDGE, SKIPPED
-from ccd.random_arm import prevalence
+from ccd.prevalence import of_campaign
 from ccd.release.content import Pair
 from ccd.release.images import FILES, NONE
 from ccd.release.judged import Judged
@@ -128,7 +128,7 @@ def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally:
         "counts": tally.counts,
         "groups": db.scalar(sa.select(sa.func.count(schema.splits.c.leakage_group.distinct()))),
         "arms": dict(sorted(tally.arms.items())),
-        "prevalence": _prevalence(db, campaign),
+        "prevalence": of_campaign(db, campaign.protocol.question).beside_raw_shares(),
         "resolved_by": dict(sorted(tally.resolved_by.items())),
         "excluded": dict(sorted(tally.excluded.items())),
         "agreement": {question: found.to_dict(names=False) for question, found in judged.agreement().items()},
@@ -152,12 +152,6 @@ def _collected(db: sa.Connection, networks: Mapping[str, int]) -> dict[str, Any]
         "dropped": dict(sorted((reason, count) for reason, count in db.execute(dropped))),
         "gone": dict(sorted((status, count) for status, count in db.execute(gone))),
     }
-
-
-def _prevalence(db: sa.Connection, campaign: Campaign) -> list[dict[str, Any]]:
-    """Raw share and prevalence of each label, in the protocol's order; none for scores."""
-    found = {each["label"]: each for each in prevalence(db, campaign.protocol.question.name)}
-    return [found[label] for label in campaign.protocol.labels if label in found]
 
 
 def _rounds(db: sa.Connection) -> list[dict[str, Any]]:

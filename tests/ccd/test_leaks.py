@@ -74,8 +74,10 @@ def test_only_what_a_release_promises_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_without_texts_and_pictures_what_is_there_is_looked_at(tmp_path: Path) -> None:
-    rows = {"train": [{"pair_id": "x:1:0", "label": "a", "post_id": "x:1"}],
-            "dev": [{"pair_id": "x:1:1", "label": "b", "post_id": "x:1"}, {"pair_id": "x:2:0", "label": "b"}]}  # fmt: skip
+    rows = {
+        "train": [{"pair_id": "x:1:0", "label": "a", "post_id": "x:1"}],
+        "dev": [{"pair_id": "x:1:1", "label": "b", "post_id": "x:1"}, {"pair_id": "x:2:0", "label": "b"}],
+    }
     assert check(folder(tmp_path / "f", rows, {})).problems == (
         "dev.jsonl: pair x:1:1 is tied to x:1:0 in train.jsonl (post)",
     )
