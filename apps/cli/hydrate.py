@@ -58,7 +58,7 @@ def hydrate_command(
     and is not in the new folder. Stopped at any moment, run it again: what was bought is kept until it is done.
 
     \b
-    Examples:
+    Example:
       ccd hydrate v1 --max-posts 13000
       ccd hydrate v1 --archive pages.jsonl.gz --images media
     """

@@ -48,7 +48,7 @@ def release_command(folder: Path, name: str, images: str, dehydrate: bool, also:
     `ccd compliance` found them: run it first.
 
     \b
-    Examples:
+    Example:
       ccd release v1
       ccd release v1-ids --dehydrate
     """

@@ -51,9 +51,10 @@ def split_command(folder: Path, like: str | None, check: Path | None) -> contrac
     With --check, exit code 1 where pairs are tied across splits.
 
     \b
-    Examples: ccd split
-              ccd split --like ccd
-              ccd split --check releases/v1
+    Example:
+      ccd split
+      ccd split --like ccd
+      ccd split --check releases/v1
     """
     return _split(folder, like) if check is None else _check(check)
 
