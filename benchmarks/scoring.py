@@ -124,7 +124,7 @@ def main() -> None:
             [chosen.peers, "-c", POOL.format(pairs=chosen.pairs) + code + TIMED], capture_output=True, text=True
         )
         if found.returncode:
-            print(f"{name:<34} did not run: {found.stderr.strip().splitlines()[-1]}")
+            print(f"{name:<34} did not run: {(found.stderr.strip().splitlines() or ['killed'])[-1]}")
             continue
         seconds, memory = json.loads(found.stdout.strip().splitlines()[-1])
         print(f"{name:<34} {seconds:6.2f} s          {memory:5.2f} GiB", flush=True)
