@@ -51,9 +51,7 @@ def split_command(folder: Path, like: str | None, check: Path | None) -> contrac
     With --check, exit code 1 where pairs are tied across splits.
 
     \b
-    Examples: ccd split
-              ccd split --like ccd
-              ccd split --check releases/v1
+    Example: ccd split --like ccd
     """
     return _split(folder, like) if check is None else _check(check)
 
@@ -75,7 +73,7 @@ def _split(folder: Path, like: str | None) -> contract.Report:
             hash_pictures(campaign, started)
     result = split_campaign(campaign, like)
     with campaign.read() as db:
-        common = prevalence(db, campaign.protocol.question.name)
+        found = {row["label"]: row for row in prevalence(db, campaign.protocol.question.name)}
     group, of_pair = groups(result.pairs, result.ties), result.table["split"]
     other = naive(result.table, campaign.config.split_seed)
     neighbours, looked_at = nearest(result.pairs, of_pair, campaign.config.split_seed)
@@ -91,7 +89,7 @@ def _split(folder: Path, like: str | None) -> contract.Report:
         "ties": leaks(result.ties, of_pair, other),
         "nearest": [dataclasses.asdict(each) for each in neighbours],
         "looked_at": looked_at,
-        "prevalence": common,
+        "prevalence": [found[label] for label in campaign.protocol.labels if label in found],
         "problems": [],
     }
     shown = _shown(facts, campaign.protocol.labels, neighbours)
