@@ -43,19 +43,25 @@ def nearest(frame: pd.DataFrame, split: "pd.Series[str]", seed: int, most: int =
     number = min(len(held_out), max(1, COMPARISONS // max(len(frame), 1)))
     looked_at = np.sort(np.random.default_rng(seed).permutation(held_out)[:number])
     found = []
-    for kind, likeness in (("image", _images(frame, looked_at)), ("text", _texts(frame, looked_at))):
-        found += _best(kind, frame, split, looked_at, likeness)[:most]
+    hashes, texts = filled(frame["phash"]), filled(frame["text"]).map(comparable)
+    for kind, content, likeness in (("image", hashes, _images), ("text", texts, _texts)):
+        seen = content.to_numpy(object)
+        found += _best(kind, frame["pair_id"], seen, split, looked_at, likeness(seen, looked_at))[:most]
     return found, len(looked_at)
 
 
 def _best(
     kind: str,
-    frame: pd.DataFrame,
+    pair_id: "pd.Series[str]",
+    content: npt.NDArray[np.object_],
     split: "pd.Series[str]",
     looked_at: npt.NDArray[np.int64],
     likeness: Iterator[tuple[int, Floats]],
 ) -> list[Neighbour]:
-    """The nearest of each pair looked at, nearest first; `likeness` gives a first row and [looked at, rows from it]."""
+    """The nearest of each pair looked at, nearest first; `likeness` gives a first row and [looked at, rows from it].
+
+    Two pictures, or two texts, are told once, however many pairs have them.
+    """
     names = split.to_numpy(str)
     best = np.zeros(len(looked_at))
     other = np.zeros_like(looked_at)
@@ -64,30 +70,29 @@ def _best(
         at = block.argmax(axis=1)
         value = block[np.arange(len(at)), at]
         other, best = np.where(value > best, at + first, other), np.maximum(value, best)
-    ids = frame["pair_id"].to_numpy(object)
-    return [
-        Neighbour(kind, ids[i], names[i], ids[j], names[j], round(float(value), 4))
-        for value, i, j in sorted(zip(best, looked_at, other, strict=True), key=lambda each: (-each[0], each[1]))
-        if value > 0
-    ]
+    ids = pair_id.to_numpy(object)
+    told: dict[frozenset[str], Neighbour] = {}
+    for value, i, j in sorted(zip(best, looked_at, other, strict=True), key=lambda each: (-each[0], each[1])):
+        if value > 0:
+            both = frozenset((content[i], content[j]))
+            told.setdefault(both, Neighbour(kind, ids[i], names[i], ids[j], names[j], round(float(value), 4)))
+    return list(told.values())
 
 
-def _images(frame: pd.DataFrame, looked_at: npt.NDArray[np.int64]) -> Iterator[tuple[int, Floats]]:
-    hashes = filled(frame["phash"]).to_numpy(object)
+def _images(hashes: npt.NDArray[np.object_], looked_at: npt.NDArray[np.int64]) -> Iterator[tuple[int, Floats]]:
     known = hashes != ""
-    bits = np.zeros((len(frame), 2), dtype=np.uint64)
+    bits = np.zeros((len(hashes), 2), dtype=np.uint64)
     bits[known] = as_bits(hashes[known])
-    for first in range(0, len(frame), _CHUNK):
+    for first in range(0, len(hashes), _CHUNK):
         some = slice(first, first + _CHUNK)
         differ = np.bitwise_count(bits[looked_at, None] ^ bits[None, some]).sum(axis=2, dtype=np.int64)
         yield first, np.where(known[looked_at, None] & known[some], 1 - differ / 128, 0.0)
 
 
-def _texts(frame: pd.DataFrame, looked_at: npt.NDArray[np.int64]) -> Iterator[tuple[int, Floats]]:
+def _texts(texts: npt.NDArray[np.object_], looked_at: npt.NDArray[np.int64]) -> Iterator[tuple[int, Floats]]:
     """Exact: the shingles that two texts share are counted by a product of sparse matrices."""
     from scipy.sparse import csr_array
 
-    texts = filled(frame["text"]).map(comparable).to_numpy(object)
     column: dict[str, int] = {}
     for text in texts[looked_at]:
         for each in sorted(shingles(text)) if text else ():
@@ -102,7 +107,7 @@ def _texts(frame: pd.DataFrame, looked_at: npt.NDArray[np.int64]) -> Iterator[tu
         return csr_array(cells, shape=(len(some), len(column))), np.array([len(one) for one in sets], dtype=float)
 
     mine, sizes = counted(texts[looked_at])
-    for first in range(0, len(frame), _CHUNK):
+    for first in range(0, len(texts), _CHUNK):
         theirs, their_sizes = counted(texts[first : first + _CHUNK])
         shared = (mine @ theirs.T).toarray().astype(float)
         yield first, shared / np.maximum(sizes[:, None] + their_sizes - shared, 1)
