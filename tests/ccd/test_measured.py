@@ -65,7 +65,7 @@ def test_candidates_are_the_free_pairs_by_probability_with_reasons(tmp_path: Pat
 
 def test_an_active_round_keeps_its_order_and_says_which_part_chose(tmp_path: Path) -> None:
     made = campaign(tmp_path, {})
-    add_pairs(made, ["x:1:0", "x:2:0", "x:3:0"], number=1, arm="active")
+    add_pairs(made, ["x:1:0", "x:2:0", "x:3:0"], number=2, arm="active")
     parts = {"x:3:0": "strategy", "x:1:0": "random", "x:2:0": "diverse"}
     r = schema.round_pairs.c
     with made.write() as db:
@@ -73,7 +73,7 @@ def test_an_active_round_keeps_its_order_and_says_which_part_chose(tmp_path: Pat
             db.execute(schema.round_pairs.update().where(r.pair_id == pair).values(part=part, place=place))
         db.execute(schema.rounds.update().values(strategy="boundary"))
     predict(made, {"x:3:0": (0.2, 0.6, 0.2)}, streams=False)
-    found = measured.in_round(made, 1, "v1", I, 0, 5)
+    found = measured.in_round(made, 2, "v1", I, 0, 5)
     assert [each.pair_id for each in found] == list(parts)
     assert found[0].reason.startswith("chosen by boundary; implicit 0.60, uncertainty")
     assert [each.reason for each in found[1:]] == ["drawn at random", "chosen to be unlike the others"]

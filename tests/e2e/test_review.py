@@ -44,7 +44,7 @@ def campaign(server: Server, tmp_path: Path) -> Campaign:
                 {"annotation": f"{row.pair_id}/{row.annotator}", "version": 1, "project_id": 0, "task_id": 0}
                 | {"pair_id": row.pair_id, "annotator": row.annotator, "role": "annotator", "status": "valid"}
                 | {"answers": json.dumps({"relation": LABELS[place % 3 if place // 3 % 2 else 2 * (place % 3 // 2)]})}
-                | {"seconds": 4.0, "created_at": f"2026-01-01T00:{place:02d}:00.000000Z"}
+                | {"seconds": 4.0, "created_at": f"2026-01-01T{place // 60:02d}:{place % 60:02d}:00.000000Z"}
                 | {"digest": "", "pulled_at": ""}
                 for place, row in enumerate(rows)
             ],
@@ -196,7 +196,8 @@ def test_every_page_light_and_dark_wide_and_narrow(campaign: Campaign, browser: 
                     assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth"), page
                     assert not browser.execute_script("return !!document.querySelector('[data-testid=stException]')")
                     browser.save_screenshot(str(ARTIFACTS / f"{page or 'campaign'}-{theme}-{width}.png"))
-    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+        severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert severe == []
     asked = {
         told["params"]["request"]["url"]
         for told in (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))

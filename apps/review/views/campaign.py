@@ -34,7 +34,7 @@ def draw(campaign: Campaign) -> None:
     assigned = sum(each.assigned for each in rounds)
     figures = {
         "Pairs": f"{found['pairs']:,}",
-        "Answers": f"{done:,} of {assigned:,}",
+        f"Answers, of {assigned:,}": f"{done:,}",
         "Settled pairs": f"{settled:,}",
         "Open ties": f"{labels.get(ties.OPEN, 0):,}",
     }

@@ -171,11 +171,11 @@ def test_filters(made: Campaign) -> None:
 
 def test_new_judgments_show_without_a_restart(made: Campaign) -> None:
     app = opened("campaign")
-    assert {each.label: each.value for each in app.metric}["Answers"] == "15 of 15"
+    assert {each.label: each.value for each in app.metric}["Answers, of 15"] == "15"
     add_pairs(made, ["x:9:0"], number=2)
     judge(made, "x:9:0", "a1", E)
     app.run()
-    assert {each.label: each.value for each in app.metric}["Answers"] == "16 of 18"
+    assert {each.label: each.value for each in app.metric}["Answers, of 18"] == "16"
 
 
 def test_names_are_behind_a_switch(made: Campaign) -> None:
