@@ -45,6 +45,8 @@ bench: install
 	$(BIN)/python -m benchmarks.model
 	$(BIN)/python -m benchmarks.review
 	$(BIN)/python -m benchmarks.backend
+	$(BIN)/python -m benchmarks.prediction
+	$(BIN)/python -m benchmarks.scoring
 
 docs: install
 	$(BIN)/python -m docs.reference

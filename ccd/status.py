@@ -34,7 +34,7 @@ def status(campaign: Campaign) -> dict[str, Any]:
                 "size": row.size,
                 "pool": row.pool,
                 "seed": row.seed,
-                "inclusion_probability": row.size / row.pool if row.arm == "random" else None,
+                "inclusion_probability": row.size / row.pool if row.arm == "random" and row.pool else None,
             }
             for row in db.execute(sa.select(schema.rounds).order_by(schema.rounds.c.round))
         ]
