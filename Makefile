@@ -26,8 +26,10 @@ system:
 demo: install
 	$(BIN)/ccd demo
 
+# Quick tests on two cores; then whole campaigns, each with the machine for itself.
 test: install system lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/e2e
+	$(BIN)/python -m pytest tests/e2e
 
 lint: install
 	$(BIN)/ruff format --check .
