@@ -33,14 +33,17 @@ def newest(db: sa.Connection, role: str = "annotator") -> "pd.DataFrame":
     Columns: judgment_id, annotation, version, task (pair id), worker (annotator), status, answers (dict or None),
     seconds, comment, prediction, created_at, digest.
     """
-    return _frame(db, _newest(*_columns()).where(schema.judgments.c.role == role))
+    return _frame(db, _newest(role, *_columns()))
 
 
 def answered(db: sa.Connection, annotator: str | None) -> set[str]:
     """The pairs that an annotator (None: any adjudicator) has answered: judged, skipped, or found that nobody could."""
     j = schema.judgments.c
-    whose = j.role == "adjudicator" if annotator is None else (j.role == "annotator") & (j.annotator == annotator)
-    return set(db.scalars(_newest(j.pair_id).where(whose, j.status.in_(ANSWERED))))
+    if annotator is None:
+        found = _newest("adjudicator", j.pair_id)
+    else:
+        found = _newest("annotator", j.pair_id).where(j.annotator == annotator)
+    return set(db.scalars(found.where(j.status.in_(ANSWERED))))
 
 
 def tally(db: sa.Connection) -> dict[tuple[str, str], int]:
@@ -55,17 +58,18 @@ def best_answers() -> sa.Subquery:
     j = schema.judgments.c
     rank = sa.case({status: place for place, status in enumerate(ANSWERED)}, value=j.status)
     return (
-        _newest(j.annotator, j.pair_id, sa.func.min(rank).label("place"))
-        .where(j.role == "annotator", j.status.in_(ANSWERED))
+        _newest("annotator", j.annotator, j.pair_id, sa.func.min(rank).label("place"))
+        .where(j.status.in_(ANSWERED))
         .group_by(j.annotator, j.pair_id)
         .subquery()
     )
 
 
-def _newest(*columns: Any) -> "sa.Select[Any]":
-    """These columns of the newest version of every annotation."""
+def _newest(role: str, *columns: Any) -> "sa.Select[Any]":
+    """These columns of the newest version of every annotation of a role."""
     j = schema.judgments
-    last = sa.select(j.c.annotation, sa.func.max(j.c.version).label("version")).group_by(j.c.annotation).subquery()
+    versions = sa.select(j.c.annotation, sa.func.max(j.c.version).label("version")).where(j.c.role == role)
+    last = versions.group_by(j.c.annotation).subquery()
     return sa.select(*columns).join_from(
         j, last, (j.c.annotation == last.c.annotation) & (j.c.version == last.c.version)
     )
@@ -104,12 +108,16 @@ def _columns() -> tuple[Any, ...]:
 
 def _frame(db: sa.Connection, rows: "sa.Select[Any]") -> "pd.DataFrame":
     """What a query of `_columns` finds, oldest annotation first."""
+    import numpy as np
     import pandas as pd
 
-    j = schema.judgments.c
+    j, names = schema.judgments.c, [column.name for column in rows.selected_columns]
     found = db.execute(rows.order_by(j.created_at, j.judgment_id))
-    frame = pd.DataFrame(found.all(), columns=list(found.keys()), dtype=object)  # None stays None
-    frame["answers"] = pd.Series([None if a is None else json.loads(a) for a in frame["answers"]], dtype=object)
+    # Column by column: pandas takes rows of SQLAlchemy apart field by field, in several times the time.
+    columns = [np.array(column, object) for column in zip(*found.all(), strict=True)] or [np.empty(0, object)] * len(names)
+    frame = pd.DataFrame(dict(zip(names, columns, strict=True)), dtype=object)  # None stays None
+    given = {text: json.loads(text) for text in frame["answers"].dropna().unique()}  # few, however many judgments
+    frame["answers"] = pd.Series([given.get(text) for text in frame["answers"]], dtype=object)
     return frame
 
 
