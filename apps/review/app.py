@@ -34,7 +34,7 @@ def sidebar(campaign: Campaign) -> None:
         with campaign.read() as db:
             waiting = len(decisions.waiting(db))
         if waiting:
-            st.caption(f"{waiting} decisions wait for Label Studio.")
+            st.caption(f"{waiting:,} {'decision waits' if waiting == 1 else 'decisions wait'} for Label Studio.")
             if writer.problem:
                 st.caption(show.literal(writer.problem))
 

@@ -40,7 +40,7 @@ SETTINGS: dict[str, Any] = {
     "runner.magicEnabled": False,
     "global.developmentMode": False,
     "theme.light.primaryColor": "#2a6db0",
-    "theme.dark.primaryColor": "#4c8fd6",
+    "theme.dark.primaryColor": "#3776c0",
 }
 
 
@@ -73,9 +73,11 @@ def serve(folder: Path, host: str, port: int | None, password: str | None, start
 
 
 def _pages() -> list[Route]:
-    """Streamlit's own page at every page's address, told where the server is instead of guessing by failing calls."""
+    """Streamlit's own page at every page's address, with page.js, and told where the server is instead of guessing."""
+    ours = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
     told = "<head><script>window.__streamlit = {BACKEND_BASE_URL: window.location.origin}</script>"
-    page = (Path(get_static_dir()) / "index.html").read_text(encoding="utf-8").replace("<head>", told, 1)
+    head = f'{told}<script type="module">{ours}</script>'
+    page = (Path(get_static_dir()) / "index.html").read_text(encoding="utf-8").replace("<head>", head, 1)
     headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
     async def answer(_request: Request) -> HTMLResponse:

@@ -16,9 +16,13 @@ LARGE, SMALL = 1600, 480  # pixels a side
 STYLE = """<style>
 [class*="st-key-text"] * { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; }
 [class*="st-key-large"] * { font-size: 1.1rem; line-height: 1.5; }
-[class*="st-key-photo"] img { max-height: 62vh; width: auto; max-width: 100%; object-fit: contain; }
+[class*="st-key-photo"] img { max-height: 62vh; width: auto; max-width: 100%; object-fit: contain; cursor: zoom-in; }
+[class*="st-key-photo"] [data-testid="stImage"] { overflow: clip; }
+[class*="st-key-photo"] img.near { transform: scale(2.5); cursor: zoom-out; }
+[data-testid="stBaseButton-primary"] kbd { color: inherit; opacity: 1; }
 [class*="st-key-card"] img { height: 11rem; width: 100%; object-fit: cover; }
-[data-testid="stMainBlockContainer"] { padding: 3.2rem 2.5rem 2rem; max-width: 90rem; }
+[data-testid="stMainBlockContainer"] { padding: 1.5rem 2.5rem 2rem; max-width: 90rem; }
+[data-testid="stMainBlockContainer"] h1 { font-size: 2rem; padding: .5rem 0; }
 [class*="st-key-missing"] { border: 1px dashed; border-radius: .5rem; padding: 2rem 1rem; opacity: .75; }
 </style>"""
 DARK = """<style>[class*="st-key-plots"] img { filter: invert(0.9) hue-rotate(180deg); }</style>"""

@@ -53,7 +53,7 @@ def of(opened: Campaign, compute: Callable[..., Any], *arguments: Any) -> Any:
     return _kept(opened, opened.uid, stamp(opened), name, arguments, compute)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner="Counting …")
 def _kept(
     _opened: Campaign, uid: str, at: Stamp, name: str, arguments: tuple[Any, ...], _compute: Callable[..., Any]
 ) -> Any:

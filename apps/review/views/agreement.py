@@ -83,13 +83,13 @@ def _table(found: dict[str, Any], head: str = "coefficient") -> None:
             head: name,
             "value": number(each["value"]),
             "95 % interval": interval(each["ci"]),
-            "note": each["reason"] or "",
         }
         for name, each in found.items()
     ]
-    if not any(row["note"] for row in rows):
-        rows = [{key: value for key, value in row.items() if key != "note"} for row in rows]
     show.table(rows)
+    for name, each in found.items():
+        if each["reason"]:
+            st.caption(show.literal(f"{name}: {each['reason']}."))
 
 
 def _two(found: dict[str, Any]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def draw(campaign: Campaign) -> None:
     card = found[name]
     _key_figures(card)
     if question.kind == "choice":
-        left, right = st.columns(2, gap="large")
+        left, right = st.columns([3, 2], gap="medium")
         with left:
             _confusion(card, question)
         with right:

@@ -64,7 +64,7 @@ def _pairs(campaign: Campaign, question: Question) -> None:
             votes = ", ".join(f"{count} {label}" for label, count in row["votes"].items())
             parts = (row["label"] or "no label", row["resolved_by"], votes, row["split"])
             st.text(" · ".join(filter(None, parts)))
-            st.text(row["pair_id"])
+            st.caption(show.literal(row["pair_id"]))
 
 
 def _filters(campaign: Campaign, question: Question) -> Filters:

@@ -97,7 +97,7 @@ def _one(campaign: Campaign, question: Question, reviewer: str, left: pd.DataFra
     photo, words = st.columns([11, 9], gap="medium")
     with photo:
         show.picture(campaign, pair.file, pair.image, "one")
-        st.text(pair.pair_id)
+        st.caption(show.literal(pair.pair_id))
     with words:
         show.text(pair.text if pair.lives else "(this post is gone)", "one", large=True)
         st.caption(WHY[entry["why"]].format(watched=sought))
@@ -116,13 +116,13 @@ def _votes(campaign: Campaign, question: Question, pair: Pair) -> None:
             "annotator": names[each.annotator],
             "label": titles.get(str((each.answers or {}).get(question.name)), each.status.replace("_", " ")),
             "seconds": each.seconds,
-            "comment": each.comment or "",
         }
         for each in given
     ]
-    if not any(row["comment"] for row in rows):
-        rows = [{key: value for key, value in row.items() if key != "comment"} for row in rows]
-    show.table(rows, column_config={"seconds": st.column_config.NumberColumn("s", format="%.1f", width="small")})
+    show.table(rows, column_config={"seconds": st.column_config.NumberColumn(format="%.1f")})
+    for each in given:
+        if each.comment:
+            show.text(f"{names[each.annotator]}: {each.comment}", f"comment-{each.annotator}")
 
 
 def _answers(campaign: Campaign, question: Question, reviewer: str, pair: Pair) -> None:

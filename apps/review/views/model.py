@@ -143,7 +143,12 @@ def _candidates(campaign: Campaign, question: str, version: str) -> None:
             show.picture(campaign, pair.file, pair.image, f"m-{row.pair_id}", show.SMALL)
             show.text(show.short(pair.text), f"m-{row.pair_id}")
             st.text(f"{row.rank}. {row.reason}")
-            st.text(row.pair_id)
+            st.caption(show.literal(row.pair_id))
+            st.button("Attention", key=f"m-look-{row.pair_id}", on_click=_look, args=(row.pair_id,))
+
+
+def _look(pair_id: str) -> None:
+    st.session_state["m-tab"], st.session_state["m-pair"] = "Attention", pair_id
 
 
 def _attention(campaign: Campaign, question: str, version: str) -> None:
