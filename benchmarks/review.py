@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def measure(campaign: Campaign, draws: int) -> dict[str, tuple[float, list[float]]]:
-    """Of each page and of a decision: seconds of the first, and of those that follow."""
+    """Of each page, a decision, and a key until the next pair: seconds of the first, and of those that follow."""
     from streamlit.testing.v1 import AppTest
 
     found = {}
@@ -77,7 +77,16 @@ def measure(campaign: Campaign, draws: int) -> dict[str, tuple[float, list[float
         begin = time.perf_counter()
         decisions.decide(campaign, pair, "relation", "lead", "implicit")
         seconds.append(time.perf_counter() - begin)
-    found["a decision"] = seconds[0], seconds[1:]
+    found["a decision is stored"] = seconds[0], seconds[1:]
+    app.switch_page("views/disagreements.py").run()
+    seconds = []
+    for _ in range(draws + 1):
+        button = next(each for each in app.button if str(each.key).startswith("decide-"))
+        begin = time.perf_counter()
+        button.click().run()
+        seconds.append(time.perf_counter() - begin)
+        assert not app.exception, app.exception
+    found["a key, to the next pair"] = seconds[0], seconds[1:]
     return found
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import sqlalchemy as sa
 
-from ccd import judgments, schema
+from ccd import decisions, judgments, schema
 from ccd.coded import code
 from ccd.config import FASTEST_SECONDS
 from ccd.protocol import Question
@@ -121,9 +121,16 @@ def of_campaign(db: sa.Connection, question: Question, fastest: float = FASTEST_
 
 
 def labels_are_old(db: sa.Connection) -> bool:
-    """True where judgments came after the last `ccd labels`, which precision and recall are against."""
-    last = db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id)))
-    return str(last) != db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == schema.SETTLED_UP_TO))
+    """True where judgments came after the last `ccd labels`, which precision and recall are against.
+
+    Decisions in the review app do not count: the labels have followed them.
+    """
+    j = schema.judgments.c
+    pulled = sa.select(j.judgment_id).where(~j.annotation.startswith(decisions.MARK))
+    last = db.scalar(pulled.order_by(j.judgment_id.desc()).limit(1))
+    settled = db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == schema.SETTLED_UP_TO))
+    taken_in = int(settled) if settled and settled.isdecimal() else 0  # "None" where there were no judgments
+    return (last or 0) > taken_in
 
 
 def confusions(df: pd.DataFrame, labels: Sequence[Any]) -> Ints:

@@ -114,7 +114,9 @@ def _frame(db: sa.Connection, rows: "sa.Select[Any]") -> "pd.DataFrame":
     j, names = schema.judgments.c, [column.name for column in rows.selected_columns]
     found = db.execute(rows.order_by(j.created_at, j.judgment_id))
     # Column by column: pandas takes rows of SQLAlchemy apart field by field, in several times the time.
-    columns = [np.array(column, object) for column in zip(*found.all(), strict=True)] or [np.empty(0, object)] * len(names)
+    columns = [np.array(column, object) for column in zip(*found.all(), strict=True)] or [np.empty(0, object)] * len(
+        names
+    )
     frame = pd.DataFrame(dict(zip(names, columns, strict=True)), dtype=object)  # None stays None
     given = {text: json.loads(text) for text in frame["answers"].dropna().unique()}  # few, however many judgments
     frame["answers"] = pd.Series([given.get(text) for text in frame["answers"]], dtype=object)

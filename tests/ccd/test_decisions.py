@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from ccd import decisions, schema
+from ccd.annotators import labels_are_old
 from ccd.campaign import Campaign
 from ccd.config import Person
 from ccd.errors import CcdError
@@ -53,6 +54,8 @@ def test_a_decision_settles_at_once_and_in_every_settlement_after(made: Campaign
     decisions.decide(made, TIE, Q, "lead", I, reason="context", note="see the caption", seconds=4.5)
     assert label(made, TIE) == (I, "adjudicated")
     assert queue(made) == [SPLIT]
+    with made.read() as db:
+        assert not labels_are_old(db)
     assert settle(made).changed == 0  # `ccd labels` says the same
     with made.read() as db:
         (event,) = db.execute(sa.select(schema.events).where(schema.events.c.what == decisions.DECIDED))

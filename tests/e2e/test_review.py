@@ -16,41 +16,81 @@ import requests
 import sqlalchemy as sa
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from annotation.desks import known_desks
+from annotation.simulated import Simulated, work
 from ccd import decisions, schema
 from ccd.campaign import ADJUDICATION_DESK, Campaign
+from collection.store import collect
+from collection.synthetic import records
 from tests.e2e.browser import SWITCHES
-from tests.e2e.conftest import Server, api, campaign_on, ccd
+from tests.e2e.conftest import PEOPLE, Server, api, campaign_on, ccd
 
-SIZE = 24
-PAGES = ("", "disagreements", "agreement", "annotators", "model", "dataset")
+FEW, MANY = 6, 48
+PAGES = {
+    "": (),
+    "disagreements": (),
+    "agreement": (),
+    "annotators": (),
+    "model": ("Candidates", "Attention", "Assistance"),
+    "dataset": ("Splits and releases",),
+}
+"""Each page's address, and its tabs beside the first."""
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "review"
+WIDTHS = (1440, 1024)
 LABELS = ("irrelevant", "implicit", "explicit")
 
 
 @pytest.fixture
 def campaign(server: Server, tmp_path: Path) -> Campaign:
-    """Pushed to Label Studio and judged, every pair in dispute: ties and splits in turn."""
-    campaign, _truth = campaign_on(server.url, tmp_path / f"review{tmp_path.name[-6:]}", SIZE)
+    """Judged by everybody in Label Studio, and pulled: every pair is in dispute, ties and splits in turn."""
+    campaign, _truth = campaign_on(server.url, tmp_path / f"review{tmp_path.name[-6:]}", FEW)
     ccd(campaign.folder, "push")
+    with campaign.read() as db:
+        pairs = sorted(db.scalars(sa.select(schema.pairs.c.pair_id)))
+    for place, person in enumerate(PEOPLE):
+        says = {pair: LABELS[place] if number % 2 else LABELS[2 * (place // 2)] for number, pair in enumerate(pairs)}
+        sure = Simulated(person.email, server.passwords[person.name], 1, 1, (), seed=1, cannot_judge=0)
+        desk = known_desks(campaign)[person.name].project_id
+        assert work(sure, server.url, desk, campaign.protocol, says, lambda _done: None) == FEW
+    assert ccd(campaign.folder, "pull").facts["new"] == {"valid": FEW * len(PEOPLE)}
+    ccd(campaign.folder, "labels")
+    return campaign
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Campaign:
+    """Judged without Label Studio: most pairs are as the world made them, and every fourth is in dispute."""
+    campaign, truth = campaign_on("http://127.0.0.1:9", tmp_path / "made", MANY)
+    judge(campaign, truth, 1)
+    ccd(campaign.folder, "labels")
+    return campaign
+
+
+def judge(campaign: Campaign, truth: dict[str, str], number: int) -> None:
+    """Everybody judges their pairs of a round, with a comment now and then."""
     a = schema.assignments.c
     with campaign.write() as db:
-        rows = db.execute(sa.select(a.pair_id, a.annotator).order_by(a.pair_id, a.annotator)).all()
+        given = sa.select(a.pair_id, a.annotator).where(a.round == number)
+        rows = db.execute(given.order_by(a.position, a.annotator)).all()
+        shown = sa.select(schema.assists.c.pair_id, schema.assists.c.model_version).where(schema.assists.c.shown == 1)
+        beside = {row.pair_id: row.model_version for row in db.execute(shown)}
+        said = [LABELS[place % 3] if place % 4 < 1 else truth[row.pair_id] for place, row in enumerate(rows)]
         db.execute(
             schema.judgments.insert(),
             [
                 {"annotation": f"{row.pair_id}/{row.annotator}", "version": 1, "project_id": 0, "task_id": 0}
                 | {"pair_id": row.pair_id, "annotator": row.annotator, "role": "annotator", "status": "valid"}
-                | {"answers": json.dumps({"relation": LABELS[place % 3 if place // 3 % 2 else 2 * (place % 3 // 2)]})}
-                | {"seconds": 4.0, "created_at": f"2026-01-01T{place // 60:02d}:{place % 60:02d}:00.000000Z"}
-                | {"digest": "", "pulled_at": ""}
-                for place, row in enumerate(rows)
+                | {"answers": json.dumps({"relation": label}), "seconds": 0.5 + place % 9, "digest": ""}
+                | {"comment": None if place % 7 else "What is on the sign?", "pulled_at": ""}
+                | {"prediction": beside.get(row.pair_id)}
+                | {"created_at": f"2026-01-{number:02d}T{place // 60:02d}:{place % 60:02d}:00.000000Z"}
+                for place, (row, label) in enumerate(zip(rows, said, strict=True))
             ],
         )
-    ccd(campaign.folder, "labels")
-    return campaign
 
 
 @contextlib.contextmanager
@@ -170,7 +210,7 @@ def test_a_decision_waits_while_label_studio_is_down(
         browser.get(f"{url}/disagreements")
         drawn(browser)
         press(browser, "2")
-        wait(browser, "document.body.innerText.includes('wait for Label Studio')")
+        wait(browser, "document.body.innerText.includes('1 decision waits for Label Studio')")
     with campaign.read() as db:
         assert len(decisions.waiting(db)) == 1
     config.write_text(text)
@@ -179,23 +219,25 @@ def test_a_decision_waits_while_label_studio_is_down(
     assert [label for label, _who in ground_truths(server, campaign).values()] == ["implicit"]
 
 
-def test_every_page_light_and_dark_wide_and_narrow(campaign: Campaign, browser: webdriver.Chrome) -> None:
+def test_every_page_light_and_dark_wide_and_narrow(made: Campaign, browser: webdriver.Chrome) -> None:
+    model_of(made)
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
-    with app(campaign) as url:
+    with app(made) as url:
         for theme in ("light", "dark"):
             media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
             browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-            for width in (1440, 1024):
-                size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
-                browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-                for page in PAGES:
-                    browser.get(f"{url}/{page}")
+            for page, tabs in PAGES.items():
+                browser.get(f"{url}/{page}")
+                drawn(browser)
+                look(browser, page or "campaign", theme)
+                for tab in tabs:
+                    # From the tab before: on a card, Attention is a button too, and it brings the pair along.
+                    click(browser, "button" if tab == "Attention" else "[role=tab]", tab)
                     drawn(browser)
-                    wide = "document.querySelector('[data-testid=stMain]')"
-                    assert browser.execute_script(f"return {wide}.scrollWidth <= {wide}.clientWidth"), page
-                    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth"), page
-                    assert not browser.execute_script("return !!document.querySelector('[data-testid=stException]')")
-                    browser.save_screenshot(str(ARTIFACTS / f"{page or 'campaign'}-{theme}-{width}.png"))
+                    if tab == "Attention":
+                        wait(browser, "document.body.innerText.includes('alignment says')")
+                        drawn(browser)
+                    look(browser, f"{page}-{tab.split()[0].lower()}", theme)
         severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert severe == []
     asked = {
@@ -206,12 +248,83 @@ def test_every_page_light_and_dark_wide_and_narrow(campaign: Campaign, browser: 
     assert [address for address in asked if not address.startswith((url, "data:", "blob:"))] == []
 
 
-def test_hostile_text_runs_nothing(campaign: Campaign, browser: webdriver.Chrome) -> None:
-    hostile = "<img src=x onerror=\"document.title='hit'\"> <script>document.title='hit'</script> **b** ‏שלום​ 😀"
+def model_of(campaign: Campaign) -> None:
+    """A network trained on the campaign, and a round that it ranked, half of it judged beside its predictions."""
+    for command in ("split", "train --epochs 1 --threads 1", "predict"):
+        ccd(campaign.folder, *command.split())
+    posts, truth = records(FEW, 2, campaign.folder / "more")
+    collect(campaign, posts, "synthetic")
+    ccd(campaign.folder, "predict")
+    version = ccd(campaign.folder, "rank", "--size", str(FEW)).facts["model_version"]
     with campaign.write() as db:
+        pairs = sorted(db.scalars(sa.select(schema.round_pairs.c.pair_id).where(schema.round_pairs.c.round == 2)))
+        said = {"round": 2, "model_version": version, "label": "implicit", "score": 0.5}
+        shown = [said | {"pair_id": pair, "shown": place % 2} for place, pair in enumerate(pairs)]
+        db.execute(schema.assists.insert(), shown)
+    judge(campaign, truth, 2)
+    ccd(campaign.folder, "labels")
+
+
+def click(browser: webdriver.Chrome, what: str, text: str) -> None:
+    found = f"[...document.querySelectorAll('{what}')].find(e => e.offsetParent && e.innerText.trim() === arguments[0])"
+    browser.execute_script("arguments[0].click()", wait(browser, found, text))
+
+
+def look(browser: webdriver.Chrome, name: str, theme: str) -> None:
+    """Keep a picture of the whole page at both widths; nothing went wrong on it, and nothing scrolls sideways."""
+    main = "document.querySelector('[data-testid=stMain]')"
+    for width in WIDTHS:
+        height = 1000
+        for _ in range(2):  # a page that is higher is taken whole
+            size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            time.sleep(0.3)  # charts and tables follow the width
+            drawn(browser)
+            height = max(1000, browser.execute_script(f"return {main}.scrollHeight"))
+        assert browser.execute_script(f"return {main}.scrollWidth <= {main}.clientWidth"), name
+        assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth"), name
+        assert not browser.execute_script("return !!document.querySelector('[data-testid=stException]')"), name
+        browser.save_screenshot(str(ARTIFACTS / f"{name}-{theme}-{width}.png"))
+
+
+def test_a_photo_can_be_looked_at_closely_and_a_note_ends_with_enter(made: Campaign, browser: webdriver.Chrome) -> None:
+    photo = "document.querySelector('[class*=st-key-photo] img')"
+    with app(made) as url:
+        browser.get(f"{url}/disagreements")
+        drawn(browser)
+        width = f"{photo}.getBoundingClientRect().width"
+        before = browser.execute_script(f"return {width}")
+        browser.execute_script(f"{photo}.click()")
+        assert browser.execute_script(f"return {width}") > 2 * before
+        note = browser.find_element(By.CSS_SELECTOR, "input[placeholder^=Note]")
+        note.send_keys("look at 3 signs" + Keys.ENTER)
+        wait(browser, "document.activeElement.tagName !== 'INPUT'")
+        press(browser, "2")  # decides, and is not written into the note
+        assert browser.execute_script(f"return {width}") <= 2 * before  # the next photo is seen whole
+    with made.read() as db:
+        (decision,) = decisions.waiting(db)
+    assert (decision.answers, decision.comment) == ({"relation": "implicit"}, "look at 3 signs")
+
+
+def test_a_feedback_sheet_is_saved(made: Campaign, browser: webdriver.Chrome, tmp_path: Path) -> None:
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    with app(made) as url:
+        browser.get(f"{url}/annotators")
+        drawn(browser)
+        click(browser, "button", "Feedback sheet (HTML)")
+        WebDriverWait(browser, 60).until(lambda _b: (tmp_path / "feedback-A1.html").exists())
+    sheet = (tmp_path / "feedback-A1.html").read_text(encoding="utf-8")
+    assert "Feedback for A1" in sheet
+    assert "data:image/jpeg;base64," in sheet
+    assert not [person.name for person in PEOPLE if f">{person.name}" in sheet]
+
+
+def test_hostile_text_runs_nothing(made: Campaign, browser: webdriver.Chrome) -> None:
+    hostile = "<img src=x onerror=\"document.title='hit'\"> <script>document.title='hit'</script> **b** ‏שלום​ 😀"
+    with made.write() as db:
         db.execute(schema.pairs.update().values(text=hostile + " long" * 2000))
         db.execute(schema.judgments.update().values(comment=hostile))
-    with app(campaign) as url:
+    with app(made) as url:
         for page in ("disagreements", "dataset", "annotators"):
             browser.get(f"{url}/{page}")
             drawn(browser)
@@ -221,9 +334,9 @@ def test_hostile_text_runs_nothing(campaign: Campaign, browser: webdriver.Chrome
             assert browser.execute_script("return document.querySelectorAll('img[src=x]').length") == 0
 
 
-def test_a_password_is_needed_for_others(campaign: Campaign) -> None:
-    assert "CCD_REVIEW_PASSWORD" in ccd(campaign.folder, "review", "--host", "0.0.0.0", code=2).err
-    with app(campaign, "--host", "0.0.0.0", CCD_REVIEW_PASSWORD="open sesame") as url:
+def test_a_password_is_needed_for_others(made: Campaign) -> None:
+    assert "CCD_REVIEW_PASSWORD" in ccd(made.folder, "review", "--host", "0.0.0.0", code=2).err
+    with app(made, "--host", "0.0.0.0", CCD_REVIEW_PASSWORD="open sesame") as url:
         url = url.replace("0.0.0.0", "127.0.0.1")
         assert requests.get(url, timeout=30).status_code == 401
         assert requests.post(f"{url}/sign-in", data={"password": "wrong"}, timeout=30).status_code == 401

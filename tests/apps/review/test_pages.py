@@ -219,3 +219,90 @@ def test_the_models_candidates_have_reasons(made: Campaign) -> None:
     app.run()
     assert not app.exception
     assert any("1. implicit 0.70" in each.value for each in app.text)
+
+
+def tables(app: AppTest) -> list[dict[str, list[object]]]:
+    return [each.value.to_dict("list") for each in app.dataframe]
+
+
+def test_the_campaign_says_how_far_it_is_and_what_comes_next(made: Campaign) -> None:
+    app = opened("campaign")
+    assert {each.label: each.value for each in app.metric} == {
+        "Pairs": "5",
+        "Answers, of 15": "15",
+        "Settled pairs": "4",
+        "Open ties": "1",
+    }
+    progress, shares, settled = tables(app)
+    assert (progress["annotator"], progress["judged"], progress["done"]) == (["A1", "A2", "A3"], [5] * 3, [100.0] * 3)
+    assert (shares["label"], shares["found"]) == ([R, I, E], [2, 0, 2])
+    assert dict(zip(settled["settled by"], settled["pairs"], strict=True)) == {"majority": 2, "open": 1, "unanimous": 2}
+    assert "Next: 1 ties wait for an adjudicator" in shown(app)
+    add_pairs(made, ["x:9:0"], number=2)
+    judge(made, "x:9:0", "a1", E)
+    app.run()
+    assert "at the pace of the last week" in shown(app)
+
+
+def test_agreement_is_what_the_command_says(made: Campaign) -> None:
+    from ccd.report import Wanted, of_campaign
+    from ccd.report_page import number
+
+    found = of_campaign(made, Wanted())["coefficients"]
+    app = opened("agreement")
+    (alpha,) = app.metric
+    assert (alpha.label, alpha.value) == (
+        "Krippendorff’s alpha, nominal",
+        number(found["krippendorff_nominal"]["value"]),
+    )
+    by = {next(iter(table)): table for table in tables(app)}
+    assert by["label against the rest"]["label against the rest"] == [R, I, E]
+    assert by["Cohen’s kappa"]["Cohen’s kappa"] == ["A1 and A2", "A1 and A3", "A2 and A3"]
+    assert by["Cohen’s kappa"]["value"][1] == number(found["cohen"]["a1|a3"]["value"])
+    assert by["part"]["part"] == ["arm random", "round 1"]
+    assert [each.value for each in app.subheader][:3] == ["By label", "Who is confused with whom", "Over time"]
+
+
+def test_a_scorecard_shows_what_somebody_was_overruled_on(made: Campaign) -> None:
+    app = opened("annotators")
+    app.selectbox(key="a-name").select("a3").run()
+    everybody, confusion = tables(app)
+    assert everybody["annotator"] == ["A1", "A2", "A3"]
+    place = confusion["given"].index(E)
+    assert (confusion[R][place], confusion[E][place]) == (1, 1)  # the split, and the unanimous pair
+    assert "gave explicit, settled irrelevant (majority)" in shown(app)
+    assert "gave implicit, settled explicit (majority)" in shown(app)
+    decide(opened("disagreements"), TIE, I)
+    app.run()
+    assert "gave explicit, settled implicit (adjudicated)" in shown(app)
+    assert "ccd labels" not in shown(app)  # a decision makes no label old
+
+
+def test_the_splits_leaks_and_releases(made: Campaign) -> None:
+    with made.write() as db:
+        rows = [{"pair_id": pair, "split": "train", "leakage_group": "g"} for pair in (MINOR, SPLIT)]
+        db.execute(schema.splits.insert(), rows)
+    app = opened("dataset")
+    app.session_state["d-tab"] = "Splits and releases"
+    app.run()
+    assert tables(app)[0] == {"label": [E, R, "all"], "train": [1, 1, 2], "all": [1, 1, 2]}
+    assert [each.value for each in app.success] == ["No leakage group has pairs in more than one split."]
+    assert "Nothing is released yet." in shown(app)
+    with made.write() as db:
+        db.execute(schema.splits.update().where(schema.splits.c.pair_id == SPLIT).values(split="test"))
+    app.run()
+    assert "1 leakage groups have pairs in more than one split" in shown(app)
+
+
+def test_a_candidate_is_looked_at(made: Campaign) -> None:
+    predict(made)
+    r = schema.round_pairs.c
+    with made.write() as db:
+        db.execute(schema.round_pairs.delete().where(r.pair_id == "x:4:0"))
+    app = opened("model")
+    app.session_state["m-tab"] = "Candidates"
+    app.run()
+    app.button(key="m-look-x:4:0").click().run()
+    assert not app.exception
+    assert app.text_input(key="m-pair").value == "x:4:0"
+    assert "is not in models" in shown(app)  # predictions came, and their network did not
