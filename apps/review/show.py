@@ -15,7 +15,8 @@ LARGE, SMALL = 1600, 480  # pixels a side
 
 STYLE = """<style>
 [class*="st-key-text"] * { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; }
-[class*="st-key-large"] * { font-size: 1.1rem; line-height: 1.5; }
+[class*="st-key-text-large"], [class*="st-key-text-comment"] { max-height: 40vh; overflow: auto; flex-shrink: 0; }
+[class*="st-key-text-large"] * { font-size: 1.1rem; line-height: 1.5; }
 [class*="st-key-photo"] img { max-height: 62vh; width: auto; max-width: 100%; object-fit: contain; cursor: zoom-in; }
 [class*="st-key-photo"] [data-testid="stImage"] { overflow: clip; }
 [class*="st-key-photo"] img.near { transform: scale(2.5); cursor: zoom-out; }

@@ -266,8 +266,10 @@ def model_of(campaign: Campaign) -> None:
 
 
 def click(browser: webdriver.Chrome, what: str, text: str) -> None:
-    found = f"[...document.querySelectorAll('{what}')].find(e => e.offsetParent && e.innerText.trim() === arguments[0])"
-    browser.execute_script("arguments[0].click()", wait(browser, found, text))
+    """Click what is seen and ends with this text; before it an icon has its name."""
+    seen = f"[...document.querySelectorAll('{what}')].filter(e => e.offsetParent)"
+    found = wait(browser, f"{seen}.find(e => e.innerText.trim().endsWith(arguments[0]))", text)
+    browser.execute_script("arguments[0].click()", found)
 
 
 def look(browser: webdriver.Chrome, name: str, theme: str) -> None:

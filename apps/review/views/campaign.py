@@ -26,7 +26,6 @@ def draw(campaign: Campaign) -> None:
     found, rounds, speed = state.of(campaign, facts)
     _next(found["next"])
     if not found["pairs"]:
-        show.nothing_yet("This campaign has no pairs yet.", "ccd collect table FILE")
         return
     labels = found["labels"].get(state.question(campaign).name, {})
     settled = sum(labels.get(way, 0) for way in (votes.UNANIMOUS, votes.MAJORITY, ADJUDICATED))
@@ -41,7 +40,7 @@ def draw(campaign: Campaign) -> None:
     for column, (name, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
         column.metric(name, value, border=True)
     if not rounds:
-        show.nothing_yet("Nothing is assigned yet: draw a round, then push it.", found["next"]["command"])
+        show.nothing_yet("Nothing is assigned yet: draw a round, then push it.")
         return
     _progress(campaign, rounds)
     _pace(campaign, speed)
