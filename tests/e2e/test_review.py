@@ -276,13 +276,14 @@ def look(browser: webdriver.Chrome, name: str, theme: str) -> None:
     """Keep a picture of the whole page at both widths; nothing went wrong on it, and nothing scrolls sideways."""
     main = "document.querySelector('[data-testid=stMain]')"
     for width in WIDTHS:
-        height = 1000
-        for _ in range(2):  # a page that is higher is taken whole
+        height, wanted = 0, 1000
+        while height < wanted < 6000:  # a page that is higher is taken whole
+            height = wanted
             size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
             browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
             time.sleep(0.3)  # charts and tables follow the width
             drawn(browser)
-            height = max(1000, browser.execute_script(f"return {main}.scrollHeight"))
+            wanted = browser.execute_script(f"return {main}.scrollHeight")
         assert browser.execute_script(f"return {main}.scrollWidth <= {main}.clientWidth"), name
         assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth"), name
         assert not browser.execute_script("return !!document.querySelector('[data-testid=stException]')"), name
