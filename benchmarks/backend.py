@@ -83,16 +83,18 @@ def measure(campaign: Campaign, calls: int) -> None:
     """Call and print."""
     tasks = tasks_of(campaign)
     with serving(campaign, PASSWORD, print) as (server, _retraining):
-        health = []
+        health, setup = [], []
         while True:
+            setup.append(call(server.url, "setup", {"project": "1.0", "schema": "<View/>"})[0])
             seconds, found = call(server.url, "health")
             health.append(seconds)
             if found["version"]:
                 break
         one = [[tasks[number % len(tasks)]] for number in range(calls)]
         many = [(tasks * 2)[:MANY]] * max(4, calls // 10)
-        table = Table("call", "callers", "calls", "lost", "median ms", "95 % ms", title="ccd backend")
+        table = Table("call", "callers", "calls", "lost", "median ms", "95 % ms", "longest ms", title="ccd backend")
         row(table, "GET /health while the network loads", 1, len(health), 0, health)
+        row(table, "POST /setup while the network loads", 1, len(setup), 0, setup)
         for name, bodies, callers in (
             ("POST /predict, 1 task", one, 1),
             ("POST /predict, 1 task", one, 4),
@@ -131,7 +133,9 @@ def call(url: str, name: str, body: Any = None) -> tuple[float, dict[str, Any]]:
 def row(table: Table, name: str, callers: int, calls: int, lost: int, seconds: list[float]) -> None:
     high = statistics.quantiles(seconds, n=20, method="inclusive")[-1] if len(seconds) > 1 else seconds[0]
     table.add_row(
-        name, *map(str, (callers, calls, lost)), f"{1000 * statistics.median(seconds):.1f}", f"{1000 * high:.1f}"
+        name,
+        *map(str, (callers, calls, lost)),
+        *(f"{1000 * each:.1f}" for each in (statistics.median(seconds), high, max(seconds))),
     )
 
 

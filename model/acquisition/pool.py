@@ -19,7 +19,8 @@ _REMEDIES = {
     "probabilities": "run `ccd predict`, or rank by `random` or `profile`",
     "association": "run `ccd predict` with a network of two streams, such as ananet, or choose another strategy",
     "alignment": "run `ccd predict` with a network of two streams, such as ananet, or choose another strategy",
-    "profiles": "name encoders of one space in [encoders] (docs/encoders.md) and predict anew",
+    "profiles": "name encoders of one space in [encoders] (docs/encoders.md) and run `ccd encode`; where there are "
+    "predictions, train and predict anew",
     "judgments": "draw, push, pull and settle a round first",
 }
 

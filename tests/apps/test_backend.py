@@ -30,6 +30,7 @@ from ccd.campaign import Campaign
 from collection.store import collect
 from collection.synthetic import SOURCE, records
 from model.features import forget
+from model.serving import Ready, Serving
 from tests.campaigns import judge, small_campaign
 
 WORD = "open-sesame"
@@ -300,6 +301,26 @@ def test_without_a_network_it_says_so_until_there_is_one(campaign: Campaign) -> 
         (campaign.folder / "aside").rename(models)
         served.ready()
         assert served.predict(tasks_of(campaign))["results"][0] != []
+
+
+def test_while_a_network_loads_health_and_setup_answer(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go, load = threading.Event(), threading.Event(), Serving._load
+
+    def slow(serving: Serving, folder: Path) -> Ready:
+        begun.set()
+        go.wait()
+        return load(serving, folder)
+
+    monkeypatch.setattr(Serving, "_load", slow)
+    with running(campaign) as served:
+        try:
+            begun.wait()
+            assert served.call("health").json() == {"status": "UP", "version": None, "retrained": 0}
+            assert served.call("setup", {"project": "1.0"}).json() == {"model_version": "ccd", "version": None}
+            assert served.call("predict", {"tasks": tasks_of(campaign)}).status_code == 503
+        finally:
+            go.set()
+        served.ready()
 
 
 def test_a_half_written_network_is_passed_over_and_taken_when_it_is_whole(campaign: Campaign) -> None:

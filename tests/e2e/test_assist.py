@@ -160,10 +160,14 @@ def test_killed_and_run_again_each_prediction_is_there_once(server: Server, tmp_
 
 
 def judged(server: Server, folder: Path, pairs: int, follow: float) -> dict[str, Any]:
-    """An assisted round judged by people who take over what they are shown with probability `follow`: `ccd bias`."""
+    """An assisted round judged by people who take over what they are shown with probability `follow`: `ccd bias`.
+
+    The model is never right: who says what it says has followed it or erred, so that 60 pairs are enough. In 300
+    simulations of this round without a server the move was found in all with `follow` 0.3, in 9 with none.
+    """
     campaign, truth = campaign_on(server.url, folder, pairs)
-    predict(campaign, truth, 0.5)
-    ccd(campaign.folder, "push", "--assist", "--blind", "0.4")
+    predict(campaign, truth, 0)
+    ccd(campaign.folder, "push", "--assist", "--blind", "0.5")
     failures = []
 
     def one(number: int, name: str) -> None:
@@ -192,17 +196,17 @@ def judged(server: Server, folder: Path, pairs: int, follow: float) -> dict[str,
 
 
 def test_bias_is_found_where_annotators_follow_the_model(server: Server, tmp_path: Path) -> None:
-    found = judged(server, tmp_path / "followers", 200, follow=0.3)
+    found = judged(server, tmp_path / "followers", 60, follow=0.3)
     assert found["toward"]
     low, high = found["model"]["ci"]
     assert 0 < low < found["model"]["difference"] < high
     assert found["followed_ci"][0] < 0.3 < found["followed_ci"][1]
     assert found["verdict"].startswith("WARNING: labels move toward the model")
-    assert (found["assisted"]["pairs"], found["blind"]["pairs"], found["left_out"]) == (120, 80, 0)
+    assert (found["assisted"]["pairs"], found["blind"]["pairs"], found["left_out"]) == (30, 30, 0)
 
 
 def test_no_bias_is_found_where_they_do_not(server: Server, tmp_path: Path) -> None:
-    found = judged(server, tmp_path / "free", 120, follow=0.0)
+    found = judged(server, tmp_path / "free", 60, follow=0.0)
     low, high = found["model"]["ci"]
     assert low < 0 < high
     assert not found["toward"]

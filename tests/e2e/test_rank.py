@@ -1,6 +1,7 @@
 """Three rounds of ranking on a real Label Studio: train, predict, rank, judge in that order, pull, and again."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from annotation.desks import known_desks
 from ccd import schema
 from ccd.campaign import Campaign
-from ccd.prevalence import LabelShare, payoff
+from ccd.prevalence import LabelShare, Payoff, payoff
 from collection.records import Photo, Record
 from collection.store import collect
 from collection.synthetic import SOURCE
@@ -68,6 +69,13 @@ def found(campaign: Campaign, arm: str, part: str | None) -> tuple[int, int]:
     return labels.count("implicit"), len(labels)
 
 
+def difference(one: Payoff, other: Payoff) -> tuple[float, float, float]:
+    """Of two rates, with its 95 % interval from theirs (Zou and Donner, as `ccd.prevalence.payoff`)."""
+    found = one.rate - other.rate
+    low = found - math.hypot(one.rate - one.low, other.high - other.rate)
+    return found, low, found + math.hypot(one.high - one.rate, other.rate - other.low)
+
+
 def test_three_ranked_rounds_go_out_in_order_and_teach_the_next_network(server: Server, tmp_path: Path) -> None:
     campaign, truth = made(server.url, tmp_path / "ranked", tmp_path / "world")
     folder = campaign.folder
@@ -107,14 +115,16 @@ def test_three_ranked_rounds_go_out_in_order_and_teach_the_next_network(server: 
     hits, judged = found(campaign, "active", "strategy")
     chance_hits, chance_judged = found(campaign, "random", None)
     assert (judged, chance_judged) == (24 * ROUNDS, FIRST)
-    # What a judgment found, of three a pair, beside the random arm's, each with its interval. Which is higher is for
-    # benchmarks.acquisition to say: a hundred labels are too few for one run to show it.
-    ranked_rate = payoff(ROUNDS + 1, hits, judged, LabelShare("implicit", 0, 0, 0, 0, 0, 0, 0), 1)
-    random_rate = payoff(1, chance_hits, chance_judged, LabelShare("implicit", 0, 0, 0, 0, 0, 0, 0), 1)
+    # What a judgment found, of three a pair, beside the random arm's, and the difference, each with its interval. Which
+    # is higher is for benchmarks.acquisition to say: a hundred labels are too few for one run to show it.
+    nothing = LabelShare("implicit", 0, 0, 0, 0, 0, 0, 0)
+    ranked_rate = payoff(ROUNDS + 1, hits, judged, nothing, 1)
+    random_rate = payoff(1, chance_hits, chance_judged, nothing, 1)
     kept = Path(__file__).resolve().parents[2] / "artifacts"
     kept.mkdir(exist_ok=True)
-    figures = {
+    figures: dict[str, object] = {
         arm: {"hits": rate.hits, "pairs": rate.judged, "per_judgment": [rate.rate / 3, rate.low / 3, rate.high / 3]}
         for arm, rate in (("active", ranked_rate), ("random", random_rate))
     }
+    figures["difference_per_judgment"] = [each / 3 for each in difference(ranked_rate, random_rate)]
     (kept / "rank.json").write_text(json.dumps(figures | {"prevalence": told}, indent=1))
