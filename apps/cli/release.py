@@ -56,9 +56,12 @@ def release_command(folder: Path, name: str, images: str, dehydrate: bool, also:
 
     from apps.cli.progress import bars
     from ccd.campaign import Campaign
+    from ccd.errors import CcdError
     from ccd.release import Form, write_release
     from collection.compliance import due
 
+    if dehydrate and images == "tar":
+        raise CcdError("--dehydrate writes no images; leave out --images tar, or --dehydrate")
     campaign = Campaign.open(folder)
     vempala = also == "vempala"
     with bars() as started:
