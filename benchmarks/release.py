@@ -13,7 +13,6 @@ import hashlib
 import io
 import json
 import os
-import resource
 import sqlite3
 import subprocess
 import sys
@@ -85,8 +84,13 @@ def measure(row: str, folder: str) -> dict[str, float]:
         write_release(Campaign.open(campaign), row, Form(row))
     seconds = time.perf_counter() - begin
     written = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KB
-    return {"seconds": seconds, "memory": peak / 1e6, "written": written / 1e6}
+    return {"seconds": seconds, "memory": _peak() / 1e6, "written": written / 1e6}
+
+
+def _peak() -> int:
+    """Bytes of memory that this process held at most; ru_maxrss would begin with what its parent held."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) * 1024
 
 
 def plain(campaign: Path, out: Path) -> None:

@@ -83,7 +83,9 @@ class Campaign:
                     uid = _belongs(db, config.name, where)
         except sa.exc.DBAPIError as error:
             reason = str(error.orig).strip().partition("\n")[0]
-            raise CcdError(f"{where}: cannot be used as a database ({reason}); check database_url and rights") from None
+            raise CcdError(
+                f"{where}: cannot be used as a database ({reason}); check database_url, rights and free space"
+            ) from None
         return cls(folder, config, protocol, engine, uid)
 
     @contextlib.contextmanager

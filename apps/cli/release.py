@@ -56,9 +56,12 @@ def release_command(folder: Path, name: str, images: str, dehydrate: bool, also:
 
     from apps.cli.progress import bars
     from ccd.campaign import Campaign
+    from ccd.errors import CcdError
     from ccd.release import Form, write_release
     from collection.compliance import due
 
+    if dehydrate and images == "tar":
+        raise CcdError("--dehydrate writes no images; leave out --images tar, or --dehydrate")
     campaign = Campaign.open(folder)
     vempala = also == "vempala"
     with bars() as started:
@@ -66,7 +69,7 @@ def release_command(folder: Path, name: str, images: str, dehydrate: bool, also:
         done = write_release(campaign, name, form, started)
     shown: list[Any] = [counts_table(done.counts, done.synthetic)]
     if done.excluded:
-        left = ", ".join(f"{number} {reason}" for reason, number in done.excluded.items())
+        left = ", ".join(f"{number:,} {reason}" for reason, number in done.excluded.items())
         shown.append(f"Not in it: {left}.{_remedy(done.excluded)}")
     unchecked = len(due(campaign))
     if unchecked:
@@ -93,7 +96,7 @@ def counts_table(counts: dict[str, dict[str, int]], synthetic: bool) -> "Table":
         table.add_column(split, justify="right")
     for label in next(iter(counts.values())):
         numbers = [by_label[label] for by_label in counts.values()]
-        table.add_row(label, *map(str, numbers), str(sum(numbers)))
+        table.add_row(label, *(f"{number:,}" for number in (*numbers, sum(numbers))))
     return table
 
 

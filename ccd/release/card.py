@@ -8,6 +8,7 @@ from ccd.leakage import IN_WORDS
 from ccd.release.images import FILES, TAR
 
 Facts = Mapping[str, Any]
+NETWORKS = {"x": "X (Twitter)", "bsky": "Bluesky", "masto": "Mastodon"}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
@@ -145,7 +146,7 @@ def _files(facts: Facts) -> str:
     }.get(facts["images"], "")
     return f"""- `train.jsonl`, `dev.jsonl`, `test.jsonl`: one pair a line: pair_id, post_id, {content}label, label_id,
   resolved_by, votes, arm, inclusion_probability, leakage_group. Handles in texts are @USER. Pairs of one leakage group
-  ({ties(facts)}) are never in two splits.
+  are never in two splits; what ties pairs is: {ties(facts)}.
 - `train.parquet`, `dev.parquet`, `test.parquet`: the same.{renamed}
 {images}- `judgments.parquet`: every judgment that counts, of annotators A1, A2, … and adjudicators R1, …: task
   (pair_id), worker, question, label, role, prediction (the model whose prediction was shown), seconds.

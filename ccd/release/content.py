@@ -98,7 +98,7 @@ def _row(found: Mapping[Any, Any], questions: tuple[Question, ...]) -> Row:
         "label": label,
         "label_id": question.labels.index(label) if isinstance(label, str) else None,
         "resolved_by": found["resolved_by"],
-        "votes": json.loads(found["votes"]),
+        "votes": dict.fromkeys(question.labels, 0) | json.loads(found["votes"]),
         "arm": found["arm"],
         "inclusion_probability": found["inclusion_probability"],
         "leakage_group": found["leakage_group"],

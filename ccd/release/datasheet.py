@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ccd.release.card import counts, listed, title
+from ccd.release.card import NETWORKS, counts, listed, title
 
 Facts = Mapping[str, Any]
 ASK = "*To be stated by the authors.*"
@@ -39,7 +39,7 @@ def citation(facts: Facts) -> str:
     lines += [f"title: {_text(title(facts))}", "authors:", *(f"- name: {_text(author)}" for author in authors)]
     lines += [f"version: {_text(facts['name'])}"]
     lines += [f"date-released: {facts['date']}"] if facts["date"] else []
-    lines += [f"license: {facts['license']}"] if facts["license"] else []
+    lines += [f"license: {licence}"] if (licence := _spdx(facts["license"])) else []
     lines += ["references:", "- type: article", "  title: >-"]
     lines += ["    AnANet: Modeling association and alignment for cross-modal correlation classification"]
     lines += ["  authors:", *(f"  - name: {name}" for name in ("N. Xu", "J. Wang", "Y. Tian", "R. Zhang", "W. Mao"))]
@@ -79,8 +79,8 @@ def _collection(facts: Facts) -> dict[str, str]:
     found = facts["collected"]
     when = f"{found['first']} to {found['last']}" if found["first"] else "not known"
     return {
-        "How was it collected?": f"{found['posts']:,} posts, of which the pairs of this release by network: "
-        f"{listed(found['networks'])}.",
+        "How was it collected?": f"{found['posts']:,} posts were collected; the pairs of this release come from: "
+        f"{listed({NETWORKS.get(name, name): number for name, number in found['networks'].items()})}.",
         "From when are the posts?": f"{when}.",
         "What was left out, and why?": f"{listed(found['dropped']) or 'Nothing'}.",
         "Did the people agree?": f"They were not asked. Posts that were gone since were removed: "
@@ -123,6 +123,20 @@ def _maintenance(facts: Facts) -> dict[str, str]:
         "where they are. Posts that are deleted later are left out of newer releases.",
         "How do I check a copy?": f"`ccd verify`, or `sha256sum -c MANIFEST.sha256`. Made with {facts['toolkit']}.",
     }
+
+
+def _spdx(licence: str | None) -> str | None:
+    """The licence as SPDX writes it, the only one that the format allows; None where it is not in that list.
+
+    >>> _spdx("cc-by-4.0")
+    'CC-BY-4.0'
+    """
+    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
+    try:
+        return canonicalize_license_expression(licence) if licence else None
+    except InvalidLicenseExpression:
+        return None
 
 
 def _text(value: str) -> str:

@@ -1,5 +1,6 @@
 """What a release says of itself: the facts of release.json, from which every page of it is written."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -71,12 +72,13 @@ class Tally:
             self._choose(pair)
 
     def _choose(self, pair: Pair) -> None:
-        """Keep the pairs of each label whose image's hash is smallest: a draw that is the same each time."""
+        """Keep the pairs of each label whose hash of label and image is smallest: a draw that is the same each time."""
         of_label = self.chosen.setdefault(pair.row["label"], [])
-        if len(of_label) == _SPARE and pair.sha256 >= of_label[-1][0]:
+        drawn = hashlib.sha256(f"{pair.row['label']} {pair.sha256}".encode()).hexdigest()
+        if len(of_label) == _SPARE and drawn >= of_label[-1][0]:
             return
-        if all(sha256 != pair.sha256 for sha256, _ in of_label):  # one photo, many tweets
-            of_label.append((pair.sha256, pair))
+        if all(drawn != other for other, _ in of_label):  # one photo, many tweets
+            of_label.append((drawn, pair))
             of_label.sort(key=lambda each: each[0])
             del of_label[_SPARE:]
 
@@ -120,6 +122,7 @@ def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally:
             "pairs": judged.pairs,
             "cannot_judge": judged.answered[CANNOT_JUDGE],
             "skipped": judged.answered[SKIPPED],
+            "tied": judged.tied,
             "adjudicated": judged.adjudicated,
             "assisted": judged.assisted,
             "tie_rule": config.tie_rule,

@@ -43,11 +43,14 @@ def pseudonyms(db: sa.Connection) -> dict[tuple[str, str], str]:
 class Judged:
     """Takes the campaign's judgments in once, and keeps a few bytes of each for the agreement.
 
-    `answered` counts annotators' answers by status; one annotator's on one pair counts once, the best.
+    `answered` counts annotators' answers by status; one annotator's on one pair counts once, the best. `tied` counts
+    pairs with all their `required` answers on whose primary question no label leads.
     """
 
     protocol: Protocol
+    required: int
     answered: Counter[str] = field(default_factory=Counter)
+    tied: int = 0
     adjudicated: int = 0  # pairs that an adjudicator answered
     assisted: int = 0  # annotators' judgments beside a prediction
     pairs: int = 0  # with an answer
@@ -76,6 +79,7 @@ class Judged:
                 taken.setdefault((row.role, row.annotator), row)
         self.answered.update(ANSWERED[place] for place in best.values())
         self.adjudicated += any(role != ANNOTATOR for role, _ in taken)
+        self.tied += len(best) >= self.required and self._no_lead(taken)
         for who, row in taken.items():
             self.assisted += row.role == ANNOTATOR and row.prediction is not None
             answers = json.loads(row.answers)
@@ -95,6 +99,15 @@ class Judged:
                         "prediction": row.prediction,
                         "seconds": row.seconds,
                     }
+
+    def _no_lead(self, taken: dict[tuple[str, str], Any]) -> bool:
+        """Whether two labels have the most votes of annotators; scores have a mean, and no tie."""
+        question = self.protocol.question
+        votes = Counter(
+            json.loads(row.answers).get(question.name) for (role, _), row in taken.items() if role == ANNOTATOR
+        )
+        most = [number for label, number in votes.most_common() if label is not None][:2]
+        return question.kind == "choice" and len(most) == 2 and most[0] == most[1]
 
     def agreement(self) -> dict[str, Agreement]:
         """Agreement on each question over all judged pairs, as `ccd agreement` finds it."""

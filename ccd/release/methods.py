@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ccd.release.card import listed, ties, title
+from ccd.release.card import NETWORKS, listed, ties, title
 
 Facts = Mapping[str, Any]
-_NETWORKS = {"x": "X (Twitter)", "bsky": "Bluesky", "masto": "Mastodon"}
 _RULES = {
-    "adjudicate": "ties were settled by an adjudicator",
+    "adjudicate": "ties were left to an adjudicator",
     "drop": "ties got no label",
     "expert": "ties were settled by the vote of the annotators who are experts",
 }
@@ -30,10 +29,10 @@ def methods(facts: Facts) -> str:
 
 def _collection(facts: Facts) -> str:
     found = facts["collected"]
-    networks = " and ".join(_NETWORKS.get(name, name) for name in found["networks"])
+    networks = " and ".join(NETWORKS.get(name, name) for name in found["networks"])
     when = f", posted between {found['first']} and {found['last']}" if found["first"] and found["last"] else ""
     said = f"We collected {found['pairs']:,} image-text pairs of {found['posts']:,} posts with {found['images']:,} "
-    said += f"different images ({networks}{when})."
+    said += f"different images from {networks}{when}."
     if dropped := found["dropped"]:
         said += f" Photos and posts that were not kept: {listed(dropped)}."
     if gone := found["gone"]:
@@ -70,10 +69,9 @@ def _annotation(facts: Facts) -> str:
 def _labels(facts: Facts) -> str:
     rule = facts["judgments"]["tie_rule"]
     told = _RULES.get(rule, f"ties went to the first of the tied labels in the order {rule.removeprefix('rule:')}")
-    said = (
-        f"The label of a pair is that of the majority; {told}. Of the {_total(facts):,} released pairs, the label came "
-    )
-    said += f"about by: {listed(facts['resolved_by'])}. "
+    tied = _number(facts["judgments"]["tied"], "pair")
+    said = f"The label of a pair is that of the majority; {told}. {tied} had a tie. "
+    said += f"Of the {_total(facts):,} released pairs, the label came about by: {listed(facts['resolved_by'])}. "
     if judged := facts["judgments"]["adjudicated"]:
         said += f"An adjudicator answered {_number(judged, 'pair')}. "
     if left := facts["excluded"]:

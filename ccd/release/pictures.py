@@ -22,10 +22,10 @@ _LINES, _WIDTH = 4, 34  # of an example's text
 
 def pictures(facts: Facts, examples: Mapping[str, list[Pair]], folder: Path) -> dict[str, bytes]:
     """File name → PNG of what there is to draw; the images of `examples` (label → pairs) lie in `folder`."""
-    import matplotlib as mpl
+    from matplotlib import style
 
     found = facts["agreement"][facts["question"]]
-    with mpl.rc_context({"text.parse_math": False}):  # a text with dollar signs is a text
+    with style.context(["default", {"text.parse_math": False}]):  # nobody's own style; a text with $ is a text
         drawn = {"shares.png": _shares(facts), "agreement.png": plots.classes(found), "examples.png": None}
         if any(examples.values()):
             drawn["examples.png"] = _examples(examples, folder)
@@ -45,7 +45,11 @@ def _shares(facts: Facts) -> bytes | None:
         )
         if each["prevalence"] is not None:
             axes.barh(
-                place + 0.18, each["prevalence"], height=0.34, color=plots.BLUE, label="prevalence, drawn at random"
+                place + 0.18,
+                each["prevalence"],
+                height=0.34,
+                color=plots.BLUE,
+                label="prevalence in the random arm (line: 95 % interval)",
             )
             axes.plot([each["low"], each["high"]], [place + 0.18] * 2, color=plots.INK, linewidth=1.5)
     axes.set_yticks(range(len(rows)), [f"{each['label']} ({each['pairs']:,})" for each in rows])

@@ -58,7 +58,7 @@ def refill(folder: Path, out: Path, source: Campaign, why: Mapping[str, str]) ->
     """
     if out.exists():
         raise CcdError(f"{out}: is there already; move it away, or choose another folder with --out")
-    part = out.with_name(f".{out.name}.part")
+    part = out.with_name(f".{out.name}.filling")  # not .part: `ccd release` removes those
     with clear(out):
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)

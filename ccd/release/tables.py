@@ -94,9 +94,8 @@ class Rows:
         if self._dehydrated:
             row = {key: value for key, value in row.items() if key not in _CONTENT}
         self._lines[split].write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-        votes = row["votes"]
-        counted = {label: votes.get(label, 0) for label in self._labels} if self._labels else json.dumps(votes)
-        self._parquet[split].add({**row, "file_name": row.get("image"), "votes": counted})
+        votes = row["votes"] if self._labels else json.dumps(row["votes"])
+        self._parquet[split].add({**row, "file_name": row.get("image"), "votes": votes})
 
     def __enter__(self) -> "Rows":
         return self

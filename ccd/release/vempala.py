@@ -37,7 +37,9 @@ class Vempala:
                 "represented, so its labels have no such columns; it is for protocol vempala2019"
             )
         (folder / FOLDER).mkdir()
-        self._files = {split: (folder / FOLDER / f"{split}.csv").open("w", newline="") for split in splits}
+        self._files = {
+            split: (folder / FOLDER / f"{split}.csv").open("w", newline="", encoding="utf-8") for split in splits
+        }
         self._writers = {split: csv.writer(file, lineterminator="\n") for split, file in self._files.items()}
         self._last = dict.fromkeys(splits, "")
         for writer in self._writers.values():

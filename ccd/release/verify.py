@@ -6,7 +6,7 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -179,7 +179,8 @@ class _Content:
                     yield f"{split}.parquet: has {'fewer' if row is None else 'more'} rows than {split}.jsonl"
                     return
                 line["file_name"] = line.pop("image", None)
-                line["votes"] = row["votes"] if isinstance(row["votes"], str) else _padded(line["votes"], row["votes"])
+                if isinstance(row["votes"], str):  # scores are no columns
+                    row["votes"] = json.loads(row["votes"])
                 if {key: value for key, value in line.items() if value is not None} != {
                     key: value for key, value in row.items() if value is not None
                 }:
@@ -208,7 +209,3 @@ def _rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, An
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(columns=columns):
             yield from batch.to_pylist()
-
-
-def _padded(votes: Mapping[str, int], labels: Iterable[str]) -> dict[str, int]:
-    return dict.fromkeys(labels, 0) | dict(votes)

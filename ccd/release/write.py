@@ -119,7 +119,7 @@ def _write(part: Path, campaign: Campaign, name: str, form: Form, started: Start
     """Fill the folder `part` from one state of the database; returns the facts and the number of images."""
     protocol = campaign.protocol
     tally = Tally.of(protocol.labels)
-    judged = Judged(protocol)
+    judged = Judged(protocol, campaign.config.judgments_per_pair)
     with campaign.read() as db:
         _pairs(part, campaign, db, form, tally, started)
         if not any(of_split["all"] for of_split in tally.counts.values()):

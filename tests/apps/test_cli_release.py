@@ -59,6 +59,7 @@ def test_errors_are_one_line(folder: Path, tmp_path: Path) -> None:
     CliRunner().invoke(release_command, ["v1", "--dir", str(folder)])
     for command, words, told in (
         (release_command, ["v1", "--dir", str(folder)], "released already, and a release never changes"),
+        (release_command, ["v2", "--dir", str(folder), "--dehydrate", "--images", "tar"], "writes no images"),
         (release_command, ["a/b", "--dir", str(folder)], "'a/b' is no name for a release"),
         (verify_command, [str(tmp_path)], "no MANIFEST.sha256 here"),
         (verify_command, [str(tmp_path / "none")], "no MANIFEST.sha256 here"),

@@ -79,7 +79,7 @@ def test_what_is_in_it(made: Campaign) -> None:
         "label": I,
         "label_id": 1,
         "resolved_by": "majority",
-        "votes": {I: 2, E: 1},
+        "votes": {R: 0, I: 2, E: 1},
         "arm": "random",
         "inclusion_probability": 1.0,
         "leakage_group": "x:1:0",
@@ -162,13 +162,17 @@ def test_a_dehydrated_release_has_no_content(made: Campaign) -> None:
 
 @pytest.mark.parametrize("images", ["files", "tar"])
 def test_the_same_state_gives_the_same_bytes(ready: Path, tmp_path: Path, images: str) -> None:
-    """Also in another process, with another order of sets and another place."""
+    """Also in another process, with another order of sets, another place, time zone, locale and taste in pictures."""
     trees = []
+    style = tmp_path / "matplotlibrc"
+    style.write_text("axes.facecolor: red\nsavefig.dpi: 20\n")
     write = "import sys; from ccd.release import *; from ccd.campaign import Campaign; from pathlib import Path; "
     write += "write_release(Campaign.open(Path(sys.argv[1])), 'v1', Form(sys.argv[2]))"
     for place in ("one", "two"):
         shutil.copytree(ready, tmp_path / place)
         seeded = os.environ | {"PYTHONHASHSEED": str(len(trees) + 1), "TZ": f"UTC{len(trees)}"}
+        seeded |= {"LC_ALL": ("C", "C.UTF-8")[len(trees)], "PYTHONUTF8": str(len(trees))}
+        seeded |= {"MATPLOTLIBRC": str(style)} if trees else {}
         subprocess.run([sys.executable, "-c", write, str(tmp_path / place), images], check=True, env=seeded)
         trees.append(tree(tmp_path / place / "releases" / "v1"))
     assert trees[0] == trees[1]

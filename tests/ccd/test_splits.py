@@ -133,8 +133,14 @@ def test_what_was_given_up_is_told() -> None:
     assert list(counts["wanted"]) == [80, 10, 10]
     assert counts.loc["train", "got"] == 95
     assert counts.loc[["dev", "test"], "got"].sum() == 5
-    assert found.given_up[0] == "dev and test want 20 pairs, and the random arm has 5 with a label"
+    assert found.given_up[0].startswith("dev and test want 20 pairs and 5 may be there; the others are not of the")
     assert len(found.given_up) == 3
+
+
+def test_random_pairs_that_are_tied_to_active_ones_are_told_as_given_up() -> None:
+    meme = [("a", "meme", f"o{n}", f"w{n}", "active" if n == 0 else "random") for n in range(95)]
+    found = split(frame(meme + alone(5, first=95)), quotas=SHARES, seed=1, ties=["image"])
+    assert found.given_up[0].startswith("dev and test want 20 pairs and 5 may be there;")
 
 
 def test_a_random_pair_tied_to_an_active_one_goes_to_train() -> None:
