@@ -4,6 +4,7 @@ The picture is that of the paper's Fig. 3 (Xu et al., 2021): the photo, brighter
 region outlined. `Explanation` is the same as data, for whoever draws it otherwise.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from model.profile import profiles
 KINDS: tuple[Kind, Kind] = ("regions", "words")
 DARK = 0.25  # brightness where a word does not look
 OUTLINE = (255, 196, 0)
-_COLUMNS = 4  # of the grid of all words
+_COLUMNS = 4  # of the grid of all words, at least
 _MARGIN = 8  # pixels
 _LETTERS = 16  # pixels high
 
@@ -147,13 +148,17 @@ def draw_word(photo: Image.Image, explanation: Explanation, word: int, width: in
 
 
 def draw_all(photo: Image.Image, explanation: Explanation, width: int = 960) -> Image.Image:
-    """Every word's picture in a grid of so many pixels' width; above it what the network and its streams say."""
-    columns = min(_COLUMNS, max(1, len(explanation.tokens)))
+    """The photo as it is, then every word's picture, in a grid of so many pixels' width; above it what the network and
+    its streams say.
+    """
+    number = 1 + len(explanation.tokens)
+    columns = min(number, max(_COLUMNS, math.isqrt(number) + 1))  # of a long text more, so that one sees it at once
     side = (width - (columns + 1) * _MARGIN) // columns
-    tiles = [draw_word(photo, explanation, word, side) for word in range(len(explanation.tokens))]
+    tiles = [photo.convert("RGB").resize((side, max(1, round(photo.height * side / photo.width))))]
+    tiles += [draw_word(photo, explanation, word, side) for word in range(len(explanation.tokens))]
     font = ImageFont.load_default(_LETTERS)
     top = _MARGIN + 3 * _LETTERS // 2 * len(explanation.answers)
-    step = max((tile.height for tile in tiles), default=0) + _MARGIN
+    step = max(tile.height for tile in tiles) + _MARGIN
     page = Image.new("RGB", (width, top + step * -(-len(tiles) // columns) + _MARGIN), "white")
     pen = ImageDraw.Draw(page)
     for row, said in enumerate(explanation.said()):
