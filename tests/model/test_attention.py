@@ -1,5 +1,7 @@
 """Explanations: the right weights for the right words, and pictures that show them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -117,3 +119,11 @@ def test_it_says_so_in_words_and_as_data() -> None:
     assert told["weights"] == [[0.25, 0.75], [1.0, 0.0]]
     assert told["strongest"] == [1, 0]
     assert told["answers"] == {"together": {"irrelevant": 0.1, "implicit": 0.2, "explicit": 0.7}}
+
+
+def test_accents_are_drawn() -> None:
+    photo = Image.new("RGB", (40, 4), "black")
+    tiles = [
+        draw_word(photo, replace(by_hand([[0.5, 0.5]]), tokens=(word,)), 0, 200).tobytes() for word in ("Ã", "Õ", "Ж")
+    ]
+    assert len(set(tiles)) == 3  # letters that a font lacks are the same box
