@@ -4,11 +4,14 @@ The picture is that of the paper's Fig. 3 (Xu et al., 2021): the photo, brighter
 region outlined. `Explanation` is the same as data, for whoever draws it otherwise.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -28,7 +31,7 @@ from model.profile import profiles
 KINDS: tuple[Kind, Kind] = ("regions", "words")
 DARK = 0.25  # brightness where a word does not look
 OUTLINE = (255, 196, 0)
-_COLUMNS = 4  # of the grid of all words
+_COLUMNS = 4  # of the grid of all words, at least
 _MARGIN = 8  # pixels
 _LETTERS = 16  # pixels high
 
@@ -142,18 +145,22 @@ def draw_word(photo: Image.Image, explanation: Explanation, word: int, width: in
         pen.rectangle(_pixels(explanation.boxes[best], shown.size), outline=OUTLINE, width=max(2, width // 120))
         said += f"  {explanation.weights[word, best]:.2f}"
     tile.paste(shown, (0, 0))
-    ImageDraw.Draw(tile).text((_MARGIN, height + size // 2), said, "black", ImageFont.load_default(size))
+    ImageDraw.Draw(tile).text((_MARGIN, height + size // 2), said, "black", _letters(size))
     return tile
 
 
 def draw_all(photo: Image.Image, explanation: Explanation, width: int = 960) -> Image.Image:
-    """Every word's picture in a grid of so many pixels' width; above it what the network and its streams say."""
-    columns = min(_COLUMNS, max(1, len(explanation.tokens)))
+    """The photo as it is, then every word's picture, in a grid of so many pixels' width; above it what the network and
+    its streams say.
+    """
+    number = 1 + len(explanation.tokens)
+    columns = min(number, max(_COLUMNS, math.isqrt(number) + 1))  # of a long text more, so that one sees it at once
     side = (width - (columns + 1) * _MARGIN) // columns
-    tiles = [draw_word(photo, explanation, word, side) for word in range(len(explanation.tokens))]
-    font = ImageFont.load_default(_LETTERS)
+    tiles = [photo.convert("RGB").resize((side, max(1, round(photo.height * side / photo.width))))]
+    tiles += [draw_word(photo, explanation, word, side) for word in range(len(explanation.tokens))]
+    font = _letters(_LETTERS)
     top = _MARGIN + 3 * _LETTERS // 2 * len(explanation.answers)
-    step = max((tile.height for tile in tiles), default=0) + _MARGIN
+    step = max(tile.height for tile in tiles) + _MARGIN
     page = Image.new("RGB", (width, top + step * -(-len(tiles) // columns) + _MARGIN), "white")
     pen = ImageDraw.Draw(page)
     for row, said in enumerate(explanation.said()):
@@ -162,6 +169,12 @@ def draw_all(photo: Image.Image, explanation: Explanation, width: int = 960) -> 
         row, column = divmod(place, columns)
         page.paste(tile, (_MARGIN + column * (side + _MARGIN), top + row * step))
     return page
+
+
+@lru_cache
+def _letters(size: int) -> ImageFont.FreeTypeFont:
+    """matplotlib's font, which knows Latin with all its accents, Greek, Cyrillic and Arabic; Pillow's has no Ã."""
+    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
 
 
 def _brightened(photo: Image.Image, boxes: Floats, weights: Floats) -> Image.Image:

@@ -79,9 +79,14 @@ def read_folder(folder: Path, seen: Callable[[str], str]) -> Dataset:
     >>> len(data.splits["test"]), data.labels  # doctest: +SKIP
     (983, ('irrelevant', 'implicit', 'explicit'))
     """
-    about = folder / "release.json"
-    synthetic = about.is_file() and bool(json.loads(about.read_bytes()).get("synthetic"))
-    return _dataset({name: _lines(folder / f"{name}.jsonl") for name in SPLITS}, seen, folder.__truediv__, synthetic)
+    about, protocol = (
+        json.loads(file.read_bytes()) if file.is_file() else {}
+        for file in (folder / "release.json", folder / "protocol.json")
+    )
+    asked = [question for question in protocol.get("questions", ()) if question["name"] == about.get("question")]
+    labels = [category["name"] for question in asked for category in question["categories"]]
+    rows = {name: _lines(folder / f"{name}.jsonl") for name in SPLITS}
+    return _dataset(rows, seen, folder.__truediv__, labels, bool(about.get("synthetic")))
 
 
 def read_campaign(campaign: Campaign, seen: Callable[[str], str]) -> Dataset:
@@ -98,7 +103,7 @@ def read_campaign(campaign: Campaign, seen: Callable[[str], str]) -> Dataset:
                 files[pair.row["image"]] = campaign.folder / pair.file
     if not files:
         raise CcdError("no pair has both a label and a split; run `ccd labels`, then `ccd split`")
-    return _dataset(splits, seen, files.__getitem__, campaign.is_synthetic)
+    return _dataset(splits, seen, files.__getitem__, campaign.protocol.question.labels, campaign.is_synthetic)
 
 
 def _lines(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -117,9 +122,10 @@ def _dataset(
     splits: Mapping[str, Iterable[tuple[str, Mapping[str, Any]]]],
     seen: Callable[[str], str],
     file_of: Callable[[str], Path],
+    labels_asked: Iterable[str],
     synthetic: bool,
 ) -> Dataset:
-    names: dict[int, str] = {}
+    names = dict(enumerate(labels_asked))  # also of a label that no pair has got yet
     images: dict[str, str] = {}
     texts: dict[str, str] = {}
     keys: dict[str, str] = {}  # of an image's path: many pairs may share one

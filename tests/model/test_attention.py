@@ -1,5 +1,7 @@
 """Explanations: the right weights for the right words, and pictures that show them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -98,12 +100,15 @@ def test_a_region_within_another_keeps_its_own_weight() -> None:
     assert shown.getpixel((10, 10)) == (round(255 * (DARK + (1 - DARK) / 9)),) * 3
 
 
-def test_the_grid_has_a_tile_for_each_word() -> None:
-    photo = Image.new("RGB", (100, 50), "white")
+def test_the_grid_has_a_tile_for_the_photo_and_each_word() -> None:
+    photo = Image.new("RGB", (100, 50), "green")
     one, five = (draw_all(photo, by_hand([[0.5, 0.5]] * words), 800) for words in (1, 5))
     assert five.width == one.width == 800
     tile = draw_word(photo, by_hand([[0.5, 0.5]]), 0, 190).height
     assert five.height == pytest.approx(2 * tile + 60, abs=30)  # two rows of four
+    assert five.getpixel((20, 50)) == (0, 128, 0)  # untouched
+    long = draw_all(photo, by_hand([[0.5, 0.5]] * 48), 800)
+    assert long.height < long.width
 
 
 def test_it_says_so_in_words_and_as_data() -> None:
@@ -114,3 +119,11 @@ def test_it_says_so_in_words_and_as_data() -> None:
     assert told["weights"] == [[0.25, 0.75], [1.0, 0.0]]
     assert told["strongest"] == [1, 0]
     assert told["answers"] == {"together": {"irrelevant": 0.1, "implicit": 0.2, "explicit": 0.7}}
+
+
+def test_accents_are_drawn() -> None:
+    photo = Image.new("RGB", (40, 4), "black")
+    tiles = [
+        draw_word(photo, replace(by_hand([[0.5, 0.5]]), tokens=(word,)), 0, 200).tobytes() for word in ("Ã", "Õ", "Ж")
+    ]
+    assert len(set(tiles)) == 3  # letters that a font lacks are the same box

@@ -49,6 +49,15 @@ def test_a_folder_is_read_with_what_a_model_sees(tmp_path: Path) -> None:
     assert read_folder(folder, str.upper).synthetic
 
 
+def test_a_label_that_no_pair_has_keeps_its_name(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "d", train=[row(0), row(1, 2)])
+    assert read_folder(folder, str).labels == ("irrelevant", "1", "explicit")  # nothing says its name
+    (folder / "release.json").write_text('{"question": "relation"}')
+    asked = {"name": "relation", "categories": [{"name": name, "id": place} for place, name in enumerate(NAMES)]}
+    (folder / "protocol.json").write_text(json.dumps({"questions": [{"name": "other", "categories": []}, asked]}))
+    assert read_folder(folder, str).labels == NAMES
+
+
 def test_images_with_other_names_are_known_by_what_they_hold(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "d", train=[row(0, image="images/a.png"), row(1, image="images/b.png")])
     for name in "ab":
