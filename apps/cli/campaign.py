@@ -57,7 +57,7 @@ def _people(entries: tuple[str, ...], option: str) -> Any:
     for entry in entries:
         name, equals, email = entry.partition("=")
         if not (name and equals and "@" in email):
-            raise CcdError(f"{option} {entry}: write NAME=EMAIL, such as ann=ann@example.org")
+            raise CcdError(f"{option} {entry}: no name with an address; write NAME=EMAIL, such as ann=ann@example.org")
         people.append(Person(name, email))
     return tuple(people)
 

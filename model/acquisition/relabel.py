@@ -42,7 +42,10 @@ def weights(p: Floats, counts: Floats) -> tuple[float, float, float]:
     """How often two annotators agree, the weight of the network, and that of a vote, from p and votes [N, C]."""
     several = counts.sum(axis=1) > 1
     if not several.any():
-        raise CcdError("relabel needs pairs with two judgments or more that an annotator of campaign.toml has not had")
+        raise CcdError(
+            "relabel needs pairs with two judgments or more that an annotator of campaign.toml has not had; add an "
+            "annotator, or rank by another --strategy"
+        )
     p, counts = p[several], counts[several]
     votes = counts.sum(axis=1)
     agree = float(((counts * (counts - 1)).sum(axis=1) / (votes * (votes - 1))).mean())

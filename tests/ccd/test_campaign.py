@@ -45,7 +45,7 @@ def config_of(folder: Path, text: str) -> str:
         ('name = "x"\njudgments_per_pair = true\n' + THREE, "judgments_per_pair is True; it must be of type int"),
         ('name = "x"\njudgments_per_pair = 4\n' + THREE, "3 annotators for 4 judgments a pair"),
         ('name = "x"\n', "0 annotators for 3 judgments a pair"),
-        ('name = "x"\n[splits]\ntrain = 0.9\n' + THREE, "must add up to 1"),
+        ('name = "x"\n[splits]\ntrain = 0.9\n' + THREE, "make them add up to 1"),
         ('name = "x"\n[splits]\ntrain = 1.1\ndev = -0.1\ntest = 0\n' + THREE, "[splits] dev is -0.1"),
         ('name = "x"\n[splits]\ntrain = nan\n' + THREE, "[splits] train is nan"),
         ('name = "x"\n[splits]\ntrain = 900\ndev = 0.5\ntest = 90\n' + THREE, "are not all shares"),

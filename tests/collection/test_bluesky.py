@@ -336,7 +336,7 @@ def test_the_command_collects_and_hides_the_password(
 @pytest.mark.parametrize(
     ("environment", "line"),
     [
-        ({}, "ccd: no login for Bluesky: set BLUESKY_HANDLE and BLUESKY_APP_PASSWORD"),
+        ({}, "ccd: no login for Bluesky; set BLUESKY_HANDLE and BLUESKY_APP_PASSWORD"),
         (
             {bluesky.HANDLE: "me.example.org", bluesky.PASSWORD: "wrong"},
             "ccd: Bluesky refuses (401: Invalid identifier or password); check BLUESKY_HANDLE and BLUESKY_APP_PASSWORD",
