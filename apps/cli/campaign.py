@@ -26,7 +26,7 @@ from apps.cli.contract import Report, in_campaign, reports
 def init_command(
     folder: Path, name: str | None, protocol: str, annotators: tuple[str, ...], adjudicators: tuple[str, ...]
 ) -> Report:
-    """Make a campaign: a folder with a campaign.toml to edit.
+    """Make a campaign: FOLDER, with a campaign.toml to edit.
 
     \b
     Example: ccd init my-campaign --annotator ann=ann@example.org --annotator bob=bob@example.org \\
