@@ -1,5 +1,7 @@
 """The `ccd` command: every stage of a campaign under one name."""
 
+import os
+
 import click
 
 import ccd
@@ -52,6 +54,8 @@ def cli() -> None:
     \b
     Exit codes: 0 done, 1 a check failed, 2 bad input or environment.
     """
+    # Pictures go to files. A notebook hands its own backend down to what it starts, which need not have it.
+    os.environ["MPLBACKEND"] = "agg"
 
 
 for command in (
