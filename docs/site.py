@@ -28,7 +28,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     rows = re.findall(
         r"^\| \[([^\]]+)\]\(([^)]+\.md)\)", (ROOT / "docs" / "index.md").read_text(encoding="utf-8"), re.M
     )
-    pages = [{title.capitalize(): page} for title, page in rows]
+    pages = [{title[0].upper() + title[1:]: page} for title, page in rows]
     config.nav = [{"Start": ABOVE["README.md"]}, {"Overview": "index.md"}, *pages]
     config.nav += [
         {Path(name).stem.capitalize(): ABOVE[name]} for name in ABOVE if name != "README.md" and _there(name)
@@ -65,7 +65,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             return text  # code is no page
         return f"[{text}]({ABOVE.get(target, target.removeprefix('docs/'))}{anchor})"
 
-    return LINK.sub(site, markdown)
+    upright = markdown.replace("\nflowchart LR\n", "\nflowchart TB\n")  # a column of text is narrower than a screen
+    return LINK.sub(site, upright)
 
 
 def _there(name: str) -> bool:

@@ -39,12 +39,12 @@ def doctor_command(folder: Path, fix: bool) -> Report:
       ccd doctor --dir my-campaign
       ccd doctor --fix
     """
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     mended = list(_mended(folder)) if fix else []
     checks = [*_environment(folder), *_campaign(folder)]
-    table = Table("", "check", "found", "remedy", title="ccd doctor")
+    table = Table("", "check", Column("found", overflow="fold"), "remedy", title="ccd doctor")  # paths are not cut
     for what, ok, found, remedy in checks:
         table.add_row(Text("ok", "green") if ok else Text("FAILED", "red"), what, found, "" if ok else remedy)
     facts = [{"what": what, "ok": ok, "found": found, "remedy": remedy} for what, ok, found, remedy in checks]
