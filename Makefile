@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: install system demo test lint bench docs clean
+.PHONY: install system demo test lint bench docs site clean
 
 install: .venv/installed
 
@@ -52,6 +52,16 @@ bench: install
 
 docs: install
 	$(BIN)/python -m docs.reference
+
+# The pages as a site in build/site. Diagrams are drawn by mermaid, which npm brings once; without npm they stay text.
+MERMAID := 11.17.2
+site: docs
+	@mkdir -p build
+	@if [ ! -f build/mermaid.min.js ] && command -v npm >/dev/null; then \
+	  cd build && npm pack --silent mermaid@$(MERMAID) >/dev/null && \
+	  tar -xzf mermaid-$(MERMAID).tgz --strip-components 2 package/dist/mermaid.min.js && rm mermaid-$(MERMAID).tgz; \
+	fi
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf .venv build *.egg-info

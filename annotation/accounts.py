@@ -55,7 +55,7 @@ def sign_in(url: str, email: str, password: str) -> requests.Session:
     page = f"{url}/user/login/"
     answer = _post_form(session, page, {"email": email, "password": password, "persist_session": "on"})
     if answer.status_code != 302:
-        raise CcdError(f"{url} does not let {email} in: wrong password?")
+        raise CcdError(f"{url} does not let {email} in; check the password there")
     session.headers["X-CSRFToken"] = session.cookies.get("csrftoken") or ""
     session.headers["Referer"] = url
     return session
@@ -70,7 +70,10 @@ def _sign_up(studio: Studio, person: Person, invitation: str) -> str:
     if answer.status_code != 302:  # a refusal comes as a page with status 200
         why = re.search(r'class="[^"]*error[^"]*"[^>]*>\s*(?:<[^>]+>\s*)*([^<]{4,200})', answer.text)
         reason = " ".join(why.group(1).split()) if why else f"status {answer.status_code}"
-        raise CcdError(f"{studio.url} refuses an account for {person.name} <{person.email}>: {reason}")
+        raise CcdError(
+            f"{studio.url} refuses an account for {person.name} <{person.email}> ({reason}); mend the address in "
+            "campaign.toml, or invite them there by hand"
+        )
     return password
 
 

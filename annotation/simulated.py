@@ -75,7 +75,9 @@ def work(
         elif (
             answer.status_code < 500
         ):  # else: asked for the next task again, which is this one only if it was not taken
-            raise CcdError(f"{url} did not take the answer of {person.email} to {pair} (status {answer.status_code})")
+            raise CcdError(
+                f"{url} did not take the answer of {person.email} to {pair} (status {answer.status_code}); see its log"
+            )
     return done
 
 
@@ -88,7 +90,7 @@ def _next_task(session: requests.Session, url: str, project: int) -> dict[str, A
             task: dict[str, Any] = answer.json()
             return task
         time.sleep(0.5)  # on SQLite a busy Label Studio now and then answers 500, "database is locked"
-    raise CcdError(f"{url} gives no next task of project {project} (status {answer.status_code})")
+    raise CcdError(f"{url} gives no next task of project {project} (status {answer.status_code}); see its log")
 
 
 def _shown(task: dict[str, Any], protocol: Protocol) -> str | None:

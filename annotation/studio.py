@@ -186,8 +186,11 @@ def _credentials(folder: Path) -> dict[str, str]:
         with os.fdopen(descriptor, "w") as file:
             json.dump(made, file)
         part.replace(path)
-    found: dict[str, str] = json.loads(path.read_text())
-    return found
+    try:
+        found: dict[str, str] = json.loads(path.read_text())
+        return {key: found[key] for key in ("email", "password", "token")}
+    except (ValueError, KeyError, TypeError):
+        raise CcdError(f"{path}: cannot be read as credentials; restore it from a backup") from None
 
 
 def _environ(folder: Path, credentials: dict[str, str]) -> dict[str, str]:

@@ -54,7 +54,7 @@ def decide(campaign: Campaign, version: str | None = None, blind: float = BLIND_
     outside 0 to 1, and for a protocol whose first question asks for a score.
     """
     if not 0 < blind < 1:
-        raise CcdError(f"a blind share of {blind:g}: write a share between 0 and 1, such as {BLIND_SHARE}")
+        raise CcdError(f"--blind {blind:g} is no share; write one between 0 and 1, such as {BLIND_SHARE}")
     question = campaign.protocol.question
     if not question.labels:
         raise CcdError(
@@ -67,7 +67,10 @@ def decide(campaign: Campaign, version: str | None = None, blind: float = BLIND_
             pairs = sorted(db.scalars(sa.select(rp.pair_id).where(rp.round == round_)))
             said = predictions.read(campaign, version, pairs, columns=())
             if other := set(said.labels) - set(question.labels):
-                raise CcdError(f"{version} predicts {', '.join(sorted(other))}, which {question.name} does not ask for")
+                raise CcdError(
+                    f"{version} predicts {', '.join(sorted(other))}, which {question.name} does not ask for; name a "
+                    "version of this protocol's labels with --assist"
+                )
             if not len(said):
                 raise CcdError(f"{version} has no prediction of round {round_}; run `ccd predict --model {version}`")
             labels, scores = [said.labels[i] for i in said.best], said.probabilities.max(axis=1)

@@ -79,7 +79,9 @@ def _labels(column: "pd.Series[Any]", labels: Sequence[Any]) -> tuple[npt.NDArra
     outside = [label for label in uniques if label not in place]
     if outside:
         row = int(np.argmax(column.to_numpy() == outside[0]))
-        raise CcdError(f"judgment {row + 1}: {outside[0]!r} is not one of {', '.join(map(str, domain))}")
+        raise CcdError(
+            f"judgment {row + 1}: {outside[0]!r} is not one of {', '.join(map(str, domain))}; mend it or add the label"
+        )
     codes = np.array([place[label] for label in uniques] or [0], dtype=np.int64)
     return codes[found], domain
 

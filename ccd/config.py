@@ -188,7 +188,7 @@ def parse(text: str, path: Path) -> Config:
 
     for section in filter(None, known):
         if not isinstance(data.get(section, {}), dict):
-            raise wrong(f"{section} must be a table: write [{section}] on a line of its own")
+            raise wrong(f"{section} must be a table; write [{section}] on a line of its own")
     for section, keys in known.items():
         table = data.get(section, {}) if section else data
         for key in table.keys() - keys:
@@ -281,7 +281,7 @@ def _quotas(data: dict[str, Any], wrong: Any) -> Quotas:
         return Quotas(DEFAULT_SHARES, given, like)
     shares = {name: float(data.get(name, DEFAULT_SHARES[name])) for name in SPLITS}
     if not abs(sum(shares.values()) - 1) < 1e-6:
-        raise wrong(f"[splits] shares {shares} must add up to 1")
+        raise wrong(f"[splits] shares {shares} add up to {sum(shares.values()):g}; make them add up to 1")
     return Quotas(shares, None, like)
 
 
@@ -315,16 +315,18 @@ def _filters(data: dict[str, Any], wrong: Any) -> Filters:
 def _people(data: dict[str, Any], key: str, wrong: Any) -> tuple[Person, ...]:
     entries = data.get(key, [])
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
-        raise wrong(f"{key} must be tables: write [[{key}]] with name and email")
+        raise wrong(f"{key} must be tables; write [[{key}]] with name and email")
     people = []
     for number, e in enumerate(entries, 1):
         expert = e.pop("expert", False) if key == "annotators" else False
         if set(e) != {"name", "email"} or not all(isinstance(v, str) and v.strip() for v in e.values()):
-            raise wrong(f"[[{key}]] number {number} must have exactly a name and an email, both text")
+            raise wrong(f"[[{key}]] number {number} is no person; write exactly a name and an email, both text")
         if not isinstance(expert, bool):
             raise wrong(f"[[{key}]] number {number}: expert is {expert!r}; write true or false")
         if "@" not in e["email"] or e["name"].startswith("@"):
-            raise wrong(f"[[{key}]] number {number}: {e['name']} <{e['email']}> is no name with an e-mail address")
+            raise wrong(
+                f"[[{key}]] number {number}: {e['name']} <{e['email']}> is no name with an e-mail address; mend it"
+            )
         people.append(Person(e["name"], e["email"].lower(), expert))
     for field in ("name", "email"):
         values = [getattr(p, field) for p in people]

@@ -111,7 +111,7 @@ def undo(campaign: Campaign, pair_id: str, question: str, reviewer: str) -> None
     with campaign.write() as db:
         standing = _standing(db, pair_id, question)
         if standing is None or standing.reviewer != reviewer or not standing.annotation.startswith(MARK):
-            raise CcdError(f"{pair_id}: {reviewer} has no decision here to take back")
+            raise CcdError(f"{pair_id}: {reviewer} has no decision here to take back; look at the pair again")
         answers = {name: said for name, said in (standing.answers or {}).items() if name != question}
         _store(db, standing, VALID if answers else DELETED, answers or None, standing.comment, standing.seconds, None)
         e = schema.events.c

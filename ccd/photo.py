@@ -26,7 +26,7 @@ def shown(folder: Path, file: str, sha256: str, side: int) -> bytes:
     path = folder / file
     home = (folder / IMAGES).resolve()
     if not path.resolve().is_relative_to(home):
-        raise CcdError(f"{file}: is not in the campaign's images, and is not shown")
+        raise CcdError(f"{file}: is not in the campaign's images, and is not shown; see `ccd doctor`")
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -58,7 +58,7 @@ def plan(
     3
     """
     if not 0 < half_width < 1:
-        raise CcdError(f"half width {half_width:g}: write a number between 0 and 1, such as 0.03")
+        raise CcdError(f"the half width {half_width:g} is no share; write a number between 0 and 1, such as 0.03")
     coded = code(df, labels)
     scale, table = Scale.of(coded.labels, level), _carrying(patterns(distinct(coded), len(coded.labels)))
     pilot = int(table.pairs.sum())

@@ -52,7 +52,7 @@ def new_round(campaign: Campaign, size: int, seed: int) -> Round:
     """
     config = campaign.config
     if not 0 <= seed < 2**31:  # what both databases hold
-        raise CcdError(f"--seed {seed}: write a number from 0 to {2**31 - 1}")
+        raise CcdError(f"--seed {seed}: out of range; write a number from 0 to {2**31 - 1}")
     with campaign.write() as db:
         drawn = sa.select(schema.round_pairs.c.pair_id)
         p = schema.pairs.c

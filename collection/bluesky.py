@@ -41,7 +41,7 @@ class Api:
         try:
             from atproto import Client, Request
         except ImportError:
-            raise CcdError("Bluesky needs atproto, which is not installed: pip install 'ccd-toolkit[social]'") from None
+            raise CcdError("Bluesky needs the library atproto; pip install 'ccd-toolkit[social]'") from None
         self._client = Client(service, request=Request(timeout=TIMEOUT))
         self._login = (handle.removeprefix("@"), password)
         self._logged_in = False
@@ -53,7 +53,7 @@ class Api:
         handle, password = (os.environ.get(name, "").strip() for name in (HANDLE, PASSWORD))
         if not handle or not password:
             raise CcdError(
-                f"no login for Bluesky: set {HANDLE} and {PASSWORD} in the environment (Settings, App passwords)"
+                f"no login for Bluesky; set {HANDLE} and {PASSWORD} in the environment (Settings, App passwords)"
             )
         return cls(handle, password, service=server(os.environ.get(SERVICE) or "bsky.social", SERVICE), wait=wait)
 

@@ -42,7 +42,7 @@ class Api:
         try:
             from mastodon import Mastodon
         except ImportError:
-            raise CcdError("Mastodon needs Mastodon.py: pip install 'ccd-toolkit[social]'") from None
+            raise CcdError("Mastodon needs the library Mastodon.py; pip install 'ccd-toolkit[social]'") from None
         address = server(instance, "--instance")
         self.host = urlsplit(address).netloc
         session = requests.Session()

@@ -89,7 +89,7 @@ class Api:
         """With the token of X_BEARER_TOKEN. Raises CcdError where it is absent, or a stand-in is elsewhere."""
         token = os.environ.get(TOKEN, "").strip()
         if not token:
-            raise CcdError(f"no token for X: set {TOKEN} in the environment (an app's bearer token, console.x.com)")
+            raise CcdError(f"no token for X; set {TOKEN} in the environment (an app's bearer token, console.x.com)")
         if not token.isascii() or re.search(r"\s", token):
             raise CcdError(f"{TOKEN} is no bearer token: it holds spaces or characters that none has; copy it again")
         base_url = os.environ.get(BASE_URL) or None

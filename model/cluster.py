@@ -24,7 +24,7 @@ def on_ray(function: Callable[[Job], Result], jobs: Iterable[Job], threads: int 
     try:
         import ray.data
     except ModuleNotFoundError:
-        raise CcdError("--engine ray needs the library: pip install 'ccd-toolkit[ray]'") from None
+        raise CcdError("--engine ray needs the library ray; pip install 'ccd-toolkit[ray]'") from None
     if not ray.is_initialized():
         alone: dict[str, Any] = {} if "RAY_ADDRESS" in os.environ else ALONE
         try:

@@ -152,7 +152,10 @@ def replay(case: Case, strategy: str, start: Start, seed: int, *, pure: bool = F
     0.31
     """
     if case.confusion is None and strategy != ORACLE and STRATEGIES[strategy].again:
-        raise CcdError(f"{strategy} asks for further judgments on old pairs, and {case.name} has settled labels alone")
+        raise CcdError(
+            f"{strategy} asks for further judgments on old pairs, and {case.name} has settled labels alone; name "
+            "another --strategy"
+        )
     return _Replay(case, strategy, start, seed, pure, streams).run()
 
 

@@ -139,7 +139,8 @@ class Serving:
         checkpoint = load(folder)
         if not set(checkpoint.labels) <= set(self._labels):
             raise CcdError(
-                f"{folder}: knows the labels {', '.join(checkpoint.labels)}, the protocol has {', '.join(self._labels)}"
+                f"{folder}: knows the labels {', '.join(checkpoint.labels)}, the protocol has "
+                f"{', '.join(self._labels)}; train a network of this protocol"
             )
         return Ready(checkpoint, self._folder, self._device)
 

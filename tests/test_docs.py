@@ -39,7 +39,7 @@ def command_lines(text: str) -> Iterator[list[str]]:
     blocks = code_blocks(text)
     inline = re.findall(r"(?<!`)`(ccd [^`]+)`(?!`)", re.sub(r"^ *```.*?^ *```", "", text, flags=re.M | re.S))
     for line in "\n".join([*blocks, *inline]).replace("\\\n", " ").splitlines():
-        for part in re.split(r"&&|;|\|", re.sub(r"\s#.*", "", line)):
+        for part in re.split(r"&&|;|\||>", re.sub(r"\s#.*", "", line)):
             found = re.match(r"\s*(?:\$ )?(?:[A-Z_]+=\S+ )?(?:\.venv/bin/)?ccd (?=[a-z-])(.*)", part)
             if found:
                 yield [word for word in shlex.split(found[1]) if word != "[OPTIONS]"]  # as a usage line has it
@@ -88,8 +88,19 @@ def test_every_command_says_what_it_does(path: tuple[str, ...]) -> None:
     assert summary.endswith("."), "the first paragraph is the summary"
     example = text.partition("Example:")[2].replace("\\\n", " ").strip().splitlines()
     assert example, "no line with an Example:"
-    assert example[0].startswith("ccd ")
-    assert check(shlex.split(example[0])[1:]) is command
+    for line in example:
+        words = shlex.split(line.partition(" | ")[0].partition(" > ")[0])
+        assert words[0] == "ccd"
+        assert check(words[1:]) is command
+        try:
+            command.make_context(path[-1], words[1 + len(path) :])  # all arguments are there, all values are allowed
+        except click.BadParameter as error:
+            if "does not exist" not in error.message:  # the example's files are not here, all else is right
+                raise
+    for parameter in command.params:
+        if isinstance(parameter, click.Argument):
+            assert (parameter.metavar or str(parameter.name).upper()).strip("[].") in text
+    assert "Exit codes: 0" in command.get_help(click.Context(command))
     facts = getattr(command.callback, "fact_keys", {})
     assert facts, "no documented facts"
     assert all(facts.values())

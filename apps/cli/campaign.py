@@ -26,7 +26,7 @@ from apps.cli.contract import Report, in_campaign, reports
 def init_command(
     folder: Path, name: str | None, protocol: str, annotators: tuple[str, ...], adjudicators: tuple[str, ...]
 ) -> Report:
-    """Make a campaign: a folder with a campaign.toml to edit.
+    """Make a campaign: FOLDER, with a campaign.toml to edit.
 
     \b
     Example: ccd init my-campaign --annotator ann=ann@example.org --annotator bob=bob@example.org \\
@@ -57,7 +57,7 @@ def _people(entries: tuple[str, ...], option: str) -> Any:
     for entry in entries:
         name, equals, email = entry.partition("=")
         if not (name and equals and "@" in email):
-            raise CcdError(f"{option} {entry}: write NAME=EMAIL, such as ann=ann@example.org")
+            raise CcdError(f"{option} {entry}: no name with an address; write NAME=EMAIL, such as ann=ann@example.org")
         people.append(Person(name, email))
     return tuple(people)
 

@@ -70,7 +70,7 @@ def table_command(
     images: Path | None,
     limit: int | None,
 ) -> contract.Report:
-    """Read a CSV, TSV, JSONL or Parquet table, one pair a row.
+    """Read FILE, a CSV, TSV, JSONL or Parquet table, one pair a row.
 
     \b
     Example:
@@ -93,7 +93,7 @@ def table_command(
 @contract.in_campaign
 @contract.reports(FACTS)
 def archive_command(folder: Path, files: tuple[Path, ...], images: Path | None, limit: int | None) -> contract.Report:
-    """Read archives of the X API, v2 (twarc) or v1.1, as JSON or JSON lines.
+    """Read each FILE, archives of the X API, v2 (twarc) or v1.1, as JSON or JSON lines.
 
     \b
     Example:

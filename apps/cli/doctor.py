@@ -2,36 +2,82 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from apps.cli.contract import Report, in_campaign, reports
 
+if TYPE_CHECKING:
+    from apps import mending
+    from ccd.campaign import Campaign
+
 DISK_GIB = 2.0  # Label Studio's environment takes one, a campaign of 12,000 photos another
 
 
 @click.command("doctor")
+@click.option("--fix", is_flag=True, help="Mend what can be mended safely first, and say what was done.")
 @in_campaign
-@reports({"checks": "list of {what, ok, found, remedy}"})
-def doctor_command(folder: Path) -> Report:
+@reports(
+    {
+        "mended": "list of {where, what, done} of --fix; done is null where only a person can mend it",
+        "checks": "list of {what, ok, found, remedy}, after mending",
+    }
+)
+def doctor_command(folder: Path, fix: bool) -> Report:
     """Check that all a campaign needs is there and whole.
 
-    The environment, the campaign, its database and images, Label Studio, the disk. Exits with 1 on a failure.
+    The environment, the campaign, its database, images, releases and secrets, Label Studio, the disk. Exits with 1 on
+    a failure. With --fix every image is compared with its hash and put back from a copy or set aside in quarantine/,
+    leftovers of killed runs are removed, secrets are closed to others, caches that cannot be read are set aside, and
+    the campaign's Label Studio is started again. Judgments and labels are never touched.
 
     \b
-    Example: ccd doctor --dir my-campaign
+    Example:
+      ccd doctor --dir my-campaign
+      ccd doctor --fix
     """
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
+    mended = list(_mended(folder)) if fix else []
     checks = [*_environment(folder), *_campaign(folder)]
-    table = Table("", "check", "found", "remedy", title="ccd doctor")
+    table = Table("", "check", Column("found", overflow="fold"), "remedy", title="ccd doctor")  # paths are not cut
     for what, ok, found, remedy in checks:
         table.add_row(Text("ok", "green") if ok else Text("FAILED", "red"), what, found, "" if ok else remedy)
     facts = [{"what": what, "ok": ok, "found": found, "remedy": remedy} for what, ok, found, remedy in checks]
-    return Report({"checks": facts}, [table], ok=all(ok for _what, ok, _found, _remedy in checks))
+    told: list[Any] = [f"{one['where']}: {one['what']}: {one['done'] or 'not mended'}" for one in mended]
+    shown = [*told, *(["Nothing was to be mended."] if fix and not mended else []), table]
+    return Report({"mended": mended, "checks": facts}, shown, ok=all(ok for _what, ok, _found, _remedy in checks))
+
+
+def _mended(folder: Path) -> Iterator[dict[str, str | None]]:
+    """Mend what can be; what fails on the way is told, and the rest goes on."""
+    from apps import mending
+    from ccd.campaign import Campaign
+    from ccd.errors import CcdError
+
+    def told(found: "Iterable[mending.Found]") -> Iterator[dict[str, str | None]]:
+        for one in found:
+            fact: dict[str, str | None] = {"where": str(one.where), "what": one.what, "done": None}
+            try:
+                fact["done"] = one.mend() if one.mend else None
+            except (CcdError, OSError) as error:
+                fact["what"] = f"{one.what}, and mending failed: {error}"
+            yield fact
+
+    folder = folder.resolve()
+    for search in mending.IN_A_FOLDER.values():
+        yield from told(search(folder))
+    try:
+        campaign = Campaign.open(folder)
+        for look in (*mending.IN_A_CAMPAIGN.values(), mending.broken_images):
+            yield from told(look(campaign))
+        yield from told(mending.stopped_studio(campaign, lambda line: click.echo(line + " ...", err=True)))
+    except CcdError:
+        return  # the checks that follow say it, with the remedy
 
 
 Check = tuple[str, bool, str, str]
@@ -56,6 +102,7 @@ def _campaign(folder: Path) -> Iterator[Check]:
     import sqlalchemy as sa
 
     from annotation import studio as local
+    from apps import mending
     from ccd import gone, schema
     from ccd.campaign import Campaign
     from ccd.errors import CcdError
@@ -63,24 +110,40 @@ def _campaign(folder: Path) -> Iterator[Check]:
     try:
         campaign = Campaign.open(folder)
         protocol = campaign.protocol
+        with campaign.read() as db:
+            files = db.execute(gone.images(shown=True)).all()
+            version = db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == "schema_version"))
     except CcdError as error:
         what, _semicolon, remedy = str(error).rpartition("; ")
         yield "campaign.toml, protocol, database", False, what or str(error), remedy
         return
-    with campaign.read() as db:
-        files = db.execute(gone.images(shown=True)).all()
-        version = db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == "schema_version"))
+    except sa.exc.DBAPIError as error:
+        yield "campaign.toml, protocol, database", False, f"{folder}: {error.orig}", "restore it from a backup"
+        return
     kind = campaign.engine.dialect.name
     yield "campaign.toml, protocol, database", True, f"protocol {protocol.name}, {kind}, schema {version}", ""
     wrong = [row.file for row in files if not _has_size(campaign.folder / row.file, row.bytes)]
     found = f"{len(files) - len(wrong)} of {len(files)} whole" + (f", not {wrong[0]}" if wrong else "")
-    yield "images", not wrong, found, "restore them from a backup, or collect them again"
+    yield "images", not wrong, found, "ccd doctor --fix, or restore them from a backup, or collect them again"
+    for what, look in mending.IN_A_CAMPAIGN.items():
+        yield _check(what, list(look(campaign)))
+    for what, search in mending.IN_A_FOLDER.items():
+        yield _check(what, list(search(campaign.folder)))
     if not campaign.config.label_studio_url:
         yield "Label Studio is installed", local.is_installed(), str(local.environment()), "ccd studio start"
     yield _label_studio(campaign)
 
 
-def _label_studio(campaign: "Campaign") -> Check:  # type: ignore[name-defined]  # noqa: F821
+def _check(what: str, wrong: "list[mending.Found]") -> Check:
+    """What was found wrong as one line, with the first of it and the remedy of that."""
+    if not wrong:
+        return what, True, "", ""
+    first, more = wrong[0], f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+    said, _semicolon, remedy = first.what.partition("; ")
+    return what, False, f"{first.where}: {said}{more}", "ccd doctor --fix" if first.mend else remedy
+
+
+def _label_studio(campaign: "Campaign") -> Check:
     from annotation.accounts import ids_of
     from annotation.connection import connect
     from ccd.errors import CcdError

@@ -1,5 +1,7 @@
 """The `ccd` command: every stage of a campaign under one name."""
 
+import os
+
 import click
 
 import ccd
@@ -8,6 +10,7 @@ from apps.cli.backend import backend_command
 from apps.cli.bias import bias_command
 from apps.cli.campaign import init_command, round_group, status_command
 from apps.cli.collect import collect
+from apps.cli.completion import completion_command
 from apps.cli.demo import demo_command
 from apps.cli.doctor import doctor_command
 from apps.cli.duplicates import duplicates_command
@@ -30,6 +33,8 @@ from apps.cli.train import train_command
 from apps.cli.world import world_command
 from apps.cli.x import compliance_command, tir_command, x_group
 
+EXIT_CODES = "Exit codes: 0 done, 1 a check failed or you interrupted it, 2 bad input or environment, told in one line."
+
 
 class InOrder(click.Group):
     """Lists its commands as they were added: in the order of a campaign, not of the alphabet."""
@@ -49,6 +54,8 @@ def cli() -> None:
     \b
     Exit codes: 0 done, 1 a check failed, 2 bad input or environment.
     """
+    # Pictures go to files. A notebook hands its own backend down to what it starts, which need not have it.
+    os.environ["MPLBACKEND"] = "agg"
 
 
 for command in (
@@ -82,10 +89,23 @@ for command in (
     doctor_command,
     demo_command,
     world_command,
+    completion_command,
 ):
     cli.add_command(command)
 for source in (x_group, tir_command, bluesky_group, mastodon_group):
     collect.add_command(source)
+
+
+def _say_exit_codes(group: click.Group) -> None:
+    """At the end of every command's help."""
+    for command in group.commands.values():
+        if isinstance(command, click.Group):
+            _say_exit_codes(command)
+        else:
+            command.epilog = EXIT_CODES
+
+
+_say_exit_codes(cli)
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def new(file: Path, like: str) -> contract.Report:
     try:
         protocols.parse(text, str(file))
     except CcdError as error:
-        raise CcdError(f"{error} (the file name names the protocol: choose another)") from None
+        raise CcdError(f"{error}; the file name names the protocol: choose another") from None
     write_atomic(file, text.encode())
     said = Text(f"{file} written: edit it, then `ccd protocol show {file}`")
     return contract.Report({"file": str(file), "name": name, "like": like}, [said])

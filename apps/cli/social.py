@@ -44,7 +44,7 @@ def bluesky_group() -> None:
 @contract.in_campaign
 @contract.reports(FACTS | READ)
 def bluesky_search_command(folder: Path, query: str, photos: str, limit: int | None, max_posts: int) -> contract.Report:
-    """Collect the posts with photos that match a query, newest first; run again for newer ones.
+    """Collect the posts with photos that match QUERY, newest first; run again for newer ones.
 
     Bluesky cannot leave posts without photos out: they are read and dropped. Every page is kept in raw/.
 
@@ -77,7 +77,7 @@ def mastodon_group() -> None:
 def mastodon_tag_command(
     folder: Path, hashtag: str, instance: str, photos: str, limit: int | None, max_posts: int
 ) -> contract.Report:
-    """Collect the posts with media and a hashtag that a server knows, newest first; run again for newer ones.
+    """Collect the posts with media and HASHTAG that a server knows, newest first; run again for newer ones.
 
     \b
     Example:

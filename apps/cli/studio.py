@@ -213,7 +213,7 @@ def push_command(folder: Path, assist: str | None, blind: float | None) -> Repor
     from ccd.errors import CcdError
 
     if blind is not None and assist is None:
-        raise CcdError("--blind goes with --assist: without it every pair is blind")
+        raise CcdError("--blind goes with --assist; without that every pair is blind: leave --blind out")
     campaign = Campaign.open(folder)
     with campaign.alone("push"):
         studio, pictures = connect(campaign)

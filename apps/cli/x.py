@@ -59,7 +59,7 @@ def x_group() -> None:
 def search_command(
     folder: Path, query: str, full_archive: bool, photos: str, limit: int | None, max_posts: int
 ) -> contract.Report:
-    """Collect the posts with photos that match a query, newest first; run again for newer ones.
+    """Collect the posts with photos that match QUERY, newest first; run again for newer ones.
 
     `has:images -is:retweet` is added to the query. Every page is kept in raw/: no page is bought twice.
 
@@ -85,7 +85,7 @@ def search_command(
 @contract.in_campaign
 @contract.reports(FACTS | BOUGHT | STATUSES)
 def ids_command(folder: Path, file: Path, photos: str, limit: int | None, max_posts: int) -> contract.Report:
-    """Look up the posts of a file of ids, one a line, 100 a call.
+    """Look up the posts whose ids are in FILE, one a line, 100 a call.
 
     A retweet stands for the post it repeats. Ids that X settled before are not asked again.
 
@@ -114,7 +114,7 @@ def ids_command(folder: Path, file: Path, photos: str, limit: int | None, max_po
 def user_command(
     folder: Path, names: tuple[str, ...], photos: str, limit: int | None, max_posts: int
 ) -> contract.Report:
-    """Collect the newest posts of users, at most 3,200 each; --max and --max-posts hold for each user.
+    """Collect the newest posts of each user NAME, at most 3,200 each; --max and --max-posts hold for each user.
 
     X cannot leave posts without photos out: they are bought too. Looking up a name costs a user read, once.
 
@@ -154,7 +154,7 @@ def user_command(
     }
 )
 def tir_command(folder: Path, file: Path, photos: str, limit: int | None, max_posts: int) -> contract.Report:
-    """Read the text-image relationship data (Vempala and Preotiuc-Pietro 2019): ids and labels, no texts or photos.
+    """Read FILE, the text-image relationship data (Vempala and Preotiuc-Pietro 2019): ids and labels, no texts.
 
     Its labels are kept as priors, never as judgments. With X_BEARER_TOKEN set, the posts are looked up too.
 

@@ -107,5 +107,8 @@ def _detector(weights: Path, side: int) -> Any:
             f"`curl --create-dirs -o {weights} https://download.pytorch.org/models/{WEIGHTS}`"
         ) from None
     except Exception as error:  # a broken download is no pickle, or another network's
-        raise CcdError(f"{weights}: no weights of fasterrcnn_resnet50_fpn_v2 ({type(error).__name__})") from None
+        raise CcdError(
+            f"{weights}: no weights of fasterrcnn_resnet50_fpn_v2 ({type(error).__name__}); remove the file and fetch "
+            "it again"
+        ) from None
     return detector.eval().to(DEVICE)

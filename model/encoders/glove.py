@@ -20,6 +20,7 @@ from model.encoders.protocol import Floats, Words
 from model.encoders.tokens import tokenize
 
 SOURCE = "https://nlp.stanford.edu/data/glove.twitter.27B"
+FORM = "give a file with a word and its numbers a line"
 _MARKS = {"@USER": "<user>", "HTTPURL": "<url>"}
 _NUMBER = re.compile(r"[-+]?[.\d]*\d+[:,.\d]*")
 _LONG = re.compile(r"(.)\1{2,}")
@@ -110,9 +111,9 @@ def _index(file: Path) -> tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64
             'folder, or write words = "glove:FILE" in campaign.toml'
         ) from None
     except (OSError, ValueError) as error:
-        raise CcdError(f"{file}: no word vectors as text, a word and its numbers a line ({error})") from None
+        raise CcdError(f"{file}: no word vectors as text ({error}); {FORM}") from None
     if width < 1:
-        raise CcdError(f"{file}: no word vectors as text, a word and its numbers a line")
+        raise CcdError(f"{file}: no word vectors as text; {FORM}")
     # Of words with spaces in them only the first part was read; the first line of a word is its own.
     unique, first = np.unique(np.frombuffer(hashes, np.int64), return_index=True)
     return width, unique, np.frombuffer(starts, np.int64)[first], digest.hexdigest()

@@ -31,7 +31,7 @@ class Patches:
         network = load(AutoModel.from_pretrained, where)
         kind = network.config.model_type
         if kind not in KNOWN:
-            raise CcdError(f"{where}: a grid of patches is known of {', '.join(KNOWN)}, not of {kind}")
+            raise CcdError(f"{where}: has no known grid of patches ({kind}); name a network of {', '.join(KNOWN)}")
         self._vision = getattr(network, "vision_model", network)
         self._projection = network.visual_projection if kind == "clip" else None
         self._pixels = Pixels.of(where)

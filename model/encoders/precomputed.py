@@ -52,9 +52,12 @@ class Precomputed:
         try:
             regions = _regions(record, self._source, photo)
         except (ValueError, KeyError) as error:
-            raise CcdError(f"{self._source}: the entry {photo.stem} cannot be read ({error})") from None
+            raise CcdError(f"{self._source}: the entry {photo.stem} cannot be read ({error}); make it again") from None
         if regions.features.shape[1] != self.width:
-            raise CcdError(f"{self._source}: {photo.stem} has features of another width than the first entry")
+            raise CcdError(
+                f"{self._source}: {photo.stem} has features of another width than the first entry; make them with one "
+                "detector"
+            )
         return regions
 
     def encode(self, prepared: Sequence[Regions]) -> list[Regions]:

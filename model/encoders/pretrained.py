@@ -24,7 +24,9 @@ def load(loader: Callable[..., Any], where: str, **options: Any) -> Any:
     try:
         loaded = loader(where, local_files_only=True, **options)
     except ImportError as error:
-        raise CcdError(f"{where}: a library is missing ({_first_line(error)})") from None
+        raise CcdError(
+            f"{where}: a library is missing ({_first_line(error)}); install it beside ccd-toolkit[model]"
+        ) from None
     except (OSError, ValueError, KeyError) as error:  # ValueError, KeyError: a folder that holds something else
         raise CcdError(
             f"{where}: no such model on this disk, or not all of it; fetch it with `hf download {where}`, "

@@ -64,4 +64,4 @@ def test_a_blind_share_goes_with_assistance(tmp_path: Path) -> None:
     small_campaign(tmp_path)
     result = CliRunner().invoke(push_command, ["--dir", str(tmp_path), "--blind", "0.3"], catch_exceptions=False)
     assert result.exit_code == 2
-    assert result.stderr == "ccd: --blind goes with --assist: without it every pair is blind\n"
+    assert result.stderr == "ccd: --blind goes with --assist; without that every pair is blind: leave --blind out\n"

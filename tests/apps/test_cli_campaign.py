@@ -82,7 +82,9 @@ def test_init_refuses(tmp_path: Path) -> None:
     small_campaign(tmp_path / "there")
     (tmp_path / "file").touch()
     assert "there is a campaign already" in error_of(init_command, tmp_path / "there")
-    assert "--annotator ann: write NAME=EMAIL" in error_of(init_command, tmp_path / "new", "--annotator", "ann")
+    assert "--annotator ann: no name with an address; write NAME=EMAIL" in error_of(
+        init_command, tmp_path / "new", "--annotator", "ann"
+    )
     assert "1 annotators for 3" in error_of(init_command, tmp_path / "new", "--annotator", "ann=a@b")
     assert "no such file" in error_of(init_command, tmp_path / "new", "--protocol", "nonsense")
     assert "choose another" in error_of(init_command, tmp_path / "file" / "below")
@@ -190,7 +192,7 @@ def test_doctor_finds_what_is_missing(tmp_path: Path) -> None:
         "what": "images",
         "ok": False,
         "found": "1 of 2 whole, not images/x-1-0.jpg",
-        "remedy": "restore them from a backup, or collect them again",
+        "remedy": "ccd doctor --fix, or restore them from a backup, or collect them again",
     }
     assert checks["Label Studio is installed"]["ok"] is False
     assert checks["Label Studio answers, accounts"]["remedy"] == "run `ccd studio start`"

@@ -1,6 +1,7 @@
 """The `ccd` command as a whole: light to start, and one contract for every command."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -149,3 +150,16 @@ def test_a_bug_is_not_taken_for_the_environment() -> None:
 
     with pytest.raises(ZeroDivisionError):
         CliRunner().invoke(wrong, catch_exceptions=False)
+
+
+def test_a_notebooks_backend_of_pictures_is_not_needed(tmp_path: Path) -> None:
+    (tmp_path / "votes.csv").write_text("task,worker,label\n1,a,yes\n1,b,no\n2,a,no\n2,b,no\n")
+    root = str(Path(ccd.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "apps.cli.main", "agreement", "--table", "votes.csv"],
+        cwd=tmp_path,
+        env=os.environ | {"MPLBACKEND": "module://of_another_environment", "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -96,7 +96,7 @@ def test_pairs_without_a_prediction_are_neither(tmp_path: Path) -> None:
 @pytest.mark.parametrize("share", [0, 1, -0.2, 20, float("nan")])
 def test_without_blind_pairs_there_is_no_assistance(tmp_path: Path, share: float) -> None:
     campaign = small_campaign(tmp_path, pairs=5)
-    with pytest.raises(CcdError, match=r"write a share between 0 and 1, such as 0\.2"):
+    with pytest.raises(CcdError, match=r"write one between 0 and 1, such as 0\.2"):
         decide(campaign, blind=share)
 
 

@@ -101,7 +101,7 @@ def test_a_size_that_cannot_be_drawn_changes_nothing(tmp_path: Path, size: int) 
 @pytest.mark.parametrize("seed", [-1, 2**31])
 def test_a_seed_that_cannot_be_stored_is_refused(tmp_path: Path, seed: int) -> None:
     campaign = small_campaign(tmp_path, pairs=6)
-    with pytest.raises(CcdError, match=f"--seed {seed}: write a number"):
+    with pytest.raises(CcdError, match=f"--seed {seed}: out of range; write a number"):
         new_round(campaign, size=2, seed=seed)
     assert new_round(campaign, size=2, seed=2**31 - 1).round == 1
 

@@ -301,7 +301,7 @@ def test_what_was_read_before_a_refusal_is_kept(campaign: Campaign, network: Blu
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "atproto", None)
-    with pytest.raises(CcdError, match=r"Bluesky needs atproto.*pip install"):
+    with pytest.raises(CcdError, match=r"Bluesky needs the library atproto; pip install"):
         bluesky.Api("a", "b")
 
 
@@ -336,7 +336,7 @@ def test_the_command_collects_and_hides_the_password(
 @pytest.mark.parametrize(
     ("environment", "line"),
     [
-        ({}, "ccd: no login for Bluesky: set BLUESKY_HANDLE and BLUESKY_APP_PASSWORD"),
+        ({}, "ccd: no login for Bluesky; set BLUESKY_HANDLE and BLUESKY_APP_PASSWORD"),
         (
             {bluesky.HANDLE: "me.example.org", bluesky.PASSWORD: "wrong"},
             "ccd: Bluesky refuses (401: Invalid identifier or password); check BLUESKY_HANDLE and BLUESKY_APP_PASSWORD",

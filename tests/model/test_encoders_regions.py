@@ -224,5 +224,5 @@ def test_a_wrong_line_is_told(line: str, told: str, tmp_path: Path) -> None:
 
 def test_another_kind_of_network_is_told(tmp_path: Path) -> None:
     save_vision(tmp_path / "detr", "detr")
-    with pytest.raises(CcdError, match=r"a grid of patches is known of clip.*not of detr"):
+    with pytest.raises(CcdError, match=r"no known grid of patches .detr.; name a network of clip"):
         region_encoder("patches:detr", tmp_path)

@@ -1,0 +1,236 @@
+"""What may go wrong with a campaign's folder, and what of it can be mended without asking: `ccd doctor --fix`.
+
+Each function gives what it found. Nothing here writes to the database, so no judgment and no label is ever touched;
+a file that might still be wanted is moved to `quarantine/`, not removed.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    from ccd.campaign import Campaign
+
+QUARANTINE = "quarantine"
+PRIVATE = ("secret.key", "studio", "studio/credentials.json")
+
+
+@dataclass(frozen=True)
+class Found:
+    """One thing that is wrong: where, what, and what makes it right; no `mend` where only a person can."""
+
+    where: Path
+    what: str
+    mend: Callable[[], str] | None = None  # returns what it did
+
+
+def secrets_in_the_open(folder: Path) -> Iterator[Found]:
+    """Files with tokens, passwords or keys that others of this machine can read."""
+    for name in PRIVATE:
+        path = folder / name
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            yield Found(path, "others can read it", partial(_closed, path))
+
+
+def leftovers(folder: Path) -> Iterator[Found]:
+    """Half-written files and folders of runs that were killed. A training's state is kept: it goes on from there."""
+    for pattern in (".*.part", "images/*/.*.part", "features/*/*/.*.part", "predictions/*/.*.part"):
+        for path in sorted(folder.glob(pattern)):
+            if not _is_being_written(path):
+                yield Found(path, "a killed run left it", partial(_removed, path))
+    releases = folder / "releases"
+    parts = sorted(releases.glob(".*.part"))
+    if parts and not _is_held(releases / ".lock"):
+        yield from (Found(path, "a killed run left it", partial(_removed, path)) for path in parts)
+
+
+def broken_caches(folder: Path) -> Iterator[Found]:
+    """Features and predictions whose manifest cannot be read: all commands refuse them, and they can be made again."""
+    for pattern in ("features/*/*", "predictions/*"):
+        for path in sorted(folder.glob(pattern)):
+            if path.is_dir() and not path.name.startswith(".") and not _is_json(path / "manifest.json"):
+                yield Found(path, "its manifest.json cannot be read", partial(_set_aside, folder, path))
+
+
+def broken_studio(folder: Path) -> Iterator[Found]:
+    """What `ccd studio start` noted down and is not readable any more."""
+    noted, credentials = folder / "studio" / "server.json", folder / "studio" / "credentials.json"
+    if noted.exists() and not _is_json(noted):
+        running = _label_studio_of(folder)
+        if running is None:
+            yield Found(noted, "is not what `ccd studio start` wrote", partial(_set_aside, folder, noted))
+        else:
+            yield Found(
+                noted, f"cannot be read, and process {running} is that Label Studio; end it, then run this again"
+            )
+    if credentials.exists() and not _is_json(credentials):
+        yield Found(credentials, "cannot be read; restore it from a backup: Label Studio knows its token only")
+
+
+def stopped_studio(campaign: "Campaign", say: Callable[[str], None]) -> Iterator[Found]:
+    """The campaign's own Label Studio, where it ran before and does not now."""
+    from annotation import studio as local
+
+    noted = campaign.folder / "studio" / "data"
+    if campaign.config.label_studio_url or not noted.exists() or local.status(campaign.folder):
+        return
+
+    def mend() -> str:
+        with campaign.alone("studio"):
+            return f"started again at {local.start(campaign.folder, say).url}"
+
+    yield Found(noted, "its Label Studio does not run", mend)
+
+
+def broken_images(campaign: "Campaign") -> Iterator[Found]:
+    """Images of living posts that are missing or are not, byte for byte, what was collected."""
+    from ccd import gone
+
+    with campaign.read() as db:
+        files = db.execute(gone.images(shown=True)).all()
+    for row in files:
+        path = campaign.folder / row.file
+        if _sha256(path) != row.sha256:
+            copies = [campaign.folder / "studio" / "files" / row.file]
+            copies += sorted((campaign.folder / "releases").glob(f"*/images/{path.name}"))
+            whole = next((copy for copy in copies if _sha256(copy) == row.sha256), None)
+            what = "is missing" if not path.exists() else "is not what was collected"
+            yield Found(path, what, _image_mend(campaign.folder, path, whole))
+
+
+def _image_mend(folder: Path, path: Path, whole: Path | None) -> Callable[[], str] | None:
+    if whole is None and not path.exists():
+        return None
+
+    def mend() -> str:
+        said = f"{_set_aside(folder, path)}; " if path.exists() else ""
+        shown = folder / "studio" / "files" / path.relative_to(folder)
+        if whole is None:
+            shown.unlink(missing_ok=True)  # Label Studio must not show it either
+            return f"{said}no whole copy was found: restore it from a backup, or collect its posts again"
+        from ccd.campaign import write_atomic
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, whole.read_bytes())
+        if shown.exists() and shown != whole:
+            write_atomic(shown, path.read_bytes())
+        return f"{said}put back from {whole.relative_to(folder)}"
+
+    return mend
+
+
+def broken_database(campaign: "Campaign") -> Iterator[Found]:
+    """What SQLite finds wrong in its own file. Only a backup brings that back."""
+    if campaign.engine.dialect.name != "sqlite":
+        return
+    try:
+        with campaign.read() as db:
+            said = [str(row[0]) for row in db.exec_driver_sql("PRAGMA quick_check(3)")]
+            lost = db.exec_driver_sql("PRAGMA foreign_key_check")
+            said += [f"{row[0]}: a row names a missing {row[2]}" for row in lost]
+    except sa.exc.DBAPIError as error:
+        said = [str(error.orig)]
+    if said != ["ok"]:
+        told = next(line for line in said if line != "ok")
+        yield Found(campaign.folder / "campaign.db", f"{' '.join(told.split())}; restore it from a backup")
+
+
+def missing_releases(campaign: "Campaign") -> Iterator[Found]:
+    """Releases that the campaign knows and whose manifest is not the one that was written."""
+    from ccd import schema
+
+    with campaign.read() as db:
+        rows = db.execute(sa.select(schema.releases.c.name, schema.releases.c.manifest_sha256)).all()
+    for row in rows:
+        path = campaign.folder / "releases" / row.name
+        if _sha256(path / "MANIFEST.sha256") != row.manifest_sha256:
+            what = "is missing" if not path.exists() else "was changed (`ccd verify` says where)"
+            yield Found(path, f"{what}; restore it from a backup, or from where it was published")
+
+
+IN_A_FOLDER: dict[str, Callable[[Path], Iterator[Found]]] = {
+    "secrets are closed to others": secrets_in_the_open,
+    "no leftovers of killed runs": leftovers,
+    "features and predictions can be read": broken_caches,
+    "Label Studio's notes can be read": broken_studio,
+}
+IN_A_CAMPAIGN: dict[str, "Callable[[Campaign], Iterator[Found]]"] = {
+    "database is whole": broken_database,
+    "releases are as written": missing_releases,
+}
+
+
+def _closed(path: Path) -> str:
+    path.chmod(0o700 if path.is_dir() else 0o600)
+    return "closed to others"
+
+
+def _removed(path: Path) -> str:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    return "removed"
+
+
+def _set_aside(folder: Path, path: Path) -> str:
+    """Move it to quarantine/, beside what was moved there before."""
+    place = folder / QUARANTINE / path.relative_to(folder)
+    number = 1
+    while place.exists():
+        number += 1
+        place = place.with_name(f"{path.name}.{number}")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    path.rename(place)
+    return f"moved to {place.relative_to(folder)}"
+
+
+def _is_being_written(path: Path) -> bool:
+    """True where the process whose number stands in the name (`.name.123.part`) lives."""
+    number = path.name.rsplit(".", 2)[-2]
+    return number.isdigit() and psutil.pid_exists(int(number))
+
+
+def _is_held(lock: Path) -> bool:
+    """True where a living process holds the lock; that of a dead one is no lock any more."""
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _label_studio_of(folder: Path) -> int | None:
+    """The process id of a Label Studio that runs on this campaign's data."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("LABEL_STUDIO_BASE_DATA_DIR") == str(folder / "studio" / "data"):
+                return process.pid
+    return None
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_bytes()), dict)
+    except (OSError, ValueError):
+        return False
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
