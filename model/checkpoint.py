@@ -110,9 +110,11 @@ class Run:
             raise CcdError(f"{self._part}: cannot be made ({error.strerror}); check the folder's rights") from None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-        except BlockingIOError:
+        except BlockingIOError:  # the folder is the other's, even while it is empty
+            os.close(handle)
             raise CcdError(f"{self.folder}: is being trained by another `ccd train`; wait for it to end") from None
+        try:
+            yield
         finally:
             os.close(handle)
             with contextlib.suppress(OSError):  # not empty, as after an interruption, or renamed
