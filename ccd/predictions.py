@@ -199,7 +199,8 @@ def _table(file: Path, columns: list[str]) -> "pa.Table":
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(file, columns=columns)
+        with file.open("rb") as opened:  # pyarrow cannot open a name that is not in the locale's letters
+            return pq.read_table(opened, columns=columns)
     except pa.ArrowInvalid:
         raise CcdError(f"{file}: is no Parquet file; remove it and run `ccd predict` again") from None
 

@@ -55,7 +55,7 @@ def main() -> None:
 def _run(asked: dict[str, Any]) -> int:
     """This process becomes the command, with a group, output, environment and fault of its own; gives its exit code."""
     os.setsid()
-    for number, file in ((0, os.devnull), (1, os.devnull), (2, asked["err"])):
+    for number, file in ((0, os.devnull), (1, asked["err"] + ".out"), (2, asked["err"])):
         handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         os.dup2(handle, number)
     os.environ.update(asked.get("env", {}))
@@ -66,23 +66,26 @@ def _run(asked: dict[str, Any]) -> int:
 
         ccd.campaign.PATIENCE = patience
     if asked.get("hurry"):
-        sleep = time.sleep
-        time.sleep = lambda seconds: sleep(min(seconds, 0.02))  # waits between two tries take minutes
+        sleep, monotonic = time.sleep, time.monotonic
+        time.sleep = lambda seconds: sleep(seconds / 200)  # waits between two tries take minutes
+        time.monotonic = lambda: monotonic() * 200
     if asked.get("clock_back"):
         _set_clock_back()
     try:
-        _command(asked["argv"])
+        argv = [os.fsdecode(word.encode()) for word in asked["argv"]]  # as a shell hands them over
+        _command(argv, asked["err"] + ".json")
     except SystemExit as end:
         return int(end.code or 0)
     except BaseException:
         traceback.print_exc()
         return 1
     finally:
+        sys.stdout.flush()
         sys.stderr.flush()
     return 0
 
 
-def _command(argv: list[str]) -> None:
+def _command(argv: list[str], facts: str) -> None:
     if argv[0] == "decide":
         from apps.cli.contract import Report, reports
 
@@ -90,7 +93,7 @@ def _command(argv: list[str]) -> None:
     else:
         from apps.cli.main import cli
 
-        cli.main(argv, prog_name="ccd")
+        cli.main([*argv, "--json", facts], prog_name="ccd")
 
 
 def _set_clock_back() -> None:
