@@ -5,7 +5,7 @@ import datetime
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +159,13 @@ def write_atomic(path: Path, data: bytes) -> None:
         raise CcdError(
             f"{path}: cannot be written ({error.strerror}); free space or check the folder's rights"
         ) from None
+
+
+def make_latest(file: Path, others: Iterable[Path]) -> None:
+    """Make a file younger than the others, also where the clock was set back since they were written."""
+    newest = max((other.stat().st_mtime_ns for other in others if other != file), default=0)
+    if file.stat().st_mtime_ns <= newest:
+        os.utime(file, ns=(newest + 1, newest + 1))
 
 
 def open_engine(url: str | sa.URL) -> sa.Engine:

@@ -1,4 +1,4 @@
-"""Ten annotators at once, `ccd pull --follow` and the review app: none lost, none doubled. Longer: benchmarks/load.py."""
+"""Ten annotators at once beside `ccd pull --follow` and the review app; longer in benchmarks/load.py."""
 
 from pathlib import Path
 

@@ -155,6 +155,8 @@ class Chain:
     zygote: Zygote
     env: dict[str, str]
     ready: Callable[[Command], None]  # readies servers for a command
+    commands: tuple[Command, ...] = COMMANDS
+    ignored: frozenset[str] = frozenset()  # columns that a server numbers
     pair: str = ""
     after: dict[str, dict[str, Any]] = field(default_factory=dict)
     before: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -173,26 +175,29 @@ class Chain:
         """The folder as it is before the command."""
         return self.base / command.name.replace(" ", "-")
 
+    def state(self, root: Path) -> dict[str, Any]:
+        return state(root, self.ignored)
+
     def build(self) -> None:
         """Run the chain."""
         root = self.root
-        root.mkdir()
-        for command in COMMANDS:
+        root.mkdir(exist_ok=True)
+        for command in self.commands:
             self.ready(command)
             self._prepare(command, root)
             shutil.copytree(root, self.stage(command))
-            self.before[command.name] = state(root)
+            self.before[command.name] = self.state(root)
             size = _size(root)
             begin = time.monotonic()
             ended = self.start(command, root).end()
             self.seconds[command.name] = time.monotonic() - begin
             assert ended.code == 0, f"{command.name}: {ended.err}"
             self.grown[command.name] = _size(root) - size
-            self.after[command.name] = state(root)
+            self.after[command.name] = self.state(root)
             if command.once:
                 kept = shutil.copytree(root, self.base / "kept")
                 self.start(command, root).end()
-                self.twice[command.name] = state(root)
+                self.twice[command.name] = self.state(root)
                 shutil.rmtree(root)
                 shutil.move(kept, root)
         shutil.rmtree(root)
@@ -249,7 +254,7 @@ def _tweet(folder: Path, number: int, text: str = "", name: str = "") -> dict[st
     }  # fmt: skip
 
 
-def state(root: Path) -> dict[str, Any]:
+def state(root: Path, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
     """All that is on the disk under `root` and in its databases, but times, uids and locks: name → content."""
     found: dict[str, Any] = {}
     for path in sorted(root.rglob("*")):
@@ -257,7 +262,7 @@ def state(root: Path) -> dict[str, Any]:
         if path.is_dir() or path.name.endswith((".lock", "-wal", "-shm", "-journal")) or "secret.key" in name:
             continue
         if path.name == "campaign.db":
-            found |= {f"{name}:{table}": rows for table, rows in _tables(path).items()}
+            found |= {f"{name}:{table}": rows for table, rows in _tables(path, ignored).items()}
         elif path.suffix == ".tar":
             found[name] = _saved(path)
         else:
@@ -273,7 +278,7 @@ def _digest(data: bytes, suffix: str) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _tables(path: Path) -> dict[str, Any]:
+def _tables(path: Path, ignored: frozenset[str]) -> dict[str, Any]:
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
         db.row_factory = sqlite3.Row
         names = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
@@ -281,7 +286,9 @@ def _tables(path: Path) -> dict[str, Any]:
         for name in names:
             rows = [dict(row) for row in db.execute(f"SELECT * FROM {name}")]
             told = [
-                {k: v for k, v in row.items() if k not in TIMES | COUNTED} for row in rows if row.get("key") != "uid"
+                {k: v for k, v in row.items() if k not in TIMES | COUNTED | ignored}
+                for row in rows
+                if row.get("key") != "uid"
             ]
             tables[name] = sorted(STAMP.sub(b"", json.dumps(row, sort_keys=True).encode()) for row in told)
         return tables

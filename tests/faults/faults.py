@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.faults.commands import Chain, Command, Ended, Zygote, differences, state
+from tests.faults.commands import Chain, Command, Ended, Zygote, differences
 
 DISK = 192 << 20  # bytes
 
@@ -33,6 +33,7 @@ class Disk:
 
     folder: Path
     mounted: bool = False
+    keep: Path | None = None  # where the next cell's campaign is copied at its end
 
     def __post_init__(self) -> None:
         self.folder.mkdir()
@@ -51,6 +52,8 @@ class Disk:
         root = Path(shutil.copytree(chain.stage(command), chain.root))
         try:
             yield root
+            if self.keep:
+                shutil.copytree(root / "c", self.keep)
         finally:
             shutil.rmtree(root)
 
@@ -98,13 +101,13 @@ def settle(chain: Chain, command: Command, root: Path, *ended: Ended, twice: boo
     after = chain.after[command.name]
     ends = [after, *([chain.twice[command.name]] if twice and command.once else [])]
     if command.once:
-        left = differences(state(root), *ends)
+        left = differences(chain.state(root), *ends)
         if not left:
             return
         assert any(each.code for each in ended), f"it said that it is done; not as undisturbed: {left}"
     again = chain.start(command, root).end()
     assert again.code == 0, f"again, code {again.code}: {again.err}"
-    assert not differences(state(root), *ends), f"not as undisturbed: {differences(state(root), *ends)}"
+    assert not differences(chain.state(root), *ends), f"not as undisturbed: {differences(chain.state(root), *ends)}"
 
 
 def kill(chain: Chain, command: Command, disk: Disk, draw: random.Random, kills: int = 2) -> str:
@@ -121,7 +124,7 @@ def kill(chain: Chain, command: Command, disk: Disk, draw: random.Random, kills:
                 os.kill(running.pid, signal.SIGKILL)
             ended.append(running.end())
             hits += ended[-1].code == -signal.SIGKILL
-            if command.once and not differences(state(root), chain.after[command.name]):
+            if command.once and not differences(chain.state(root), chain.after[command.name]):
                 break
         settle(chain, command, root, *ended[-1:])
     return f"killed {hits} times, as undisturbed"
@@ -145,7 +148,7 @@ def read_only(chain: Chain, command: Command, disk: Disk, draw: random.Random) -
     with disk.root(chain, command) as root:
         with disk.read_only():
             ended = chain.start(command, root).end()
-        left = differences(state(root), chain.before[command.name])
+        left = differences(chain.state(root), chain.before[command.name])
         assert not left, f"wrote where nothing can be written: {left}"
         assert ended.code == 2, f"code {ended.code} where nothing can be written: {ended.err}"
         settle(chain, command, root, ended)

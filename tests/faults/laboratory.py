@@ -25,8 +25,12 @@ class Laboratory:
     plain: Zygote
     cables: tuple[Cable, Cable]
 
-    def cell(self, command: Command, fault: str, seed: object) -> str:
-        """Disturb a command; gives how it ended. Raises NotHere where it cannot be done, AssertionError for a fault."""
+    def cell(self, command: Command, fault: str, seed: object, keep: Path | None = None) -> str:
+        """Disturb a command; gives how it ended, and a copy of the campaign at the end in `keep`.
+
+        Raises NotHere where it cannot be done, AssertionError for a fault.
+        """
+        self.disk.keep = keep
         more: dict[str, Any] = {"network cut": {"cables": self.cables}, "LC_ALL=C": {"zygote": self.plain}}.get(
             fault, {}
         )
