@@ -24,7 +24,8 @@ from tests.faults.laboratory import LOCALE, Laboratory
 
 PUSH = Command("push", ("push", "--dir", "{c}"), online=True)
 PULL = Command("pull", ("pull", "--dir", "{c}"), online=True)
-NUMBERS = frozenset({"task_id", "project_id", "user_id", "server_updated_at", "watermark"})  # the server's
+# What the server numbers and names, new with each project
+NUMBERS = frozenset({"task_id", "project_id", "user_id", "server_updated_at", "watermark", "url", "data_sha256"})
 
 
 @contextlib.contextmanager
