@@ -43,9 +43,7 @@ def laboratory_on(server: Server, base: Path, command: Command) -> Iterator[Labo
             zygotes.append(Zygote(base / name, os.environ | more))
             stack.callback(zygotes[-1].close)
         root = disk.folder / "é 日本"
-        campaign, _truth = campaign_on(cable.url, root / command.name, 6)
-        (root / command.name).rename(root / "c")  # two campaigns of one server have two names
-        campaign.engine.dispose()
+        campaign, _truth = campaign_on(cable.url, base / command.name, 6)
 
         def ready(one: Command) -> None:
             """Before a push there are no desks."""
@@ -54,10 +52,10 @@ def laboratory_on(server: Server, base: Path, command: Command) -> Iterator[Labo
                     api(server).send("DELETE", f"/api/projects/{number}/", None)
 
         if command == PULL:
-            ccd(root / "c", "push")
-            pushed = Campaign.open(root / "c")
-            answer_all(server, pushed)
-            pushed.engine.dispose()
+            ccd(campaign.folder, "push")
+            answer_all(server, campaign)
+        campaign.engine.dispose()
+        shutil.copytree(campaign.folder, root / "c")  # so that this process holds no file open on the small disk
         chain = Chain(base / "before", root, base, zygotes[0], env, ready, (command,), NUMBERS)
         chain.build()
         yield Laboratory(chain, disk, zygotes[1], (cable, cable))
