@@ -49,6 +49,8 @@ bench: install
 	$(BIN)/python -m benchmarks.backend
 	$(BIN)/python -m benchmarks.prediction
 	$(BIN)/python -m benchmarks.scoring
+	$(BIN)/python -m benchmarks.faults
+	$(BIN)/python -m benchmarks.load
 
 docs: install
 	$(BIN)/python -m docs.reference

@@ -63,7 +63,9 @@ def pull(
         if project is None:
             done.notes.append(f"desk {name}: project {row.project_id} was deleted by hand; `ccd push` rebuilds it")
             continue
-        desk = Desk(name, row.project_id, project["task_number"], row.watermark)
+        back = row.watermark is not None and row.watermark > since.strftime(SERVER_FORMAT)
+        # Where the server's clock was set back, answers since bear times before the watermark: all is read again.
+        desk = Desk(name, row.project_id, project["task_number"], None if back else row.watermark)
         may_answer = adjudicators if name == ADJUDICATION_DESK else {row.user_id: name}
         for batch in _changed(campaign, studio, desk, started):
             _store(campaign, studio, desk, batch, may_answer, done)

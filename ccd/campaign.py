@@ -5,7 +5,7 @@ import datetime
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ccd.config import CONFIG, Config, Person, parse, read_config, render
 from ccd.errors import CcdError
 
 ADJUDICATION_DESK = "@adjudication"
+PATIENCE = 60_000  # milliseconds that SQLite waits for another process to let go of the database
 
 
 class Campaign:
@@ -52,14 +53,15 @@ class Campaign:
         if path.exists():
             raise CcdError(f"{path}: there is a campaign already; edit that file or choose another --dir")
         text = render(name, protocol, annotators, adjudicators)
+        config = parse(text, path)
         protocols.load(protocol, folder)
-        parse(text, path)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CcdError(f"{folder}: cannot be made a folder ({error.strerror}); choose another") from None
-        write_atomic(path, text.encode())
-        return cls.open(folder)
+        campaign = cls._connected(folder, config)
+        write_atomic(path, text.encode())  # last: what was broken off before is simply made again
+        return campaign
 
     @classmethod
     def open(cls, folder: Path) -> "Campaign":
@@ -68,17 +70,20 @@ class Campaign:
         Raises CcdError where there is no campaign, where campaign.toml or its protocol is wrong, or where the database
         is not reached.
         """
-        config = read_config(folder)
+        return cls._connected(folder, read_config(folder))
+
+    @classmethod
+    def _connected(cls, folder: Path, config: Config) -> "Campaign":
         protocol = protocols.load(config.protocol, folder)
         folder = folder.resolve()
         where = config.database_url or str(folder / "campaign.db")
-        engine = _engine(config.database_url or sa.URL.create("sqlite", database=str(folder / "campaign.db")))
+        engine = open_engine(config.database_url or sa.URL.create("sqlite", database=str(folder / "campaign.db")))
         try:
-            with _begin(engine, writing=False) as db:
+            with transaction(engine, writing=False) as db:
                 ready = schema.is_current(db)
                 uid = _belongs(db, config.name, where) if ready else ""
             if not ready:
-                with _begin(engine, writing=True) as db:
+                with transaction(engine, writing=True) as db:
                     schema.prepare(db, where)
                     uid = _belongs(db, config.name, where)
         except sa.exc.DBAPIError as error:
@@ -91,13 +96,13 @@ class Campaign:
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A connection that reads one consistent state."""
-        with _begin(self.engine, writing=False) as db:
+        with transaction(self.engine, writing=False) as db:
             yield db
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction: all of it is stored, or none. Writers follow one another, on both databases."""
-        with _begin(self.engine, writing=True) as db:
+        with transaction(self.engine, writing=True) as db:
             yield db
 
     @contextlib.contextmanager
@@ -158,7 +163,15 @@ def write_atomic(path: Path, data: bytes) -> None:
         ) from None
 
 
-def _engine(url: str | sa.URL) -> sa.Engine:
+def make_latest(file: Path, others: Iterable[Path]) -> None:
+    """Make a file younger than the others, also where the clock was set back since they were written."""
+    newest = max((other.stat().st_mtime_ns for other in others if other != file), default=0)
+    if file.stat().st_mtime_ns <= newest:
+        os.utime(file, ns=(newest + 1, newest + 1))
+
+
+def open_engine(url: str | sa.URL) -> sa.Engine:
+    """The engine of a database, for `transaction`. Raises CcdError where the address or its driver is wrong."""
     try:
         engine = sa.create_engine(url)
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
@@ -171,7 +184,7 @@ def _engine(url: str | sa.URL) -> sa.Engine:
         @sa.event.listens_for(engine, "connect")
         def _connect(dbapi: Any, _record: object) -> None:
             dbapi.isolation_level = None  # we begin transactions ourselves: IMMEDIATE for writers
-            dbapi.execute("PRAGMA busy_timeout=60000")
+            dbapi.execute(f"PRAGMA busy_timeout={PATIENCE}")
             dbapi.execute("PRAGMA journal_mode=WAL")
             dbapi.execute("PRAGMA synchronous=FULL")
             dbapi.execute("PRAGMA foreign_keys=ON")
@@ -185,7 +198,8 @@ def _engine(url: str | sa.URL) -> sa.Engine:
 
 
 @contextlib.contextmanager
-def _begin(engine: sa.Engine, *, writing: bool) -> Iterator[sa.Connection]:
+def transaction(engine: sa.Engine, *, writing: bool) -> Iterator[sa.Connection]:
+    """A connection in a transaction: one consistent state to read, or all of what is written, or none of it."""
     with engine.connect().execution_options(writing=writing) as db, db.begin():
         if engine.dialect.name == "postgresql":
             if writing:

@@ -9,6 +9,7 @@ Columns of a shard, for C labels, e numbers of an embedding and P of a similarit
 `embedding` [e], what the network's last layers see of the pair; `profile` [P], null where encoders share no space.
 """
 
+import datetime
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -99,7 +100,8 @@ def begin(campaign: Campaign, version: str, manifest: Mapping[str, Any]) -> Path
         part.unlink()
     told = json.loads(json.dumps({"format": FORMAT, "version": version, **manifest}))
     if not (folder / MANIFEST).is_file():
-        write_atomic(folder / MANIFEST, json.dumps(told | {"began": now()}, indent=1, ensure_ascii=False).encode())
+        began = max([now(), *(_after(_manifest(_root(campaign) / name)["began"]) for name in versions(campaign))])
+        write_atomic(folder / MANIFEST, json.dumps(told | {"began": began}, indent=1, ensure_ascii=False).encode())
     before = _manifest(folder)
     if differs := [key for key in told if before.get(key) != told[key]]:
         raise CcdError(
@@ -107,6 +109,11 @@ def begin(campaign: Campaign, version: str, manifest: Mapping[str, Any]) -> Path
             "give the network's folder another name"
         )
     return folder
+
+
+def _after(began: str) -> str:
+    """The next moment: what begins after it is later, also where the clock was set back."""
+    return (datetime.datetime.fromisoformat(began) + datetime.timedelta(microseconds=1)).isoformat()
 
 
 def write(folder: Path, shard: Predictions) -> None:
@@ -199,7 +206,8 @@ def _table(file: Path, columns: list[str]) -> "pa.Table":
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(file, columns=columns)
+        with file.open("rb") as opened:  # pyarrow cannot open a name that is not in the locale's letters
+            return pq.read_table(opened, columns=columns)
     except pa.ArrowInvalid:
         raise CcdError(f"{file}: is no Parquet file; remove it and run `ccd predict` again") from None
 

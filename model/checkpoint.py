@@ -19,7 +19,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor, nn
 
-from ccd.campaign import write_atomic
+from ccd.campaign import make_latest, write_atomic
 from ccd.errors import CcdError
 from model.zoo import make, stored_config
 
@@ -110,9 +110,11 @@ class Run:
             raise CcdError(f"{self._part}: cannot be made ({error.strerror}); check the folder's rights") from None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-        except BlockingIOError:
+        except BlockingIOError:  # the folder is the other's, even while it is empty
+            os.close(handle)
             raise CcdError(f"{self.folder}: is being trained by another `ccd train`; wait for it to end") from None
+        try:
+            yield
         finally:
             os.close(handle)
             with contextlib.suppress(OSError):  # not empty, as after an interruption, or renamed
@@ -139,6 +141,7 @@ class Run:
         self._write(LOG, "".join(json.dumps(line) + "\n" for line in log))
         self._write(CONFIG, json.dumps(self.config, indent=1, ensure_ascii=False))
         self._write(METRICS, json.dumps(metrics, indent=1, ensure_ascii=False))
+        make_latest(self._part / METRICS, self.folder.parent.glob(f"[!.]*/{METRICS}"))
         self._part.rename(self.folder)
         (self.folder / _STATE).unlink(missing_ok=True)
         return replace(load(self.folder), new=True)

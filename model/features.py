@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from ccd.campaign import write_atomic
+from ccd.campaign import make_latest, write_atomic
 from ccd.errors import CcdError
 from model.encoders.digest import file_digest
 from model.encoders.protocol import RegionEncoder, Regions, WordEncoder, Words
@@ -137,6 +137,7 @@ def cache_folder(root: Path, kind: Kind, line: str, encoder: RegionEncoder | Wor
     manifest = {"format": FORMAT, "kind": kind, "line": line, "width": encoder.width, "space": encoder.space}
     text = json.dumps(manifest | {"fingerprint": encoder.fingerprint}, indent=1, ensure_ascii=False)
     write_atomic(folder / MANIFEST, text.encode())
+    make_latest(folder / MANIFEST, (root / kind).glob(f"*/{MANIFEST}"))
     return folder
 
 

@@ -1,6 +1,7 @@
 """What every command keeps: `--dir`, `--json`, one line for an error, and the exit codes 0, 1 and 2."""
 
 import functools
+import io
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -74,18 +75,22 @@ def _write_json(report: Report, json_file: str | None) -> None:
     if json_file is None:
         return
     text = json.dumps(report.facts, ensure_ascii=False, indent=1) + "\n"
+    data = text.encode("utf-8", "surrogateescape")  # a path is told as the disk has it, whatever the locale
     if json_file == "-":
-        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
         from ccd.campaign import write_atomic
 
-        write_atomic(Path(json_file), text.encode())
+        write_atomic(Path(json_file), data)
 
 
 def _show(report: Report, json_file: str | None) -> None:
     from rich.console import Console
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # where the locale is ASCII, or a path is not UTF-8
     # What people wrote is shown as it is: "[b]" is no markup and ":100:" no emoji.
     console = Console(stderr=json_file == "-", highlight=False, markup=False, emoji=False)
     for shown in report.shown:

@@ -7,6 +7,7 @@ import click
 import ccd
 from apps.cli.agreement import agreement_command
 from apps.cli.backend import backend_command
+from apps.cli.backup import backup_command, restore_command
 from apps.cli.bias import bias_command
 from apps.cli.campaign import init_command, round_group, status_command
 from apps.cli.collect import collect
@@ -86,6 +87,8 @@ for command in (
     reproduce_command,
     replay_command,
     status_command,
+    backup_command,
+    restore_command,
     doctor_command,
     demo_command,
     world_command,

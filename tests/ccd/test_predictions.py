@@ -113,3 +113,12 @@ def test_a_broken_shard_is_one_line(campaign: Campaign) -> None:
     (folder / "00.parquet").write_bytes(b"half")
     with pytest.raises(CcdError, match="no Parquet file; remove it"):
         read(campaign, "net-1")
+
+
+def test_the_latest_began_last_also_where_the_clock_was_set_back(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(campaign, "net-2", TOLD)
+    monkeypatch.setattr("ccd.predictions.now", lambda: "2001-01-01T00:00:00+00:00")
+    begin(campaign, "net-1", TOLD)
+    assert versions(campaign) == ("net-2", "net-1")

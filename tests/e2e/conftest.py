@@ -2,10 +2,8 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from ccd.campaign import Campaign
 from ccd.config import Person
 from collection.store import collect
 from collection.synthetic import records
+from tests.e2e.postgres import running
 from tests.e2e.proxy import Proxy
 
 PEOPLE = tuple(Person(name, f"{name}@example.org") for name in ("ann", "bob", "cy"))
@@ -86,25 +85,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """A PostgreSQL of our own on a socket in a temporary folder; gives its database_url."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-    assert programs, "PostgreSQL is missing: make system"
-    control = programs[-1]
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # it refuses to run as root
-    with tempfile.TemporaryDirectory() as base:
-        if as_user:
-            shutil.chown(base, "postgres")
-
-        def run(program: Path, *arguments: str) -> None:
-            command = [*as_user, str(program), "-D", f"{base}/data", *arguments]
-            subprocess.run(command, check=True, capture_output=True, cwd=base)
-
-        run(control.with_name("initdb"), "-U", "ccd", "-A", "trust", "-E", "UTF8")
-        options = f"-c listen_addresses='' -c unix_socket_directories='{base}'"
-        run(control, "-l", f"{base}/log", "-w", "-o", options, "start")
-        try:
-            yield f"postgresql+psycopg://ccd@/postgres?host={base}"
-        finally:
-            run(control, "-m", "fast", "stop")
+    with running() as socket:
+        yield f"postgresql+psycopg://ccd@/postgres?host={socket}"
 
 
 @pytest.fixture

@@ -56,6 +56,22 @@ def test_the_latest_is_the_one_trained_last(tmp_path: Path) -> None:
     assert latest(tmp_path).folder == second
 
 
+def test_the_latest_is_the_one_trained_last_also_where_the_clock_was_set_back(tmp_path: Path) -> None:
+    first = trained(tmp_path)
+    os.utime(first / "metrics.json", (4_000_000_000, 4_000_000_000))
+    assert latest(tmp_path).folder == first
+    second = trained(tmp_path, seed=1)
+    assert latest(tmp_path).folder == second
+
+
+def test_a_second_training_leaves_the_folder_of_the_first_alone(tmp_path: Path) -> None:
+    run = Run(tmp_path, CONFIG | {"labels": ["no", "yes"], "seed": 0})
+    with run.alone():
+        with pytest.raises(CcdError, match="is being trained"), run.alone():
+            pass
+        assert run.finish(make("tfn", Sizes(4, 5, 2)).state_dict(), METRICS, []).folder.is_dir()
+
+
 def test_two_do_not_train_the_same(tmp_path: Path) -> None:
     run = Run(tmp_path, CONFIG)
     with run.alone(), pytest.raises(CcdError, match="is being trained by another"), Run(tmp_path, CONFIG).alone():

@@ -1,0 +1,89 @@
+"""What the matrix is made in: a small disk, warm processes that commands are forked from, servers, and the chain."""
+
+import contextlib
+import os
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.collection import photo_server, replay
+from tests.faults.cable import Cable
+from tests.faults.commands import Chain, Command, Zygote, make_inputs
+from tests.faults.faults import FAULTS, Disk
+
+LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@dataclass
+class Laboratory:
+    """All that a cell of the matrix needs."""
+
+    chain: Chain
+    disk: Disk
+    plain: Zygote
+    cables: tuple[Cable, Cable]
+
+    def cell(self, command: Command, fault: str, seed: object, keep: Path | None = None) -> str:
+        """Disturb a command; gives how it ended, and a copy of the campaign at the end in `keep`.
+
+        Raises NotHere where it cannot be done, AssertionError for a fault.
+        """
+        self.disk.keep = keep
+        more: dict[str, Any] = {"network cut": {"cables": self.cables}, "LC_ALL=C": {"zygote": self.plain}}.get(
+            fault, {}
+        )
+        self.chain.ready(command)
+        return FAULTS[fault](self.chain, command, self.disk, random.Random(f"{command.name} {fault} {seed}"), **more)
+
+
+@contextlib.contextmanager
+def laboratory(base: Path) -> Iterator[Laboratory]:
+    """Set all up in the empty folder `base`, and run the chain undisturbed."""
+    inputs = base / "in"
+    inputs.mkdir()
+    make_inputs(inputs)
+    with contextlib.ExitStack() as stack:
+        disk = Disk(base / "disk")
+        stack.callback(disk.close)
+        zygotes = []
+        for name, env in (("usual", {}), ("plain", LOCALE)):
+            (base / name).mkdir()
+            zygotes.append(Zygote(base / name, os.environ | env))
+            stack.callback(zygotes[-1].close)
+        env, cables, ready = stack.enter_context(_servers())
+        chain = Chain(base / "before", disk.folder / "é 日本", inputs, zygotes[0], env, ready)
+        chain.build()
+        yield Laboratory(chain, disk, zygotes[1], cables)
+
+
+@contextlib.contextmanager
+def _servers() -> Iterator[tuple[dict[str, str], tuple[Cable, Cable], Callable[[Command], None]]]:
+    """The stand-in of X and a photo server: the environment of commands, the cables to both, and what readies them."""
+    with photo_server.serving() as pictures, replay.serving() as x:
+        cables = Cable(x.url), Cable(f"http://{pictures.address}")
+        x.add(*(replay.post(900 + number) for number in range(6)))
+        last = x.posts["905"]
+        plain = x._with_includes
+
+        def nearby(found: list[replay.Json], params: dict[str, str]) -> replay.Json:
+            page = plain(found, params)
+            for medium in page.get("includes", {}).get("media", []):
+                medium["url"] = f"{cables[1].url}/photo/{medium['media_key'].removeprefix('3_')}"
+            return page
+
+        def ready(command: Command) -> None:
+            """A post is gone by the time that somebody asks."""
+            x.posts.pop("905", None)
+            if command.name != "compliance":
+                x.posts["905"] = last
+
+        x._with_includes = nearby  # type: ignore[method-assign]
+        env = {"X_API_BASE_URL": cables[0].url, "X_BEARER_TOKEN": replay.TOKEN}
+        env["CCD_ALLOW_PRIVATE_HOSTS"] = cables[1].url.removeprefix("http://")
+        try:
+            yield env, cables, ready
+        finally:
+            for cable in cables:
+                cable.close()
