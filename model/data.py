@@ -5,6 +5,7 @@ A CCD-style folder has `train.jsonl`, `dev.jsonl` and `test.jsonl` with a JSON o
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import re
@@ -20,12 +21,15 @@ from numpy.typing import NDArray
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
 from ccd.release.content import pairs as of_campaign
+from ccd.release.images import inside
+from ccd.release.leaks import is_synthetic
 from model.batch import Batch
 from model.encoding import Encoders, encode
 from model.features import Features, Kind, image_key, text_key
 from model.profile import profiles
 
 SPLITS = ("train", "dev", "test")
+MOST_LABELS = 1_000  # an id beyond is no count of labels
 POOL = 50  # batches within which a shuffled epoch is sorted by length
 LET_GO = 8  # batches after which pages of the cache are given back, so that memory stays flat
 
@@ -79,9 +83,15 @@ def read_folder(folder: Path, seen: Callable[[str], str]) -> Dataset:
     >>> len(data.splits["test"]), data.labels  # doctest: +SKIP
     (983, ('irrelevant', 'implicit', 'explicit'))
     """
-    about = folder / "release.json"
-    synthetic = about.is_file() and bool(json.loads(about.read_bytes()).get("synthetic"))
-    return _dataset({name: _lines(folder / f"{name}.jsonl") for name in SPLITS}, seen, folder.__truediv__, synthetic)
+
+    def file_of(image: str) -> Path:
+        try:
+            return inside(folder, image)
+        except OSError as error:
+            raise CcdError(f"{folder}: image {error}; put the image there") from None
+
+    splits = {name: _lines(folder / f"{name}.jsonl") for name in SPLITS}
+    return _dataset(splits, seen, file_of, is_synthetic(folder))
 
 
 def read_campaign(campaign: Campaign, seen: Callable[[str], str]) -> Dataset:
@@ -109,7 +119,7 @@ def _lines(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield f"{file}, line {number}", json.loads(line)
     except FileNotFoundError:
         raise CcdError(f"{file}: not there; name a folder with train.jsonl, dev.jsonl and test.jsonl") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise CcdError(f"{file}: is not one JSON object a line; write it again with `ccd release`") from None
 
 
@@ -129,15 +139,16 @@ def _dataset(
         for where, row in rows:
             try:
                 pair, text, image, label = row["pair_id"], seen(row["text"]), row["image"], row["label_id"]
+                texts[key := text_key(text)] = text
+                pair.encode()
                 names.setdefault(label, row["label"])
-            except (KeyError, TypeError):
+            except (KeyError, TypeError, AttributeError, UnicodeError):
                 raise CcdError(f"{where}: no pair_id, text, image, label and label_id; see docs/release.md") from None
-            if not isinstance(label, int) or label < 0 or names[label] != row["label"]:
+            if not isinstance(label, int) or not 0 <= label < MOST_LABELS or names[label] != row["label"]:
                 raise CcdError(f"{where}: label {row['label']!r} with the id {label!r}; networks learn labels with ids")
             if image not in keys:
                 keys[image] = _image_key(file_of(image), where)
                 images[keys[image]] = str(file_of(image))
-            texts[key := text_key(text)] = text
             ids.append(pair)
             labels.append(label)
             of_images.append(keys[image])
@@ -153,6 +164,8 @@ def _image_key(file: Path, where: str) -> str:
     if _HASHED.fullmatch(file.stem):
         return file.stem
     try:
+        if file.exists() and not file.is_file():
+            raise OSError(errno.EINVAL, "no plain file")
         return image_key(file)
     except OSError as error:
         raise CcdError(f"{where}: {file} cannot be read ({error.strerror}); put the image there") from None

@@ -1,0 +1,47 @@
+"""Whatever a stranger's file holds, its reader takes it or says what is wrong; longer: benchmarks.fuzz."""
+
+import gzip
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.hostile.mutate import mutated
+from tests.hostile.targets import V2, Target, attempt, model_targets, release_targets, text_targets
+
+pytest.importorskip("h5py")
+KINDS: dict[str, Callable[[Path], list[Target]]] = {
+    "text": text_targets,
+    "release": release_targets,
+    "model": model_targets,
+}
+TRIES = 12  # of each target and way
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.filterwarnings("ignore")
+def test_readers_take_it_or_say_what_is_wrong(kind: str, tmp_path: Path) -> None:
+    folder = tmp_path / "inside"
+    folder.mkdir()
+    targets = KINDS[kind](folder)
+    for target in targets:
+        content = target.valid or gzip.compress(json.dumps(V2).encode())
+        assert attempt(target, content, folder), f"{target.name}: a valid content is refused"
+
+        @settings(max_examples=TRIES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @given(st.integers(0, 2**32))
+        def changed(seed: int, target: Target = target, content: bytes = content) -> None:
+            attempt(target, mutated(content, random.Random(seed)), folder)
+
+        @settings(max_examples=TRIES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @given(st.binary(max_size=300))
+        def anything(data: bytes, target: Target = target) -> None:
+            attempt(target, data, folder)
+
+        changed()
+        anything()
+    assert [path.name for path in tmp_path.iterdir()] == ["inside"], "a file outside the folder was written"
