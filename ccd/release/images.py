@@ -126,9 +126,10 @@ class Opened:
 
     def read(self, image: str) -> bytes:
         """The bytes of the image that a row names. Raises OSError where it is not there, or no plain file of it."""
+        path = inside(self._folder, image)
         shard, _, member = image.partition("/")
         if not shard.endswith(".tar"):
-            return _bytes(_plain(inside(self._folder, image)))
+            return _bytes(_plain(path))
         try:
             if shard != self._shard:
                 self.close()

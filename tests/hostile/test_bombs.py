@@ -76,11 +76,7 @@ def test_an_hdf5_array_that_was_never_filled_or_lies_elsewhere(tmp_path: Path) -
 
 @pytest.mark.parametrize("value", ["9" * 5000, "1" + "0" * 400, "nan", "-inf", "-1", "[" * 2000, '"""'])
 def test_numbers_and_depths_in_toml(value: str, tmp_path: Path) -> None:
-    for line in (
-        f"[x]\nprice_per_post = {value}",
-        f"[splits]\nseed = {value}",
-        f"[agreement]\nfastest_seconds = {value}",
-    ):
+    for entry in ("[x]\nprice_per_post", "[splits]\nseed", "[agreement]\nfastest_seconds"):
         (tmp_path / "campaign.toml").write_text(f'name = "t"\n{entry} = {value}\n')
         with pytest.raises(CcdError):
             config.read_config(tmp_path)
