@@ -62,9 +62,9 @@ class Checkpoint:
                 config = stored_config(self.model, self.config["network"])
                 with torch.device("meta"):  # sizes without memory: a config may ask for any
                     sizes = {name: value.shape for name, value in make(self.model, config).state_dict().items()}
-                if sizes != {name: value.shape for name, value in weights.items()}:
-                    raise RuntimeError("the sizes of the weights are others")
-                network = make(self.model, config)
+            if sizes != {name: value.shape for name, value in weights.items()}:
+                raise RuntimeError("the sizes of the weights are others")
+            network = make(self.model, config)
             network.load_state_dict(weights)
         except (OSError, RuntimeError, safetensors.SafetensorError) as error:
             reason = str(error).strip().partition("\n")[0]
