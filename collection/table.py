@@ -215,8 +215,11 @@ def _open_parquet(file: Path) -> tuple[Sequence[str], Iterator[Row | Drop]]:
     import pyarrow
     import pyarrow.parquet
 
-    with reading(file), damaged(file, "write the Parquet file again"):
-        table = pyarrow.parquet.ParquetFile(file)
+    with reading(file):
+        try:
+            table = pyarrow.parquet.ParquetFile(file)
+        except pyarrow.ArrowException as error:
+            raise CcdError(f"{file}: not a Parquet file ({error}); write it again") from None
     kinds = pyarrow.types
     names = [  # pictures inside the table are not read into memory
         column.name

@@ -1,7 +1,7 @@
 """What reads bytes that strangers wrote, each as one function: it returns, or raises CcdError.
 
-Each target is a file name, a valid content, and what reads it. `tests/hostile/test_fuzz.py` and `benchmarks/fuzz.py`
-change the content.
+Each target is a file name, a valid content, and what reads it. `tests/hostile/test_fuzz.py` changes
+the content.
 """
 
 import functools
