@@ -89,7 +89,7 @@ def check(folder: Path, started: Started = lambda name, total: lambda number: No
 
 def _rows(folder: Path) -> Iterator[tuple[Any, ...]]:
     for split in SPLITS:
-        path = folder / f"{split}.jsonl"
+        path, number = folder / f"{split}.jsonl", 1  # a first line that is not UTF-8 is never counted
         try:
             with path.open(encoding="utf-8") as lines:
                 for number, line in enumerate(lines, 1):

@@ -19,7 +19,24 @@ KINDS: dict[str, Callable[[Path], list[Target]]] = {
     "release": release_targets,
     "model": model_targets,
 }
-TRIES = 5  # of each target and way
+QUICK = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+def hostile(target: Target, content: bytes, folder: Path) -> None:
+    """Read changes of a content, and bytes that are nothing."""
+
+    @QUICK
+    @given(st.integers(0, 2**32))
+    def changed(seed: int) -> None:
+        attempt(target, mutated(content, random.Random(seed)), folder)
+
+    @QUICK
+    @given(st.binary(max_size=300))
+    def anything(data: bytes) -> None:
+        attempt(target, data, folder)
+
+    changed()
+    anything()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -32,16 +49,5 @@ def test_readers_take_it_or_say_what_is_wrong(kind: str, tmp_path: Path) -> None
         content = target.valid or gzip.compress(json.dumps(V2).encode())
         assert attempt(target, content, folder), f"{target.name}: a valid content is refused"
 
-        @settings(max_examples=TRIES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-        @given(st.integers(0, 2**32))
-        def changed(seed: int, target: Target = target, content: bytes = content) -> None:
-            attempt(target, mutated(content, random.Random(seed)), folder)
-
-        @settings(max_examples=TRIES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-        @given(st.binary(max_size=300))
-        def anything(data: bytes, target: Target = target) -> None:
-            attempt(target, data, folder)
-
-        changed()
-        anything()
+        hostile(target, content, folder)
     assert [path.name for path in tmp_path.iterdir()] == ["inside"], "a file outside the folder was written"
