@@ -140,9 +140,9 @@ def _dataset(
             try:
                 pair, text, image, label = row["pair_id"], seen(row["text"]), row["image"], row["label_id"]
                 texts[key := text_key(text)] = text
-                pair.encode()
+                f"{pair:s}{image:s}{row['label']}".encode()  # texts, whole
                 names.setdefault(label, row["label"])
-            except (KeyError, TypeError, AttributeError, UnicodeError):
+            except (KeyError, TypeError, AttributeError, ValueError):
                 raise CcdError(f"{where}: no pair_id, text, image, label and label_id; see docs/release.md") from None
             if not isinstance(label, int) or not 0 <= label < MOST_LABELS or names[label] != row["label"]:
                 raise CcdError(f"{where}: label {row['label']!r} with the id {label!r}; networks learn labels with ids")

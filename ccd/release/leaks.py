@@ -97,6 +97,7 @@ def _rows(folder: Path) -> Iterator[tuple[Any, ...]]:
                     told = [row.get("pair_id", f"{split} {number}"), *(row.get(key) for key in _READ)]
                     if not all(value is None or isinstance(value, str | int | float) for value in told):
                         raise ValueError("an entry that is no text")
+                    "".join(value for value in told if isinstance(value, str)).encode()  # half a character is no text
                     yield split, *(value if value is None else str(value) for value in told)
         except FileNotFoundError:
             raise CcdError(f"{path}: not there; name a folder with train.jsonl, dev.jsonl and test.jsonl") from None
