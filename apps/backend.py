@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import parse_qs, urlsplit
 
 import sqlalchemy as sa
@@ -99,7 +99,7 @@ class Backend:
             for task, said in zip(part, late if time.monotonic() > until else self._said(ready, part), strict=True):
                 if isinstance(said, str):
                     results.append([])  # Label Studio then stores nothing: a result without choices would be stored
-                    without.append({"task": task.get("id") if isinstance(task, dict) else None, "reason": said})
+                    without.append({"task": _number(task), "reason": said})
                 else:
                     made = prediction_json(question, said.label, said.score, ready.version)
                     results.append(made | {"model_version": SHOWN})
@@ -131,7 +131,7 @@ class Backend:
     def _contents(self, tasks: list[Any]) -> list[Content | str]:
         """Of each task the content of its pair, or why it is not predicted."""
         data = [task["data"] if isinstance(task, dict) and isinstance(task.get("data"), dict) else {} for task in tasks]
-        keys = [each["pair_key"] for each in data if isinstance(each.get("pair_key"), str)]
+        keys = [each["pair_key"] for each in data if _is_key(each.get("pair_key"))]
         p, desks = schema.pairs.c, schema.desks.c
         query = sa.select(p.pair_id, p.image, p.text, p.model_text, schema.images.c.file)
         query = query.join_from(schema.pairs, schema.images).where(lives(), p.pair_id.in_(keys))
@@ -142,20 +142,36 @@ class Backend:
         contents: list[Content | str] = []
         for task, each in zip(tasks, data, strict=True):
             pair, image = each.get("pair_key"), each.get("image")
-            row = rows.get(pair) if isinstance(pair, str) else None
+            row = rows.get(pair) if _is_key(pair) else None
             project = task.get("project") if isinstance(task, dict) else None
             if row is None:
-                contents.append(f"{pair!r} is no pair of this campaign, or its post is gone")
+                contents.append(f"{_short(pair)} is no pair of this campaign, or its post is gone")
             elif not image:
                 contents.append("the task has no image")
             elif not _is_of(str(image), row.file):
-                contents.append(f"{image!r} is not the photo of {pair}; `ccd pull` and `ccd push` put the task right")
+                contents.append(
+                    f"{_short(image)} is not the photo of {pair}; `ccd pull` and `ccd push` put the task right"
+                )
             elif (desk.get(project) if isinstance(project, int) else None, pair) not in shown:
                 contents.append("blind: no prediction is shown of this pair on this desk")
             else:
                 text = row.model_text or model_text(row.text)
                 contents.append(Content(text, row.image, self._campaign.folder / row.file))
         return contents
+
+
+def _is_key(value: Any) -> TypeGuard[str]:
+    """Whether a database can be asked for it."""
+    return isinstance(value, str) and len(value) < 1000 and not re.search("[\0\ud800-\udfff]", value)
+
+
+def _number(task: Any) -> int | None:
+    number = task.get("id") if isinstance(task, dict) else None
+    return number if isinstance(number, int) else None
+
+
+def _short(value: object) -> str:
+    return repr(value)[:200]
 
 
 def _is_of(address: str, file: str) -> bool:
@@ -166,9 +182,13 @@ def _is_of(address: str, file: str) -> bool:
     >>> _is_of("/data/local-files/?d=../../secret/ab12.jpg", "images/ab/ab12.jpg")
     False
     """
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+        asked = parse_qs(parts.query, max_num_fields=10).get("d")
+    except ValueError:  # no address
+        return False
     if parts.path == "/data/local-files/":
-        return parse_qs(parts.query).get("d") == [file]
+        return asked == [file]
     return re.fullmatch(rf"/data/upload/\d+/[0-9a-f]+-{re.escape(Path(file).name)}", parts.path) is not None
 
 
@@ -247,7 +267,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _allowed(self, known: Sequence[str]) -> str:
         """The name of the call. Raises RefusedError where there is none, or who asks may not."""
-        path = urlsplit(self.path).path.rstrip("/")
+        path = self.path.partition("?")[0].rstrip("/")
         secret = hmac.compare_digest(path.encode()[: len(self.server.secret) + 1], f"/{self.server.secret}".encode())
         call = (path[len(self.server.secret) + 1 :] if secret else path).removeprefix("/")
         if call == "webhook" and not secret:

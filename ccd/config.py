@@ -143,7 +143,7 @@ def read_config(folder: Path) -> Config:
     """Read and check `campaign.toml` of a folder. Raises CcdError with file, place and remedy."""
     path = folder / CONFIG
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors put a byte order mark first
     except FileNotFoundError:
         raise CcdError(f"{path}: no campaign here; run `ccd init` or name its folder with --dir") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -159,7 +159,7 @@ def parse(text: str, path: Path) -> Config:
 
     try:
         data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of more digits than Python reads
         raise wrong(f"not valid TOML ({error}); mend that line") from None
 
     known = {
@@ -221,16 +221,21 @@ def parse(text: str, path: Path) -> Config:
         raise wrong("[label_studio] url holds a user; take it out and set LABEL_STUDIO_API_KEY in the environment")
     if studio and not studio.startswith(("http://", "https://")):
         raise wrong(f"[label_studio] url is {studio!r}; it must start with http:// or https://")
-    price = float(entry("x", "price_per_post", (int, float), 0.005))
+
+    def number(section: str, key: str, default: float) -> float:
+        value = entry(section, key, (int, float), default)
+        return float(value) if abs(value) < 1e9 or value != value else math.inf  # an integer may be too large for it
+
+    price = number("x", "price_per_post", 0.005)
     if not 0 <= price < 1000:  # nan too
         raise wrong(f"[x] price_per_post is {price}; write the dollars a post, such as 0.005")
     seed = entry("splits", "seed", int, 1)
-    if seed < 0:
-        raise wrong(f"[splits] seed is {seed}; write a number from 0 up")
+    if not 0 <= seed < 2**63:
+        raise wrong(f"[splits] seed is {seed}; write a number from 0 up, of at most 18 digits")
     most = entry("duplicates", "max_per_group", int)
     if most is not None and most < 1:
         raise wrong(f"[duplicates] max_per_group is {most}; write a number from 1 up, or leave it out")
-    fastest = float(entry("agreement", "fastest_seconds", (int, float), FASTEST_SECONDS))
+    fastest = number("agreement", "fastest_seconds", FASTEST_SECONDS)
     if not 0 <= fastest <= 3600:  # nan too
         raise wrong(f"[agreement] fastest_seconds is {fastest}; write seconds from 0 to 3600, 0 for no limit")
     licence = entry("release", "license", str)

@@ -8,6 +8,7 @@ from typing import TextIO
 
 import pandas as pd
 
+from ccd.cells import plain
 from ccd.errors import CcdError
 
 COLUMNS = ("task", "worker", "label")
@@ -75,7 +76,7 @@ def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
                 width = len(row)
                 task, worker, label = _places(path, [name.strip() for name in row])
             elif len(row) == width:
-                judgment = [row[task].strip(), row[worker].strip(), row[label].strip()]
+                judgment = [plain(row[place].strip()) for place in (task, worker, label)]
                 if not all(judgment):
                     name = COLUMNS[judgment.index("")]
                     raise CcdError(f"{path}, line {rows.line_num}: no {name}; fill it in or take the line out")

@@ -3,7 +3,6 @@
 Both searches are one: cut what stands for an item into bands, and compare the items that meet in a band.
 """
 
-import io
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
+from ccd.photo import opened
 
 IMAGE_DISTANCE = 20  # bits of 128; chosen in docs/duplicates.md
 NEAREST = 7  # bits of 64 in which one of the two hashes may differ at most: what the search can find
@@ -38,9 +39,12 @@ def picture_hash(data: bytes) -> str:
     """
     import imagehash
 
-    with Image.open(io.BytesIO(data)) as image:
-        image.draft("L", (128, 128))  # a JPEG decodes at the size needed, not at its own: twice as fast
-        grey = image.convert("RGBA").convert("L") if "transparency" in image.info else image.convert("L")
+    try:
+        with opened(data) as image:
+            image.draft("L", (128, 128))  # a JPEG decodes at the size needed, not at its own: twice as fast
+            grey = image.convert("RGBA").convert("L") if "transparency" in image.info else image.convert("L")
+    except Exception as error:  # decoders raise whatever a hostile file makes them raise
+        raise OSError(f"no picture ({error})") from None
     values = np.asarray(grey, dtype=np.float32)
     if values.std() < _FLAT:
         return ""

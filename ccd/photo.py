@@ -1,4 +1,4 @@
-"""A pair's photo for showing: only from the campaign's own images, only what is what its name says, made anew."""
+"""Pictures of strangers: opened with bounds on what they may cost; and shown, made anew, from the campaign's images."""
 
 import hashlib
 import io
@@ -12,6 +12,31 @@ from ccd.errors import CcdError
 IMAGES = "images"
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")  # what collection stores
 MOST_PIXELS = 50_000_000
+MOST_BYTES = 30_000_000
+MOST_SCANS = 500  # of a JPEG: each may go over all pixels again and cost a hundred bytes; photos have about ten
+
+
+def opened(source: Path | bytes) -> Image.Image:
+    """A picture whose pixels can be decoded in bounded time and memory: its header is read, no pixel yet.
+
+    Raises ValueError with the reason where it has more than MOST_PIXELS, MOST_BYTES or MOST_SCANS, and what Pillow
+    raises where it is none of FORMATS.
+
+    >>> opened(Path("photo.jpg")).size  # doctest: +SKIP
+    (1024, 683)
+    """
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            source = file.read(MOST_BYTES + 1)
+    if len(source) > MOST_BYTES:
+        raise ValueError(f"more than {MOST_BYTES:,} bytes")
+    image = Image.open(io.BytesIO(source), formats=FORMATS)
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise ValueError(f"{width} x {height} pixels, the limit is {MOST_PIXELS:,}")
+    if image.format in ("JPEG", "MPO") and (scans := source.count(b"\xff\xda")) > MOST_SCANS:
+        raise ValueError(f"{scans:,} scans, the limit is {MOST_SCANS}")
+    return image
 
 
 def shown(folder: Path, file: str, sha256: str, side: int) -> bytes:
@@ -41,9 +66,7 @@ def shown(folder: Path, file: str, sha256: str, side: int) -> bytes:
 
 
 def _made_anew(data: bytes, side: int) -> bytes:
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
-    if image.width * image.height > MOST_PIXELS:
-        raise ValueError("too large")
+    image = opened(data)
     image.draft("RGB", (side, side))  # a JPEG is decoded at the size that is needed
     image.thumbnail((side, side))
     buffer = io.BytesIO()

@@ -179,7 +179,7 @@ def parse(text: str, where: str) -> Protocol:
     """The protocol in a TOML text; `where` starts every error. Raises CcdError as `load` does."""
     try:
         data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of more digits than Python reads
         raise CcdError(f"{where}: not valid TOML ({error}); mend that place") from None
     table = _Table(data, where)
     protocol = Protocol(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ccd.errors import CcdError
-from collection.files import find_photo, lines
+from collection.files import MOST_DOCUMENT, find_photo, lines
 from collection.records import (
     BadId,
     Drop,
@@ -82,14 +82,18 @@ def _entries(file: Path, folder: Path) -> Iterator[Record | Drop | None]:
         if isinstance(document, Drop):
             yield document
             continue
-        found = list(_posts(f"{file} {place}", document))
+        try:
+            found = list(_posts(f"{file} {place}", document))
+        except RecursionError:
+            yield Drop(place or "line 1", Reason.MALFORMED, "lists in lists without end")
+            continue
         if not found:
             yield None
         for number, (post, includes) in enumerate(found, 1):
             where = f"{place}, post {number}".removeprefix(", ") if len(found) > 1 else place or "post 1"
             try:
                 yield from _read_post(post, includes, where, folder)
-            except (AttributeError, TypeError, KeyError) as error:
+            except (AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
                 yield Drop(where, Reason.MALFORMED, f"not the shape of a post ({error})")
 
 
@@ -99,7 +103,14 @@ def _documents(file: Path) -> Iterator[tuple[str, Any]]:
     first = list(itertools.islice(numbered, 2))
     stream: Iterator[tuple[int, bytes]] = itertools.chain(first, numbered)
     if first and (first[0][1].strip() in (b"{", b"[") or all(_parse(n, line)[1] is None for n, line in first)):
-        whole = list(stream)
+        whole, size = [], 0
+        for number, line in stream:
+            whole.append((number, line))
+            size += len(line)
+            if size > MOST_DOCUMENT:
+                raise CcdError(
+                    f"{file}: one JSON document of more than {MOST_DOCUMENT:,} bytes; write a page or post a line"
+                )
         try:
             yield "", json.loads(b"".join(line for _, line in whole))
             return

@@ -6,11 +6,11 @@ import io
 from collections.abc import Iterator
 
 import sqlalchemy as sa
-from PIL import Image
 
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.gone import lives
+from ccd.photo import opened
 
 GROUPS = 100  # shown, the largest first
 PAIRS = 12  # shown of a group
@@ -63,10 +63,10 @@ def _figures(campaign: Campaign, db: sa.Connection, group: str) -> Iterator[str]
 
 def _thumbnail(campaign: Campaign, file: str) -> str:
     try:
-        with Image.open(campaign.folder / file) as image:
+        with opened(campaign.folder / file) as image:
             image.draft("RGB", (_SIDE, _SIDE))
             small = image.convert("RGB")
-    except OSError:
+    except Exception:  # decoders raise whatever a broken file makes them raise
         return ""
     small.thumbnail((2 * _SIDE, _SIDE))
     stream = io.BytesIO()

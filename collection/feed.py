@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from ccd.campaign import Campaign, now
-from ccd.errors import CcdError
+from ccd.errors import CcdError, damaged
 from collection.authors import Key, keyed
 from collection.pages import NOTE, Page, Pages
 from collection.reading import Limits, Opened, Reading, Run
@@ -64,12 +64,16 @@ def walk(campaign: Campaign, feed: Feed, limits: Limits, run: Run | None = None)
         if room < 1:
             run.stopped = f"--max-posts {limits.posts:,}: {reading.posts:,} posts were read for this query"
             break
-        page = feed.nameless(feed.ask(cursor, since, min(feed.most, room)), key)
-        posts = feed.posts(page)
-        newest = note["newest"] if cursor else feed.newest(page)
+        with damaged(
+            f"the answer of {feed.network}", "what was read before is kept; try another time, or another server"
+        ):
+            page = feed.nameless(feed.ask(cursor, since, min(feed.most, room)), key)
+            posts = feed.posts(page)
+            newest = note["newest"] if cursor else feed.newest(page)
+            follows = feed.next(page) if posts else None
+            _storable([newest, follows])
         if not cursor and (not posts or newest == since):
             break  # nothing newer: no page
-        follows = feed.next(page) if posts else None
         page[NOTE] = {"query": feed.name, "at": now(), "since": since, "newest": newest}
         page[NOTE]["next"] = None if follows == cursor else follows  # some servers never end
         run.pages += 1
@@ -90,9 +94,26 @@ def _records(feed: Feed, posts: list[Any], page: int) -> Iterator[Record | Drop]
     for number, post in enumerate(posts, 1):
         place = f"page {page}, post {number}"
         try:
-            yield from list(feed.read(post, place))
-        except (AttributeError, KeyError, TypeError) as error:
+            yield from [_checked(entry) for entry in feed.read(post, place)]
+        except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
             yield Drop(place, Reason.MALFORMED, f"not the shape of a post ({error})")
+
+
+def _checked(entry: Record | Drop) -> Record | Drop:
+    """The entry, where its parts are of their types. Raises TypeError."""
+    if isinstance(entry, Record):
+        optional = (entry.created_at, entry.lang, entry.author, *(photo.alt_text for photo in entry.photos))
+        sure = (entry.post_id, entry.text, *(photo.source for photo in entry.photos))
+        if not all(isinstance(value, str) for value in sure + tuple(v for v in optional if v is not None)):
+            raise TypeError("a part that is no text")
+    return entry
+
+
+def _storable(marks: list[object]) -> None:
+    """Raises where a mark of how far a walk got is no text, or no database holds it."""
+    for mark in marks:
+        if mark is not None:
+            str.encode(mark)  # type: ignore[arg-type]
 
 
 def whole_link(shown: str, address: str) -> str:

@@ -24,6 +24,7 @@ from collection import images
 
 CHUNK = 65_536
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
 _HEADERS = {
     "User-Agent": f"ccd-toolkit/{__version__}",
     "Accept": "image/*,*/*;q=0.5",
@@ -94,7 +95,8 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast
+    odd = isinstance(ip, ipaddress.IPv6Address) and (ip.is_site_local or ip in _NAT64_LOCAL)
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved and not odd
 
 
 class Fetcher:

@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from ccd.errors import CcdError
 
 _EXTENSIONS = ("jpg", "jpeg", "png", "webp")
 _GZIP = b"\x1f\x8b"
+MOST_LINE = 64 << 20  # bytes of one line; a page of 500 posts has 2 MB
+MOST_DOCUMENT = 256 << 20  # bytes of a file that is read as one JSON document
 _NOT_TEXT = {
     b"\xff\xfe": "a UTF-16 file",
     b"\xfe\xff": "a UTF-16 file",
@@ -52,7 +55,12 @@ def lines(file: Path) -> Iterator[tuple[int, bytes]]:
             packed = probe.read(2) == _GZIP
         with gzip.open(file) if packed else file.open("rb") as stream:
             number = 0
-            for number, line in enumerate(stream, 1):
+            while line := stream.readline(MOST_LINE + 1):  # a gzip file of 1 MB may hold one line of 1 GB
+                number += 1
+                if len(line) > MOST_LINE:
+                    raise CcdError(
+                        f"{file}, line {number}: more than {MOST_LINE:,} bytes; give one post or page a line"
+                    )
                 if number == 1:
                     _check_text(file, line)
                     line = line.removeprefix(b"\xef\xbb\xbf")
@@ -76,14 +84,25 @@ def find_photo(folder: Path, *, post: str, index: int, url: str | None = None, k
     """
     names = []
     if url:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            form = parse_qs(parts.query).get("format", [""])[0]
+        except ValueError:  # no address, and so no name
+            parts, form = urlsplit(""), ""
         name = unquote(parts.path).rsplit("/", 1)[-1]
-        form = parse_qs(parts.query).get("format", [""])[0]
         if form and not name.endswith(f".{form}"):  # https://pbs.twimg.com/media/AbC?format=jpg&name=large
             name = f"{name}.{form}"
         if name not in ("", ".", ".."):
             names += [name, f"{post}-{name}"]
     for stem in [key, f"{post}_{index}"] if key else [f"{post}_{index}"]:
         names += [f"{stem}.{extension}" for extension in _EXTENSIONS]
-    plain = (folder / name for name in names if "/" not in name and "\0" not in name)
-    return next((file for file in plain if file.is_file()), None)
+    plain = (folder / name for name in names if "/" not in name and "\0" not in name and len(name) < 200)
+    return next((file for file in plain if is_in(folder, file) and file.is_file()), None)
+
+
+def is_in(folder: Path, file: Path) -> bool:
+    """Whether a file is in the folder wherever its links lead: a stranger's archive must fetch no other file here."""
+    try:
+        return Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder))
+    except ValueError:  # a NUL, or half a character
+        return False

@@ -4,9 +4,12 @@ What a camera wrote into a photo (EXIF with the place, XMP) is not kept: such a 
 and encoded again, a JPEG with its own quantisation tables. Any other photo keeps its bytes.
 """
 
+import contextlib
+import errno
 import hashlib
 import io
 import os
+import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +19,13 @@ from PIL import Image, ImageOps, JpegImagePlugin
 
 from ccd.campaign import write_atomic
 from ccd.errors import CcdError
+from ccd.photo import MOST_BYTES, MOST_PIXELS, MOST_SCANS
 from collection.records import Reason
 
-MAX_BYTES = 30_000_000
-MAX_PIXELS = 50_000_000
+MAX_BYTES = MOST_BYTES
+MAX_PIXELS = MOST_PIXELS
+_LARGE = 4_000_000  # pixels above which pictures are decoded one at a time, however many threads there are
+_one_at_a_time = threading.Lock()
 _WRITTEN = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 _SHOWN = ("icc_profile", "transparency", "gamma")  # what changes how the pixels look
 _STILL_BOXES = (b"avif", b"avis", b"heic", b"heix", b"mif1")  # of the files with boxes, as videos have
@@ -50,6 +56,8 @@ class Picture:
 def read(file: Path) -> bytes:
     """The bytes of a photo on disk. Raises BadImage where there is none, or more than MAX_BYTES."""
     try:
+        if not file.is_file():  # a pipe would be waited for
+            raise FileNotFoundError(errno.ENOENT, "no such file")
         with file.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
@@ -79,10 +87,14 @@ def prepare(data: bytes) -> tuple[Picture, bytes]:
         if data[4:8] == b"ftyp" and data[8:12] not in _STILL_BOXES:
             raise BadImage(Reason.MOVING, "a video") from None
         raise BadImage(Reason.NOT_AN_IMAGE, f"no JPEG, PNG, WebP, GIF or BMP ({type(error).__name__})") from None
-    with image:
+    with contextlib.ExitStack() as turn, image:
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise BadImage(Reason.TOO_LARGE, f"{width} x {height} pixels, the limit is {MAX_PIXELS:,}")
+        if image.format in ("JPEG", "MPO") and (scans := data.count(b"\xff\xda")) > MOST_SCANS:
+            raise BadImage(Reason.TOO_LARGE, f"{scans:,} scans, the limit is {MOST_SCANS}")
+        if width * height > _LARGE:
+            turn.enter_context(_one_at_a_time)
         try:
             twins = image.format == "MPO"  # a photo with its twin
             moving = not twins and getattr(image, "is_animated", False)

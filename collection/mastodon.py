@@ -23,6 +23,7 @@ from collection.records import Drop, Photo, Reason, Record, utc
 
 TOKEN = "MASTODON_ACCESS_TOKEN"  # optional: some servers show strangers nothing
 TIMEOUT = 30.0  # seconds
+MOST_BYTES = 32 << 20  # of one answer, unpacked; a page of 40 posts has 0.2 MB
 VERSION = "4.2.0"  # said to the client library, so that it does not ask
 
 Json = Mapping[str, Any]
@@ -72,6 +73,12 @@ class Api:
 
     def _keep(self, answer: requests.Response, **_options: Any) -> None:
         self._answer = answer  # as it came: the library gives objects of its own
+        parts, size = [], 0
+        for part in answer.iter_content(1 << 16):
+            parts.append(part)
+            if (size := size + len(part)) > MOST_BYTES:
+                raise CcdError(f"{self.host} sends more than {MOST_BYTES:,} bytes for one page; check --instance")
+        answer._content = b"".join(parts)  # the library reads it from here
 
     def _ask(self, method: str, args: Any, params: Mapping[str, Any], number: int) -> Page:
         import mastodon

@@ -10,6 +10,7 @@ from typing import Any
 
 from ccd.campaign import write_atomic
 from ccd.errors import CcdError
+from collection.files import MOST_LINE
 
 Page = dict[str, Any]
 NOTE = "ccd"  # the one entry of a page that is ours: what was asked; readers of the source's own entries pass it over
@@ -59,8 +60,12 @@ def every(folder: Path) -> Iterator[Path]:
 def read(path: Path) -> Page:
     """One page. Raises CcdError where the file is damaged."""
     try:
-        page = json.loads(gzip.decompress(path.read_bytes()))
-    except (OSError, EOFError, zlib.error, ValueError) as error:
+        with gzip.open(path) as stream:
+            line = stream.read(MOST_LINE + 1)
+        if len(line) > MOST_LINE:
+            raise ValueError(f"more than {MOST_LINE:,} bytes")
+        page = json.loads(line)
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         raise CcdError(
             f"{path}: not a page ({error}); restore it from a backup, or delete this query's folder"
         ) from None

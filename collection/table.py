@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ccd.errors import CcdError
-from collection.files import find_photo, lines, reading
+from ccd.errors import CcdError, damaged
+from collection.files import find_photo, is_in, lines, reading
 from collection.records import (
     BadId,
     Drop,
@@ -113,7 +113,7 @@ def _photo(image: str, folder: Path, name: str | None) -> Path | str | None:
     if image.startswith(("http://", "https://")):
         return find_photo(folder, post=(name or "").removeprefix("x:"), index=0, url=image) or image
     path = Path(os.path.normpath(folder / image))
-    return path if path.is_relative_to(os.path.normpath(folder)) else None
+    return path if path.is_relative_to(os.path.normpath(folder)) and is_in(folder, path) else None
 
 
 # --- one reader a kind of file --------------------------------------------------------------------------------------
@@ -123,7 +123,10 @@ def _open_csv(file: Path, *, tabs: bool) -> tuple[Sequence[str], Iterator[Row | 
     numbered = ((number, line.decode("utf-8", "surrogateescape")) for number, line in lines(file))
     _, first = next(numbered)
     delimiter = "\t" if tabs else max(",;\t", key=first.count)
-    header = next(csv.reader([first], delimiter=delimiter))
+    try:
+        header = next(csv.reader([first], delimiter=delimiter))
+    except (csv.Error, StopIteration) as error:
+        raise CcdError(f"{file}, line 1: no names of columns ({error}); give a header line") from None
     if any("\udc80" <= c <= "\udcff" for c in first):
         raise CcdError(f"{file}: not UTF-8; save it as UTF-8 and run again")
     return header, _csv_rows(numbered, header, delimiter)
@@ -164,7 +167,7 @@ def _cells(text: str, delimiter: str, unquoted: int | None = None) -> list[str] 
         return cells if len(cells) == unquoted else None
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error:
+    except csv.Error:  # also a cell of more than 131,072 characters
         return None
     return rows[0] if len(rows) == 1 else None
 
@@ -215,7 +218,7 @@ def _open_parquet(file: Path) -> tuple[Sequence[str], Iterator[Row | Drop]]:
     with reading(file):
         try:
             table = pyarrow.parquet.ParquetFile(file)
-        except pyarrow.ArrowInvalid as error:
+        except pyarrow.ArrowException as error:
             raise CcdError(f"{file}: not a Parquet file ({error}); write it again") from None
     kinds = pyarrow.types
     names = [  # pictures inside the table are not read into memory
@@ -226,7 +229,7 @@ def _open_parquet(file: Path) -> tuple[Sequence[str], Iterator[Row | Drop]]:
 
     def rows() -> Iterator[Row]:
         number = itertools.count(1)
-        with table, reading(file):
+        with table, reading(file), damaged(file, "write the Parquet file again"):
             for batch in table.iter_batches(500, columns=names):
                 for cells in batch.to_pylist():
                     yield f"row {next(number)}", cells

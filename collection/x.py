@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from ccd import schema
 from ccd.campaign import Campaign, now
-from ccd.errors import CcdError
+from ccd.errors import CcdError, damaged
 from collection import archive, reading
 from collection.authors import Key, keyed
 from collection.files import lines
@@ -155,7 +155,7 @@ def walk(campaign: Campaign, api: Api, query: Query, limits: Limits, run: Run | 
         if since:
             params["since_id"] = since
             params.pop("start_time", None)
-        page = nameless(api.ask(query.method, **params), key)
+        page = _told(api, query, params, key)
         if not token and since and not page.get("data"):
             break  # nothing newer: no page, nothing paid
         ids = [int(post["id"]) for post in _data(page)] + [int(note.get("newest_id") or 0)]
@@ -169,6 +169,17 @@ def walk(campaign: Campaign, api: Api, query: Query, limits: Limits, run: Run | 
         if _next(page) is None:
             break
     return run
+
+
+def _told(api: Api, query: Query, params: Mapping[str, Any], key: Key) -> Page:
+    """A page of the answer. Raises CcdError where it has not the shape of one."""
+    with damaged("X's answer", "what was read before is kept; run again later"):
+        page = nameless(api.ask(query.method, **params), key)
+        for post in _data(page):
+            int(post["id"])
+        posts_in(page)
+        (_next(page) or "").encode()
+    return page
 
 
 def hydrate(campaign: Campaign, api: Api, ids: Iterable[str], limits: Limits, run: Run | None = None) -> Run:

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,10 +18,11 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor, nn
 
 from ccd.campaign import make_latest, write_atomic
-from ccd.errors import CcdError
+from ccd.errors import CcdError, damaged
 from model.zoo import make, stored_config
 
 CONFIG, WEIGHTS, METRICS, LOG = "config.json", "weights.safetensors", "metrics.json", "log.jsonl"
@@ -54,9 +56,16 @@ class Checkpoint:
 
     def network(self) -> nn.Module:
         """The network with its weights, in evaluation mode. Raises CcdError where they do not fit each other."""
-        network = make(self.model, stored_config(self.model, self.config["network"]))
         try:
-            network.load_state_dict(safetensors.torch.load_file(self.folder / WEIGHTS))
+            weights = safetensors.torch.load_file(self.folder / WEIGHTS)
+            with damaged(self.folder / CONFIG, "train again"):
+                config = stored_config(self.model, self.config["network"])
+                with torch.device("meta"):  # sizes without memory: a config may ask for any
+                    sizes = {name: value.shape for name, value in make(self.model, config).state_dict().items()}
+            if sizes != {name: value.shape for name, value in weights.items()}:
+                raise RuntimeError("the sizes of the weights are others")
+            network = make(self.model, config)
+            network.load_state_dict(weights)
         except (OSError, RuntimeError, safetensors.SafetensorError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise CcdError(f"{self.folder / WEIGHTS}: is not what config.json says ({reason}); train again") from None
@@ -72,11 +81,17 @@ def load(folder: Path) -> Checkpoint:
     try:
         config, metrics = (json.loads((folder / name).read_bytes()) for name in (CONFIG, METRICS))
         known = config["format"] == FORMAT
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         raise CcdError(f"{folder}: no trained network; `ccd train` makes one in the folder models") from None
     if not known:
         raise CcdError(f"{folder}: made by another toolkit (format {config['format']}); train again")
-    return Checkpoint(folder, config, metrics)
+    with damaged(folder, "train again"):
+        found = Checkpoint(folder, config, metrics)
+        if not (
+            0 < found.temperature < math.inf and found.model and all(isinstance(each, str) for each in found.labels)
+        ):
+            raise ValueError("no temperature, model or labels")
+    return found
 
 
 def latest(models: Path) -> Checkpoint:

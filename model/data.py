@@ -5,6 +5,7 @@ A CCD-style folder has `train.jsonl`, `dev.jsonl` and `test.jsonl` with a JSON o
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import re
@@ -20,12 +21,15 @@ from numpy.typing import NDArray
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
 from ccd.release.content import pairs as of_campaign
+from ccd.release.images import inside
+from ccd.release.leaks import is_synthetic
 from model.batch import Batch
 from model.encoding import Encoders, encode
 from model.features import Features, Kind, image_key, text_key
 from model.profile import profiles
 
 SPLITS = ("train", "dev", "test")
+MOST_LABELS = 1_000  # an id beyond is no count of labels
 POOL = 50  # batches within which a shuffled epoch is sorted by length
 LET_GO = 8  # batches after which pages of the cache are given back, so that memory stays flat
 
@@ -79,14 +83,28 @@ def read_folder(folder: Path, seen: Callable[[str], str]) -> Dataset:
     >>> len(data.splits["test"]), data.labels  # doctest: +SKIP
     (983, ('irrelevant', 'implicit', 'explicit'))
     """
-    about, protocol = (
-        json.loads(file.read_bytes()) if file.is_file() else {}
-        for file in (folder / "release.json", folder / "protocol.json")
-    )
-    asked = [question for question in protocol.get("questions", ()) if question["name"] == about.get("question")]
-    labels = [category["name"] for question in asked for category in question["categories"]]
+
+    def file_of(image: str) -> Path:
+        try:
+            return inside(folder, image)
+        except OSError as error:
+            raise CcdError(f"{folder}: image {error}; put the image there") from None
+
     rows = {name: _lines(folder / f"{name}.jsonl") for name in SPLITS}
-    return _dataset(rows, seen, folder.__truediv__, labels, bool(about.get("synthetic")))
+    return _dataset(rows, seen, file_of, _asked(folder), is_synthetic(folder))
+
+
+def _asked(folder: Path) -> list[str]:
+    """The labels that the folder's question offers, in the order of their ids; none where the folder names none."""
+    files = folder / "release.json", folder / "protocol.json"
+    if not all(file.is_file() for file in files):
+        return []
+    try:
+        about, protocol = (json.loads(file.read_bytes()) for file in files)
+        asked = [question for question in protocol["questions"] if question["name"] == about["question"]]
+        return [str(category["name"]) for question in asked for category in question["categories"]]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CcdError(f"{folder}: release.json and protocol.json name no labels ({error}); fetch it again") from None
 
 
 def read_campaign(campaign: Campaign, seen: Callable[[str], str]) -> Dataset:
@@ -114,7 +132,7 @@ def _lines(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield f"{file}, line {number}", json.loads(line)
     except FileNotFoundError:
         raise CcdError(f"{file}: not there; name a folder with train.jsonl, dev.jsonl and test.jsonl") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise CcdError(f"{file}: is not one JSON object a line; write it again with `ccd release`") from None
 
 
@@ -135,15 +153,16 @@ def _dataset(
         for where, row in rows:
             try:
                 pair, text, image, label = row["pair_id"], seen(row["text"]), row["image"], row["label_id"]
+                texts[key := text_key(text)] = text
+                f"{pair:s}{image:s}{row['label']}".encode()  # texts, whole
                 names.setdefault(label, row["label"])
-            except (KeyError, TypeError):
+            except (KeyError, TypeError, AttributeError, ValueError):
                 raise CcdError(f"{where}: no pair_id, text, image, label and label_id; see docs/release.md") from None
-            if not isinstance(label, int) or label < 0 or names[label] != row["label"]:
+            if not isinstance(label, int) or not 0 <= label < MOST_LABELS or names[label] != row["label"]:
                 raise CcdError(f"{where}: label {row['label']!r} with the id {label!r}; networks learn labels with ids")
             if image not in keys:
                 keys[image] = _image_key(file_of(image), where)
                 images[keys[image]] = str(file_of(image))
-            texts[key := text_key(text)] = text
             ids.append(pair)
             labels.append(label)
             of_images.append(keys[image])
@@ -159,6 +178,8 @@ def _image_key(file: Path, where: str) -> str:
     if _HASHED.fullmatch(file.stem):
         return file.stem
     try:
+        if file.exists() and not file.is_file():
+            raise OSError(errno.EINVAL, "no plain file")
         return image_key(file)
     except OSError as error:
         raise CcdError(f"{where}: {file} cannot be read ({error.strerror}); put the image there") from None

@@ -22,7 +22,7 @@ import psutil
 from numpy.typing import NDArray
 
 from ccd.campaign import make_latest, write_atomic
-from ccd.errors import CcdError
+from ccd.errors import CcdError, damaged
 from model.encoders.digest import file_digest
 from model.encoders.protocol import RegionEncoder, Regions, WordEncoder, Words
 
@@ -54,11 +54,18 @@ class Features:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.manifest = _manifest(folder)
-        self.width = int(self.manifest["width"])
-        self.space: str | None = self.manifest["space"]
         self._shards = _shards(folder)
-        keys = [np.load(shard / "keys.npy") for shard in self._shards]
-        offsets = [np.load(shard / "offsets.npy") for shard in self._shards]
+        with damaged(folder, "remove it and run `ccd encode`"):
+            self.width = int(self.manifest["width"])
+            self.space: str | None = self.manifest["space"]
+            keys = [_load(shard / "keys.npy") for shard in self._shards]
+            offsets = [_load(shard / "offsets.npy") for shard in self._shards]
+            for key, offset, shard in zip(keys, offsets, self._shards, strict=True):
+                rows = _load(shard / "features.npy", mmap_mode="r").shape
+                if key.dtype != "S64" or offset.shape != (len(key) + 1,) or rows != (offset[-1], self.width):
+                    raise ValueError(f"{shard.name}: keys, offsets and features do not fit")
+                if offset.dtype != np.int64 or offset[0] != 0 or (np.diff(offset) < 0).any():
+                    raise ValueError(f"{shard.name}: offsets that are none")
         self.keys: NDArray[np.bytes_] = np.concatenate(keys) if keys else np.zeros(0, "S64")
         self.counts: NDArray[np.int64] = np.concatenate([np.diff(part) for part in [np.zeros(1, np.int64), *offsets]])
         self._starts = np.concatenate([np.zeros(0, np.int64), *(part[:-1] for part in offsets)])
@@ -117,9 +124,16 @@ class Features:
     def _map(self, shard: int, name: str) -> NDArray[np.float16]:
         """A shard's array; each file is opened once, as opening costs as much as reading a batch."""
         if (shard, name) not in self._maps:
-            mapped = np.load(self._shards[shard] / f"{name}.npy", mmap_mode="r")
+            mapped = _load(self._shards[shard] / f"{name}.npy", mmap_mode="r")
             self._maps[shard, name] = mapped.view(np.ndarray)  # slices of np.memmap are slow to make
         return self._maps[shard, name]
+
+
+def _load(file: Path, mmap_mode: Literal["r"] | None = None) -> NDArray[Any]:
+    """An array of a .npy file, without running what is in it. Raises CcdError where it is none."""
+    with damaged(file, "remove its cache and run `ccd encode`"):
+        array: NDArray[Any] = np.load(file, mmap_mode=mmap_mode, allow_pickle=False)
+    return array
 
 
 def cache_folder(root: Path, kind: Kind, line: str, encoder: RegionEncoder | WordEncoder) -> Path:
@@ -163,13 +177,13 @@ def forget(root: Path, kind: Kind, keep: Collection[str]) -> int:
     wanted = np.sort(np.array(list(keep), "S64"))
     forgotten = 0
     for shard in [shard for manifest in (root / kind).glob(f"*/{MANIFEST}") for shard in _shards(manifest.parent)]:
-        keys = np.load(shard / "keys.npy")
+        keys = _load(shard / "keys.npy")
         stays = np.isin(keys, wanted)
         if stays.all():
             continue
         forgotten += int((~stays).sum())
         if stays.any():
-            arrays = {file.stem: np.load(file) for file in shard.glob("*.npy")}
+            arrays = {file.stem: _load(file) for file in shard.glob("*.npy")}
             counts = np.diff(arrays["offsets"])
             rows = np.repeat(stays, counts)
             kept = {name: array[rows] for name, array in arrays.items() if name not in ("keys", "offsets")}

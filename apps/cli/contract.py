@@ -3,6 +3,7 @@
 import functools
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from ccd.errors import CcdError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 MODEL_LIBRARIES = ("safetensors", "torch", "transformers")  # the extra `model`
 
 
@@ -75,7 +77,10 @@ def _write_json(report: Report, json_file: str | None) -> None:
     if json_file is None:
         return
     text = json.dumps(report.facts, ensure_ascii=False, indent=1) + "\n"
-    data = text.encode("utf-8", "surrogateescape")  # a path is told as the disk has it, whatever the locale
+    try:
+        data = text.encode("utf-8", "surrogateescape")  # a path is told as the disk has it, whatever the locale
+    except UnicodeEncodeError:  # half a character of somebody's text
+        data = text.encode("utf-8", "backslashreplace")
     if json_file == "-":
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -94,7 +99,7 @@ def _show(report: Report, json_file: str | None) -> None:
     # What people wrote is shown as it is: "[b]" is no markup and ":100:" no emoji.
     console = Console(stderr=json_file == "-", highlight=False, markup=False, emoji=False)
     for shown in report.shown:
-        console.print(shown, soft_wrap=isinstance(shown, str))
+        console.print(_harmless(shown) if isinstance(shown, str) else shown, soft_wrap=isinstance(shown, str))
 
 
 def _environment(error: Exception) -> str:
@@ -111,6 +116,11 @@ def _environment(error: Exception) -> str:
     raise error
 
 
+def _harmless(text: str) -> str:
+    """The text without what a terminal would obey, or cannot show: what strangers wrote stands in messages."""
+    return _OBEYED.sub("\ufffd", text)
+
+
 def _fail(message: str) -> NoReturn:
-    click.echo("ccd: " + " ".join(message.split()), err=True)
+    click.echo("ccd: " + _harmless(" ".join(message.split())), err=True)
     raise SystemExit(2)

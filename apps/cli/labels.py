@@ -180,6 +180,7 @@ def _aggregator(method: str, labels: Sequence[str], tie_rule: str, required: int
 def _write(out: Path, votes: "pd.DataFrame", labels: "pd.Series[Any]") -> None:
     """A CSV of task, label (empty where there is none), resolved_by and votes (JSON), whole or not at all."""
     from ccd.campaign import write_atomic
+    from ccd.cells import safe
 
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
@@ -188,7 +189,7 @@ def _write(out: Path, votes: "pd.DataFrame", labels: "pd.Series[Any]") -> None:
     counts = votes.drop(columns="resolved_by").to_dict("records")
     for task, label, by, count in zip(labels.index, labels, resolved, counts, strict=True):
         given = {name: number for name, number in count.items() if number}
-        rows.writerow([task, label, by, json.dumps(given, ensure_ascii=False)])
+        rows.writerow([safe(task), safe(label), by, json.dumps(given, ensure_ascii=False)])
     write_atomic(out, text.getvalue().encode())
 
 

@@ -154,6 +154,7 @@ def _write_csv(file: Path, rows: Sequence[Mapping[str, Any]], about: Mapping[str
     import pandas as pd
 
     from ccd.campaign import write_atomic
+    from ccd.cells import safe
 
     lines = [
         {"strategy": row["strategy"], "start": row["start"], "measure": name, **interval, **about}
@@ -161,4 +162,5 @@ def _write_csv(file: Path, rows: Sequence[Mapping[str, Any]], about: Mapping[str
         for name, interval in row["measured"].items()
     ]
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(file, pd.DataFrame(lines).to_csv(index=False, float_format="%.4f", lineterminator="\n").encode())
+    table = pd.DataFrame(lines).map(safe)
+    write_atomic(file, table.to_csv(index=False, float_format="%.4f", lineterminator="\n").encode())

@@ -225,6 +225,7 @@ def _write_csv(
     import pandas as pd
 
     from ccd.campaign import write_atomic
+    from ccd.cells import safe
 
     lines = [
         {
@@ -247,5 +248,6 @@ def _write_csv(
         for name in columns
     ]
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(file, pd.DataFrame(lines).to_csv(index=False, float_format="%.4f", lineterminator="\n").encode())
+    table = pd.DataFrame(lines).map(safe)
+    write_atomic(file, table.to_csv(index=False, float_format="%.4f", lineterminator="\n").encode())
     return file

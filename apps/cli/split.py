@@ -108,21 +108,19 @@ def _split(folder: Path, like: str | None) -> contract.Report:
 
 def _check(folder: Path) -> contract.Report:
     import dataclasses
-    import json
 
     from apps.cli.progress import bars
-    from ccd.release.leaks import check
+    from ccd.release.leaks import check, is_synthetic
 
     with bars() as started:
         found = check(folder, started)
-    about = folder / "release.json"
     counts: list[dict[str, Any]] = [
         {"split": split, "label": label, "wanted": None, "got": number}
         for split, by_label in found.counts.items()
         for label, number in by_label.items()
     ]
     facts = {
-        "synthetic": about.is_file() and bool(json.loads(about.read_bytes()).get("synthetic")),
+        "synthetic": is_synthetic(folder),
         "pairs": sum(row["got"] for row in counts),
         "groups": found.groups,
         "straddling": found.straddling,

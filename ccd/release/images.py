@@ -1,13 +1,15 @@
 """The images of a release: a file each, named by its hash, or WebDataset shards (tar) with a sample a pair."""
 
+import errno
 import hashlib
 import io
 import json
 import tarfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ccd.errors import CcdError
+from ccd.photo import MOST_BYTES
 
 FILES, TAR, NONE = "files", "tar", "none"
 SHARD = 1_000  # pairs a tar file
@@ -83,6 +85,34 @@ def read(source: Path, sha256: str) -> bytes:
     return data
 
 
+def inside(folder: Path, name: object) -> Path:
+    """The path in a release's folder that a row names, be it there or not. Raises OSError where it leads elsewhere.
+
+    >>> inside(Path("releases/v1"), "../../secret.jpg")
+    Traceback (most recent call last):
+    OSError: '../../secret.jpg': is no name of a file in the release
+    """
+    parts = PurePosixPath(name).parts if isinstance(name, str) else ()
+    if not parts or "\0" in str(name) or ".." in parts or parts[0] == "/":
+        raise OSError(f"{str(name)[:80]!r}: is no name of a file in the release")
+    return folder.joinpath(*parts)
+
+
+def _plain(path: Path) -> Path:
+    """The path, where there is a file. Links are followed, as the Hugging Face Hub's cache is made of links."""
+    if not path.is_file():  # a pipe would be waited for, and a device never ends
+        raise FileNotFoundError(errno.ENOENT, "not there, or no plain file", str(path))
+    return path
+
+
+def _bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise OSError(f"{path.name}: more than {MOST_BYTES:,} bytes")
+    return data
+
+
 class Opened:
     """The images of a release folder, wherever they lie; the last shard stays open, so read in the rows' order.
 
@@ -95,19 +125,25 @@ class Opened:
         self._tar: tarfile.TarFile | None = None
 
     def read(self, image: str) -> bytes:
-        """The bytes of the image that a row names. Raises OSError where it is not there."""
-        shard, member = image.split("/", 1)
+        """The bytes of the image that a row names. Raises OSError where it is not there, or no plain file of it."""
+        path = inside(self._folder, image)
+        shard, _, member = image.partition("/")
         if not shard.endswith(".tar"):
-            return (self._folder / image).read_bytes()
+            return _bytes(_plain(path))
         try:
             if shard != self._shard:
                 self.close()
-                self._tar, self._shard = tarfile.TarFile(self._folder / shard), shard
+                self._tar, self._shard = tarfile.TarFile(_plain(inside(self._folder, shard))), shard
             assert self._tar is not None
-            found = self._tar.extractfile(member)
-            return found.read() if found else b""
-        except (tarfile.TarError, KeyError) as error:
-            raise OSError(f"{image}: {error}") from None
+            found = self._tar.getmember(member)
+            if not found.isreg() or found.issparse() or found.size > MOST_BYTES:
+                raise OSError(f"{image}: a link, or too large")
+            file = self._tar.extractfile(found)
+            return file.read() if file else b""
+        except OSError:
+            raise
+        except Exception as error:  # a shard that was made to be read wrongly
+            raise OSError(f"{image}: {type(error).__name__}: {error}") from None
 
     def close(self) -> None:
         """Close the shard."""

@@ -30,6 +30,7 @@ Started = Callable[[str, int], Callable[[int], None]]
 
 LOOKED_FOR = ("image", "near_image", "near_text", "post")  # a release has no authors
 TOLD = 20  # ties across splits that are named one by one
+_READ = ("label", "text", "image", "post_id")
 _SEED = 1  # of the random split to compare with
 _BATCH = 256  # pictures in memory at once
 
@@ -88,17 +89,20 @@ def check(folder: Path, started: Started = lambda name, total: lambda number: No
 
 def _rows(folder: Path) -> Iterator[tuple[Any, ...]]:
     for split in SPLITS:
-        path = folder / f"{split}.jsonl"
+        path, number = folder / f"{split}.jsonl", 1  # a first line that is not UTF-8 is never counted
         try:
             with path.open(encoding="utf-8") as lines:
                 for number, line in enumerate(lines, 1):
                     row = json.loads(line)
-                    pair = row.get("pair_id", f"{split} {number}")
-                    yield split, pair, *(row.get(key) for key in ("label", "text", "image", "post_id"))
+                    told = [row.get("pair_id", f"{split} {number}"), *(row.get(key) for key in _READ)]
+                    if not all(value is None or isinstance(value, str | int | float) for value in told):
+                        raise ValueError("an entry that is no text")
+                    "".join(value for value in told if isinstance(value, str)).encode()  # half a character is no text
+                    yield split, *(value if value is None else str(value) for value in told)
         except FileNotFoundError:
             raise CcdError(f"{path}: not there; name a folder with train.jsonl, dev.jsonl and test.jsonl") from None
-        except (ValueError, AttributeError):
-            raise CcdError(f"{path}, line {number}: not a JSON object; fetch the folder again") from None
+        except (ValueError, AttributeError, RecursionError):
+            raise CcdError(f"{path}, line {number}: not a JSON object of texts; fetch the folder again") from None
 
 
 def _hash(folder: Path, frame: pd.DataFrame, started: Started) -> int:
@@ -132,12 +136,23 @@ def _hashes(data: bytes) -> tuple[str, str] | None:
         return None
 
 
+def is_synthetic(folder: Path) -> bool:
+    """Whether the release.json of a folder says that the toolkit made its pairs; a folder need not have one."""
+    try:
+        about = json.loads((folder / "release.json").read_bytes())
+    except FileNotFoundError:
+        return False
+    except (ValueError, RecursionError) as error:
+        raise CcdError(f"{folder / 'release.json'}: is no JSON ({error}); fetch the folder again") from None
+    return isinstance(about, dict) and bool(about.get("synthetic"))
+
+
 def _promised(folder: Path) -> tuple[str, ...]:
     """The ties that the folder says no pair has across splits; all where it says nothing."""
     try:
         about = json.loads((folder / "release.json").read_bytes())
         return tuple(about["split"]["ties"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return LOOKED_FOR
 
 

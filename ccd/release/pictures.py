@@ -3,13 +3,13 @@
 The same facts give the same bytes. Matplotlib is loaded when a picture is drawn, and draws to memory only.
 """
 
-import io
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccd import plots
+from ccd.photo import opened
 from ccd.release.content import Pair
 
 if TYPE_CHECKING:
@@ -80,9 +80,7 @@ def _examples(examples: Mapping[str, list[Pair]], folder: Path) -> bytes:
 
 
 def _example(axes: "Axes", pair: Pair, folder: Path) -> None:
-    from PIL import Image
-
-    with Image.open(io.BytesIO((folder / pair.file).read_bytes())) as image:
+    with opened(folder / pair.file) as image:
         image.draft("RGB", (_SIDE, _SIDE))
         small = image.convert("RGB")
         small.thumbnail((_SIDE, _SIDE))

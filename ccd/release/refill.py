@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from ccd import schema
 from ccd.campaign import Campaign
-from ccd.errors import CcdError
+from ccd.errors import CcdError, damaged
 from ccd.handles import without_handles
 from ccd.protocol import Category, Question
 from ccd.release import tables
@@ -41,9 +41,12 @@ def posts_of(folder: Path) -> list[str]:
     try:
         facts = json.loads((folder / "release.json").read_bytes())
         found = dict.fromkeys(row["post_id"] for split in SPLITS for row in _lines(folder / f"{split}.jsonl"))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if not all(isinstance(post, str) for post in found):
+            raise TypeError("a post_id is no text")
+        dehydrated = bool(facts.get("dehydrated"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CcdError(f"{folder}: is no release ({error}); name the folder of one, such as releases/v1") from None
-    if not facts.get("dehydrated"):
+    if not dehydrated:
         raise CcdError(f"{folder}: has its texts and images; only what `ccd release --dehydrate` wrote is filled again")
     return list(found)
 
@@ -63,7 +66,8 @@ def refill(folder: Path, out: Path, source: Campaign, why: Mapping[str, str]) ->
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         try:
-            done = _write(folder, part, source, why)
+            with damaged(folder, "fetch the release again; `ccd verify` says more"):
+                done = _write(folder, part, source, why)
             part.rename(out)
         finally:
             shutil.rmtree(part, ignore_errors=True)
@@ -90,6 +94,8 @@ def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -
         told = ", ".join(f"{number:,} {reason}" for reason, number in Counter(gone.values()).most_common(3))
         raise CcdError(f"{folder}: none of its pairs was found ({told}); see that it is the right archive or network")
     for name in _COPIED:
+        if (folder / name).is_symlink():  # it may lead to any file of this machine, and what is filled gets published
+            raise CcdError(f"{folder / name}: is a link; put the file itself there")
         shutil.copyfile(folder / name, part / name)
     if gone:
         lines = (json.dumps({"pair_id": pair, "reason": reason}) + "\n" for pair, reason in gone.items())

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from ccd.errors import CcdError
+from ccd.errors import CcdError, damaged
 from model.encoders.digest import file_digest
+from model.encoders.packed import read_npz
 from model.encoders.patches import GRID, pooled
 from model.encoders.pixels import Pixels
 from model.encoders.pretrained import DEVICE
@@ -32,6 +32,7 @@ class Arrays:
     space = None
 
     def __init__(self, weights: Path) -> None:
+        self._weights = weights
         spec = weights.with_name(f"{weights.stem}_spec.json")
         try:
             if not spec.is_file():
@@ -43,15 +44,15 @@ class Arrays:
             self._steps: list[dict[str, Any]] = plan["ops"][:average]
             self._classifier = [step for step in plan["ops"][average:] if step["op"] == "conv"]
             self._map: int = plan["ops"][average]["in"][0]
-            with np.load(weights) as arrays:
-                self._arrays = {name: torch.from_numpy(arrays[name]).to(DEVICE) for name in arrays.files}
+            self._arrays = {name: torch.from_numpy(array).to(DEVICE) for name, array in read_npz(weights).items()}
             needed = {f"{s['name']}.{part}" for s in plan["ops"] if s["op"] == "conv" for part in ("weight", "bias")}
             if missing := sorted(needed - self._arrays.keys()):
                 raise KeyError(missing[0])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            self._pixels = Pixels(SIDE, (zero / 255,) * 3, (1 / (255 * scale),) * 3)  # (value - zero) * scale
+            names = [step["name"] for step in self._steps if step["op"] == "conv" and step["out"] == self._map]
+            self.width = int(self._arrays[f"{names[0]}.bias"].numel())
+        except Exception as error:  # a spec may lack anything
             raise CcdError(f"{weights}: no network as arrays with its spec beside it ({error}); see docs") from None
-        self._pixels = Pixels(SIDE, (zero / 255,) * 3, (1 / (255 * scale),) * 3)  # (value - zero) * scale
-        self.width = int(next(self._arrays[f"{s['name']}.bias"].numel() for s in self._steps if s["out"] == self._map))
         self.fingerprint = {"encoder": "arrays", "version": 1, "grid": GRID, **self._pixels.fingerprint}
         self.fingerprint |= {"weights": file_digest(weights), "spec": file_digest(spec)}
 
@@ -62,10 +63,11 @@ class Arrays:
     @torch.inference_mode()
     def encode(self, prepared: Sequence[Tensor]) -> list[Regions]:
         """36 regions an image."""
-        map_ = self.map(torch.stack(list(prepared)).to(DEVICE))
-        cells = torch.nn.functional.adaptive_avg_pool2d(map_, GRID)
-        scores = self.classify(cells).softmax(1).amax(1).flatten(1) if self._classifier else None
-        return pooled(map_, scores)
+        with damaged(self._weights, "its spec and its arrays do not fit each other"):
+            map_ = self.map(torch.stack(list(prepared)).to(DEVICE))
+            cells = torch.nn.functional.adaptive_avg_pool2d(map_, GRID)
+            scores = self.classify(cells).softmax(1).amax(1).flatten(1) if self._classifier else None
+            return pooled(map_, scores)
 
     def map(self, pixels: Tensor) -> Tensor:
         """The network before its average: [B, 3, side, side] to [B, d, h, w]."""

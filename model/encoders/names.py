@@ -7,8 +7,10 @@ their mean.
 """
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +20,14 @@ from model.encoders.photo import UnreadableImage
 from model.encoders.protocol import Floats, Regions, WordEncoder, best_first
 
 Detection = tuple[str, list[float], float]  # name, box and score
+
+
+def _detection(each: Mapping[str, Any]) -> Detection:
+    """One detection, checked. Raises ValueError, KeyError or TypeError."""
+    box, score = [float(side) for side in each["box"]], float(each["score"])
+    if len(box) != 4 or not all(map(math.isfinite, (*box, score))) or not isinstance(each["name"], str):
+        raise ValueError("a detection has a name, a box of four sides and a score")
+    return each["name"], box, score
 
 
 class Names:
@@ -32,11 +42,9 @@ class Names:
                 for number, line in enumerate(lines, 1):
                     place = f"{file}, line {number}"
                     found = json.loads(line)
-                    seen = [(each["name"], each["box"], float(each["score"])) for each in found["detections"]]
-                    if not all(len(box) == 4 for _, box, _ in seen):
-                        raise ValueError("a box has four sides")
+                    seen = [_detection(each) for each in found["detections"]]
                     self._found[Path(found["image"]).stem] = seen
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise CcdError(f"{place}: not an image and its detections ({error}); see docs/world.md") from None
         self.width = words.width
         self.space = words.space

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ccd.errors import CcdError
+from ccd.photo import opened
 from model.encoders.protocol import Floats
 
 
@@ -20,7 +21,7 @@ def open_rgb(photo: Path, side: int | None = None) -> Image.Image:
     Raises UnreadableImage.
     """
     try:
-        with Image.open(photo) as image:
+        with opened(photo) as image:
             if side:
                 image.draft("RGB", (side, side))
             image.load()

@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ccd.errors import CcdError
+from ccd.photo import opened
+from model.encoders.packed import read_npz
 from model.encoders.photo import UnreadableImage
 from model.encoders.protocol import Regions, best_first
 
+MOST_VALUES = 1 << 30  # bytes of one array of an HDF5 file: one that was never filled has any size
 Record = Mapping[str, Any]
 Lookup = Callable[[str], Record | None]
 
@@ -40,18 +42,22 @@ class Precomputed:
             if first is None:
                 raise ValueError("it holds no image")
             self.width = _regions(first, source, Path()).features.shape[1]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except CcdError:
+            raise
+        except Exception as error:  # each format's library raises its own
             raise CcdError(f"{source}: no regions in a form that is known ({error}); see docs") from None
         self.fingerprint = {"encoder": "precomputed", "version": 1, "file": _stamp(source)}
 
     def prepare(self, photo: Path) -> Regions:
         """The regions of an image. Raises UnreadableImage where the file has none of it."""
-        record = self._look_up(photo.stem)
-        if record is None:
-            raise UnreadableImage(f"{photo}: {self._source} has no regions of {photo.stem}")
         try:
+            record = self._look_up(photo.stem)
+            if record is None:
+                raise UnreadableImage(f"{photo}: {self._source} has no regions of {photo.stem}")
             regions = _regions(record, self._source, photo)
-        except (ValueError, KeyError) as error:
+        except CcdError:
+            raise
+        except Exception as error:  # each format's library raises its own
             raise CcdError(f"{self._source}: the entry {photo.stem} cannot be read ({error}); make it again") from None
         if regions.features.shape[1] != self.width:
             raise CcdError(
@@ -78,8 +84,7 @@ def _open(source: Path) -> tuple[Lookup, Record | None]:
 def _open_folder(source: Path) -> tuple[Lookup, Record | None]:
     def look_up(name: str) -> Record | None:
         try:
-            with np.load(source / f"{name}.npz") as arrays:
-                return dict(arrays)
+            return read_npz(source / f"{name}.npz")
         except FileNotFoundError:
             return None
 
@@ -117,7 +122,17 @@ def _open_hdf5(source: Path) -> tuple[Lookup, Record | None]:
     groups = h5py.File(source, "r")
 
     def look_up(name: str) -> Record | None:
-        return {key: value[()] for key, value in groups[name].items()} if name in groups else None
+        if name not in groups:
+            return None
+        group = groups[name]
+        if any(isinstance(group.get(key, getlink=True), h5py.ExternalLink) for key in group):
+            raise ValueError(f"{name} leads to another file")
+        for key, value in group.items():
+            if value.external or value.is_virtual:
+                raise ValueError(f"{name}/{key} has its values in another file")
+            if value.nbytes > MOST_VALUES:
+                raise ValueError(f"{name}/{key} has {value.nbytes:,} bytes, the limit is {MOST_VALUES:,}")
+        return {key: value[()] for key, value in group.items()}
 
     return look_up, next((look_up(name) for name in groups), None)
 
@@ -150,11 +165,13 @@ def _regions(record: Record, source: Path, photo: Path) -> Regions:
         size = record.get("size") or (record.get("image_w"), record.get("image_h"))
         if None in size:
             try:
-                with Image.open(photo) as image:
+                with opened(photo) as image:
                     size = image.size
-            except OSError:
+            except (OSError, ValueError):
                 raise UnreadableImage(f"{photo}: its size is needed, as {source} has boxes in pixels") from None
         boxes /= np.array([*size, *size], np.float32)
+    if not all(np.isfinite(values).all() for values in (features, boxes, scores)):
+        raise ValueError("a number that is not finite")
     return best_first(features, boxes.clip(0, 1), scores)
 
 

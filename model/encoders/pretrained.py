@@ -19,15 +19,17 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 def load(loader: Callable[..., Any], where: str, **options: Any) -> Any:
     """`loader(where, …)`, such as AutoModel.from_pretrained; a network is put on DEVICE, ready to be asked.
 
+    Code that a folder brings along is never run; weights in a pickle are read as weights only.
+
     Raises CcdError with the command that fetches it where it is not on this disk.
     """
     try:
-        loaded = loader(where, local_files_only=True, **options)
+        loaded = loader(where, local_files_only=True, trust_remote_code=False, **options)
     except ImportError as error:
         raise CcdError(
             f"{where}: a library is missing ({_first_line(error)}); install it beside ccd-toolkit[model]"
         ) from None
-    except (OSError, ValueError, KeyError) as error:  # ValueError, KeyError: a folder that holds something else
+    except Exception as error:  # a folder that holds something else, or what does harm
         raise CcdError(
             f"{where}: no such model on this disk, or not all of it; fetch it with `hf download {where}`, "
             f"or name a folder that holds it ({_first_line(error)})"
