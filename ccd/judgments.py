@@ -4,6 +4,7 @@ Every annotation of Label Studio is kept in all its versions. The newest version
 annotator's annotations of one pair, the oldest valid one counts. Statuses that do not count are reported by `ccd pull`.
 """
 
+import functools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +27,9 @@ GROUND_TRUTH = "ground_truth"
 ANSWERED = (VALID, CANNOT_JUDGE, SKIPPED)  # the annotator is done with the pair; best first
 REPORTED = (EDITED_BY_OTHER, FOREIGN, GROUND_TRUTH)
 
-
-def newest(db: sa.Connection, role: str = "annotator") -> "pd.DataFrame":
-    """The newest version of every annotation, oldest annotation first.
-
-    Columns: judgment_id, annotation, version, task (pair id), worker (annotator), status, answers (dict or None),
-    seconds, comment, prediction, created_at, digest.
-    """
-    return _frame(db, _newest(*_columns()).where(schema.judgments.c.role == role))
+_BATCH = 10_000  # rows of the database that are held beside the columns made of them
+_REMEMBERED = 10_000  # different answers that are decoded once
+_COUNTED = ("task", "worker", "label", "seconds", "prediction", "created_at")
 
 
 def answered(db: sa.Connection, annotator: str | None) -> set[str]:
@@ -50,6 +46,15 @@ def tally(db: sa.Connection) -> dict[tuple[str, str], int]:
     return {(annotator, ANSWERED[place]): number for annotator, place, number in db.execute(counts)}
 
 
+def heard(db: sa.Connection) -> dict[str, int]:
+    """How many annotators answered each pair, `cannot judge` included; pairs that nobody answered are not in it."""
+    j = schema.judgments.c
+    by = _newest(j.pair_id, sa.func.count(j.annotator.distinct()))
+    return dict(
+        db.execute(by.where(j.role == "annotator", j.status.in_((VALID, CANNOT_JUDGE))).group_by(j.pair_id)).all()
+    )
+
+
 def best_answers() -> sa.Subquery:
     """Each pair that each annotator has answered, once: annotator, pair_id, and the answer's `place` in ANSWERED."""
     j = schema.judgments.c
@@ -64,22 +69,38 @@ def best_answers() -> sa.Subquery:
 
 def _newest(*columns: Any) -> "sa.Select[Any]":
     """These columns of the newest version of every annotation."""
-    j = schema.judgments
-    last = sa.select(j.c.annotation, sa.func.max(j.c.version).label("version")).group_by(j.c.annotation).subquery()
-    return sa.select(*columns).join_from(
-        j, last, (j.c.annotation == last.c.annotation) & (j.c.version == last.c.version)
+    j, newer = schema.judgments, schema.judgments.alias("newer")
+    return sa.select(*columns).where(
+        ~sa.exists().where(newer.c.annotation == j.c.annotation, newer.c.version > j.c.version)
     )
 
 
 def counted(db: sa.Connection, question: str, role: str = "annotator") -> "pd.DataFrame":
     """The judgments that count on one question, one row a pair and annotator.
 
-    Columns: task (pair id), worker (annotator), label (text, or a number for a score), seconds, prediction (the version
-    of the model whose prediction was shown, or None), created_at. `cannot judge` and skips are no votes and are not
-    here.
+    Columns: task (pair id), worker (annotator), label (text, or a number for a score), seconds (NaN where unknown),
+    prediction (the version of the model whose prediction was shown, or None), created_at. `cannot judge` and skips are
+    no votes and are not here.
     """
-    columns = ["task", "worker", "label", "seconds", "prediction", "created_at"]
-    return _counted(newest(db, role), question)[columns]
+    import pandas as pd
+
+    j = schema.judgments.c
+    query = _newest(j.pair_id, j.annotator, j.answers, j.seconds, j.prediction, j.created_at)
+    query = query.where(j.role == role, j.status == VALID).order_by(j.created_at, j.judgment_id)
+    columns: dict[str, list[Any]] = {name: [] for name in _COUNTED}
+    same: dict[str | None, str | None] = {}  # one object for equal texts: of three million rows most are equal
+    answer = functools.lru_cache(_REMEMBERED)(lambda answers: json.loads(answers).get(question))
+    for some in db.execute(query, execution_options={"yield_per": _BATCH}).partitions():
+        pairs, workers, answers, seconds, predictions, times = zip(*some, strict=True)
+        for name, texts in (("task", pairs), ("worker", workers), ("prediction", predictions)):
+            columns[name] += [same.setdefault(text, text) for text in texts]
+        columns["label"] += map(answer, answers)
+        columns["seconds"] += seconds
+        columns["created_at"] += times
+    kinds = dict.fromkeys(_COUNTED, object) | {"seconds": float}
+    frame = pd.DataFrame({name: pd.Series(columns.pop(name), dtype=kinds[name]) for name in _COUNTED})
+    frame = frame.drop_duplicates(["task", "worker"], keep="first")
+    return frame.dropna(subset="label").reset_index(drop=True)
 
 
 def counted_when_adjudicated(db: sa.Connection, question: str) -> "pd.DataFrame":
@@ -87,8 +108,9 @@ def counted_when_adjudicated(db: sa.Connection, question: str) -> "pd.DataFrame"
 
     Columns: task, worker, label. The answer is the one that stands, in its newest version.
     """
-    final = _counted(newest(db, "adjudicator"), question).drop_duplicates("task").set_index("task")["judgment_id"]
     j = schema.judgments.c
+    final = _counted(_frame(db, _newest(*_columns()).where(j.role == "adjudicator")), question)
+    final = final.drop_duplicates("task").set_index("task")["judgment_id"]
     adjudicated = sa.select(j.pair_id).where(j.role == "adjudicator")
     frame = _frame(db, sa.select(*_columns()).where(j.role == "annotator", j.pair_id.in_(adjudicated)))
     frame = frame[frame["judgment_id"].astype(float) < frame["task"].map(final).astype(float)]  # NaN: none stands
@@ -98,8 +120,8 @@ def counted_when_adjudicated(db: sa.Connection, question: str) -> "pd.DataFrame"
 
 def _columns() -> tuple[Any, ...]:
     j = schema.judgments.c
-    named = (j.judgment_id, j.annotation, j.version, j.pair_id.label("task"), j.annotator.label("worker"), j.status)
-    return (*named, j.answers, j.seconds, j.comment, j.prediction, j.created_at, j.digest)
+    named = (j.pair_id.label("task"), j.annotator.label("worker"))
+    return (j.judgment_id, j.annotation, j.version, *named, j.status, j.answers)
 
 
 def _frame(db: sa.Connection, rows: "sa.Select[Any]") -> "pd.DataFrame":
