@@ -95,7 +95,7 @@ def commands(folder: Path) -> Iterator[tuple[str, list[str]]]:
     yield command("predict")
     yield command("rank --size 200")
     left = json.loads(subprocess.run(row("left", "")[1], check=True, stdout=subprocess.PIPE).stdout)
-    what, words = command(f"round new --size {left} --seed 1")
+    _, words = command(f"round new --size {left} --seed 1")
     yield "ccd round new, all that are left", words
     yield row("push", "ccd push, our side")
     yield row("pull", "ccd pull, our side")
@@ -301,7 +301,7 @@ def pull_all(folder: Path) -> None:
 
     campaign, done = Campaign.open(folder), Pulled()
     pull(campaign, AtOnce(campaign), lambda name, total: lambda number: None, done)  # type: ignore[arg-type]
-    assert not done.notes and not done.outside, (done.notes[:3], done.outside[:3])
+    assert not (done.notes or done.outside), (done.notes[:3], done.outside[:3])
 
 
 def browse(folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from ccd import schema
+from ccd.frames import frame_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,9 +28,7 @@ GROUND_TRUTH = "ground_truth"
 ANSWERED = (VALID, CANNOT_JUDGE, SKIPPED)  # the annotator is done with the pair; best first
 REPORTED = (EDITED_BY_OTHER, FOREIGN, GROUND_TRUTH)
 
-_BATCH = 10_000  # rows of the database that are held beside the columns made of them
 _REMEMBERED = 10_000  # different answers that are decoded once
-_COUNTED = ("task", "worker", "label", "seconds", "prediction", "created_at")
 
 
 def answered(db: sa.Connection, annotator: str | None) -> set[str]:
@@ -85,20 +84,12 @@ def counted(db: sa.Connection, question: str, role: str = "annotator") -> "pd.Da
     import pandas as pd
 
     j = schema.judgments.c
-    query = _newest(j.pair_id, j.annotator, j.answers, j.seconds, j.prediction, j.created_at)
-    query = query.where(j.role == role, j.status == VALID).order_by(j.created_at, j.judgment_id)
-    columns: dict[str, list[Any]] = {name: [] for name in _COUNTED}
-    same: dict[str | None, str | None] = {}  # one object for equal texts: of three million rows most are equal
+    columns = (j.pair_id.label("task"), j.annotator.label("worker"), j.answers.label("label"))
+    query = _newest(*columns, j.seconds, j.prediction, j.created_at).where(j.role == role, j.status == VALID)
+    frame = frame_of(db, query.order_by(j.created_at, j.judgment_id), differ=("seconds", "created_at"))
     answer = functools.lru_cache(_REMEMBERED)(lambda answers: json.loads(answers).get(question))
-    for some in db.execute(query, execution_options={"yield_per": _BATCH}).partitions():
-        pairs, workers, answers, seconds, predictions, times = zip(*some, strict=True)
-        for name, texts in (("task", pairs), ("worker", workers), ("prediction", predictions)):
-            columns[name] += [same.setdefault(text, text) for text in texts]
-        columns["label"] += map(answer, answers)
-        columns["seconds"] += seconds
-        columns["created_at"] += times
-    kinds = dict.fromkeys(_COUNTED, object) | {"seconds": float}
-    frame = pd.DataFrame({name: pd.Series(columns.pop(name), dtype=kinds[name]) for name in _COUNTED})
+    frame["label"] = pd.Series([answer(answers) for answers in frame["label"]], dtype=object)
+    frame["seconds"] = frame["seconds"].astype(float)
     frame = frame.drop_duplicates(["task", "worker"], keep="first")
     return frame.dropna(subset="label").reset_index(drop=True)
 
@@ -109,8 +100,8 @@ def counted_when_adjudicated(db: sa.Connection, question: str) -> "pd.DataFrame"
     Columns: task, worker, label. The answer is the one that stands, in its newest version.
     """
     j = schema.judgments.c
-    final = _counted(_frame(db, _newest(*_columns()).where(j.role == "adjudicator")), question)
-    final = final.drop_duplicates("task").set_index("task")["judgment_id"]
+    answers = _counted(_frame(db, _newest(*_columns()).where(j.role == "adjudicator")), question)
+    final = answers.drop_duplicates("task").set_index("task")["judgment_id"]
     adjudicated = sa.select(j.pair_id).where(j.role == "adjudicator")
     frame = _frame(db, sa.select(*_columns()).where(j.role == "annotator", j.pair_id.in_(adjudicated)))
     frame = frame[frame["judgment_id"].astype(float) < frame["task"].map(final).astype(float)]  # NaN: none stands

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from ccd import schema
 from ccd.campaign import Campaign, record
+from ccd.frames import frame_of
 from ccd.gone import lives
 from ccd.leakage import near_image, near_text
 from ccd.near import HASHED_AS, Edges, components, picture_hash
@@ -196,7 +197,7 @@ def _pairs(db: sa.Connection) -> pd.DataFrame:
     p, images, posts = schema.pairs.c, schema.images, schema.posts
     columns = (p.pair_id, p.image, images.c.phash, p.text, posts.c.created_at, p.duplicate_group)
     query = sa.select(*columns).join_from(schema.pairs, images).join(posts, posts.c.post_id == p.post_id)
-    return pd.DataFrame(db.execute(query).all(), columns=[column.name for column in columns], dtype=object)
+    return frame_of(db, query, differ=("text", "created_at"))
 
 
 def _take_out(db: sa.Connection, out: dict[str, str]) -> None:
