@@ -1,4 +1,4 @@
-"""A campaign that grows, 10,000 to 1,000,000 pairs with three judgments each: what each command costs, and how it grows.
+"""A campaign that grows to 1,000,000 pairs with three judgments each: what each command costs, and how that grows.
 
     python -m benchmarks.scale [--pairs 10000 --pairs 100000 --pairs 1000000] [--on FOLDER] [--database-url URL]
 
@@ -301,7 +301,7 @@ def pull_all(folder: Path) -> None:
 
     campaign, done = Campaign.open(folder), Pulled()
     pull(campaign, AtOnce(campaign), lambda name, total: lambda number: None, done)  # type: ignore[arg-type]
-    assert not (done.notes or done.outside), (done.notes[:3], done.outside[:3])
+    assert not [*done.notes, *done.outside]
 
 
 def browse(folder: Path) -> None:
