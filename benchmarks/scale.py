@@ -29,6 +29,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import hand_over
+
 SIZES = (10_000, 100_000, 1_000_000)
 PEOPLE = ("ann", "bob", "cy")
 LABELS, SHARES = ("irrelevant", "implicit", "explicit"), (0.334, 0.105, 0.561)
@@ -64,6 +66,7 @@ def main() -> None:
             print(f"\n{pairs:,} pairs\n{'':34}{'s':>9}{'CPU s':>9}{'MB':>8}{'exponent':>10}", flush=True)
             for what, command in commands(folder / "c"):
                 costs[what] = cost = watched(command)
+                hand_over(f"{what}, {pairs:,} pairs", "CPU s", cost.cpu)
                 grown = exponent(before, what, pairs, cost.cpu)
                 print(f"{what:34}{cost.seconds:9.1f}{cost.cpu:9.1f}{cost.memory:8.0f}{grown:>10}", flush=True)
             before = pairs, costs
