@@ -127,7 +127,7 @@ def _wanted(campaign: Campaign) -> dict[str, list[_Wanted]]:
     a, p, open_ = schema.assignments, schema.pairs, schema.labels
     lives = gone.lives().label("lives")
     wanted: dict[str, list[_Wanted]] = {}
-    same: dict[Any, Any] = {}  # one object for equal values: each pair is on several desks
+    same: dict[str, str] = {}  # one object for equal texts: each pair is on several desks
     with campaign.read() as db:
         rows = db.execute(
             sa.select(a.c.annotator, a.c.pair_id, a.c.round, p.c.image, p.c.text, lives)
@@ -135,8 +135,9 @@ def _wanted(campaign: Campaign) -> dict[str, list[_Wanted]]:
             .order_by(a.c.round, a.c.position),
             execution_options={"yield_per": ROWS},
         )
-        for annotator, *row in rows:
-            wanted.setdefault(annotator, []).append(_Wanted(*(same.setdefault(value, value) for value in row)))
+        for annotator, pair, number, *texts, living in rows:
+            pair, image, text = (same.setdefault(each, each) for each in (pair, *texts))
+            wanted.setdefault(annotator, []).append(_Wanted(pair, number, image, text, living))
         unsettled = db.execute(
             sa.select(p.c.pair_id, schema.round_pairs.c.round, p.c.image, p.c.text, lives)
             .join(schema.round_pairs, schema.round_pairs.c.pair_id == p.c.pair_id)

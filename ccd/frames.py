@@ -22,9 +22,10 @@ def frame_of(db: sa.Connection, query: "sa.Select[Any]", differ: Collection[str]
 
     found = db.execute(query, execution_options={"yield_per": _BATCH})
     columns: dict[str, list[Any]] = {name: [] for name in found.keys()}  # noqa: SIM118
-    same: dict[Any, Any] = {}
+    same: dict[str, dict[Any, Any]] = {name: {} for name in columns}
     for some in found.partitions():
         for name, values in zip(columns, zip(*some, strict=True), strict=True):
-            columns[name] += values if name in differ else [same.setdefault(value, value) for value in values]
+            known = same[name]
+            columns[name] += values if name in differ else [known.setdefault(value, value) for value in values]
     del same
     return pd.DataFrame({name: pd.Series(columns.pop(name), dtype=object) for name in tuple(columns)})
