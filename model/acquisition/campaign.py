@@ -78,6 +78,7 @@ def candidates(
     kept = ids if told is None else told.ids
     number = {name: i for i, name in enumerate(sorted({group_of[pair] for pair in kept}))}
     group = np.array([number[group_of[pair]] for pair in kept], np.int64)
+    del number, group_of
     place = {pair: row for row, pair in enumerate(kept)}
     profiles = _profiles(campaign, ids, seen) if told is None else told.profiles
     nothing: Floats = np.zeros((len(kept), 0), np.float16)
