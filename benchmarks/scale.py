@@ -240,9 +240,9 @@ class AtOnce:
 
         if where:
             return  # nothing has changed since the last pull
-        t, p, r = schema.tasks.c, schema.pairs.c, schema.round_pairs
-        query = sa.select(t.task_id, t.pair_id, p.text, p.image, r.c.round).join_from(schema.tasks, schema.pairs)
-        query = query.join(r, r.c.pair_id == t.pair_id)
+        t, p, a = schema.tasks.c, schema.pairs.c, schema.assignments
+        query = sa.select(t.task_id, t.pair_id, p.text, p.image, a.c.round).join_from(schema.tasks, schema.pairs)
+        query = query.join(a, (a.c.pair_id == t.pair_id) & (a.c.annotator == t.desk))
         last = -1
         while True:  # pages, as the server gives them
             some = query.where(t.project_id == project, t.task_id > last).order_by(t.task_id).limit(1000)

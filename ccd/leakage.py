@@ -50,8 +50,11 @@ def near_text(frame: pd.DataFrame, *, short: bool = True, run: Run = map) -> Tie
     texts = filled(frame["text"])
     compared = texts.map(comparable).astype(object)
     # "=" is in no comparable text; and not "\0", which numpy takes off a text's end
-    alone = "=" + (texts.where(texts != "", "=" + frame["pair_id"]) if short else frame["pair_id"]).astype(object)
-    node, names = pd.factorize(compared.where(compared != "", alone))
+    lacks = (compared == "").to_numpy()
+    short_ones, ids = texts[lacks], frame.loc[lacks, "pair_id"]
+    alone = short_ones.where(short_ones != "", "=" + ids) if short else ids
+    compared[lacks] = ("=" + alone).astype(object)
+    node, names = pd.factorize(compared)
     long = np.array([i for i, name in enumerate(names) if not name.startswith("=")], dtype=np.int64)
     return Tie(node.astype(np.int64), long[near_texts(list(names[long]), run=run)] if len(long) else _NO_EDGES)
 

@@ -87,6 +87,7 @@ def check(folder: Path, started: Started = lambda name, total: lambda number: No
 
 
 def _rows(folder: Path) -> Iterator[tuple[Any, ...]]:
+    same: dict[Any, Any] = {}  # one object for equal labels, images and posts
     for split in SPLITS:
         path = folder / f"{split}.jsonl"
         try:
@@ -94,11 +95,12 @@ def _rows(folder: Path) -> Iterator[tuple[Any, ...]]:
                 for number, line in enumerate(lines, 1):
                     row = json.loads(line)
                     pair = row.get("pair_id", f"{split} {number}")
-                    yield split, pair, *(row.get(key) for key in ("label", "text", "image", "post_id"))
+                    label, image, post = (same.setdefault(v, v) for v in map(row.get, ("label", "image", "post_id")))
+                    yield split, pair, label, row.get("text"), image, post
         except FileNotFoundError:
             raise CcdError(f"{path}: not there; name a folder with train.jsonl, dev.jsonl and test.jsonl") from None
-        except (ValueError, AttributeError):
-            raise CcdError(f"{path}, line {number}: not a JSON object; fetch the folder again") from None
+        except (ValueError, AttributeError, TypeError):
+            raise CcdError(f"{path}, line {number}: not a row of a release; fetch the folder again") from None
 
 
 def _hash(folder: Path, frame: pd.DataFrame, started: Started) -> int:
