@@ -100,7 +100,7 @@ def _rows(folder: Path) -> Iterator[tuple[Any, ...]]:
         except FileNotFoundError:
             raise CcdError(f"{path}: not there; name a folder with train.jsonl, dev.jsonl and test.jsonl") from None
         except (ValueError, AttributeError, TypeError):
-            raise CcdError(f"{path}, line {number}: not a row of a release; fetch the folder again") from None
+            raise CcdError(f"{path}, line {number}: not a JSON object; fetch the folder again") from None
 
 
 def _hash(folder: Path, frame: pd.DataFrame, started: Started) -> int:
