@@ -37,20 +37,7 @@ lint: install
 	$(BIN)/mypy
 
 bench: install
-	$(BIN)/python -m benchmarks.startup
-	$(BIN)/python -m benchmarks.label_studio
-	$(BIN)/python -m benchmarks.collection photos
-	$(BIN)/python -m benchmarks.collection archive
-	$(BIN)/python -m benchmarks.duplicates
-	$(BIN)/python -m benchmarks.agreement
-	$(BIN)/python -m benchmarks.release
-	$(BIN)/python -m benchmarks.model
-	$(BIN)/python -m benchmarks.review
-	$(BIN)/python -m benchmarks.backend
-	$(BIN)/python -m benchmarks.prediction
-	$(BIN)/python -m benchmarks.scoring
-	$(BIN)/python -m benchmarks.faults
-	$(BIN)/python -m benchmarks.load
+	$(BIN)/python -m benchmarks.measured
 
 docs: install
 	$(BIN)/python -m docs.reference

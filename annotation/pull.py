@@ -165,10 +165,9 @@ def _pairs_of(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]], notes:
     """
     ledger, strays = schema.tasks, schema.stray_tasks
     ids = [task["id"] for task in tasks]
-    mine = {
-        row.task_id: row
-        for row in db.execute(sa.select(ledger).where(ledger.c.desk == desk.name, ledger.c.task_id.in_(ids)))
-    }
+    # By project too: its tasks have an index, and a desk of a million would be read whole for each batch
+    here = (ledger.c.desk == desk.name) & (ledger.c.project_id == desk.project)
+    mine = {row.task_id: row for row in db.execute(sa.select(ledger).where(here, ledger.c.task_id.in_(ids)))}
     keys = {str(task["data"].get("pair_key")) for task in tasks if task["id"] not in mine}
     known = set(db.scalars(sa.select(schema.pairs.c.pair_id).where(schema.pairs.c.pair_id.in_(keys))))
     unconfirmed = set(

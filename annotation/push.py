@@ -8,9 +8,9 @@ server, so that pushed twice is pushed once, whatever was lost, killed, edited, 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -26,6 +26,7 @@ from ccd.errors import CcdError
 from ccd.judgments import answered
 
 BATCH = 4000  # tasks a request: a task costs Label Studio a fifth less than in thousands
+ROWS = 5_000  # of the database that are held at once
 ASK = 250  # pair keys a question: they travel in an address, which may have 64 KB
 GONE = "(this post is gone)"
 PAUSES = (0.5, 2, 5, 10)  # seconds before a batch in doubt is asked for and sent again
@@ -111,31 +112,44 @@ def _user(campaign: Campaign, ids: dict[str, int], name: str) -> int | None:
     return stored.user_id  # type: ignore[no-any-return]
 
 
-def _wanted(campaign: Campaign) -> dict[str, Sequence[Any]]:
-    """The pairs of each desk in its order: rows of pair_id, image, text, round, lives."""
+class _Wanted(NamedTuple):
+    """A pair that a desk is to have."""
+
+    pair_id: str
+    round: int
+    image: str  # SHA-256
+    text: str
+    lives: bool
+
+
+def _wanted(campaign: Campaign) -> dict[str, list[_Wanted]]:
+    """The pairs of each desk in its order."""
     a, p, open_ = schema.assignments, schema.pairs, schema.labels
     lives = gone.lives().label("lives")
+    wanted: dict[str, list[_Wanted]] = {}
+    same: dict[str, str] = {}  # one object for equal texts: each pair is on several desks
     with campaign.read() as db:
         rows = db.execute(
             sa.select(a.c.annotator, a.c.pair_id, a.c.round, p.c.image, p.c.text, lives)
             .join(p, p.c.pair_id == a.c.pair_id)
-            .order_by(a.c.round, a.c.position)
-        ).all()
+            .order_by(a.c.round, a.c.position),
+            execution_options={"yield_per": ROWS},
+        )
+        for annotator, pair, number, *texts, living in rows:
+            pair, image, text = (same.setdefault(each, each) for each in (pair, *texts))
+            wanted.setdefault(annotator, []).append(_Wanted(pair, number, image, text, living))
         unsettled = db.execute(
             sa.select(p.c.pair_id, schema.round_pairs.c.round, p.c.image, p.c.text, lives)
             .join(schema.round_pairs, schema.round_pairs.c.pair_id == p.c.pair_id)
             .where(p.c.pair_id.in_(sa.select(open_.c.pair_id).where(open_.c.resolved_by == "open")))
             .order_by(p.c.pair_id)
         ).all()
-    wanted: dict[str, list[Any]] = {}
-    for row in rows:
-        wanted.setdefault(row.annotator, []).append(row)
     if campaign.config.adjudicators and (unsettled or ADJUDICATION_DESK in known_desks(campaign)):
-        wanted[ADJUDICATION_DESK] = list({row.pair_id: row for row in unsettled}.values())
+        wanted[ADJUDICATION_DESK] = list({row.pair_id: _Wanted(*row) for row in unsettled}.values())
     return dict(sorted(wanted.items()))
 
 
-def _task(row: Any, urls: dict[str, str], prediction: Prediction | None) -> _Task:
+def _task(row: _Wanted, urls: dict[str, str], prediction: Prediction | None) -> _Task:
     """What a row's task shows: of a post that is gone nothing, so that Label Studio forgets it too; answers stay."""
     if row.lives:
         return _Task(row.pair_id, row.text, urls[row.image], row.round, prediction)

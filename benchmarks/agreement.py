@@ -45,6 +45,8 @@ def main() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from benchmarks import hand_over
+
     found = {}
     for name, (environment, *_) in ROWS.items():
         python = arguments.peers if environment == "peers" else sys.executable
@@ -58,6 +60,8 @@ def main() -> None:
             continue
         ours = found.get(BESIDE.get(name, ""))
         ratio = f"{each['cpu'] / ours['cpu']:,.0f}" if ours else ""
+        if ours:
+            hand_over(BESIDE[name], "CPU ms", ours["cpu"], name, each["cpu"])
         table.add_row(name, f"{each['cpu']:,.1f}", f"{each['wall']:,.1f}", f"{each['memory']:,.0f}", ratio)
     Console().print(f"{arguments.pairs:,} pairs x 3 judgments, {FOLDS:,} draws, {os.cpu_count()} cores", table)
 

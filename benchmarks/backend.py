@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from apps.backend import serving
+from benchmarks import hand_over
 from ccd import schema
 from ccd.assist import decide, to_show
 from ccd.campaign import Campaign
@@ -132,6 +133,7 @@ def call(url: str, name: str, body: Any = None) -> tuple[float, dict[str, Any]]:
 
 def row(table: Table, name: str, callers: int, calls: int, lost: int, seconds: list[float]) -> None:
     high = statistics.quantiles(seconds, n=20, method="inclusive")[-1] if len(seconds) > 1 else seconds[0]
+    hand_over(f"{name}, {callers} at a time, median", "ms", 1000 * statistics.median(seconds))
     table.add_row(
         name,
         *map(str, (callers, calls, lost)),

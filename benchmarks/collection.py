@@ -34,6 +34,8 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import hand_over
+
 PHOTOS = 3_000
 POSTS = 100_000
 MILLION = 1_000_000
@@ -64,6 +66,7 @@ def photos(arguments: argparse.Namespace) -> None:
     """Photos a second and CPU seconds, beside a requests loop and img2dataset."""
     pictures = [jpeg(number) for number in range(PHOTOS)]
     size = sum(map(len, pictures)) / PHOTOS / 1000
+    found: dict[str, float] = {}
     table = Table("downloader", "start-up s", "seconds", "photos/s", "after start-up", "CPU s", "files")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -75,10 +78,14 @@ def photos(arguments: argparse.Namespace) -> None:
                 seconds, cpu, files = run(folder / f"{len(table.rows)}-all", PHOTOS)
                 rates = f"{PHOTOS / seconds:,.0f}", f"{PHOTOS / max(seconds - start, 1e-9):,.0f}"
                 table.add_row(downloader, f"{start:.2f}", f"{seconds:.2f}", *rates, f"{cpu:.2f}", f"{files:,}")
+                found[downloader] = cpu
         finally:
             for process in servers:
                 os.kill(process, 9)
                 os.waitpid(process, 0)
+    ours, *others = found
+    for other in others:
+        hand_over(f"{PHOTOS:,} photos, {ours}", "CPU s", found[ours], other, found[other])
     console = Console()
     console.print(f"{PHOTOS:,} JPEGs of {size:.0f} KB on average, {os.cpu_count()} cores, loopback")
     console.print(table)
@@ -211,11 +218,14 @@ def archive(arguments: argparse.Namespace) -> None:
             "collection.archive.read": [sys.executable, "-c", reader, str(file)],
             "ccd collect archive": [*ccd, "collect", "archive", str(file), "--dir", str(folder / "c")],
         }
+        found: dict[str, tuple[float, float]] = {}
         if arguments.twarc2:
             commands["twarc2 csv"] = [str(arguments.twarc2), "--bearer-token", "-", "csv", str(file), f"{file}.csv"]
         for what, command in commands.items():
-            seconds, peak = watched(command)
+            seconds, peak = found[what] = watched(command)
             table.add_row(what, f"{seconds:.2f}", f"{POSTS / seconds:,.0f}", f"{peak:.0f}")
+        ours, theirs = found["ccd collect archive"], found.get("twarc2 csv", (None,))
+        hand_over(f"{POSTS:,} posts, ccd collect archive", "s", ours[0], "twarc-csv", theirs[0])
     Console().print(table)
     if arguments.twarc2 is None:
         Console().print("twarc-csv was left out: name the command twarc2 with --twarc2")
@@ -242,6 +252,7 @@ def million(_arguments: argparse.Namespace) -> None:
         for words in (["collect", "table", str(file)], ["status"]):
             seconds, peak = watched([*ccd, *words, "--dir", str(folder / "c")])
             table.add_row(f"ccd {' '.join(words[:2])}", f"{seconds:.2f}", f"{MILLION / seconds:,.0f}", f"{peak:.0f}")
+            hand_over(f"{MILLION:,} pairs, ccd {' '.join(words[:2])}", "s", seconds)
     Console().print(table)
 
 

@@ -28,6 +28,7 @@ from annotation.accounts import create_missing, users
 from annotation.client import Studio
 from annotation.connection import connect
 from annotation.desks import forget, known_desks, open_desk
+from benchmarks import hand_over
 from ccd.campaign import Campaign
 from ccd.config import Person
 
@@ -92,6 +93,9 @@ def measure(folder: Path, pairs: int) -> None:
     row("SDK tasks.list, all fields (from one desk)", list_seconds, f"{list_seconds / first_seconds:.1f} x ccd pull")
     row("ccd pull, at once again", second_seconds)
     row("ccd pull, nothing new", nothing_seconds, "", f"{nothing_mib:.0f}")
+    hand_over("ccd push", "s", push_seconds, "bulk import", bulk_seconds)
+    hand_over("ccd push", "s", push_seconds, "SDK, one by one", single_seconds)
+    hand_over("ccd pull", "s", first_seconds, "SDK, tasks.list", list_seconds)
     Console().print(table)
 
 

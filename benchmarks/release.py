@@ -23,6 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import hand_over
+
 LABELS = ("irrelevant", "implicit", "explicit")
 SHARES = (0.3336, 0.105, 0.5614)  # of CCD's classes
 PEOPLE = ("ann", "bob", "cy")
@@ -44,6 +46,7 @@ def main() -> None:
     from rich.table import Table
 
     table = Table("what", "pairs", "seconds", "peak MB", "MB written", title=f"{os.cpu_count()} cores")
+    measured: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as place:
         for pairs, photos, rows in ((arguments.pairs, False, ("none", "pandas")), (arguments.photos, True, PHOTOS)):
             if not pairs:
@@ -52,8 +55,13 @@ def main() -> None:
             build(folder, pairs, photos)
             for row in rows:
                 command = [sys.executable, "-m", "benchmarks.release", "--row", row, str(folder)]
-                found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+                found = measured[row] = json.loads(
+                    subprocess.run(command, check=True, capture_output=True, text=True).stdout
+                )
                 table.add_row(ROWS[row], f"{pairs:,}", *(f"{found[k]:,.0f}" for k in ("seconds", "memory", "written")))
+    if "pandas" in measured:
+        for unit, name in (("s", "seconds"), ("MB at most", "memory")):
+            hand_over(ROWS["none"], unit, measured["none"][name], ROWS["pandas"], measured["pandas"][name])
     Console().print(table)
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import hand_over
 from ccd import decisions, predictions, schema
 from ccd.campaign import Campaign
 from ccd.config import Person
@@ -52,6 +53,7 @@ def main() -> None:
             os.chdir(campaign.folder)
             for what, (first, after) in measure(campaign, arguments.draws).items():
                 cells = (first, statistics.median(after), max(after))
+                hand_over(f"{what}, {pairs:,} pairs, median", "ms", 1000 * cells[1])
                 table.add_row(f"{pairs:,}", what, *(f"{cell * 1000:,.0f}" for cell in cells))
     Console().print(f"{arguments.draws} draws, {os.cpu_count()} cores", table)
 

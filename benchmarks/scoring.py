@@ -14,6 +14,8 @@ import subprocess
 import sys
 import time
 
+from benchmarks import hand_over
+
 WIDTH, LABELS, JUDGED = 64, 3, 2000
 
 POOL = """
@@ -56,6 +58,13 @@ PEERS = {
     "small-text PredictionEntropy": SMALL_TEXT.format(name="PredictionEntropy"),
     "small-text LeastConfidence": SMALL_TEXT.format(name="LeastConfidence"),
     "cleanlab ActiveLab (relabel)": CLEANLAB,
+}
+
+BESIDE = {  # what of ours each peer is beside
+    "small-text BreakingTies (margin)": "margin",
+    "small-text PredictionEntropy": "entropy",
+    "small-text LeastConfidence": "least_confidence",
+    "cleanlab ActiveLab (relabel)": "relabel",
 }
 
 
@@ -114,10 +123,12 @@ def main() -> None:
         return
     from model.acquisition import STRATEGIES
 
+    ours: dict[str, float] = {}
     print(f"{chosen.pairs:,} pairs, {WIDTH} numbers each, {JUDGED:,} labelled; score, batch of 200, memory")
     for name in ("cluster", *STRATEGIES):
         command = [sys.executable, "-m", "benchmarks.scoring", "--pairs", str(chosen.pairs), "--one", name]
         seconds, together, memory = json.loads(subprocess.check_output(command))
+        ours[name] = seconds
         print(f"{name:<34} {seconds:6.2f} s {together:6.2f} s {memory:5.2f} GiB", flush=True)
     for name, code in PEERS.items() if chosen.peers else ():
         found = subprocess.run(
@@ -127,6 +138,7 @@ def main() -> None:
             print(f"{name:<34} did not run: {(found.stderr.strip().splitlines() or ['killed'])[-1]}")
             continue
         seconds, memory = json.loads(found.stdout.strip().splitlines()[-1])
+        hand_over(BESIDE[name], "CPU s", ours[BESIDE[name]], name, seconds)
         print(f"{name:<34} {seconds:6.2f} s          {memory:5.2f} GiB", flush=True)
 
 

@@ -10,6 +10,8 @@ import time
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import hand_over
+
 RUNS = 10
 
 
@@ -21,6 +23,8 @@ def main() -> None:
         "import pandas": ["-c", "import pandas"],
     }
     seconds = {name: min(run(arguments) for _ in range(RUNS)) for name, arguments in commands.items()}
+    for name in ("import ccd", "ccd --help"):
+        hand_over(name, "s", seconds[name], "import pandas", seconds["import pandas"])
     table = Table("command", "seconds (best of 10)", "of import pandas")
     for name, best in seconds.items():
         table.add_row(name, f"{best:.3f}", f"{best / seconds['import pandas']:.2f}")

@@ -134,11 +134,12 @@ class Campaign:
 
 def record(db: sa.Connection, who: str, what: str, subject: str, before: object = None, after: object = None) -> None:
     """Append one row to `events`; `before` and `after` are stored as JSON."""
-    db.execute(
-        schema.events.insert().values(
-            at=now(), who=who, what=what, subject=subject, before=_json(before), after=_json(after)
-        )
-    )
+    db.execute(schema.events.insert(), [event(who, what, subject, before, after)])
+
+
+def event(who: str, what: str, subject: str, before: object = None, after: object = None) -> dict[str, Any]:
+    """A row of `events`, for whoever writes many at once; otherwise see `record`."""
+    return {"at": now(), "who": who, "what": what, "subject": subject, "before": _json(before), "after": _json(after)}
 
 
 def now() -> str:

@@ -4,12 +4,14 @@ Every annotation of Label Studio is kept in all its versions. The newest version
 annotator's annotations of one pair, the oldest valid one counts. Statuses that do not count are reported by `ccd pull`.
 """
 
+import functools
 import json
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from ccd import schema
+from ccd.frames import frame_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,14 +28,7 @@ GROUND_TRUTH = "ground_truth"
 ANSWERED = (VALID, CANNOT_JUDGE, SKIPPED)  # the annotator is done with the pair; best first
 REPORTED = (EDITED_BY_OTHER, FOREIGN, GROUND_TRUTH)
 
-
-def newest(db: sa.Connection, role: str = "annotator") -> "pd.DataFrame":
-    """The newest version of every annotation, oldest annotation first.
-
-    Columns: judgment_id, annotation, version, task (pair id), worker (annotator), status, answers (dict or None),
-    seconds, comment, prediction, created_at, digest.
-    """
-    return _frame(db, _newest(role, *_columns()))
+_REMEMBERED = 10_000  # different answers that are decoded once
 
 
 def answered(db: sa.Connection, annotator: str | None) -> set[str]:
@@ -53,6 +48,13 @@ def tally(db: sa.Connection) -> dict[tuple[str, str], int]:
     return {(annotator, ANSWERED[place]): number for annotator, place, number in db.execute(counts)}
 
 
+def heard(db: sa.Connection) -> dict[str, int]:
+    """How many annotators answered each pair, `cannot judge` included; pairs that nobody answered are not in it."""
+    j = schema.judgments.c
+    by = _newest("annotator", j.pair_id, sa.func.count(j.annotator.distinct()))
+    return dict(db.execute(by.where(j.status.in_((VALID, CANNOT_JUDGE))).group_by(j.pair_id)).all())
+
+
 def best_answers() -> sa.Subquery:
     """Each pair that each annotator has answered, once: annotator, pair_id, and the answer's `place` in ANSWERED."""
     j = schema.judgments.c
@@ -67,23 +69,30 @@ def best_answers() -> sa.Subquery:
 
 def _newest(role: str, *columns: Any) -> "sa.Select[Any]":
     """These columns of the newest version of every annotation of a role."""
-    j = schema.judgments
-    versions = sa.select(j.c.annotation, sa.func.max(j.c.version).label("version")).where(j.c.role == role)
-    last = versions.group_by(j.c.annotation).subquery()
-    return sa.select(*columns).join_from(
-        j, last, (j.c.annotation == last.c.annotation) & (j.c.version == last.c.version)
+    j, newer = schema.judgments, schema.judgments.alias("newer")
+    return sa.select(*columns).where(
+        j.c.role == role, ~sa.exists().where(newer.c.annotation == j.c.annotation, newer.c.version > j.c.version)
     )
 
 
 def counted(db: sa.Connection, question: str, role: str = "annotator") -> "pd.DataFrame":
     """The judgments that count on one question, one row a pair and annotator.
 
-    Columns: task (pair id), worker (annotator), label (text, or a number for a score), seconds, prediction (the version
-    of the model whose prediction was shown, or None), created_at. `cannot judge` and skips are no votes and are not
-    here.
+    Columns: task (pair id), worker (annotator), label (text, or a number for a score), seconds (NaN where unknown),
+    prediction (the version of the model whose prediction was shown, or None), created_at. `cannot judge` and skips are
+    no votes and are not here.
     """
-    columns = ["task", "worker", "label", "seconds", "prediction", "created_at"]
-    return _counted(newest(db, role), question)[columns]
+    import pandas as pd
+
+    j = schema.judgments.c
+    columns = (j.pair_id.label("task"), j.annotator.label("worker"), j.answers.label("label"))
+    query = _newest(role, *columns, j.seconds, j.prediction, j.created_at).where(j.status == VALID)
+    frame = frame_of(db, query.order_by(j.created_at, j.judgment_id), differ=("seconds", "created_at"))
+    answer = functools.lru_cache(_REMEMBERED)(lambda answers: json.loads(answers).get(question))
+    frame["label"] = pd.Series([answer(answers) for answers in frame["label"]], dtype=object)
+    frame["seconds"] = frame["seconds"].astype(float)
+    frame = frame.drop_duplicates(["task", "worker"], keep="first")
+    return frame.dropna(subset="label").reset_index(drop=True)
 
 
 def counted_when_adjudicated(db: sa.Connection, question: str) -> "pd.DataFrame":
@@ -91,8 +100,9 @@ def counted_when_adjudicated(db: sa.Connection, question: str) -> "pd.DataFrame"
 
     Columns: task, worker, label. The answer is the one that stands, in its newest version.
     """
-    final = _counted(newest(db, "adjudicator"), question).drop_duplicates("task").set_index("task")["judgment_id"]
     j = schema.judgments.c
+    answers = _counted(_frame(db, _newest("adjudicator", *_columns())), question)
+    final = answers.drop_duplicates("task").set_index("task")["judgment_id"]
     adjudicated = sa.select(j.pair_id).where(j.role == "adjudicator")
     frame = _frame(db, sa.select(*_columns()).where(j.role == "annotator", j.pair_id.in_(adjudicated)))
     frame = frame[frame["judgment_id"].astype(float) < frame["task"].map(final).astype(float)]  # NaN: none stands
@@ -102,24 +112,18 @@ def counted_when_adjudicated(db: sa.Connection, question: str) -> "pd.DataFrame"
 
 def _columns() -> tuple[Any, ...]:
     j = schema.judgments.c
-    named = (j.judgment_id, j.annotation, j.version, j.pair_id.label("task"), j.annotator.label("worker"), j.status)
-    return (*named, j.answers, j.seconds, j.comment, j.prediction, j.created_at, j.digest)
+    named = (j.pair_id.label("task"), j.annotator.label("worker"))
+    return (j.judgment_id, j.annotation, j.version, *named, j.status, j.answers)
 
 
 def _frame(db: sa.Connection, rows: "sa.Select[Any]") -> "pd.DataFrame":
     """What a query of `_columns` finds, oldest annotation first."""
-    import numpy as np
     import pandas as pd
 
-    j, names = schema.judgments.c, [column.name for column in rows.selected_columns]
-    found = db.execute(rows.order_by(j.created_at, j.judgment_id))
-    # Column by column: pandas takes rows of SQLAlchemy apart field by field, in several times the time.
-    columns = [np.array(column, object) for column in zip(*found.all(), strict=True)] or [np.empty(0, object)] * len(
-        names
-    )
-    frame = pd.DataFrame(dict(zip(names, columns, strict=True)), dtype=object)  # None stays None
-    given = {text: json.loads(text) for text in frame["answers"].dropna().unique()}  # few, however many judgments
-    frame["answers"] = pd.Series([given.get(text) for text in frame["answers"]], dtype=object)
+    j = schema.judgments.c
+    frame = frame_of(db, rows.order_by(j.created_at, j.judgment_id), differ=("judgment_id", "annotation"))
+    decoded = functools.lru_cache(_REMEMBERED)(json.loads)
+    frame["answers"] = pd.Series([None if a is None else decoded(a) for a in frame["answers"]], dtype=object)
     return frame
 
 

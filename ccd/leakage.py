@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccd.config import SPLITS
-from ccd.near import Edges, comparable, components, near_hashes, near_texts
+from ccd.near import Edges, Run, comparable, components, near_hashes, near_texts
 
 Ints = npt.NDArray[np.int64]
 _NO_EDGES: Edges = np.empty((0, 2), dtype=np.int64)
@@ -34,24 +34,29 @@ def same_image(frame: pd.DataFrame) -> Tie:
     return Tie(_numbers(frame["image"]))
 
 
-def near_image(frame: pd.DataFrame) -> Tie:
+def near_image(frame: pd.DataFrame, run: Run = map) -> Tie:
     """Near-duplicate pictures by `phash` (ccd/near.py); None or "" is alike to its own bytes only."""
     hashes = filled(frame["phash"])
     number, names = pd.factorize(hashes.where(hashes != "", "file " + filled(frame["image"])))
     node = np.where((hashes == "") & frame["image"].isna(), -1, number)
     hashed = np.array([i for i, name in enumerate(names) if not name.startswith("file ")], dtype=np.int64)
-    return Tie(node.astype(np.int64), hashed[near_hashes(as_bits(names[hashed]))] if len(hashed) else _NO_EDGES)
+    return Tie(
+        node.astype(np.int64), hashed[near_hashes(as_bits(names[hashed]), run=run)] if len(hashed) else _NO_EDGES
+    )
 
 
-def near_text(frame: pd.DataFrame, *, short: bool = True) -> Tie:
+def near_text(frame: pd.DataFrame, *, short: bool = True, run: Run = map) -> Tie:
     """Near-duplicate texts (ccd/near.py); a text too short to be compared is tied to the same text, if `short`."""
     texts = filled(frame["text"])
     compared = texts.map(comparable).astype(object)
     # "=" is in no comparable text; and not "\0", which numpy takes off a text's end
-    alone = "=" + (texts.where(texts != "", "=" + frame["pair_id"]) if short else frame["pair_id"]).astype(object)
-    node, names = pd.factorize(compared.where(compared != "", alone))
+    lacks = (compared == "").to_numpy()
+    short_ones, ids = texts[lacks], frame.loc[lacks, "pair_id"]
+    alone = short_ones.where(short_ones != "", "=" + ids) if short else ids
+    compared[lacks] = ("=" + alone).astype(object)
+    node, names = pd.factorize(compared)
     long = np.array([i for i, name in enumerate(names) if not name.startswith("=")], dtype=np.int64)
-    return Tie(node.astype(np.int64), long[near_texts(list(names[long]))] if len(long) else _NO_EDGES)
+    return Tie(node.astype(np.int64), long[near_texts(list(names[long]), run=run)] if len(long) else _NO_EDGES)
 
 
 def same_post(frame: pd.DataFrame) -> Tie:

@@ -1,11 +1,13 @@
 """What is nearly the same: pictures by perceptual hash, texts by MinHash, and the components of such ties.
 
-Both searches are one: cut what stands for an item into bands, and compare the items that meet in a band.
+Both searches are one: cut what stands for an item into bands, and compare the items that meet in a band. They are cut
+into jobs, functions of their arguments alone, so that `run` may be `map` or the same on many machines (ccd/cluster.py);
+it may give what jobs find in any order.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,9 +27,11 @@ _FLAT = 5.0  # standard deviation of grey values, of 255, below which a picture 
 _BORDER = 8.0  # standard deviation of grey values below which a row or column at the edge is a bar
 _LEAST = 0.4  # share of a side that is left when bars are cut off: else a dark picture would lose what it shows
 _CHUNK = 2_000  # texts whose shingles are in memory at once
+_JOB = 50_000  # texts of a job, or pairs of texts
 
 Indices = npt.NDArray[np.int64]
 Edges = npt.NDArray[np.int64]  # [number, 2], the smaller index first, each once
+Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
 
 def picture_hash(data: bytes) -> str:
@@ -62,7 +66,7 @@ def _inside(deviations: npt.NDArray[np.float32]) -> tuple[int, int]:
     return int(varied[0]), int(varied[-1]) + 1
 
 
-def near_hashes(hashes: npt.NDArray[np.uint64], distance: int = IMAGE_DISTANCE) -> Edges:
+def near_hashes(hashes: npt.NDArray[np.uint64], distance: int = IMAGE_DISTANCE, run: Run = map) -> Edges:
     """All pairs of `hashes` [n, 2] that differ in at most `distance` bits of both and NEAREST bits of one.
 
     Give each hash once. Exact: where 64 bits differ in at most 7, one of their four bands of 16 differs in none or one
@@ -71,16 +75,23 @@ def near_hashes(hashes: npt.NDArray[np.uint64], distance: int = IMAGE_DISTANCE) 
     >>> near_hashes(np.array([[0, 0], [0b111, 2**17 - 1], [2**64 - 1, 1]], dtype=np.uint64)).tolist()
     [[0, 1]]
     """
+    return _once(
+        list(run(_near_in_band, ((hashes, distance, half, low) for half in (0, 1) for low in range(0, 64, 16))))
+    )
+
+
+def _near_in_band(job: tuple[npt.NDArray[np.uint64], int, int, int]) -> Edges:
+    """The pairs that differ in at most one bit of the 16 from `low` on, and are near."""
+    hashes, distance, which, low = job
+    half = hashes[:, which]
+    band = (half >> np.uint64(low)).astype(np.uint16)
     found = []
-    for half in hashes.T:
-        for low in range(0, 64, 16):
-            band = (half >> np.uint64(low)).astype(np.uint16)
-            for flip in (0, *(1 << bit for bit in range(16))):
-                for one, other in _meeting(band, flip):
-                    near = np.bitwise_count(half[one] ^ half[other]) <= NEAREST
-                    one, other = one[near], other[near]
-                    close = np.bitwise_count(hashes[one] ^ hashes[other]).sum(axis=1) <= distance
-                    found.append((one[close], other[close]))
+    for flip in (0, *(1 << bit for bit in range(16))):
+        for one, other in _meeting(band, flip):
+            near = np.bitwise_count(half[one] ^ half[other]) <= NEAREST
+            one, other = one[near], other[near]
+            close = np.bitwise_count(hashes[one] ^ hashes[other]).sum(axis=1) <= distance
+            found.append(np.stack([one[close], other[close]], axis=1))
     return _once(found)
 
 
@@ -128,7 +139,7 @@ def similarity(one: str, other: str) -> float:
     return len(a & b) / len(a | b)
 
 
-def near_texts(texts: Sequence[str], least: float = TEXT_SIMILARITY) -> Edges:
+def near_texts(texts: Sequence[str], least: float = TEXT_SIMILARITY, run: Run = map) -> Edges:
     """Pairs of comparable `texts` with a similarity of at least `least`. Give each text once, none of them empty.
 
     MinHash with locality-sensitive hashing (Broder 1997; Leskovec et al., Mining of Massive Datasets, ch. 3) proposes;
@@ -137,7 +148,10 @@ def near_texts(texts: Sequence[str], least: float = TEXT_SIMILARITY) -> Edges:
     >>> near_texts(["shark in the street", "a shark in the street", "a cat on a roof"]).tolist()
     [[0, 1]]
     """
-    signatures = _signatures(texts)
+    signatures = np.empty((len(texts), BANDS * ROWS), dtype=np.uint32)
+    parts = ((start, texts[start : start + _JOB]) for start in range(0, len(texts), _JOB))
+    for start, some in run(_signed, parts):
+        signatures[start : start + len(some)] = some
     mixed = np.uint64(0x9E3779B97F4A7C15)
     kept = []
     for first in range(0, BANDS * ROWS, ROWS):
@@ -146,9 +160,22 @@ def near_texts(texts: Sequence[str], least: float = TEXT_SIMILARITY) -> Edges:
             band = (band ^ column) * mixed
         for one, other in _meeting(np.unique(band, return_inverse=True)[1]):
             alike = (signatures[one] == signatures[other]).mean(axis=1) >= least - 0.25  # 4 standard errors
-            kept.append((one[alike], other[alike]))
+            kept.append(np.stack([one[alike], other[alike]], axis=1))
     proposed = _once(kept)
-    sure = [similarity(texts[i], texts[j]) >= least for i, j in proposed]
+    some_of = (proposed[start : start + _JOB] for start in range(0, len(proposed), _JOB))
+    jobs = ((edges, {i: texts[i] for i in np.unique(edges).tolist()}, least) for edges in some_of)
+    return _once(list(run(_verified, jobs)))
+
+
+def _signed(job: tuple[int, Sequence[str]]) -> tuple[int, npt.NDArray[np.uint32]]:
+    start, texts = job
+    return start, _signatures(texts)
+
+
+def _verified(job: tuple[Edges, dict[int, str], float]) -> Edges:
+    """Those of the proposed pairs that are as similar as they must be."""
+    proposed, texts, least = job
+    sure = [similarity(texts[i], texts[j]) >= least for i, j in proposed.tolist()]
     return np.asarray(proposed[np.array(sure, dtype=bool)])
 
 
@@ -226,9 +253,8 @@ def _meeting(band: npt.NDArray[Any], flip: int = 0) -> Iterator[tuple[Indices, I
         at = at + 1
 
 
-def _once(found: Sequence[tuple[Indices, Indices]]) -> Edges:
-    """The pairs as edges, sorted, each once."""
-    pairs = [np.stack(pair) for pair in found]
-    low, high = np.sort(np.concatenate([np.empty((2, 0), dtype=np.int64), *pairs], axis=1), axis=0)
+def _once(found: Sequence[Edges]) -> Edges:
+    """All edges [number, 2], sorted, each once."""
+    low, high = np.sort(np.concatenate([np.empty((0, 2), dtype=np.int64), *found]), axis=1).T
     span = int(high.max(initial=0)) + 1
     return np.stack(np.divmod(np.unique(low * span + high), span), axis=1)

@@ -175,11 +175,15 @@ def read(
         nothing = np.zeros((0, len(labels)), np.float32)
         return Predictions(version, labels, (), nothing, None, None, np.zeros((0, 0), np.float16), None)
     table = pa.concat_tables(parts)
+    del parts
     if wanted is None:
         order = pc.sort_indices(table["pair_id"]).to_numpy()
     else:
         order = pc.index_in(wanted, table["pair_id"].combine_chunks()).drop_null().to_numpy()
-    arrays = {name: _array(table, name, order) for name in names[1:]}
+    arrays = {}
+    for name in names[1:]:  # each is let go of as it is taken: of a million pairs an embedding has 128 MB
+        arrays[name] = _array(table, name, order)
+        table = table.drop_columns([name])
     embeddings = arrays.get("embedding")
     return Predictions(
         version,

@@ -46,11 +46,12 @@ def of_campaign(campaign: Campaign, wanted: Wanted) -> dict[str, Any]:
     questions = {}
     with campaign.read() as db:
         for question in campaign.protocol.questions:
+            # Each reads the judgments for itself: all of a large campaign are in memory once at a time
+            cards = annotators.of_campaign(db, question, campaign.config.fastest_seconds)
+            subsets = by_subset(db, question, wanted.folds, wanted.seed, wanted.resample)
             df = judgments.counted(db, question.name)
             if df.empty and question == campaign.protocol.question:
                 raise CcdError("no judgments yet; run `ccd pull` once annotators have judged some pairs")
-            cards = annotators.of_campaign(db, question, campaign.config.fastest_seconds)
-            subsets = by_subset(db, question, wanted.folds, wanted.seed, wanted.resample)
             questions[question.name] = _question(df, question.labels, question.level, cards, subsets, wanted)
     return _report(campaign.protocol.question.name, campaign.is_synthetic, questions)
 

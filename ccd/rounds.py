@@ -1,8 +1,10 @@
 """Rounds: which pairs go out together, with what probability, and to which annotators in which order."""
 
+import itertools
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -11,6 +13,8 @@ from ccd import schema
 from ccd.campaign import Campaign, now, record
 from ccd.errors import CcdError
 from ccd.gone import LIVE, lives
+
+_BATCH = 5_000  # rows of the database that are written at once
 
 
 @dataclass(frozen=True)
@@ -80,13 +84,10 @@ def new_round(campaign: Campaign, size: int, seed: int) -> Round:
                 round=number, arm=made.arm, strategy="random", seed=seed, size=size, pool=made.pool, created_at=now()
             )
         )
-        db.execute(
-            schema.round_pairs.insert(),
-            [
-                {"round": number, "pair_id": p, "inclusion_probability": size / len(candidates) * chances[p]}
-                for p in pairs
-            ],
+        drawn_now = (
+            {"round": number, "pair_id": p, "inclusion_probability": size / len(candidates) * chances[p]} for p in pairs
         )
+        _insert(db, schema.round_pairs, drawn_now)
         orders = assign(pairs, [a.name for a in config.annotators], config.judgments_per_pair, random)
         _store_orders(db, number, orders)
         record(db, "ccd round new", "round", str(number), after={"size": size, "pool": made.pool, "seed": seed})
@@ -125,11 +126,11 @@ def ranked_round(
                 created_at=now(),
             )
         )
-        rows = [
+        rows = (
             {"round": number, "pair_id": r.pair_id, "inclusion_probability": r.probability, "part": r.part, "place": i}
             for i, r in enumerate(queue)
-        ]
-        db.execute(schema.round_pairs.insert(), rows)
+        )
+        _insert(db, schema.round_pairs, rows)
         random = np.random.default_rng([seed, number])
         _store_orders(db, number, _hand_out(pairs, names, config.judgments_per_pair, random, had))
         after = {"size": made.size, "pool": pool, "seed": seed, "strategy": strategy, "model_version": model_version}
@@ -146,12 +147,19 @@ def takers(db: sa.Connection) -> dict[str, set[str]]:
 
 
 def _store_orders(db: sa.Connection, number: int, orders: Mapping[str, list[str]]) -> None:
-    rows = [
+    rows = (
         {"pair_id": pair, "annotator": annotator, "round": number, "position": position}
         for annotator, order in orders.items()
         for position, pair in enumerate(order)
-    ]
-    db.execute(schema.assignments.insert(), rows)
+    )
+    _insert(db, schema.assignments, rows)
+
+
+def _insert(db: sa.Connection, table: sa.Table, rows: Iterable[dict[str, Any]]) -> None:
+    """Insert rows a few thousand at a time: all of a large round at once would fill the memory."""
+    left = iter(rows)
+    while some := list(itertools.islice(left, _BATCH)):
+        db.execute(table.insert(), some)
 
 
 def drawable(db: sa.Connection, max_per_group: int | None) -> int:

@@ -1,22 +1,36 @@
 """Gold labels of a campaign: votes by the protocol, adjudications on top, the `labels` table and two files."""
 
 import io
+import itertools
 import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import sqlalchemy as sa
 
 from ccd import judgments, schema, ties, votes
-from ccd.campaign import Campaign, record, write_atomic
+from ccd.campaign import Campaign, event, write_atomic
 from ccd.errors import CcdError
 from ccd.protocol import Question
 
 ADJUDICATED = "adjudicated"
 
-COLUMNS = ("pair_id", "question", "label", "label_id", "resolved_by", "votes")
+_BATCH = 5_000  # rows of the database that are written at once
+_Key = tuple[str, str]  # pair and question
+_Content = tuple[str | None, str, str]  # label, resolved_by and votes as the table has them
+
+
+class Row(NamedTuple):
+    """A line of labels.jsonl. Equal votes are one object, so that a million rows take little memory."""
+
+    pair_id: str
+    question: str
+    label: str | float | None
+    label_id: int | None
+    resolved_by: str
+    votes: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -63,7 +77,7 @@ def settle(campaign: Campaign) -> Settled:
         answered = _answered(db, pairs)
         if not answered.any():
             raise CcdError("no judgments yet; run `ccd pull` once annotators have judged some pairs")
-        rows: list[dict[str, Any]] = []
+        rows: list[Row] = []
         conflicts: list[Conflict] = []
         for question in campaign.protocol.questions:
             found, against = _settle_question(db, campaign, question, answered)
@@ -71,7 +85,7 @@ def settle(campaign: Campaign) -> Settled:
             conflicts += against
         changed = _store(db, rows)
         schema.note(db, schema.SETTLED_UP_TO, db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id))))
-    rows.sort(key=lambda row: row["pair_id"])  # stable: the protocol's order of questions in a pair
+    rows.sort(key=lambda row: row.pair_id)  # stable: the protocol's order of questions in a pair
     _write_files(campaign, rows)
     conflicts.sort(key=lambda conflict: conflict.pair_id)
     return Settled(len(pairs), changed, _counts(campaign, rows), tuple(conflicts))
@@ -79,15 +93,14 @@ def settle(campaign: Campaign) -> Settled:
 
 def _answered(db: sa.Connection, pairs: list[str]) -> "pd.Series[int]":
     """For each assigned pair, how many annotators answered, `cannot judge` included."""
-    frame = judgments.newest(db)
-    frame = frame[frame["status"].isin([judgments.VALID, judgments.CANNOT_JUDGE])]
-    return frame.groupby("task")["worker"].nunique().reindex(pairs, fill_value=0).astype(int)
+    heard = judgments.heard(db)
+    return pd.Series([heard.get(pair, 0) for pair in pairs], index=pd.Index(pairs, dtype=object), dtype=int)
 
 
 def _settle_question(
     db: sa.Connection, campaign: Campaign, question: Question, answered: "pd.Series[int]"
-) -> tuple[list[dict[str, Any]], list[Conflict]]:
-    """Rows with the keys COLUMNS, one an assigned pair, and the conflicts among them."""
+) -> tuple[list[Row], list[Conflict]]:
+    """A row an assigned pair, and the conflicts among them."""
     config = campaign.config
     counted = judgments.counted(db, question.name)
     counted = counted[counted["task"].isin(answered.index)]
@@ -115,15 +128,9 @@ def _settle_question(
             conflicts.append(Conflict(pair, question.name, given, says, maps.get(pair, {}), changed))
     label[final.index] = final
     resolved[final.index] = ADJUDICATED
+    number = {name: i for i, name in enumerate(question.labels)}
     rows = [
-        {
-            "pair_id": pair,
-            "question": question.name,
-            "label": None if pd.isna(value) else value,
-            "label_id": question.labels.index(value) if value in question.labels else None,
-            "resolved_by": by,
-            "votes": maps.get(pair, {}),
-        }
+        Row(pair, question.name, None if pd.isna(value) else value, number.get(value), by, maps.get(pair, {}))
         for pair, value, by in zip(label.index, label, resolved, strict=True)
     ]
     return rows, conflicts
@@ -131,11 +138,17 @@ def _settle_question(
 
 def _vote_maps(counted: pd.DataFrame, question: Question) -> dict[str, dict[str, int]]:
     """Pair → {label: count}, labels in id order, scores as text in rising order."""
-    maps: dict[str, dict[str, int]] = {}
-    order = {label: i for i, label in enumerate(question.labels)}
-    numbers = Counter(zip(counted["task"], counted["label"], strict=True))
-    for (pair, label), number in sorted(numbers.items(), key=lambda item: order.get(item[0][1], item[0][1])):
-        maps.setdefault(pair, {})[_text(label)] = number
+    order: dict[Any, Any] = {label: i for i, label in enumerate(question.labels)}
+    given: dict[str, list[Any]] = {}
+    for pair, label in zip(counted["task"], counted["label"], strict=True):
+        given.setdefault(pair, []).append(label)
+    known: dict[tuple[Any, ...], dict[str, int]] = {}
+    maps = {}
+    for pair, labels in given.items():
+        pattern = tuple(sorted(labels, key=lambda label: order.get(label, label)))
+        if pattern not in known:
+            known[pattern] = dict(Counter(map(_text, pattern)))
+        maps[pair] = known[pattern]
     return maps
 
 
@@ -143,65 +156,84 @@ def _text(label: str | float) -> str:
     return label if isinstance(label, str) else format(label, ".15g")
 
 
-def _store(db: sa.Connection, rows: list[dict[str, Any]]) -> int:
+def _store(db: sa.Connection, rows: list[Row]) -> int:
     """Bring the table to `rows`, writing changed ones only; each change of a label is an event. Returns how many."""
     t = schema.labels
-    stored = {(row.pair_id, row.question): row for row in db.execute(sa.select(t))}
-    changed: list[dict[str, Any]] = []
-    for row in rows:
-        new = {
-            "pair_id": row["pair_id"],
-            "question": row["question"],
-            "label": None if row["label"] is None else _text(row["label"]),
-            "resolved_by": row["resolved_by"],
-            "votes": json.dumps(row["votes"], ensure_ascii=False),
-        }
-        old = stored.pop((row["pair_id"], row["question"]), None)
-        if old is not None and dict(old._mapping) == new:
-            continue
-        changed.append(new)
-        _record_change(db, None if old is None else dict(old._mapping), new)
-    for old in stored.values():  # no longer assigned, or a question the protocol no longer asks
-        _record_change(db, dict(old._mapping), None)
-    gone = [{"pair": pair, "of": question} for pair, question in stored]
-    gone += [{"pair": row["pair_id"], "of": row["question"]} for row in changed]
-    if gone:
-        this = (t.c.pair_id == sa.bindparam("pair")) & (t.c.question == sa.bindparam("of"))
-        db.execute(sa.delete(t).where(this), gone)
-    if changed:
-        db.execute(t.insert(), changed)
-    return len(gone)
+    same: dict[Any, Any] = {}  # one object for equal contents
+    stored = {
+        (pair, question): same.setdefault(content, content)
+        for pair, question, *rest in db.execute(sa.select(t), execution_options={"yield_per": _BATCH})
+        if (content := tuple(rest))
+    }
+    changed, left = 0, iter(rows)
+    while some := list(itertools.islice(left, _BATCH)):
+        new = {(row.pair_id, row.question): _content(row) for row in some}
+        changed += _write(db, {key: stored.pop(key, None) for key in new}, new)
+    gone = list(stored.items())  # no longer assigned, or a question the protocol no longer asks
+    for start in range(0, len(gone), _BATCH):
+        changed += _write(db, dict(gone[start : start + _BATCH]), {})
+    return changed
 
 
-def _record_change(db: sa.Connection, old: dict[str, Any] | None, new: dict[str, Any] | None) -> None:
-    keys = ("question", "label", "resolved_by")
-    before = {key: old[key] for key in keys} if old and old["label"] is not None else None
-    after = {key: new[key] for key in keys} if new and new["label"] is not None else None
-    if before != after:
-        subject = (new or old or {})["pair_id"]
-        record(db, "ccd labels", "label", subject, before, after)
+def _content(row: Row) -> _Content:
+    """What the table holds of a row beside its key: label, resolved_by and votes."""
+    return (
+        None if row.label is None else _text(row.label),
+        row.resolved_by,
+        json.dumps(row.votes, ensure_ascii=False),
+    )
 
 
-def _write_files(campaign: Campaign, rows: list[dict[str, Any]]) -> None:
+def _write(db: sa.Connection, old: dict[_Key, _Content | None], new: dict[_Key, _Content]) -> int:
+    """Replace rows by others, both by pair and question; returns how many were not the same."""
+    t = schema.labels
+    keys = [key for key, before in old.items() if before != new.get(key)]
+    this = (t.c.pair_id == sa.bindparam("pair")) & (t.c.question == sa.bindparam("of"))
+    if keys:
+        db.execute(sa.delete(t).where(this), [{"pair": pair, "of": question} for pair, question in keys])
+    if rows := [dict(zip(t.c.keys(), (*key, *new[key]), strict=True)) for key in keys if key in new]:
+        db.execute(t.insert(), rows)
+    events = [
+        event("ccd labels", "label", key[0], before, after)
+        for key in keys
+        if (before := _said(key, old[key])) != (after := _said(key, new.get(key)))
+    ]
+    if events:
+        db.execute(schema.events.insert(), events)
+    return len(keys)
+
+
+def _said(key: _Key, content: _Content | None) -> dict[str, str] | None:
+    """What an event tells of a label; None where there is none."""
+    if content is None or content[0] is None:
+        return None
+    return {"question": key[1], "label": content[0], "resolved_by": content[1]}
+
+
+def _write_files(campaign: Campaign, rows: list[Row]) -> None:
     """labels.jsonl (scores as numbers) and labels.parquet (label and votes as text), each whole or not at all."""
-    lines = "".join(json.dumps({key: row[key] for key in COLUMNS}, ensure_ascii=False) + "\n" for row in rows)
-    write_atomic(campaign.folder / "labels.jsonl", lines.encode())
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    frame["label"] = [None if row["label"] is None else _text(row["label"]) for row in rows]
-    frame["label_id"] = frame["label_id"].astype("Int64")
-    frame["votes"] = [json.dumps(row["votes"], ensure_ascii=False) for row in rows]
+    lines = io.BytesIO()
+    for row in rows:
+        lines.write((json.dumps(row._asdict(), ensure_ascii=False) + "\n").encode())
+    write_atomic(campaign.folder / "labels.jsonl", lines.getvalue())
+    del lines
+    frame = pd.DataFrame({"pair_id": [row.pair_id for row in rows], "question": [row.question for row in rows]})
+    frame["label"] = [None if row.label is None else _text(row.label) for row in rows]
+    frame["label_id"] = pd.array([row.label_id for row in rows], dtype="Int64")
+    frame["resolved_by"] = [row.resolved_by for row in rows]
+    frame["votes"] = [json.dumps(row.votes, ensure_ascii=False) for row in rows]
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
     write_atomic(campaign.folder / "labels.parquet", buffer.getvalue())
 
 
-def _counts(campaign: Campaign, rows: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, int]]]:
+def _counts(campaign: Campaign, rows: list[Row]) -> dict[str, dict[str, dict[str, int]]]:
     counts: dict[str, dict[str, dict[str, int]]] = {
         question.name: {label: {} for label in (*question.labels, "")} for question in campaign.protocol.questions
     }
     for row in rows:
-        by_label = counts[row["question"]]
-        label = "" if row["label"] is None else row["label"]
+        by_label = counts[row.question]
+        label = "" if row.label is None else row.label
         by = by_label.setdefault(label if isinstance(label, str) else "score", {})
-        by[row["resolved_by"]] = by.get(row["resolved_by"], 0) + 1
+        by[row.resolved_by] = by.get(row.resolved_by, 0) + 1
     return counts

@@ -20,6 +20,7 @@ from ccd import schema
 from ccd.campaign import Campaign, record
 from ccd.config import SPLITS, Quotas
 from ccd.errors import CcdError
+from ccd.frames import frame_of
 from ccd.gone import lives
 from ccd.handles import without_handles
 from ccd.leakage import TIES, Tie, find, groups
@@ -225,16 +226,17 @@ def _pairs(db: sa.Connection, question: str, published: Mapping[str, str]) -> pd
     first = sa.select(a.c.pair_id, sa.func.min(a.c.round).label("round")).group_by(a.c.pair_id).subquery()
     label = sa.case((lives(), v.c.label)).label("label")
     columns = (p.c.pair_id, label, p.c.image, schema.images.c.phash, p.c.text, p.c.post_id)
-    rows = db.execute(
+    frame = frame_of(
+        db,
         sa.select(*columns, schema.posts.c.author_key, r.c.arm)
         .join(v, (v.c.pair_id == p.c.pair_id) & (v.c.question == question))
         .join(first, first.c.pair_id == p.c.pair_id)
         .join(r, r.c.round == first.c.round)
         .join(schema.images, schema.images.c.sha256 == p.c.image)
-        .join(schema.posts, schema.posts.c.post_id == p.c.post_id)
+        .join(schema.posts, schema.posts.c.post_id == p.c.post_id),
+        differ=("text",),
     )
-    kept = [row._mapping for row in rows if row.label is not None or row.pair_id in published]
-    names = ["pair_id", "label", "image", "phash", "text", "post_id", "author_key", "arm"]
-    frame = pd.DataFrame(kept, columns=names, dtype=object)
-    frame["text"] = frame["text"].map(without_handles)  # as in the release, so that whoever checks it finds these ties
+    frame = frame[frame["label"].notna() | frame["pair_id"].isin(published.keys())].reset_index(drop=True)
+    # as in the release, so that whoever checks it finds these ties
+    frame["text"] = pd.Series([without_handles(text) for text in frame["text"]], dtype=object)
     return frame

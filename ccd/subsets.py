@@ -5,6 +5,7 @@ import sqlalchemy as sa
 
 from ccd import judgments, schema
 from ccd.agreement import Agreement, Resample, agreement
+from ccd.frames import frame_of
 from ccd.protocol import Question
 
 
@@ -38,5 +39,4 @@ def _rounds(db: sa.Connection) -> pd.DataFrame:
     """Which round, and so which arm, each annotator got each pair in: task, worker, round, arm."""
     a, r = schema.assignments.c, schema.rounds.c
     query = sa.select(a.pair_id.label("task"), a.annotator.label("worker"), r.round, r.arm)
-    rows = db.execute(query.join_from(schema.assignments, schema.rounds, r.round == a.round)).all()
-    return pd.DataFrame(list(map(tuple, rows)), columns=["task", "worker", "round", "arm"])
+    return frame_of(db, query.join_from(schema.assignments, schema.rounds, r.round == a.round))

@@ -19,9 +19,11 @@ import sqlalchemy as sa
 
 from ccd import schema
 from ccd.campaign import Campaign, record
+from ccd.cluster import on_ray
+from ccd.frames import frame_of
 from ccd.gone import lives
 from ccd.leakage import near_image, near_text
-from ccd.near import HASHED_AS, Edges, components, picture_hash
+from ccd.near import HASHED_AS, Edges, Run, components, picture_hash
 from collection.records import Reason
 
 BATCH = 500  # pictures a transaction
@@ -47,20 +49,21 @@ class Found:
     in_rounds: int  # pairs that would have been, but are in a round
 
 
-def find(campaign: Campaign, started: Started) -> Found:
+def find(campaign: Campaign, started: Started, engine: str = "local") -> Found:
     """Hash what has no hash yet, write `pairs.duplicate_group`, and move pairs that say nothing new to `drops`.
 
-    Run twice = run once; killed = run again: the hashes stay. `started` opens a progress bar (apps/cli/progress.py).
-    Raises CcdError where another run is at work.
+    Run twice = run once; killed = run again: the hashes stay. `started` opens a progress bar (apps/cli/progress.py);
+    `engine` is local or ray, which finds the same. Raises CcdError where another run is at work, or Ray is missing.
 
     >>> find(campaign, lambda name, total: lambda number: None).groups  # doctest: +SKIP
     """
     with campaign.alone("duplicates"):
-        hashed, unreadable = hash_pictures(campaign, started)
+        run: Run = on_ray if engine == "ray" else map
+        hashed, unreadable = hash_pictures(campaign, started, engine)
         with campaign.read() as db:
             frame = _pairs(db)
         step = started("ties", 3)
-        ties = Ties.of(frame)
+        ties = Ties.of(frame, run)
         step(1)
         alike = ties.alike(frame)
         step(1)
@@ -93,7 +96,7 @@ def find(campaign: Campaign, started: Started) -> Found:
 # --- pictures -------------------------------------------------------------------------------------------------------
 
 
-def hash_pictures(campaign: Campaign, started: Started) -> tuple[int, int]:
+def hash_pictures(campaign: Campaign, started: Started, engine: str = "local") -> tuple[int, int]:
     """Store the hash of every picture that has none. Returns how many were hashed and how many could not be read."""
     images, meta = schema.images, schema.meta
     with campaign.write() as db:
@@ -107,21 +110,26 @@ def hash_pictures(campaign: Campaign, started: Started) -> tuple[int, int]:
     step = started("pictures", len(todo))
     hashed = 0
     update = images.update().where(images.c.sha256 == sa.bindparam("picture")).values(phash=sa.bindparam("found"))
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for some in _batches(todo):
-            found = pool.map(lambda row: _hash(campaign.folder / row.file), some)
-            rows = [{"picture": r.sha256, "found": f} for r, f in zip(some, found, strict=True) if f is not None]
-            if rows:
-                with campaign.write() as db:
-                    db.execute(update, rows)
-            hashed += len(rows)
-            step(len(some))
+    jobs = (tuple((row.sha256, str(campaign.folder / row.file)) for row in some) for some in _batches(todo))
+    for found in on_ray(hash_shard, jobs) if engine == "ray" else map(hash_shard, jobs):
+        rows = [{"picture": sha, "found": picture} for sha, picture in found if picture is not None]
+        if rows:
+            with campaign.write() as db:
+                db.execute(update, rows)
+        hashed += len(rows)
+        step(len(found))
     return hashed, len(todo) - hashed
 
 
-def _hash(file: Path) -> str | None:
+def hash_shard(pictures: Sequence[tuple[str, str]]) -> list[tuple[str, str | None]]:
+    """The hash of each of these pictures (SHA-256, file); None where it cannot be read."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(zip([sha for sha, _ in pictures], pool.map(_hash, [file for _, file in pictures]), strict=True))
+
+
+def _hash(file: str) -> str | None:
     with contextlib.suppress(OSError):
-        return picture_hash(file.read_bytes())
+        return picture_hash(Path(file).read_bytes())
     return None
 
 
@@ -142,9 +150,9 @@ class Ties:
     text_ties: Edges
 
     @classmethod
-    def of(cls, frame: pd.DataFrame) -> "Ties":
+    def of(cls, frame: pd.DataFrame, run: Run = map) -> "Ties":
         """The ties among the pairs of `frame`: pair_id, image, phash ("" or None: not to be compared), text."""
-        picture, text = near_image(frame), near_text(frame, short=False)
+        picture, text = near_image(frame, run), near_text(frame, short=False, run=run)
         return cls(picture.node, text.node, picture.edges, text.edges)
 
     def alike(self, frame: pd.DataFrame) -> dict[str, str]:
@@ -196,7 +204,7 @@ def _pairs(db: sa.Connection) -> pd.DataFrame:
     p, images, posts = schema.pairs.c, schema.images, schema.posts
     columns = (p.pair_id, p.image, images.c.phash, p.text, posts.c.created_at, p.duplicate_group)
     query = sa.select(*columns).join_from(schema.pairs, images).join(posts, posts.c.post_id == p.post_id)
-    return pd.DataFrame(db.execute(query).all(), columns=[column.name for column in columns], dtype=object)
+    return frame_of(db, query, differ=("text", "created_at"))
 
 
 def _take_out(db: sa.Connection, out: dict[str, str]) -> None:

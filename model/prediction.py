@@ -21,11 +21,11 @@ from scipy.special import softmax
 
 from ccd import schema
 from ccd.campaign import Campaign
+from ccd.cluster import on_ray
 from ccd.errors import CcdError
 from ccd.gone import lives
 from ccd.predictions import Predictions, begin, predicted, write
 from model.checkpoint import WEIGHTS, Checkpoint, load
-from model.cluster import on_ray
 from model.data import Loader, Pairs, Started, features_of
 from model.embedding import LastSeen
 from model.encoders.digest import file_digest

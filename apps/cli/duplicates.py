@@ -8,6 +8,13 @@ from apps.cli import contract
 
 
 @click.command("duplicates")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="`ray` hashes and compares on all machines of its cluster; they must see the same disk.",
+)
 @contract.in_campaign
 @contract.reports(
     {
@@ -24,7 +31,7 @@ from apps.cli import contract
         "sheet": "the page that shows the groups",
     }
 )
-def duplicates_command(folder: Path) -> contract.Report:
+def duplicates_command(folder: Path, engine: str) -> contract.Report:
     """Group near-duplicate pairs, and take out those whose picture and text are both alike.
 
     The groups stand on the page duplicates.html in the campaign's folder. The same picture with another text stays.
@@ -41,7 +48,7 @@ def duplicates_command(folder: Path) -> contract.Report:
 
     campaign = Campaign.open(folder)
     with bars() as started:
-        found = find(campaign, started)
+        found = find(campaign, started, engine)
     sheet = campaign.folder / "duplicates.html"
     write_atomic(sheet, contact_sheet(campaign).encode())
     synthetic = campaign.is_synthetic

@@ -88,6 +88,7 @@ def check(folder: Path, started: Started = lambda name, total: lambda number: No
 
 
 def _rows(folder: Path) -> Iterator[tuple[Any, ...]]:
+    same: dict[Any, Any] = {}  # one object for equal labels, images and posts
     for split in SPLITS:
         path, number = folder / f"{split}.jsonl", 1  # a first line that is not UTF-8 is never counted
         try:
@@ -98,7 +99,9 @@ def _rows(folder: Path) -> Iterator[tuple[Any, ...]]:
                     if not all(value is None or isinstance(value, str | int | float) for value in told):
                         raise ValueError("an entry that is no text")
                     "".join(value for value in told if isinstance(value, str)).encode()  # half a character is no text
-                    yield split, *(value if value is None else str(value) for value in told)
+                    pair, label, text, image, post = (value if value is None else str(value) for value in told)
+                    label, image, post = (same.setdefault(value, value) for value in (label, image, post))
+                    yield split, pair, label, text, image, post
         except FileNotFoundError:
             raise CcdError(f"{path}: not there; name a folder with train.jsonl, dev.jsonl and test.jsonl") from None
         except (ValueError, AttributeError, RecursionError):

@@ -57,10 +57,12 @@ def candidates(
     names = {annotator.name for annotator in campaign.config.annotators}
     with campaign.read() as db:
         p, v = schema.pairs.c, schema.labels.c
+        same: dict[str, str] = {}  # one object for equal names
         group_of = {
-            row.pair_id: row.duplicate_group or row.pair_id
-            for row in db.execute(sa.select(p.pair_id, p.duplicate_group).where(lives()).order_by(p.pair_id))
+            same.setdefault(pair, pair): same.setdefault(group or pair, group or pair)
+            for pair, group in db.execute(sa.select(p.pair_id, p.duplicate_group).where(lives()).order_by(p.pair_id))
         }
+        del same
         had = takers(db)
         settled = sa.select(v.pair_id, v.label).where(v.question == question.name, v.label.is_not(None))
         label_of = {row.pair_id: row.label for row in db.execute(settled) if row.pair_id in group_of}
@@ -74,7 +76,9 @@ def candidates(
     ids = free + known
     told = _told(campaign, version, ids, question.labels)
     kept = ids if told is None else told.ids
-    group = np.unique([group_of[pair] for pair in kept], return_inverse=True)[1]
+    number = {name: i for i, name in enumerate(sorted({group_of[pair] for pair in kept}))}
+    group = np.array([number[group_of[pair]] for pair in kept], np.int64)
+    del number, group_of
     place = {pair: row for row, pair in enumerate(kept)}
     profiles = _profiles(campaign, ids, seen) if told is None else told.profiles
     nothing: Floats = np.zeros((len(kept), 0), np.float16)

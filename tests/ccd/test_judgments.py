@@ -14,7 +14,7 @@ from ccd.judgments import (
     SKIPPED,
     counted,
     counted_when_adjudicated,
-    newest,
+    heard,
 )
 from tests.campaigns import judge, small_campaign
 
@@ -34,7 +34,7 @@ def test_an_empty_campaign_has_the_columns(campaign: Campaign) -> None:
     with campaign.read() as db:
         columns = ["task", "worker", "label", "seconds", "prediction", "created_at"]
         assert list(counted(db, "relation").columns) == columns
-        assert newest(db).empty
+        assert heard(db) == {}
 
 
 def test_what_was_judged_is_counted_as_it_was_given(campaign: Campaign) -> None:
@@ -58,8 +58,6 @@ def test_the_newest_version_speaks_for_its_annotation(campaign: Campaign) -> Non
     judge(campaign, "x:0:0", "ann", "explicit", annotation="a", version=3, created_at="2024-01-01")
     judge(campaign, "x:0:0", "ann", "irrelevant", annotation="a", version=2, created_at="2024-01-01")
     assert labels(campaign) == {("x:0:0", "ann"): "explicit"}
-    with campaign.read() as db:
-        assert list(newest(db)["version"]) == [3]
 
 
 def test_the_first_valid_annotation_of_an_annotator_wins(campaign: Campaign) -> None:
@@ -67,6 +65,16 @@ def test_the_first_valid_annotation_of_an_annotator_wins(campaign: Campaign) -> 
     judge(campaign, "x:0:0", "ann", "implicit", annotation="early", created_at="2024-01-02")
     judge(campaign, "x:0:0", "ann", annotation="first", status=SKIPPED, created_at="2024-01-01")
     assert labels(campaign) == {("x:0:0", "ann"): "implicit"}
+
+
+def test_who_could_not_judge_was_heard_and_who_skipped_was_not(campaign: Campaign) -> None:
+    judge(campaign, "x:0:0", "ann", "implicit")
+    judge(campaign, "x:0:0", "ann", "explicit", annotation="again")  # one annotator
+    judge(campaign, "x:0:0", "bob", status=CANNOT_JUDGE)
+    judge(campaign, "x:0:0", "lead", "explicit", role="adjudicator")
+    judge(campaign, "x:1:0", "ann", status=SKIPPED)
+    with campaign.read() as db:
+        assert heard(db) == {"x:0:0": 2}
 
 
 @pytest.mark.parametrize("status", [CANNOT_JUDGE, SKIPPED, DELETED, OUTSIDE_PROTOCOL, *REPORTED])

@@ -6,7 +6,7 @@ import hashlib
 import html
 import itertools
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance
 
-from ccd import schema
+from ccd import near, schema
 from ccd.campaign import Campaign
+from ccd.cluster import on_ray
 from ccd.errors import CcdError
 from ccd.near import (
     IMAGE_DISTANCE,
@@ -65,6 +66,17 @@ def test_all_near_hashes_are_found_and_no_other(values: list[int], distance: int
     apart = {(i, j): [bits.bit_count() for bits in divmod(values[i] ^ values[j], 2**64)]
              for i, j in itertools.combinations(range(len(values)), 2)}  # fmt: skip
     assert found == [[i, j] for (i, j), bits in apart.items() if sum(bits) <= distance and min(bits) <= NEAREST]
+
+
+def test_jobs_may_end_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    def backwards(function: Callable[[Any], Any], jobs: Iterable[Any]) -> Iterator[Any]:
+        return reversed([function(job) for job in jobs])
+
+    texts = [f"{SHARK} number {i // 2}{' again' * (i % 2)}" for i in range(30)]
+    once = near_texts(texts).tolist()
+    monkeypatch.setattr(near, "_JOB", 4)
+    assert near_texts(texts).tolist() == near_texts(texts, run=backwards).tolist() == once
+    assert len(once) >= 15
 
 
 def test_near_texts_are_true_and_hardly_any_is_missed() -> None:
@@ -192,6 +204,27 @@ def test_the_earliest_stays_and_an_image_alone_takes_nothing_out(
     assert (drop.item, drop.reason, drop.detail) == ("x:1:0", "near-duplicate text and image", "like x:9:0")
     again = find(campaign, quiet)
     assert (again.hashed, again.dropped) == (0, 0)
+    assert groups(campaign) == EXPECTED
+
+
+def test_ray_finds_the_same(campaign: Campaign, saved: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray", reason="Ray is not there")
+    monkeypatch.chdir(Path(__file__).parents[2])  # where its workers find the package
+    for module, name in ((near, "_JOB"), (duplicates, "BATCH")):
+        monkeypatch.setattr(module, name, 2)  # more than one job of each kind
+    collect(campaign, records(saved), "posts")
+    try:
+        found = find(campaign, quiet, engine="ray")
+        draw = np.random.default_rng(1)
+        hashes = draw.integers(0, 2**64, (40, 2), dtype=np.uint64)
+        hashes[20:] = hashes[:20] ^ (np.uint64(1) << draw.integers(0, 64, (20, 2), dtype=np.uint64))
+        assert (
+            near_hashes(hashes, run=on_ray).tolist() == near_hashes(hashes).tolist() == [[i, i + 20] for i in range(20)]
+        )
+    finally:
+        ray.shutdown()
+    assert (found.hashed, found.flat, found.unreadable, found.pairs) == (6, 2, 0, 6)
+    assert (found.groups, found.grouped, found.largest, found.dropped, found.in_rounds) == (1, 3, 3, 1, 0)
     assert groups(campaign) == EXPECTED
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from ccd import cluster
+from ccd.cluster import on_ray
 from ccd.errors import CcdError
-from model import cluster
-from model.cluster import on_ray
 
 ROOT = Path(__file__).parents[2]
 
