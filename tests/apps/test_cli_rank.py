@@ -148,7 +148,7 @@ def test_relabel_gives_an_old_pair_to_an_annotator_who_has_not_had_it(tmp_path: 
 
 def test_relabel_needs_somebody_to_spare(tmp_path: Path) -> None:
     predict(made(tmp_path))
-    assert "an annotator of campaign.toml has not had" in call(tmp_path, "--size", "5", "--strategy", "relabel").stderr
+    assert "name more annotators in campaign.toml" in call(tmp_path, "--size", "5", "--strategy", "relabel").stderr
 
 
 def test_asking_for_too_many_is_one_line_and_stores_nothing(tmp_path: Path) -> None:

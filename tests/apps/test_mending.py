@@ -164,7 +164,8 @@ def test_a_release_that_is_being_written_is_left_alone(campaign: Campaign) -> No
 
 def test_secrets_are_closed(campaign: Campaign) -> None:
     studio = campaign.folder / "studio"
-    studio.mkdir(mode=0o755)
+    studio.mkdir()
+    studio.chmod(0o755)
     for path in (campaign.folder / "secret.key", studio / "credentials.json"):
         path.write_text('{"email": "a", "password": "b", "token": "c"}')
         path.chmod(0o644)

@@ -283,7 +283,7 @@ def test_a_hashtag_that_is_none_is_refused(api: mastodon.Api, wrong: str) -> Non
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mastodon", None)
-    with pytest.raises(CcdError, match=r"Mastodon needs Mastodon.*pip install"):
+    with pytest.raises(CcdError, match=r"Mastodon needs the library Mastodon.*pip install"):
         mastodon.Api("a.example")
 
 
