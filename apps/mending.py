@@ -143,7 +143,7 @@ def broken_database(campaign: "Campaign") -> Iterator[Found]:
         said = [str(error.orig)]
     if said != ["ok"]:
         told = next(line for line in said if line != "ok")
-        yield Found(campaign.folder / "campaign.db", f"{' '.join(told.split())}; restore it from a backup")
+        yield Found(campaign.folder / "campaign.db", f"{' '.join(told.split())}; `ccd restore` a backup")
 
 
 def missing_releases(campaign: "Campaign") -> Iterator[Found]:

@@ -118,7 +118,7 @@ def _campaign(folder: Path) -> Iterator[Check]:
         yield "campaign.toml, protocol, database", False, what or str(error), remedy
         return
     except sa.exc.DBAPIError as error:
-        yield "campaign.toml, protocol, database", False, f"{folder}: {error.orig}", "restore it from a backup"
+        yield "campaign.toml, protocol, database", False, f"{folder}: {error.orig}", "`ccd restore` a backup"
         return
     kind = campaign.engine.dialect.name
     yield "campaign.toml, protocol, database", True, f"protocol {protocol.name}, {kind}, schema {version}", ""
