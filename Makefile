@@ -26,10 +26,10 @@ system:
 demo: install
 	$(BIN)/ccd demo
 
-# Quick tests on two cores; then whole campaigns, each with the machine for itself.
+# Quick tests, then whole campaigns: two at a time, each process with a Label Studio of its own.
 test: install system lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/e2e
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/e2e
 
 lint: install
 	$(BIN)/ruff format --check .
