@@ -2,10 +2,12 @@
 
 import contextlib
 import csv
+import fcntl
 import hashlib
 import io
 import json
 import multiprocessing
+import os
 import shutil
 import signal
 from collections.abc import Callable, Generator, Iterator
@@ -69,24 +71,57 @@ def write_world(
     protocol = load("ccd")
     confusion = plan.annotators.confusion(protocol.labels)
     described = _pretty({"synthetic": True, "toolkit": TOOLKIT} | asdict(plan) | {"confusion": confusion})
-    if folder.exists():
-        if not _same(folder / PLAN, described):
-            raise CcdError(f"{folder}: is there already and is another world or none; choose another folder")
-        counts = json.loads((folder / "release.json").read_bytes())["counts"]
-        return Written(folder, counts, False)
-    part = folder.with_name(f".{folder.name}.part")
-    if part.exists() and not _same(part / PLAN, described):
-        shutil.rmtree(part)  # of another plan
+    part, new = folder.with_name(f".{folder.name}.part"), False
+    if not folder.exists():
+        with _alone(part, folder):
+            if not folder.exists():  # another run may have ended meanwhile
+                _grow(folder, part, plan, protocol, described, workers, tick)
+                new = True
+    if not _same(folder / PLAN, described):
+        raise CcdError(f"{folder}: is there already and is another world or none; choose another folder")
+    counts = json.loads((folder / "release.json").read_bytes())["counts"]
+    return Written(folder, counts, new)
+
+
+@contextlib.contextmanager
+def _alone(part: Path, folder: Path) -> Iterator[None]:
+    """Keep a second run for the same folder out; the system lets go when this process ends, however it ends."""
+    part.mkdir(parents=True, exist_ok=True)
+    handle = os.open(part, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CcdError(f"{folder}: another `ccd world` is drawing it; wait for it to end") from None
+        yield
+    finally:
+        os.close(handle)
+        with contextlib.suppress(OSError):  # not empty, as after an interruption, or renamed
+            part.rmdir()
+
+
+def _grow(
+    folder: Path,
+    part: Path,
+    plan: Plan,
+    protocol: Protocol,
+    described: str,
+    workers: int,
+    tick: Callable[[int], None],
+) -> None:
+    """Draw what is missing in `part`, and put it in its place."""
+    if not _same(part / PLAN, described):
+        for path in part.iterdir():  # of another plan
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     for inside in ("images", "shards"):
-        (part / inside).mkdir(parents=True, exist_ok=True)
+        (part / inside).mkdir(exist_ok=True)
     write_atomic(part / PLAN, described.encode())
     with contextlib.closing(_drawn(part, plan, protocol.labels, workers)) as drawn:
         for pairs in drawn:
             tick(pairs)
-    counts = _assemble(part, folder.name, plan, protocol)
+    _assemble(part, folder.name, plan, protocol)
     shutil.rmtree(part / "shards")
     part.rename(folder)
-    return Written(folder, counts, True)
 
 
 def _drawn(part: Path, plan: Plan, labels: tuple[str, ...], workers: int) -> Generator[int, None, None]:
@@ -108,8 +143,8 @@ def _drawn(part: Path, plan: Plan, labels: tuple[str, ...], workers: int) -> Gen
             raise
 
 
-def _assemble(part: Path, name: str, plan: Plan, protocol: Protocol) -> dict[str, dict[str, int]]:
-    """The folder's files from its shards, in the order of the pairs' numbers; returns the counts."""
+def _assemble(part: Path, name: str, plan: Plan, protocol: Protocol) -> None:
+    """The folder's files from its shards, in the order of the pairs' numbers."""
     counts = {split: dict.fromkeys((*protocol.labels, "all"), 0) for split in SPLITS}
     hashes = dict[str, str]()
     judged: list[tuple[str, str, str]] = []
@@ -136,7 +171,6 @@ def _assemble(part: Path, name: str, plan: Plan, protocol: Protocol) -> dict[str
             with path.open("rb") as stream:
                 hashes[path.name] = hashlib.file_digest(stream, "sha256").hexdigest()
     (part / MANIFEST).write_text("".join(f"{hashes[file]}  {file}\n" for file in sorted(hashes)), encoding="utf-8")
-    return counts
 
 
 def _open(path: Path, stack: contextlib.ExitStack) -> TextIO:
