@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from ccd import protocol as protocols
 from ccd import schema
+from ccd.alone import alone_on
 from ccd.config import CONFIG, Config, Person, parse, read_config, render
 from ccd.errors import CcdError
 
@@ -108,18 +109,8 @@ class Campaign:
     @contextlib.contextmanager
     def alone(self, command: str) -> Iterator[None]:
         """Keep a second run of the same command out while this one lasts; a killed one leaves nothing behind."""
-        import fcntl
-
-        path = self.folder / f".{command}.lock"
-        try:
-            file = path.open("w")
-        except OSError as error:
-            raise CcdError(f"{path}: cannot be written ({error.strerror}); check the folder's rights") from None
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise CcdError(f"{self.folder}: another `ccd {command}` is at work; wait for it to end") from None
+        busy = f"{self.folder}: another `ccd {command}` is at work; wait for it to end"
+        with alone_on(self.folder / f".{command}.lock", busy):
             yield
 
     @property

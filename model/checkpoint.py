@@ -6,11 +6,9 @@ has the same name, and is not done twice.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +19,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from ccd.alone import alone_in
 from ccd.campaign import make_latest, write_atomic
 from ccd.errors import CcdError, damaged
 from model.zoo import make, stored_config
@@ -117,23 +116,9 @@ class Run:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep a second run of the same training out; the system lets go when this process ends, however it ends."""
-        try:
-            self._part.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self._part, os.O_RDONLY)
-        except OSError as error:
-            raise CcdError(f"{self._part}: cannot be made ({error.strerror}); check the folder's rights") from None
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:  # the folder is the other's, even while it is empty
-            os.close(handle)
-            raise CcdError(f"{self.folder}: is being trained by another `ccd train`; wait for it to end") from None
-        try:
+        """Keep a second run of the same training out."""
+        with alone_in(self._part, f"{self.folder}: is being trained by another `ccd train`; wait for it to end"):
             yield
-        finally:
-            os.close(handle)
-            with contextlib.suppress(OSError):  # not empty, as after an interruption, or renamed
-                self._part.rmdir()
 
     def save(self, tensors: Mapping[str, Tensor], told: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> None:
         """Store the state, in place of the one before."""

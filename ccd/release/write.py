@@ -1,7 +1,6 @@
 """Write a release: beside its place, then one rename. There is a whole release or none."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ccd import schema
+from ccd.alone import alone_on
 from ccd.campaign import Campaign, now, record
 from ccd.errors import CcdError
 from ccd.release import tables
@@ -62,7 +62,7 @@ def write_release(campaign: Campaign, name: str, form: Form = FILED, started: St
     folder, part = releases / name, releases / f".{name}.part"
     with clear(folder):
         releases.mkdir(exist_ok=True)
-        with _alone(releases):
+        with alone_on(releases / ".lock", f"{releases}: another release is being written; wait until it is done"):
             for leftover in releases.glob(".*.part"):
                 shutil.rmtree(leftover)
             if _known(campaign, name):
@@ -97,17 +97,6 @@ def clear(folder: Path) -> Iterator[None]:
     except sa.exc.DBAPIError as error:
         reason = str(error.orig).strip().partition("\n")[0]
         raise CcdError(f"{folder}: the database failed ({reason}); free space, then run the command again") from None
-
-
-@contextlib.contextmanager
-def _alone(releases: Path) -> Iterator[None]:
-    """Hold the folder's lock; the system lets go of it when this process ends, however it ends."""
-    with (releases / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CcdError(f"{releases}: another release is being written; wait until it is done") from None
-        yield
 
 
 def _known(campaign: Campaign, name: str) -> bool:

@@ -2,12 +2,10 @@
 
 import contextlib
 import csv
-import fcntl
 import hashlib
 import io
 import json
 import multiprocessing
-import os
 import shutil
 import signal
 from collections.abc import Callable, Generator, Iterator
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ccd import __version__
+from ccd.alone import alone_in
 from ccd.campaign import write_atomic
 from ccd.errors import CcdError
 from ccd.protocol import Protocol, load
@@ -73,7 +72,7 @@ def write_world(
     described = _pretty({"synthetic": True, "toolkit": TOOLKIT} | asdict(plan) | {"confusion": confusion})
     part, new = folder.with_name(f".{folder.name}.part"), False
     if not folder.exists():
-        with _alone(part, folder):
+        with alone_in(part, f"{folder}: another `ccd world` is drawing it; wait for it to end"):
             if not folder.exists():  # another run may have ended meanwhile
                 _grow(folder, part, plan, protocol, described, workers, tick)
                 new = True
@@ -81,23 +80,6 @@ def write_world(
         raise CcdError(f"{folder}: is there already and is another world or none; choose another folder")
     counts = json.loads((folder / "release.json").read_bytes())["counts"]
     return Written(folder, counts, new)
-
-
-@contextlib.contextmanager
-def _alone(part: Path, folder: Path) -> Iterator[None]:
-    """Keep a second run for the same folder out; the system lets go when this process ends, however it ends."""
-    part.mkdir(parents=True, exist_ok=True)
-    handle = os.open(part, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CcdError(f"{folder}: another `ccd world` is drawing it; wait for it to end") from None
-        yield
-    finally:
-        os.close(handle)
-        with contextlib.suppress(OSError):  # not empty, as after an interruption, or renamed
-            part.rmdir()
 
 
 def _grow(
