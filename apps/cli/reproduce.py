@@ -98,7 +98,7 @@ def reproduce_command(
     }
     setting = {"regions": encoders.regions, "words": encoders.words, "preset": preset, "seeds": seeds, "device": device}
     columns = tuple(reversed(full.about["labels"])) if chosen.by_label else tuple(MEASURE_NAMES)
-    leads = _ahead(found, full) if table == "table3" else {}
+    leads = _ahead(found, full) if table in ("table3", "ablation") else {}
     gain = _gain(found, full) if table == "table3" else {}
     title = f"{chosen.title}, measured on {_where(about)}; seeds: {seeds}, preset: {preset}"
     rows = [_row(each, columns, leads.get(each.row.name)) for each in found]
