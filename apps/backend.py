@@ -160,6 +160,17 @@ class Backend:
         return contents
 
 
+def _object(content: bytes) -> dict[str, Any]:
+    """The JSON object in a request. Raises RefusedError where it is none."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        raise RefusedError(400, "the request is no JSON") from None
+    if not isinstance(found, dict):
+        raise RefusedError(400, "the request is no JSON object")
+    return found
+
+
 def _is_key(value: Any) -> TypeGuard[str]:
     """Whether a database can be asked for it."""
     return isinstance(value, str) and len(value) < 1000 and not re.search("[\0\ud800-\udfff]", value)
@@ -251,7 +262,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _call(self, known: Sequence[str]) -> None:
         try:
             call = self._allowed(known)
-            asked = self._body() if self.command == "POST" else {}
+            content = self._content()  # of a GET too: what is left would be taken for the next request
+            asked = _object(content) if self.command == "POST" else {}
             answer = getattr(self.server.backend, call)(asked)
         except RefusedError as refused:
             self._refuse(refused.status, str(refused))
@@ -279,12 +291,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             raise RefusedError(401, f"wrong user or password; the user is {USER}, the password that of {PASSWORD}")
         return call
 
-    def _body(self) -> dict[str, Any]:
-        """The JSON object that was sent. Raises RefusedError where it is none, too large or too slow."""
-        length = self.headers.get("Content-Length", "")
-        if not re.fullmatch(r"[0-9]{1,15}", length):
-            raise RefusedError(411, "the request does not say its length")
-        left, until, parts = int(length), time.monotonic() + READ_SECONDS, []
+    def _content(self) -> bytes:
+        """What was sent. Raises RefusedError where it is too large or too slow, or nobody can tell where it ends."""
+        lengths = self.headers.get_all("Content-Length", [] if self.command == "POST" else ["0"])
+        if len(lengths) != 1 or not re.fullmatch(r"[0-9]{1,15}", lengths[0]) or "Transfer-Encoding" in self.headers:
+            raise RefusedError(411, "the request must say its length, once and in digits, and not come in chunks")
+        left, until, parts = int(lengths[0]), time.monotonic() + READ_SECONDS, []
         if left > MOST_BYTES:
             raise RefusedError(413, f"the request has {left:,} bytes, {MOST_BYTES:,} are taken; send fewer tasks")
         try:
@@ -295,13 +307,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                     raise TimeoutError
         except TimeoutError:
             raise RefusedError(408, f"the request did not arrive within {READ_SECONDS} s") from None
-        try:
-            found = json.loads(b"".join(parts))
-        except (ValueError, RecursionError):
-            raise RefusedError(400, "the request is no JSON") from None
-        if not isinstance(found, dict):
-            raise RefusedError(400, "the request is no JSON object")
-        return found
+        return b"".join(parts)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What is no request that we know: refused like the others, in one line and not as a page."""
+        self._refuse(400 if code >= 500 else code, (message or self.responses[code][0])[:200])
 
     def _refuse(self, status: int, why: str) -> None:
         self.close_connection = True

@@ -195,26 +195,18 @@ def reviewing(folder: Path) -> Iterator[str]:
 
 def _read(url: str, over: threading.Event, pages: list[str]) -> None:
     """A reader of the review app, in a real browser, who goes from page to page until the time is over."""
-    from selenium import webdriver
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import WebDriverWait
 
-    from tests.e2e.browser import SWITCHES
+    from tests.e2e.browser import chromium
 
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    for switch in SWITCHES:
-        options.add_argument(switch)
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
-    try:
+    with chromium() as browser:
         while not over.is_set():
             page = PAGES[len(pages) % len(PAGES)]
             browser.get(f"{url}/{page}")
             WebDriverWait(browser, 60).until(lambda b: b.find_elements(By.CSS_SELECTOR, "h1, h2, h3"))
             pages.append(page)
             over.wait(1)
-    finally:
-        browser.quit()
 
 
 _COMMAND = (sys.executable, "-m", "apps.cli.main")

@@ -1,13 +1,15 @@
-"""What a query finds as a frame, in little memory: of millions of judgments most values are equal."""
+"""Millions of rows in little memory: what a query finds as a frame, as most values are equal, and rows in batches."""
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_T = TypeVar("_T")
 _BATCH = 10_000  # rows of the database that are held beside the columns made of them
 
 
@@ -29,3 +31,14 @@ def frame_of(db: sa.Connection, query: "sa.Select[Any]", differ: Collection[str]
             columns[name] += values if name in differ else [known.setdefault(value, value) for value in values]
     del same
     return pd.DataFrame({name: pd.Series(columns.pop(name), dtype=object) for name in tuple(columns)})
+
+
+def batches(rows: Iterable[_T], size: int = 5_000) -> Iterator[list[_T]]:
+    """The rows, `size` at a time: what the database is given or asked at once.
+
+    >>> list(batches("abc", 2))
+    [['a', 'b'], ['c']]
+    """
+    left = iter(rows)
+    while some := list(islice(left, size)):
+        yield some

@@ -37,8 +37,11 @@ def same_image(frame: pd.DataFrame) -> Tie:
 def near_image(frame: pd.DataFrame, run: Run = map) -> Tie:
     """Near-duplicate pictures by `phash` (ccd/near.py); None or "" is alike to its own bytes only."""
     hashes = filled(frame["phash"])
-    number, names = pd.factorize(hashes.where(hashes != "", "file " + filled(frame["image"])))
-    node = np.where((hashes == "") & frame["image"].isna(), -1, number)
+    lacks = (hashes == "").to_numpy()
+    compared = hashes.copy()
+    compared[lacks] = "file " + filled(frame["image"][lacks])
+    number, names = pd.factorize(compared)
+    node = np.where(lacks & frame["image"].isna(), -1, number)
     hashed = np.array([i for i, name in enumerate(names) if not name.startswith("file ")], dtype=np.int64)
     return Tie(
         node.astype(np.int64), hashed[near_hashes(as_bits(names[hashed]), run=run)] if len(hashed) else _NO_EDGES
@@ -48,7 +51,7 @@ def near_image(frame: pd.DataFrame, run: Run = map) -> Tie:
 def near_text(frame: pd.DataFrame, *, short: bool = True, run: Run = map) -> Tie:
     """Near-duplicate texts (ccd/near.py); a text too short to be compared is tied to the same text, if `short`."""
     texts = filled(frame["text"])
-    compared = texts.map(comparable).astype(object)
+    compared = pd.Series([comparable(text) for text in texts], index=texts.index, dtype=object)
     # "=" is in no comparable text; and not "\0", which numpy takes off a text's end
     lacks = (compared == "").to_numpy()
     short_ones, ids = texts[lacks], frame.loc[lacks, "pair_id"]

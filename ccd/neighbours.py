@@ -43,9 +43,9 @@ def nearest(frame: pd.DataFrame, split: "pd.Series[str]", seed: int, most: int =
     number = min(len(held_out), max(1, COMPARISONS // max(len(frame), 1)))
     looked_at = np.sort(np.random.default_rng(seed).permutation(held_out)[:number])
     found = []
-    hashes, texts = filled(frame["phash"]), filled(frame["text"]).map(comparable)
-    for kind, content, likeness in (("image", hashes, _images), ("text", texts, _texts)):
-        seen = content.to_numpy(object)
+    hashes = filled(frame["phash"]).to_numpy(object)
+    texts = np.array([comparable(text) for text in filled(frame["text"])], dtype=object)
+    for kind, seen, likeness in (("image", hashes, _images), ("text", texts, _texts)):
         found += _best(kind, frame["pair_id"], seen, split, looked_at, likeness(seen, looked_at))[:most]
     return found, len(looked_at)
 

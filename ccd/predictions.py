@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -166,33 +167,27 @@ def read(
 
     folder = _root(campaign) / version
     labels = tuple(_manifest(folder)["labels"])
-    names = ["pair_id", "p", *(name for name in OPTIONAL if name in columns)]
-    parts = [_table(file, names) for file in _shards(folder)]
-    wanted = None if pair_ids is None else pa.array(pair_ids, pa.string())
-    if wanted is not None:
-        parts = [part.filter(pc.is_in(part["pair_id"], wanted)) for part in parts]
-    if not parts:
+    shards = _shards(folder)
+    if not shards:
         nothing = np.zeros((0, len(labels)), np.float32)
         return Predictions(version, labels, (), nothing, None, None, np.zeros((0, 0), np.float16), None)
-    table = pa.concat_tables(parts)
-    del parts
-    if wanted is None:
-        order = pc.sort_indices(table["pair_id"]).to_numpy()
+    known = pa.concat_tables([_table(file, ["pair_id"]) for file in shards])["pair_id"].combine_chunks()
+    if pair_ids is None:
+        order = pc.sort_indices(known).to_numpy()
+        ids = tuple(known.take(order).to_pylist())
     else:
-        order = pc.index_in(wanted, table["pair_id"].combine_chunks()).drop_null().to_numpy()
-    arrays = {}
-    for name in names[1:]:  # each is let go of as it is taken: of a million pairs an embedding has 128 MB
-        arrays[name] = _array(table, name, order)
-        table = table.drop_columns([name])
-    embeddings = arrays.get("embedding")
+        places = pc.index_in(pa.array(pair_ids, pa.string()), known)
+        order = places.drop_null().to_numpy()
+        ids = tuple(compress(pair_ids, places.is_valid().to_pylist()))
+    arrays = _arrays(shards, ["p", *(name for name in OPTIONAL if name in columns)], order)
     return Predictions(
         version,
         labels,
-        tuple(table["pair_id"].take(order).to_pylist()),
+        ids,
         arrays["p"],
         arrays.get("association"),
         arrays.get("alignment"),
-        np.zeros((len(order), 0), np.float16) if embeddings is None else embeddings,
+        arrays.get("embedding", np.zeros((len(order), 0), np.float16)),
         arrays.get("profile"),
     )
 
@@ -225,12 +220,28 @@ def _column(rows: Singles | Halves | None, length: int, kind: "pa.DataType") -> 
     return pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel(), kind), rows.shape[1])
 
 
-def _array(table: "pa.Table", name: str, order: NDArray[np.int64]) -> Any:
-    """The rows of a column in this order, [N, w]; None for nulls."""
-    column = table[name].combine_chunks()
-    if column.null_count:
-        return None
-    return column.flatten().to_numpy().reshape(-1, column.type.list_size)[order]
+def _arrays(shards: Sequence[Path], names: list[str], order: NDArray[np.int64]) -> dict[str, Any]:
+    """The rows of these columns in this order, name → [N, w]; a column of nulls is not in it.
+
+    One shard at a time, as a table of them all beside its arrays would hold a million embeddings twice.
+    """
+    arrays: dict[str, Any] = {}
+    of_shards = np.argsort(order, kind="stable")
+    first = 0
+    for file in shards:
+        table = _table(file, names)
+        start, end = np.searchsorted(order, (first, first + len(table)), sorter=of_shards)
+        rows = of_shards[start:end]
+        for name in names:
+            column = table[name].combine_chunks()
+            if column.null_count:
+                continue
+            values = column.flatten().to_numpy().reshape(len(table), -1)
+            if name not in arrays:
+                arrays[name] = np.empty((len(order), values.shape[1]), values.dtype)
+            arrays[name][rows] = values[order[rows] - first]
+        first += len(table)
+    return arrays
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

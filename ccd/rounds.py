@@ -1,6 +1,5 @@
 """Rounds: which pairs go out together, with what probability, and to which annotators in which order."""
 
-import itertools
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +11,8 @@ import sqlalchemy as sa
 from ccd import schema
 from ccd.campaign import Campaign, now, record
 from ccd.errors import CcdError
+from ccd.frames import batches
 from ccd.gone import LIVE, lives
-
-_BATCH = 5_000  # rows of the database that are written at once
 
 
 @dataclass(frozen=True)
@@ -108,8 +106,13 @@ def ranked_round(
     names = [annotator.name for annotator in config.annotators]
     with campaign.write() as db:
         number = 1 + (db.scalar(sa.select(sa.func.max(schema.rounds.c.round))) or 0)
-        living = set(db.scalars(sa.select(schema.pairs.c.pair_id).where(lives())))
-        had = takers(db)
+        p, a = schema.pairs.c, schema.assignments.c
+        living: set[str] = set()
+        had: dict[str, set[str]] = {}
+        for some in batches(pairs):
+            living.update(db.scalars(sa.select(p.pair_id).where(p.pair_id.in_(some), lives())))
+            for pair, annotator in db.execute(sa.select(a.pair_id, a.annotator).where(a.pair_id.in_(some))):
+                had.setdefault(pair, set()).add(annotator)
         for pair in pairs:
             if pair not in living or not set(names) - had.get(pair, set()):
                 raise CcdError(f"{pair} is gone or went to everybody while it was ranked; run `ccd rank` again")
@@ -138,14 +141,6 @@ def ranked_round(
     return made
 
 
-def takers(db: sa.Connection) -> dict[str, set[str]]:
-    """The annotators that each pair was assigned to, in whatever round; pairs in no round are not in it."""
-    had: dict[str, set[str]] = {}
-    for pair, annotator in db.execute(sa.select(schema.assignments.c.pair_id, schema.assignments.c.annotator)):
-        had.setdefault(pair, set()).add(annotator)
-    return had
-
-
 def _store_orders(db: sa.Connection, number: int, orders: Mapping[str, list[str]]) -> None:
     rows = (
         {"pair_id": pair, "annotator": annotator, "round": number, "position": position}
@@ -157,8 +152,7 @@ def _store_orders(db: sa.Connection, number: int, orders: Mapping[str, list[str]
 
 def _insert(db: sa.Connection, table: sa.Table, rows: Iterable[dict[str, Any]]) -> None:
     """Insert rows a few thousand at a time: all of a large round at once would fill the memory."""
-    left = iter(rows)
-    while some := list(itertools.islice(left, _BATCH)):
+    for some in batches(rows):
         db.execute(table.insert(), some)
 
 

@@ -1,7 +1,6 @@
 """Gold labels of a campaign: votes by the protocol, adjudications on top, the `labels` table and two files."""
 
 import io
-import itertools
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -13,11 +12,12 @@ import sqlalchemy as sa
 from ccd import judgments, schema, ties, votes
 from ccd.campaign import Campaign, event, write_atomic
 from ccd.errors import CcdError
+from ccd.frames import batches
 from ccd.protocol import Question
 
 ADJUDICATED = "adjudicated"
 
-_BATCH = 5_000  # rows of the database that are written at once
+_BATCH = 5_000  # rows of the database that are read at once
 _Key = tuple[str, str]  # pair and question
 _Content = tuple[str | None, str, str]  # label, resolved_by and votes as the table has them
 
@@ -165,13 +165,12 @@ def _store(db: sa.Connection, rows: list[Row]) -> int:
         for pair, question, *rest in db.execute(sa.select(t), execution_options={"yield_per": _BATCH})
         if (content := tuple(rest))
     }
-    changed, left = 0, iter(rows)
-    while some := list(itertools.islice(left, _BATCH)):
+    changed = 0
+    for some in batches(rows):
         new = {(row.pair_id, row.question): _content(row) for row in some}
         changed += _write(db, {key: stored.pop(key, None) for key in new}, new)
-    gone = list(stored.items())  # no longer assigned, or a question the protocol no longer asks
-    for start in range(0, len(gone), _BATCH):
-        changed += _write(db, dict(gone[start : start + _BATCH]), {})
+    for gone in batches(stored.items()):  # no longer assigned, or a question the protocol no longer asks
+        changed += _write(db, dict(gone), {})
     return changed
 
 

@@ -6,7 +6,6 @@ sample; within that, sizes and labels come as near to what is wanted (ccd/quotas
 """
 
 import hashlib
-import itertools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from ccd import schema
 from ccd.campaign import Campaign, record
 from ccd.config import SPLITS, Quotas
 from ccd.errors import CcdError
-from ccd.frames import frame_of
+from ccd.frames import batches, frame_of
 from ccd.gone import lives
 from ccd.handles import without_handles
 from ccd.leakage import TIES, Tie, find, groups
@@ -29,7 +28,6 @@ from ccd.quotas import wanted
 
 TRAIN = SPLITS[0]
 RANDOM = "random"
-_BATCH = 5_000  # rows of the database that are written at once
 
 
 @dataclass(frozen=True)
@@ -166,7 +164,6 @@ def split_campaign(campaign: Campaign, like: str | None = None) -> Split:
     question, s, config = campaign.protocol.question, schema.splits, campaign.config
     quotas = config.quotas if like is None else Quotas(config.quotas.shares, like=like)
     with campaign.write() as db:
-        stored = {row.pair_id: (row.split, row.leakage_group) for row in db.execute(sa.select(s))}
         published = {row.pair_id: row.split for row in db.execute(sa.select(schema.published))}
         frame = _pairs(db, question.name, published)
         if frame["label"].isna().all():
@@ -174,7 +171,6 @@ def split_campaign(campaign: Campaign, like: str | None = None) -> Split:
         if question.kind == "score":
             frame["label"] = frame["label"].where(frame["label"].isna(), "score")  # nothing to stratify by
         result = split(frame, quotas=quotas, seed=config.split_seed, ties=config.split_ties, published=published)
-        rows = {row.pair_id: (row.split, row.leakage_group) for row in result.table.itertuples()}
         t = schema.labels.c
         labelled = sa.select(sa.func.count()).where(t.question == question.name, t.label.is_not(None))
         schema.note(db, schema.SPLIT_OF, db.scalar(labelled))
@@ -187,12 +183,20 @@ def split_campaign(campaign: Campaign, like: str | None = None) -> Split:
             "left_out": len(result.left_out),
         }
         schema.note(db, schema.SPLIT_PLAN, json.dumps(made_with))
-        if rows != stored:
+        if not _stored(db, result.table):
             db.execute(sa.delete(s))
-            db.execute(s.insert(), [dict(zip(s.c.keys(), (pair, *row), strict=True)) for pair, row in rows.items()])
+            of_table = result.table.itertuples(index=False, name=None)
+            for some in batches(dict(zip(s.c.keys(), row, strict=True)) for row in of_table):
+                db.execute(s.insert(), some)
             after = result.table["split"].value_counts().to_dict() | {"made_with": made_with}
             record(db, "ccd split", "split", campaign.config.name, after=after)
     return result
+
+
+def _stored(db: sa.Connection, table: pd.DataFrame) -> bool:
+    """Whether the database has this split already."""
+    stored = frame_of(db, sa.select(schema.splits), differ=("pair_id",)).sort_values("pair_id")
+    return np.array_equal(stored[table.columns].to_numpy(object), table.to_numpy(object))
 
 
 def plan(db: sa.Connection) -> dict[str, Any] | None:
@@ -209,10 +213,9 @@ def plan(db: sa.Connection) -> dict[str, Any] | None:
 def publish(db: sa.Connection, release: str, pairs: Iterable[tuple[str, str]]) -> None:
     """Note that `release` has these pairs (pair_id, split); what an earlier one had stays noted as it is."""
     t = schema.published
-    left = iter(pairs)
-    while some := dict(itertools.islice(left, _BATCH)):
-        known = set(db.scalars(sa.select(t.c.pair_id).where(t.c.pair_id.in_(some))))
-        rows = [{"pair_id": p, "split": s, "release": release} for p, s in some.items() if p not in known]
+    for some in batches(pairs):
+        known = set(db.scalars(sa.select(t.c.pair_id).where(t.c.pair_id.in_([pair for pair, _ in some]))))
+        rows = [{"pair_id": p, "split": s, "release": release} for p, s in some if p not in known]
         if rows:
             db.execute(t.insert(), rows)
 
@@ -234,7 +237,7 @@ def _pairs(db: sa.Connection, question: str, published: Mapping[str, str]) -> pd
         .join(r, r.c.round == first.c.round)
         .join(schema.images, schema.images.c.sha256 == p.c.image)
         .join(schema.posts, schema.posts.c.post_id == p.c.post_id),
-        differ=("text",),
+        differ=("pair_id", "text"),
     )
     frame = frame[frame["label"].notna() | frame["pair_id"].isin(published.keys())].reset_index(drop=True)
     # as in the release, so that whoever checks it finds these ties

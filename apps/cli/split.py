@@ -64,7 +64,7 @@ def _split(folder: Path, like: str | None) -> contract.Report:
 
     from apps.cli.progress import bars
     from ccd.campaign import Campaign
-    from ccd.leakage import groups, leaks, straddling
+    from ccd.leakage import leaks, straddling
     from ccd.neighbours import nearest
     from ccd.prevalence import of_campaign
     from ccd.splits import naive, split_campaign
@@ -74,10 +74,10 @@ def _split(folder: Path, like: str | None) -> contract.Report:
     if "near_image" in campaign.config.split_ties:
         with campaign.alone("duplicates"), bars() as started:
             hash_pictures(campaign, started)
-    result = split_campaign(campaign, like)
     with campaign.read() as db:
         common = of_campaign(db, campaign.protocol.question).beside_raw_shares()
-    group, of_pair = groups(result.pairs, result.ties), result.table["split"]
+    result = split_campaign(campaign, like)
+    group, of_pair = result.table["leakage_group"], result.table["split"]
     other = naive(result.table, campaign.config.split_seed)
     neighbours, looked_at = nearest(result.pairs, of_pair, campaign.config.split_seed)
     facts = {

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import pandas as pd
 
 from ccd.config import SPLITS
 from ccd.errors import CcdError
+from ccd.frames import batches
 from ccd.leakage import Tie, find, groups, leaking, leaks, straddling
 from ccd.near import picture_hash
 from ccd.neighbours import Neighbour, nearest
@@ -113,15 +113,16 @@ def _hash(folder: Path, frame: pd.DataFrame, started: Started) -> int:
     names = list(dict.fromkeys(frame["image"].dropna()))
     step = started("pictures", len(names))
     hashes: dict[str, tuple[str, str]] = {}
-    opened, left = Opened(folder), iter(names)
+    opened = Opened(folder)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes without holding the interpreter
-        while some := list(islice(left, _BATCH)):
+        for some in batches(names, _BATCH):
             data = [_read(opened, name) for name in some]
             hashes |= {name: found for name, found in zip(some, pool.map(_hashes, data), strict=True) if found}
             step(len(some))
     opened.close()
-    frame["phash"] = frame["image"].map({name: phash for name, (_, phash) in hashes.items()})
-    frame["image"] = frame["image"].map({name: hashes[name][0] if name in hashes else name for name in names})
+    both = [hashes.get(name, (name, None)) for name in frame["image"]]
+    frame["image"] = pd.Series([sha256 for sha256, _ in both], dtype=object)  # each value one object, as in `hashes`
+    frame["phash"] = pd.Series([phash for _, phash in both], dtype=object)
     return len(names) - len(hashes)
 
 

@@ -16,12 +16,14 @@ import pyarrow.parquet as pq
 
 from ccd.config import SPLITS
 from ccd.errors import CcdError
+from ccd.frames import batches
 from ccd.photo import MOST_BYTES, opened
 from ccd.release import card, leaks
 from ccd.release.images import FILES, NONE, TAR, Opened
 from ccd.release.pages import MANIFEST
 
 Started = Callable[[str, int], Callable[[int], None]]
+_ROWS = 5_000  # of Parquet that are in memory at once
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
@@ -74,10 +76,13 @@ def _files(folder: Path, listed: dict[str, str], started: Started) -> Iterator[s
     both = sorted(listed.keys() & there)
     moved = started("files", len(both))
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing and decoding let go of Python's lock
-        for name, problem in zip(both, pool.map(lambda name: _file(folder / name, listed[name]), both), strict=True):
-            moved(1)
-            if problem:
-                yield f"{name}: {problem}"
+        for some in batches(both):  # a pool takes all it is given at once
+            for name, problem in zip(
+                some, pool.map(lambda name: _file(folder / name, listed[name]), some), strict=True
+            ):
+                moved(1)
+                if problem:
+                    yield f"{name}: {problem}"
 
 
 def _file(path: Path, sha256: str) -> str:
@@ -209,5 +214,5 @@ def _label(where: str, row: Mapping[str, Any], labels: Mapping[str, int]) -> Ite
 
 def _rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(columns=columns):
+        for batch in file.iter_batches(_ROWS, columns=columns):
             yield from batch.to_pylist()

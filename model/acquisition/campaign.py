@@ -11,7 +11,6 @@ from ccd import judgments, predictions, schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
 from ccd.gone import lives
-from ccd.rounds import takers
 from model.acquisition.clusters import cluster
 from model.acquisition.pool import Floats, Ints, Labelled, Pool
 
@@ -54,25 +53,24 @@ def candidates(
     question = campaign.protocol.question
     if not question.labels:
         raise CcdError(f"question {question.name!r} is a score; pairs are ranked for a label")
-    names = {annotator.name for annotator in campaign.config.annotators}
+    names = [annotator.name for annotator in campaign.config.annotators]
     with campaign.read() as db:
-        p, v = schema.pairs.c, schema.labels.c
-        same: dict[str, str] = {}  # one object for equal names
-        group_of = {
-            same.setdefault(pair, pair): same.setdefault(group or pair, group or pair)
-            for pair, group in db.execute(sa.select(p.pair_id, p.duplicate_group).where(lives()).order_by(p.pair_id))
-        }
-        del same
-        had = takers(db)
-        settled = sa.select(v.pair_id, v.label).where(v.question == question.name, v.label.is_not(None))
-        label_of = {row.pair_id: row.label for row in db.execute(settled) if row.pair_id in group_of}
+        p, v, a = schema.pairs.c, schema.labels.c, schema.assignments.c
+        settled = (v.pair_id == p.pair_id) & (v.question == question.name)
+        query = sa.select(p.pair_id, p.duplicate_group, v.label)
+        query = query.join_from(schema.pairs, schema.labels, settled, isouter=True).where(lives()).order_by(p.pair_id)
+        group_of, label_of = {}, {}
+        for pair, group, label in db.execute(query):
+            group_of[pair] = pair if group in (None, pair) else group  # one object for equal names
+            if label is not None:
+                label_of[pair] = question.labels.index(label)
+        had = sa.select(a.pair_id).group_by(a.pair_id)
+        drawn = {group_of[pair] for pair in db.scalars(had) if pair in group_of}
         votes = judgments.counted(db, question.name) if again else None
-    drawn = {group_of[pair] for pair in had if pair in group_of}
+        everybody = had.where(a.annotator.in_(names)).having(sa.func.count() == len(names))
+        had_by_all = set(db.scalars(everybody)) if again else set()
     free = [pair for pair, group in group_of.items() if group not in drawn]
-    if votes is None:
-        known = sorted(label_of)
-    else:
-        known = sorted(pair for pair in set(votes["task"]) & group_of.keys() if names - had[pair])
+    known = sorted(label_of if votes is None else (set(votes["task"]) & group_of.keys()) - had_by_all)
     ids = free + known
     told = _told(campaign, version, ids, question.labels)
     kept = ids if told is None else told.ids
@@ -95,8 +93,7 @@ def candidates(
         judgments=None if votes is None else _counts(place, votes, question.labels),
     )
     rows = [place[pair] for pair in known if pair in place and pair in label_of]
-    numbers = [question.labels.index(label_of[kept[row]]) for row in rows]
-    labelled = Labelled(np.array(rows, np.int64), np.array(numbers, np.int64))
+    labelled = Labelled(np.array(rows, np.int64), np.array([label_of[kept[row]] for row in rows], np.int64))
     could_be_drawn = sum(pair in place for pair in free)
     return Candidates(pool, labelled, could_be_drawn, version, len(ids) - len(kept))
 
@@ -141,13 +138,14 @@ def _profiles(campaign: Campaign, ids: Sequence[str], seen: Callable[[str], str]
         return None
     if not share_space(regions, words):
         return None
+    place = {pair: row for row, pair in enumerate(ids)}
+    images, texts = np.zeros(len(ids), "S64"), np.zeros(len(ids), "S64")
     with campaign.read() as db:
-        rows = {row.pair_id: row for row in db.execute(sa.select(p.pair_id, p.image, p.text, p.model_text))}
-    images = np.array([rows[pair].image for pair in ids], "S64")
-    texts = np.array([text_key(rows[pair].model_text or seen(rows[pair].text)) for pair in ids], "S64")
+        for pair, image, text, shown in db.execute(sa.select(p.pair_id, p.image, p.text, p.model_text)):
+            if pair in place:
+                images[place[pair]], texts[place[pair]] = image, text_key(shown or seen(text))
     loader = Loader(Pairs(tuple(ids), images, texts, np.zeros(len(ids), np.int64)), regions, words)
     found = np.zeros((len(ids), PROFILE_WIDTH), np.float16)
-    place = {pair: row for row, pair in enumerate(ids)}
     order = loader.sorted(256)
     for indices, batch in zip(order, loader.batches(order), strict=True):
         assert batch.profile is not None

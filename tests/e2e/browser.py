@@ -1,5 +1,7 @@
 """An annotator at a real browser: signs in, opens the desk, presses Label All Tasks, answers with keys."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from selenium import webdriver
@@ -20,14 +22,24 @@ SWITCHES = (
 )
 
 
-def label_by_keyboard(url: str, email: str, password: str, project: int, keys: list[str], picture: Path) -> list[str]:
-    """Answer `len(keys)` tasks of a desk, one key each, give the texts seen; a screenshot goes to `picture`."""
+@contextlib.contextmanager
+def chromium(**logs: str) -> Iterator[webdriver.Chrome]:
+    """A browser of one's own, closed with the block; `logs` are those to keep, such as browser="ALL"."""
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
     for switch in SWITCHES:
         options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", logs)
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
     try:
+        yield browser
+    finally:
+        browser.quit()
+
+
+def label_by_keyboard(url: str, email: str, password: str, project: int, keys: list[str], picture: Path) -> list[str]:
+    """Answer `len(keys)` tasks of a desk, one key each, give the texts seen; a screenshot goes to `picture`."""
+    with chromium() as browser:
         browser.get(f"{url}/user/login/")
         browser.find_element(By.NAME, "email").send_keys(email)
         browser.find_element(By.NAME, "password").send_keys(password + Keys.ENTER)
@@ -50,8 +62,6 @@ def label_by_keyboard(url: str, email: str, password: str, project: int, keys: l
             ActionChains(browser).key_down(Keys.CONTROL).send_keys(Keys.ENTER).key_up(Keys.CONTROL).perform()
         WebDriverWait(browser, 60).until(lambda b: _text(b) != texts[-1])
         return texts
-    finally:
-        browser.quit()
 
 
 def _wait_for(browser: webdriver.Chrome, path: str):  # type: ignore[no-untyped-def]

@@ -26,7 +26,7 @@ from ccd import decisions, schema
 from ccd.campaign import ADJUDICATION_DESK, Campaign
 from collection.store import collect
 from collection.synthetic import records
-from tests.e2e.browser import SWITCHES
+from tests.e2e.browser import chromium
 from tests.e2e.conftest import PEOPLE, Server, api, campaign_on, ccd
 
 FEW, MANY = 6, 48
@@ -115,14 +115,8 @@ def app(campaign: Campaign, *options: str, **environment: str) -> Iterator[str]:
 
 @pytest.fixture
 def browser() -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    for switch in SWITCHES:
-        options.add_argument(switch)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    started = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
-    yield started
-    started.quit()
+    with chromium(browser="ALL", performance="ALL") as started:
+        yield started
 
 
 def wait(browser: webdriver.Chrome, script: str, *arguments: Any) -> Any:
