@@ -11,6 +11,7 @@ Printed is the area under the curve, mean of the folds, and its 95 % bootstrap i
 
 import argparse
 import json
+import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -63,13 +64,15 @@ def main() -> None:
 
 
 def write_folds(photos: list[Pair], beside: Path, folder: Path) -> list[Path]:
-    """A CCD-style folder for each fold."""
+    """A CCD-style folder for each fold, its photos in it."""
     order = np.random.default_rng(0).permutation(len(photos))
-    parts = [pairs_of([photos[i] for i in part], beside) for part in np.array_split(order, FOLDS)]
+    parts = [pairs_of([photos[i] for i in part]) for part in np.array_split(order, FOLDS)]
     folds = []
     for fold in range(FOLDS):
         place = folder / f"fold{fold}"
-        place.mkdir()
+        for photo in photos:
+            (place / photo["image"]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(beside / photo["image"], place / photo["image"])
         dev, test = (fold + 1) % FOLDS, fold
         rest = [pair for number, part in enumerate(parts) if number not in (dev, test) for pair in part]
         for name, pairs in (("train", rest), ("dev", parts[dev]), ("test", parts[test])):
@@ -78,13 +81,13 @@ def write_folds(photos: list[Pair], beside: Path, folder: Path) -> list[Path]:
     return folds
 
 
-def pairs_of(photos: list[Pair], beside: Path) -> list[Pair]:
+def pairs_of(photos: list[Pair]) -> list[Pair]:
     """Every photo with its own captions, and with those of the photo after it."""
     return [
         {
             "pair_id": f"{photo['image']}/{label}/{number}",
             "text": caption,
-            "image": str(beside / photo["image"]),
+            "image": photo["image"],
             "label": ("irrelevant", "explicit")[label],
             "label_id": label,
         }

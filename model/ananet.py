@@ -4,13 +4,12 @@ What differs from `model/paper.py`, each a switch of the config; numbers in brac
 
 - The association net also sees |a - b|, a * b and cos(a, b) of the two invariant features (`interaction`). The printed
   one (8, 18) adds a score of the image and a score of the text and cannot see a relation between them.
-- Words keep a direct way beside the BiGRU (`direct_words`), so that a word stays itself in every sentence.
 - The alignment net has several heads (`heads`), as a region and a word can go together in several ways, and attention
   is over cosines with a learned temperature; dot products of wide features saturate the softmax of (11).
 - Its evidence is the best cosines of each side and their mean (`pooled`), not one weight a word slot and region slot
   (17): where in a text a word stands says nothing about whether it fits.
 - Where the encoders share a space, cosines in that space are a further head whose adapters start as the identity
-  (`shared_space`), and the frozen similarity profile is a further input (`profile_width`).
+  (`shared_space`).
 - No orthogonal and no invariant loss: the first is met by matrices that vanish, the second pulls pairs together that
   have nothing in common.
 """
@@ -36,8 +35,8 @@ FROZEN_TEMPERATURE = 10.0  # of the attention in a shared space
 class AnANetConfig:
     """Sizes, and a switch for each change that an ablation can turn off (the module's docstring names them).
 
-    `regions` and `words` are slots, as in the paper, and count only where `pooled` is off. `profile_width` is that of
-    `Batch.profile`, 0 for none. `shared_space` asks for regions and words of one width.
+    `regions` and `words` are slots, as in the paper, and count only where `pooled` is off. `shared_space` asks for
+    regions and words of one width.
     """
 
     region_width: int
@@ -52,10 +51,8 @@ class AnANetConfig:
     association: bool = True
     alignment: bool = True
     interaction: bool = True
-    direct_words: bool = True
     pooled: bool = True
     shared_space: bool = False
-    profile_width: int = 0
 
     def __post_init__(self) -> None:
         if not self.association and not self.alignment:
@@ -88,8 +85,6 @@ class AnANet(nn.Module):
         self.level_words = nn.LayerNorm(config.word_width)
         self.encode_regions = nn.Linear(config.region_width, config.width)
         self.encode_words = PackedBiGRU(config.word_width, config.width)
-        if config.direct_words:
-            self.direct_words = nn.Linear(config.word_width, config.width)
         self.dropout = nn.Dropout(config.dropout)
         if config.association:
             self.association = AssociationNet(config)
@@ -101,10 +96,7 @@ class AnANet(nn.Module):
         of the heads', that of the shared space among them.
         """
         v = self.encode_regions(self.dropout(self.level_regions(batch.regions)))  # V [B, K, d]  (1)
-        x = self.dropout(self.level_words(batch.words))
-        t = self.encode_words(x, batch.lengths)  # T [B, n, d]  (4)
-        if self.config.direct_words:
-            t = t + self.direct_words(x)
+        t = self.encode_words(self.dropout(self.level_words(batch.words)), batch.lengths)  # T [B, n, d]  (4)
         association = alignment = word_to_region = region_to_word = None
         if self.config.association:
             association = self.association(masked_mean(v, batch.region_mask), masked_mean(t, batch.word_mask))
@@ -154,7 +146,7 @@ class AlignmentNet(nn.Module):
             nn.init.eye_(self.adapt_regions.weight)
             nn.init.eye_(self.adapt_words.weight)
         a_head = 2 * (BEST + 1) if config.pooled else config.regions + config.words
-        width = (config.heads + config.shared_space) * a_head + config.profile_width
+        width = (config.heads + config.shared_space) * a_head
         self.classify = nn.Sequential(
             nn.Linear(width, 64), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(64, config.labels)
         )
@@ -170,14 +162,7 @@ class AlignmentNet(nn.Module):
             adapted = self.adapt_regions(batch.regions)[:, None], self.adapt_words(batch.words)[:, None]
             compared.append(self.compare(*adapted, both, self.log_temperature.new_tensor(FROZEN_TEMPERATURE)))
         evidence, a_t2v, a_v2t = zip(*compared, strict=True)
-        parts = list(evidence)
-        if self.config.profile_width:
-            if batch.profile is None:
-                raise CcdError(
-                    "the network was made for similarity profiles and the batch has none; give Batch.profile"
-                )
-            parts.append(batch.profile)
-        r_l = torch.cat([part.to(v.dtype) for part in parts], -1)  # (17)
+        r_l = torch.cat(evidence, -1).to(v.dtype)  # (17)
         return self.classify(r_l), torch.cat(a_t2v, 1).mean(1), torch.cat(a_v2t, 1).mean(1)
 
     def compare(self, v: Tensor, t: Tensor, both: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor, Tensor]:

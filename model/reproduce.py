@@ -158,8 +158,7 @@ def _source(row: Row, full: Source, plain: Source | None) -> tuple[Source, str]:
     if row.plain and row.twin and plain is None:
         return full, "needs two word encoders, such as glove+bert"
     source = plain if row.plain and plain else full
-    needs_one_space = row.model == "similarity" or not {"shared_space", "profile_width"}.isdisjoint(row.switches)
-    if needs_one_space and not source.sizes.profile_width:
+    if (row.model == "similarity" or "shared_space" in row.switches) and not source.sizes.profile_width:
         return source, "needs encoders of one space"
     return source, ""
 

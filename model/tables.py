@@ -152,11 +152,9 @@ _ABLATION = Table(
                 ("association", "association", False),
                 ("alignment", "alignment", False),
                 ("interaction", "interaction", False),
-                ("direct words", "direct_words", False),
                 ("several heads", "heads", 1),
                 ("pooled evidence", "pooled", False),
                 ("the shared space", "shared_space", False),
-                ("the similarity profile", "profile_width", 0),
             )
         ),
     ),

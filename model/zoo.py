@@ -48,9 +48,7 @@ def _paper(*, streams: bool) -> Entry:
 
 def _ananet(sizes: Sizes) -> AnANetConfig:
     one_space = sizes.profile_width > 0
-    return AnANetConfig(
-        sizes.region_width, sizes.word_width, sizes.labels, shared_space=one_space, profile_width=sizes.profile_width
-    )
+    return AnANetConfig(sizes.region_width, sizes.word_width, sizes.labels, shared_space=one_space)
 
 
 ZOO: dict[str, Entry] = {

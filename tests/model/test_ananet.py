@@ -15,19 +15,17 @@ from ccd.errors import CcdError
 from model.ananet import AlignmentNet, AnANet, AnANetConfig, AssociationNet
 from model.batch import Batch
 from model.criterion import loss_terms
-from model.profile import PROFILE_WIDTH, profiles
 from tests.model.batches import batch, chosen, padded
 from tests.model.matching import accuracy_on_matches
 
 SMALL = AnANetConfig(region_width=4, word_width=4, regions=4, words=6, width=8, subspace=3, heads=2)
-FULL = dataclasses.replace(SMALL, shared_space=True, profile_width=PROFILE_WIDTH)
+FULL = dataclasses.replace(SMALL, shared_space=True)
 VARIANTS = {
     "default": SMALL,
     "all inputs": FULL,
     "association": dataclasses.replace(SMALL, alignment=False),
     "alignment": dataclasses.replace(SMALL, association=False),
     "no interaction": dataclasses.replace(SMALL, interaction=False),
-    "no direct words": dataclasses.replace(SMALL, direct_words=False),
     "one head": dataclasses.replace(SMALL, heads=1),
     "slots": dataclasses.replace(FULL, pooled=False),
 }
@@ -40,8 +38,7 @@ def network(config: AnANetConfig, seed: int = 0) -> AnANet:
 
 
 def pairs_of(lengths: list[int], regions: list[int]) -> Batch:
-    made = batch(lengths, regions, widths=(4, 4))
-    return dataclasses.replace(made, profile=profiles(made))
+    return batch(lengths, regions, widths=(4, 4))
 
 
 def loss(verdict_of: AnANet, given_: Batch) -> torch.Tensor:
@@ -207,8 +204,3 @@ def test_its_association_net_sees_a_match_by_comparing(interaction: bool, low: f
 def test_a_wrong_switch_is_one_clear_line(wrong: dict[str, object], says: str) -> None:
     with pytest.raises(CcdError, match=says):
         dataclasses.replace(SMALL, **wrong)
-
-
-def test_a_missing_profile_is_one_clear_line() -> None:
-    with pytest.raises(CcdError, match="profile"):
-        network(FULL)(batch([2], [2], widths=(4, 4)))

@@ -12,7 +12,6 @@ from model.ananet import AnANet, AnANetConfig
 from model.attention import DARK, OUTLINE, Explanation, draw_all, draw_word, explain
 from model.encoders.protocol import Regions, Words
 from model.paper import Paper, PaperConfig
-from model.profile import PROFILE_WIDTH
 
 LABELS = ("irrelevant", "implicit", "explicit")
 HALVES = np.array([[0, 0, 0.5, 1], [0.5, 0, 1, 1]], np.float32)
@@ -35,7 +34,7 @@ def by_hand(weights: list[list[float]]) -> Explanation:
     "network",
     [
         lambda: Paper(PaperConfig(6, 6, width=8, subspace=4)),
-        lambda: AnANet(AnANetConfig(6, 6, width=8, subspace=4, shared_space=True, profile_width=PROFILE_WIDTH)),
+        lambda: AnANet(AnANetConfig(6, 6, width=8, subspace=4, shared_space=True)),
     ],
     ids=["paper", "ananet"],
 )
