@@ -1,6 +1,7 @@
 """Replays side by side: every strategy from every start with the same seeds, what they find, and how sure that is."""
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -120,7 +121,9 @@ def draw_curves(rows: Sequence[Row], title: str, file: Path) -> None:
         axes.set(title=f"start: {start}", xlabel="pairs judged", ylabel="implicit pairs found", ylim=(0, 1.3 * highest))
         axes.legend(fontsize=8, title="best first", loc="upper left")
     file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file)
+    data = io.BytesIO()
+    figure.savefig(data, format="png")
+    write_atomic(file, data.getvalue())
 
 
 def _kept(key: Mapping[str, Any], case: Case, out: Path) -> Run:

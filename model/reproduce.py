@@ -4,6 +4,7 @@ CCD is not public: what is measured here is measured on other data, and is never
 """
 
 import hashlib
+import io
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -150,7 +151,9 @@ def draw_grid(found: Sequence[Measured], title: str, file: Path) -> None:
         axes.set_yticklabels(map(str, GRID))
         axes.set(xlabel="weight of alignment (η)", ylabel="weight of association (λ)")
         figure.colorbar(shown, ax=axes, shrink=0.8)
-    figure.savefig(file)
+    data = io.BytesIO()
+    figure.savefig(data, format="png")
+    write_atomic(file, data.getvalue())
 
 
 def _source(row: Row, full: Source, plain: Source | None) -> tuple[Source, str]:

@@ -1,5 +1,6 @@
 """`ccd explain`: where each word of a pair looks, and what both streams of the network say."""
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,7 @@ def explain_command(
     """
     from apps.cli.progress import bars
     from apps.cli.train import set_device
+    from ccd.campaign import write_atomic
     from ccd.errors import CcdError
     from model.attention import draw_all, draw_word, explain_pair
     from model.checkpoint import latest, load
@@ -76,7 +78,9 @@ def explain_command(
     image = open_rgb(photo)
     picture = draw_all(image, found) if word is None else draw_word(image, found, found.tokens.index(word))
     out = out or Path(pair.replace(":", "-").replace("/", "-") + ".png")
-    picture.save(out, "PNG")
+    png = io.BytesIO()
+    picture.save(png, "PNG")
+    write_atomic(out, png.getvalue())
     made = "synthetic pair " if told["synthetic"] else ""
     shown: list[Any] = [f"{made}{pair}: {told['text']}"]
     shown += [f"It was labelled {told['label']}."] if told["label"] else []

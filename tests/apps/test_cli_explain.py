@@ -73,6 +73,7 @@ def test_what_cannot_be_explained_is_told(trained: Path) -> None:
     for typed, said in (
         ([pair, *where, "--model", text], "explain with ananet or paper"),
         (["x:1:0", *where], "no pair 'x:1:0'"),
+        ([pair, *where[:-1], str(trained / "not" / "there.png")], "there.png: cannot be written"),
         ([pair, *where, "--model", "nothing"], "no trained network"),
         ([pair, "--dir", str(trained)], "campaign"),
     ):
