@@ -15,6 +15,7 @@ from annotation.accounts import create_missing
 from annotation.client import Studio
 from annotation.desks import known_desks
 from annotation.simulated import Simulated, work
+from apps.cli.contract import harmless
 from apps.cli.main import cli
 from apps.cli.progress import bars
 from ccd import schema
@@ -79,7 +80,7 @@ def run(folder: Path | None, data: Path | None, size: int, seed: int) -> Demo:
 
 def say(line: str) -> None:
     """One line for the person who watches."""
-    click.echo(line)
+    click.echo(harmless(line))
 
 
 def _collect(campaign: Campaign, data: Path | None, size: int, seed: int) -> dict[str, str]:

@@ -126,4 +126,4 @@ def _disconnect(campaign: "Campaign", studio: "Studio", url: str) -> None:
 
 
 def _say(line: str) -> None:
-    click.echo(f"ccd backend: {line}", err=True)
+    contract.say(f"ccd backend: {line}")

@@ -135,17 +135,18 @@ def _collect(folder: Path, sources: "list[tuple[Path, Iterator[Record | Drop]]]"
 
 def _watched(records: "Iterable[Record | Drop]", name: str) -> "Iterator[Record | Drop]":
     """The same records, with their number and speed on stderr."""
-    from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
+    from apps.cli.screen import Screen
+
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         TextColumn("{task.completed:,.0f} read"),
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
     )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    screen = Screen()
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task(name, total=None, rate="")
         for number, record in enumerate(records, 1):
             yield record
@@ -156,7 +157,6 @@ def _watched(records: "Iterable[Record | Drop]", name: str) -> "Iterator[Record 
 
 def _table(counts: "Counts") -> "Table":
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     table.add_column("")
@@ -169,5 +169,5 @@ def _table(counts: "Counts") -> "Table":
     for reason, number in sorted(counts.dropped.items(), key=lambda reason: -reason[1]):
         example = counts.examples[reason]
         first = f"{example.item}: {example.detail}" if example.detail else example.item
-        table.add_row(f"dropped: {reason}", f"{number:,}", Text(first))
+        table.add_row(f"dropped: {reason}", f"{number:,}", first)
     return table

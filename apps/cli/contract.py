@@ -17,7 +17,10 @@ from ccd.errors import CcdError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+# Control codes but tab and line end, C1 too, and what turns the direction of writing.
+_OBEYED = "\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
+_IN_JSON = re.compile(f"[{_OBEYED}]")
+_IN_TEXT = re.compile(f"[{_OBEYED}\ud800-\udfff]")
 MODEL_LIBRARIES = ("safetensors", "torch", "transformers")  # the extra `model`
 
 
@@ -77,6 +80,7 @@ def _write_json(report: Report, json_file: str | None) -> None:
     if json_file is None:
         return
     text = json.dumps(report.facts, ensure_ascii=False, indent=1) + "\n"
+    text = _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)  # the same JSON, harmless on a terminal
     try:
         data = text.encode("utf-8", "surrogateescape")  # a path is told as the disk has it, whatever the locale
     except UnicodeEncodeError:  # half a character of somebody's text
@@ -91,15 +95,14 @@ def _write_json(report: Report, json_file: str | None) -> None:
 
 
 def _show(report: Report, json_file: str | None) -> None:
-    from rich.console import Console
+    from apps.cli.screen import Screen
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # where the locale is ASCII, or a path is not UTF-8
-    # What people wrote is shown as it is: "[b]" is no markup and ":100:" no emoji.
-    console = Console(stderr=json_file == "-", highlight=False, markup=False, emoji=False)
+    screen = Screen(stderr=json_file == "-")
     for shown in report.shown:
-        console.print(_harmless(shown) if isinstance(shown, str) else shown, soft_wrap=isinstance(shown, str))
+        screen.print(shown, soft_wrap=isinstance(shown, str))
 
 
 def _environment(error: Exception) -> str:
@@ -116,11 +119,20 @@ def _environment(error: Exception) -> str:
     raise error
 
 
-def _harmless(text: str) -> str:
-    """The text without what a terminal would obey, or cannot show: what strangers wrote stands in messages."""
-    return _OBEYED.sub("\ufffd", text)
+def harmless(text: str) -> str:
+    """The text without what a terminal would obey, or cannot show: what strangers wrote stands in messages.
+
+    >>> harmless("\x1b[2Ja cat")
+    '�[2Ja cat'
+    """
+    return _IN_TEXT.sub("\ufffd", text)
+
+
+def say(text: str) -> None:
+    """One line on stderr, at once, whatever line ends stand in it."""
+    click.echo(harmless(" ".join(text.split())), err=True)
 
 
 def _fail(message: str) -> NoReturn:
-    click.echo("ccd: " + _harmless(" ".join(message.split())), err=True)
+    say(f"ccd: {message}")
     raise SystemExit(2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from apps.cli.contract import Report, in_campaign, reports
+from apps.cli.contract import Report, in_campaign, reports, say
 
 if TYPE_CHECKING:
     from apps import mending
@@ -75,7 +75,7 @@ def _mended(folder: Path) -> Iterator[dict[str, str | None]]:
         campaign = Campaign.open(folder)
         for look in (*mending.IN_A_CAMPAIGN.values(), mending.broken_images):
             yield from told(look(campaign))
-        yield from told(mending.stopped_studio(campaign, lambda line: click.echo(line + " ...", err=True)))
+        yield from told(mending.stopped_studio(campaign, lambda line: say(line + " ...")))
     except CcdError:
         return  # the checks that follow say it, with the remedy
 

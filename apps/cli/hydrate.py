@@ -136,7 +136,7 @@ def _from_x(work: "Campaign", posts: list[str], max_posts: int) -> tuple[int, in
 
         def start(left: int, bought: int) -> None:
             before = f" ({bought:,} were bought before)" if bought else ""
-            click.echo(f"{len(ids):,} posts; at most {left:,} at ${price:g}: ${left * price:,.2f}{before}", err=True)
+            contract.say(f"{len(ids):,} posts; at most {left:,} at ${price:g}: ${left * price:,.2f}{before}")
 
         run = x.Run(tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts bought"), start=start)
         x.hydrate(work, api, ids, reading.Limits(max_posts), run)

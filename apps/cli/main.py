@@ -1,6 +1,7 @@
 """The `ccd` command: every stage of a campaign under one name."""
 
 import os
+from typing import Any
 
 import click
 
@@ -12,6 +13,7 @@ from apps.cli.bias import bias_command
 from apps.cli.campaign import init_command, round_group, status_command
 from apps.cli.collect import collect
 from apps.cli.completion import completion_command
+from apps.cli.contract import harmless
 from apps.cli.demo import demo_command
 from apps.cli.doctor import doctor_command
 from apps.cli.duplicates import duplicates_command
@@ -42,6 +44,14 @@ class InOrder(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """What a usage error repeats of the arguments may be a name of a stranger's file."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            error.message = harmless(error.message)
+            raise
 
 
 @click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

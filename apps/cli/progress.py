@@ -9,12 +9,13 @@ Started = Callable[[str, int], Callable[[int], None]]
 @contextlib.contextmanager
 def bars() -> Iterator[Started]:
     """Gives a function that opens a bar for a named step of known length, and returns what moves it."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    from apps.cli.screen import Screen
+
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    screen = Screen()
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
 
         def started(name: str, total: int) -> Callable[[int], None]:
             task = progress.add_task(name, total=total)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from apps.cli.contract import Report, in_campaign, reports
+from apps.cli.contract import Report, in_campaign, reports, say
 
 PASSWORD = "CCD_REVIEW_PASSWORD"
 
@@ -42,7 +42,7 @@ def review_command(folder: Path, host: str, port: int | None) -> Report:
 
     def started(url: str) -> None:
         urls.append(url)
-        click.echo(f"The review app runs at {url}; Ctrl-C ends it.", err=True)
+        say(f"The review app runs at {url}; Ctrl-C ends it.")
 
     serve(folder, host, port, password or None, started)
     return Report({"url": urls[-1] if urls else None, "protected": bool(password)}, ["The review app has ended."])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from apps.cli.contract import Report, in_campaign, reports
+from apps.cli.contract import Report, in_campaign, reports, say
 
 if TYPE_CHECKING:
     from ccd.assist import Decided
@@ -29,7 +29,7 @@ def studio_install() -> Report:
     """
     from annotation import studio as local
 
-    local.install(lambda line: click.echo(line + " ...", err=True))
+    local.install(lambda line: say(line + " ..."))
     facts = {"version": local.VERSION, "folder": str(local.environment())}
     return Report(facts, [f"Label Studio {local.VERSION} is installed in {local.environment()}."])
 
@@ -65,7 +65,7 @@ def studio_start(folder: Path) -> Report:
             f"campaign.toml names a server, {campaign.config.label_studio_url}; take it out to run a local one"
         )
     with campaign.alone("studio"):
-        server = local.start(campaign.folder, lambda line: click.echo(line + " ...", err=True))
+        server = local.start(campaign.folder, lambda line: say(line + " ..."))
         people = campaign.config.annotators + campaign.config.adjudicators
         made = create_missing(Studio(server.url, server.token), people, _tell)
     accounts = {p.name: {"email": p.email, "password": made[p.name]} for p in people if p.name in made}
@@ -99,7 +99,7 @@ def studio_accounts(folder: Path) -> Report:
 
 def _tell(person: "Person", password: str) -> None:
     """Show a first password at once: what fails after that must not take it away."""
-    click.echo(f"{person.name} signs in as {person.email}, first password {password} (shown only now)", err=True)
+    say(f"{person.name} signs in as {person.email}, first password {password} (shown only now)")
 
 
 @studio_group.command("stop")
@@ -280,18 +280,18 @@ def pull_command(folder: Path, follow: bool, every: int) -> Report:
             except StudioError as error:
                 if not follow or not error.in_doubt:
                     raise
-                click.echo(f"ccd: {error}; trying again", err=True)  # a server that comes back is followed on
+                say(f"ccd: {error}; trying again")  # a server that comes back is followed on
             finally:
                 total.add(done)
                 for note in done.notes:
-                    click.echo(note, err=True)  # at once: the next pull does not bring it again
+                    say(note)  # at once: the next pull does not bring it again
             if follow and done.new:
-                click.echo(f"{time.strftime('%H:%M:%S')} {_counts(done.new)}", err=True)
+                say(f"{time.strftime('%H:%M:%S')} {_counts(done.new)}")
             if not follow:
                 break
             time.sleep(every)
     except KeyboardInterrupt:
-        click.echo("", err=True)
+        say("")
     if total.outside:
         raise CcdError(
             f"{len(total.outside)} answers outside the protocol are kept and not counted, all else is pulled: "

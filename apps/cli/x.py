@@ -237,7 +237,7 @@ def compliance_command(folder: Path, batch: bool, max_posts: int | None) -> cont
         else:
             most = 1000 if max_posts is None else max_posts
             todo = min(most, len(compliance.due(campaign)))
-            click.echo(f"{todo:,} posts to ask about: at most ${todo * price:,.2f}", err=True)
+            contract.say(f"{todo:,} posts to ask about: at most ${todo * price:,.2f}")
             with bars() as started:
                 result = compliance.check(campaign, api, most, started("posts asked about", todo))
     facts = dataclasses.asdict(result) | {"usd": round(result.posts * price, 4)}
@@ -285,7 +285,7 @@ def _collect(
 
         def start(left: int, bought: int) -> None:
             before = f" ({bought:,} were bought before)" if bought else ""
-            click.echo(f"at most {left:,} posts at ${price:g}: ${left * price:,.2f}{before}", err=True)
+            contract.say(f"at most {left:,} posts at ${price:g}: ${left * price:,.2f}{before}")
 
         run = x.Run(
             tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts bought, {run.counts.read:,} read"),
@@ -317,23 +317,23 @@ def _screen() -> "Iterator[tuple[Callable[[str], None], Wait]]":
     """One line on stderr: a function that writes it, and one that waits with a countdown in it."""
     import time
 
-    from rich.console import Console
     from rich.status import Status
-    from rich.text import Text
 
-    console = Console(stderr=True)
-    line = Status("", console=console)
+    from apps.cli.screen import Screen
+
+    screen = Screen()
+    line = Status("", console=screen)
 
     def say(text: str) -> None:
-        line.update(Text(text))
+        line.update(text)
         line.start()
 
     def wait(seconds: float, why: str) -> None:
-        if not console.is_terminal:
-            click.echo(f"{why}: waiting {seconds:,.0f} s", err=True)
+        if not screen.is_terminal:
+            contract.say(f"{why}: waiting {seconds:,.0f} s")
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            if console.is_terminal:
+            if screen.is_terminal:
                 say(f"{why}: {left:,.0f} s left")
             time.sleep(min(1.0, left))
 
