@@ -50,8 +50,10 @@ class InOrder(click.Group):
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
-            error.message = harmless(error.message)
-            raise
+            said = error.format_message()
+            if (shown := harmless(said)) == said:
+                raise
+            raise click.UsageError(shown, error.ctx) from None
 
 
 @click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
