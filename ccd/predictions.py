@@ -221,11 +221,12 @@ def _column(rows: Singles | Halves | None, length: int, kind: "pa.DataType") -> 
 
 
 def _arrays(shards: Sequence[Path], names: list[str], order: NDArray[np.int64]) -> dict[str, Any]:
-    """The rows of these columns in this order, name → [N, w]; a column of nulls is not in it.
+    """The rows of these columns in this order, name → [N, w]; a column with nulls is not in it.
 
     One shard at a time, as a table of them all beside its arrays would hold a million embeddings twice.
     """
     arrays: dict[str, Any] = {}
+    absent: set[str] = set()
     of_shards = np.argsort(order, kind="stable")
     first = 0
     for file in shards:
@@ -235,13 +236,14 @@ def _arrays(shards: Sequence[Path], names: list[str], order: NDArray[np.int64]) 
         for name in names:
             column = table[name].combine_chunks()
             if column.null_count:
+                absent.add(name)
                 continue
             values = column.flatten().to_numpy().reshape(len(table), -1)
             if name not in arrays:
                 arrays[name] = np.empty((len(order), values.shape[1]), values.dtype)
             arrays[name][rows] = values[order[rows] - first]
         first += len(table)
-    return arrays
+    return {name: array for name, array in arrays.items() if name not in absent}
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
