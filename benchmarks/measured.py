@@ -87,6 +87,13 @@ BENCHMARKS = (
         versions=("torch",),
     ),
     Benchmark(
+        "encoders",
+        "Photos and texts a second of `ccd encode`.",
+        "the network alone",
+        "encoders",
+        versions=("torch", "transformers"),
+    ),
+    Benchmark(
         "training",
         "Training and prediction of the paper's network at its own size.",
         "a plain loop that pads every text to 100 words",
