@@ -1,7 +1,6 @@
 """Replays side by side: every strategy from every start with the same seeds, what they find, and how sure that is."""
 
 import hashlib
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from ccd import __version__
 from ccd.campaign import write_atomic
 from ccd.errors import CcdError
+from ccd.plots import png
 from model.data import Started
 from model.evaluation import Interval
 from model.replay import BUDGETS, ORACLE, Case, Run, Start, Streams, budgets, replay
@@ -121,9 +121,7 @@ def draw_curves(rows: Sequence[Row], title: str, file: Path) -> None:
         axes.set(title=f"start: {start}", xlabel="pairs judged", ylabel="implicit pairs found", ylim=(0, 1.3 * highest))
         axes.legend(fontsize=8, title="best first", loc="upper left")
     file.parent.mkdir(parents=True, exist_ok=True)
-    data = io.BytesIO()
-    figure.savefig(data, format="png")
-    write_atomic(file, data.getvalue())
+    write_atomic(file, png(figure))
 
 
 def _kept(key: Mapping[str, Any], case: Case, out: Path) -> Run:

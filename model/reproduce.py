@@ -4,7 +4,6 @@ CCD is not public: what is measured here is measured on other data, and is never
 """
 
 import hashlib
-import io
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from scipy.stats import t as student
 from ccd import __version__
 from ccd.campaign import write_atomic
 from ccd.errors import CcdError
+from ccd.plots import png
 from model.baselines.sizes import Sizes
 from model.data import Loader, Started
 from model.evaluation import MEASURES, Interval, confusion, f1, predict, weighted_f1
@@ -151,9 +151,7 @@ def draw_grid(found: Sequence[Measured], title: str, file: Path) -> None:
         axes.set_yticklabels(map(str, GRID))
         axes.set(xlabel="weight of alignment (η)", ylabel="weight of association (λ)")
         figure.colorbar(shown, ax=axes, shrink=0.8)
-    data = io.BytesIO()
-    figure.savefig(data, format="png")
-    write_atomic(file, data.getvalue())
+    write_atomic(file, png(figure))
 
 
 def _source(row: Row, full: Source, plain: Source | None) -> tuple[Source, str]:
