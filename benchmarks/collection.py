@@ -34,7 +34,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import hand_over
+from benchmarks import hand_over, watched
 
 PHOTOS = 3_000
 POSTS = 100_000
@@ -222,7 +222,7 @@ def archive(arguments: argparse.Namespace) -> None:
         if arguments.twarc2:
             commands["twarc2 csv"] = [str(arguments.twarc2), "--bearer-token", "-", "csv", str(file), f"{file}.csv"]
         for what, command in commands.items():
-            seconds, peak = found[what] = watched(command)
+            seconds, peak = found[what] = _watched(command)
             table.add_row(what, f"{seconds:.2f}", f"{POSTS / seconds:,.0f}", f"{peak:.0f}")
         ours, theirs = found["ccd collect archive"], found.get("twarc2 csv", (None,))
         hand_over(f"{POSTS:,} posts, ccd collect archive", "s", ours[0], "twarc-csv", theirs[0])
@@ -250,7 +250,7 @@ def million(_arguments: argparse.Namespace) -> None:
         ccd = [sys.executable, "-m", "apps.cli.main"]
         subprocess.run([*ccd, "init", str(folder / "c")], check=True, capture_output=True)
         for words in (["collect", "table", str(file)], ["status"]):
-            seconds, peak = watched([*ccd, *words, "--dir", str(folder / "c")])
+            seconds, peak = _watched([*ccd, *words, "--dir", str(folder / "c")])
             table.add_row(f"ccd {' '.join(words[:2])}", f"{seconds:.2f}", f"{MILLION / seconds:,.0f}", f"{peak:.0f}")
             hand_over(f"{MILLION:,} pairs, ccd {' '.join(words[:2])}", "s", seconds)
     Console().print(table)
@@ -272,14 +272,10 @@ def post(number: int) -> dict[str, object]:
     }
 
 
-def watched(command: list[str]) -> tuple[float, float]:
+def _watched(command: list[str]) -> tuple[float, float]:
     """Wall seconds and peak memory in MiB of a process."""
-    begin = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _pid, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{' '.join(command[:4])} failed")
-    return time.perf_counter() - begin, usage.ru_maxrss / 1024
+    cost = watched(command)
+    return cost.seconds, cost.memory / 2**20
 
 
 SECTIONS: dict[str, Callable[[argparse.Namespace], None]] = {"photos": photos, "archive": archive, "million": million}

@@ -19,7 +19,6 @@ import io
 import json
 import math
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -33,7 +32,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import hand_over
+from benchmarks import hand_over, peak_memory
 from ccd.near import TEXT_SIMILARITY, components, near_hashes, near_texts, picture_hash, similarity
 
 PICTURES, HASHES, TEXTS = 300, 1_000_000, 100_000
@@ -41,6 +40,7 @@ SEARCHES = {"bktree": (250, 1_000), "brute_force_cython": (2_000, 8_000)}  # ima
 Measured = tuple[float, int, float, float]  # CPU seconds, items, peak memory in MB, share found
 IMAGEDEDUP = """
 import json, resource, sys
+from benchmarks import peak_memory
 from imagededup.methods import PHash
 what, file, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
 hasher = PHash(verbose=False)
@@ -56,7 +56,7 @@ else:
         return sum(str(number - copies + i) in found[str(i)] for i in range(copies)) / copies
 def used():
     both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in both), max(each.ru_maxrss for each in both) / 1024
+    return sum(each.ru_utime + each.ru_stime for each in both), max(peak_memory(), both[1].ru_maxrss * 1024) / 2**20
 before, _ = used()
 found = work()
 after, memory = used()
@@ -127,7 +127,7 @@ def measured(items: int, work: Callable[[], float]) -> Measured:
     """CPU seconds, items, peak memory in MB, and the share found that `work` returns."""
     begin = time.process_time()
     found = work()
-    return time.process_time() - begin, items, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, found
+    return time.process_time() - begin, items, peak_memory() / 2**20, found
 
 
 def jpeg() -> bytes:

@@ -7,10 +7,8 @@ Everything is measured in one run on one real Label Studio that this program sta
 
 import argparse
 import json
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,7 +26,7 @@ from annotation.accounts import create_missing, users
 from annotation.client import Studio
 from annotation.connection import connect
 from annotation.desks import forget, known_desks, open_desk
-from benchmarks import hand_over
+from benchmarks import hand_over, watched
 from ccd.campaign import Campaign
 from ccd.config import Person
 
@@ -101,14 +99,8 @@ def measure(folder: Path, pairs: int) -> None:
 
 def ccd(folder: Path, *command: str) -> tuple[float, float]:
     """Run a command; its wall seconds and its peak memory in MiB."""
-    begin = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "apps.cli.main", *command, "--dir", str(folder)], stdout=subprocess.DEVNULL
-    )
-    _pid, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"ccd {' '.join(command)} failed")
-    return time.monotonic() - begin, usage.ru_maxrss / 1024
+    cost = watched([sys.executable, "-m", "apps.cli.main", *command, "--dir", str(folder)])
+    return cost.seconds, cost.memory / 2**20
 
 
 def empty_desks(campaign: Campaign, studio: Studio) -> None:

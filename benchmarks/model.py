@@ -13,7 +13,6 @@ out. "memory" trains a small network on every pair of a million with small featu
 import argparse
 import contextlib
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks import peak_memory
 from model.baselines.sizes import Sizes
 from model.batch import Batch
 from model.criterion import loss_terms
@@ -200,8 +200,7 @@ def memory(steps: int) -> dict[str, str]:
         for batch in loader.batches(loader.shuffled(SIZE, 0, 0)):
             step(net, optimiser, batch)
         size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"pairs": f"{MILLION:,}", "cache, GB": f"{size / 1e9:.2f}", "peak memory, GB": f"{peak / 1e9:.2f}"}
+    return {"pairs": f"{MILLION:,}", "cache, GB": f"{size / 1e9:.2f}", "peak memory, GB": f"{peak_memory() / 1e9:.2f}"}
 
 
 def forever(loader: Loader) -> Iterator[Batch]:

@@ -11,7 +11,6 @@ with nothing read from a database, embedded or written. Processor time is this p
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks import peak_memory
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.config import Person
@@ -75,8 +75,7 @@ def scored(folder: Path, engine: str, threads: int) -> dict[str, str]:
     of_processor = time.process_time()
     done = predict(campaign, checkpoint, str, engine=engine, threads=threads)
     of_processor = time.process_time() - of_processor
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    told = {"s": f"{done.seconds:,.1f}", "GB at most": f"{peak / 1e9:.2f}"}
+    told = {"s": f"{done.seconds:,.1f}", "GB at most": f"{peak_memory() / 1e9:.2f}"}
     if not done.new:
         return told
     caches = [Features(next((folder / "features" / kind).iterdir())) for kind in KINDS]

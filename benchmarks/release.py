@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import hand_over
+from benchmarks import hand_over, peak_memory
 
 LABELS = ("irrelevant", "implicit", "explicit")
 SHARES = (0.3336, 0.105, 0.5614)  # of CCD's classes
@@ -92,13 +92,7 @@ def measure(row: str, folder: str) -> dict[str, float]:
         write_release(Campaign.open(campaign), row, Form(row))
     seconds = time.perf_counter() - begin
     written = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
-    return {"seconds": seconds, "memory": _peak() / 1e6, "written": written / 1e6}
-
-
-def _peak() -> int:
-    """Bytes of memory that this process held at most; ru_maxrss would begin with what its parent held."""
-    status = Path("/proc/self/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) * 1024
+    return {"seconds": seconds, "memory": peak_memory() / 1e6, "written": written / 1e6}
 
 
 def plain(campaign: Path, out: Path) -> None:

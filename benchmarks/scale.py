@@ -17,34 +17,22 @@ import argparse
 import datetime
 import json
 import math
-import os
 import random
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import hand_over
+from benchmarks import Cost, hand_over, watched
 
 SIZES = (10_000, 100_000, 1_000_000)
 PEOPLE = ("ann", "bob", "cy")
 LABELS, SHARES = ("irrelevant", "implicit", "explicit"), (0.334, 0.105, 0.561)
 PHOTOS, WORDS, LENGTH = 400, 50_000, 12
 DAY = datetime.datetime(2026, 1, 1)
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of one command: wall seconds, CPU seconds, and the largest memory in MB (10^6 bytes)."""
-
-    seconds: float
-    cpu: float
-    memory: float
 
 
 def main() -> None:
@@ -65,10 +53,10 @@ def main() -> None:
             costs: dict[str, Cost] = {}
             print(f"\n{pairs:,} pairs\n{'':34}{'s':>9}{'CPU s':>9}{'MB':>8}{'exponent':>10}", flush=True)
             for what, command in commands(folder / "c"):
-                costs[what] = cost = watched(command)
+                costs[what] = cost = watched(command, (0, 2) if "bias" in command else (0,))
                 hand_over(f"{what}, {pairs:,} pairs", "CPU s", cost.cpu)
                 grown = exponent(before, what, pairs, cost.cpu)
-                print(f"{what:34}{cost.seconds:9.1f}{cost.cpu:9.1f}{cost.memory:8.0f}{grown:>10}", flush=True)
+                print(f"{what:34}{cost.seconds:9.1f}{cost.cpu:9.1f}{cost.memory / 1e6:8.0f}{grown:>10}", flush=True)
             before = pairs, costs
 
 
@@ -111,19 +99,6 @@ def commands(folder: Path) -> Iterator[tuple[str, list[str]]]:
     yield row("browse", "review app, queries of its pages")
     if "backup" in subprocess.run([*ccd, "--help"], check=True, capture_output=True, text=True).stdout:
         yield command(f"backup {folder.parent / 'backup'}")
-
-
-def watched(command: list[str]) -> Cost:
-    """Run a command to its end. A small parent: a child starts with the memory of its parent as its largest."""
-    begin = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    said = process.stderr.read().decode()
-    _pid, status, used = os.wait4(process.pid, 0)
-    process.returncode = status
-    if status and "bias" not in command:
-        raise SystemExit(f"{' '.join(command[2:])} failed:\n{said}")
-    return Cost(time.perf_counter() - begin, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6)
 
 
 # --- what is made up --------------------------------------------------------------------------------------------------

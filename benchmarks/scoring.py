@@ -9,12 +9,11 @@ interpreter of an environment that has small-text and cleanlab; without it there
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
 
-from benchmarks import hand_over
+from benchmarks import hand_over, peak_memory
 
 WIDTH, LABELS, JUDGED = 64, 3, 2000
 
@@ -48,9 +47,10 @@ def run(): get_active_learning_scores(given, p[:2000], p[2000:])
 """
 
 TIMED = """
-import json, resource, time
+import json, time
+from benchmarks import peak_memory
 start = time.process_time(); run()
-print(json.dumps([time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20]))
+print(json.dumps([time.process_time() - start, peak_memory() / 2**30]))
 """
 
 PEERS = {
@@ -108,7 +108,7 @@ def measured(name: str, pairs: int) -> tuple[float, float, float]:
         start = time.process_time()
         batch(Scored(), pool, labelled, 200, seed=0)
         together = time.process_time() - start
-    return seconds, together, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return seconds, together, peak_memory() / 2**30
 
 
 def main() -> None:
