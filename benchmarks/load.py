@@ -218,6 +218,8 @@ def ccd(folder: Path, *command: str) -> None:
 
 
 def main() -> None:
+    # A run that was started in the background ignores Ctrl-C, and so would `ccd pull --follow` for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--annotators", type=int, default=10)

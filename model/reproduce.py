@@ -169,17 +169,18 @@ def _run(row: Row, source: Source, settings: Settings, out: Path, small: bool, s
     config = _config(row, source.sizes, small)
     told = {"toolkit": __version__, "model": row.model, "network": asdict(config), "training": asdict(settings)}
     digest = hashlib.sha256(json.dumps(told | {"about": source.about}, sort_keys=True).encode()).hexdigest()[:16]
-    file = out / "runs" / f"{row.model}-{digest}.json"
+    file, work = out / "runs" / f"{row.model}-{digest}.json", out / "training" / digest
     if file.is_file():
+        shutil.rmtree(work, ignore_errors=True)  # there only where a kill came between the outcome and its removal
         stored: dict[str, Any] = json.loads(file.read_bytes())
         return stored
-    done = train(row.model, config, (source.train, source.dev), settings, out / "training", source.about, started)
+    done = train(row.model, config, (source.train, source.dev), settings, work, source.about, started)
     logits = predict(done.network().to(source.test.device), source.test, settings.bf16)
     outcome = told | {"about": source.about, "row": row.name, "dev": done.metrics["dev"]["weighted_f1"]}
     outcome |= {"predicted": logits.argmax(1).tolist(), "seconds": done.metrics["seconds"]}
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(file, json.dumps(outcome).encode())
-    shutil.rmtree(done.folder)  # hundreds of networks of 25 MB each would stay
+    shutil.rmtree(work, ignore_errors=True)  # hundreds of networks of 25 MB each would stay
     return outcome
 
 

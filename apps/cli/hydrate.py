@@ -62,21 +62,33 @@ def hydrate_command(
       ccd hydrate v1 --max-posts 13000
       ccd hydrate v1 --archive pages.jsonl.gz --images media
     """
-    import shutil
-
+    from ccd.alone import alone_in
     from ccd.errors import CcdError
-    from ccd.release.refill import posts_of, refill
-    from collection import photos
+    from ccd.release.refill import posts_of
 
     release = release.resolve()
     out = out.resolve() if out else release.with_name(f"{release.name}-hydrated")
     posts = posts_of(release)
-    if out.exists():
-        raise CcdError(f"{out}: is there already; move it away, or choose another folder with --out")
     if images and not archives:
         raise CcdError("--images goes with --archive FILE; photos of the X API are downloaded")
-    work = _work(out.with_name(f".{out.name}.work"))
-    bought, left, why = _from_archives(work, posts, archives, images) if archives else _from_x(work, posts, max_posts)
+    work = out.with_name(f".{out.name}.work")
+    with alone_in(work, f"{out}: is being filled by another `ccd hydrate`; wait for it to end"):
+        if out.exists():
+            raise CcdError(f"{out}: is there already; move it away, or choose another folder with --out")
+        campaign = _work(work)
+        found = _from_archives(campaign, posts, archives, images) if archives else _from_x(campaign, posts, max_posts)
+        return _filled(release, out, campaign, *found)
+
+
+def _filled(
+    release: Path, out: Path, work: "Campaign", bought: int, left: int, why: dict[str, str]
+) -> contract.Report:
+    """Download what is missing, and fill the release where nothing is still to come."""
+    import shutil
+
+    from ccd.release.refill import refill
+    from collection import photos
+
     if photos.count(work)["todo"]:
         _download(work)
     waiting = left + photos.count(work)["todo"]
@@ -130,7 +142,7 @@ def _from_x(work: "Campaign", posts: list[str], max_posts: int) -> tuple[int, in
     ids = [post.removeprefix("x:") for post in posts if post.startswith("x:")]
     if not ids:
         raise CcdError("none of its posts is of X; hydrate what came from elsewhere with --archive FILE")
-    with work.alone("hydrate"), _screen() as (say, wait):
+    with _screen() as (say, wait):
         api = x_api.Api.from_environment(wait)
         price = work.config.price_per_post
 
