@@ -5,6 +5,7 @@ disk (hard links to pushed pictures), `server.json` says where it runs, `credent
 token.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -22,6 +23,7 @@ from typing import Any
 import psutil
 import requests
 
+from ccd.alone import alone_on
 from ccd.campaign import write_atomic
 from ccd.errors import CcdError
 
@@ -58,7 +60,15 @@ def install(say: Callable[[str], None]) -> None:
     if is_installed():
         return
     folder = environment()
-    say(f"installing Label Studio {VERSION} into {folder} (once; about a minute)")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    busy = f"{folder}: another process installs Label Studio there; wait for it to end"
+    with alone_on(folder.with_name(f".{folder.name}.lock"), busy):
+        if not is_installed():
+            say(f"installing Label Studio {VERSION} into {folder} (once; about a minute)")
+            _install(folder)
+
+
+def _install(folder: Path) -> None:
     pins = resources.files("annotation") / "label-studio.txt"
     with resources.as_file(pins) as requirements:
         for step in (
@@ -87,8 +97,9 @@ def start(campaign_folder: Path, say: Callable[[str], None]) -> Server:
     Raises CcdError where it does not come up; its log is `studio/log.txt`.
     """
     folder = _folder(campaign_folder)
-    running = status(campaign_folder)
+    running = status(campaign_folder) or _unnoted(folder)
     if running:
+        _note(running, folder)
         _wait(running, folder)  # a start that was interrupted left it still coming up
         return running
     install(say)
@@ -111,7 +122,7 @@ def start(campaign_folder: Path, say: Callable[[str], None]) -> Server:
             start_new_session=True,  # it outlives this command and is not ended by its Ctrl-C
         )
     server = Server(process.pid, f"http://127.0.0.1:{port}", credentials["token"])
-    write_atomic(folder / "server.json", json.dumps({"pid": server.pid, "url": server.url}).encode())
+    _note(server, folder)
     _wait(server, folder)
     return server
 
@@ -173,7 +184,22 @@ def _state(folder: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):
-        raise CcdError(f"{path}: is not what `ccd studio start` wrote; end that Label Studio and remove it") from None
+        raise CcdError(f"{path}: is not what `ccd studio start` wrote; run `ccd doctor --fix`") from None
+
+
+def _note(server: Server, folder: Path) -> None:
+    write_atomic(folder / "server.json", json.dumps({"pid": server.pid, "url": server.url}).encode())
+
+
+def _unnoted(folder: Path) -> Server | None:
+    """A server on this folder that a killed start did not note down; a second one would share its database."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ValueError):
+            if _is_ours(process.pid, folder):
+                words = process.cmdline()
+                port = words[words.index("--port") + 1]
+                return Server(process.pid, f"http://127.0.0.1:{port}", _credentials(folder)["token"])
+    return None
 
 
 def _credentials(folder: Path) -> dict[str, str]:

@@ -4,7 +4,6 @@ Each function gives what it found. Nothing here writes to the database, so no ju
 a file that might still be wanted is moved to `quarantine/`, not removed.
 """
 
-import contextlib
 import fcntl
 import hashlib
 import json
@@ -67,13 +66,7 @@ def broken_studio(folder: Path) -> Iterator[Found]:
     """What `ccd studio start` noted down and is not readable any more."""
     noted, credentials = folder / "studio" / "server.json", folder / "studio" / "credentials.json"
     if noted.exists() and not _is_json(noted):
-        running = _label_studio_of(folder)
-        if running is None:
-            yield Found(noted, "is not what `ccd studio start` wrote", partial(_set_aside, folder, noted))
-        else:
-            yield Found(
-                noted, f"cannot be read, and process {running} is that Label Studio; end it, then run this again"
-            )
+        yield Found(noted, "is not what `ccd studio start` wrote", partial(_set_aside, folder, noted))
     if credentials.exists() and not _is_json(credentials):
         yield Found(credentials, "cannot be read; restore it from a backup: Label Studio knows its token only")
 
@@ -210,15 +203,6 @@ def _is_held(lock: Path) -> bool:
         except BlockingIOError:
             return True
     return False
-
-
-def _label_studio_of(folder: Path) -> int | None:
-    """The process id of a Label Studio that runs on this campaign's data."""
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get("LABEL_STUDIO_BASE_DATA_DIR") == str(folder / "studio" / "data"):
-                return process.pid
-    return None
 
 
 def _is_json(path: Path) -> bool:

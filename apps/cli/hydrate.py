@@ -80,9 +80,7 @@ def hydrate_command(
         return _filled(release, out, campaign, *found)
 
 
-def _filled(
-    release: Path, out: Path, work: "Campaign", bought: int, left: int, why: dict[str, str]
-) -> contract.Report:
+def _filled(release: Path, out: Path, work: "Campaign", bought: int, left: int, why: dict[str, str]) -> contract.Report:
     """Download what is missing, and fill the release where nothing is still to come."""
     import shutil
 

@@ -4,6 +4,8 @@ import os
 import signal
 import time
 
+import pytest
+
 from annotation import studio as local
 from tests.e2e.conftest import Server, api, ccd
 
@@ -22,3 +24,15 @@ def test_a_killed_label_studio_is_started_again(server: Server) -> None:
     assert all(check["ok"] for check in facts["checks"])
     assert [user["email"] for user in api(server).get("/api/users/")] == known
     assert ccd(server.folder, "doctor", "--fix").facts["mended"] == []
+
+
+@pytest.mark.parametrize("left", [None, "{"])
+def test_a_label_studio_that_nobody_noted_down_is_found(server: Server, left: str | None) -> None:
+    """As where `ccd studio start` was killed just after it had started one: two would write into one database."""
+    noted = server.folder / "studio" / "server.json"
+    before = local.status(server.folder)
+    noted.unlink()
+    if left:
+        noted.write_text(left)
+    ccd(server.folder, *(("doctor", "--fix") if left else ("studio", "start")))
+    assert local.status(server.folder) == before

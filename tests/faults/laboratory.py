@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.collection import photo_server, replay
+from tests.collection import photo_server, replay, social_replay, test_bluesky, test_mastodon
 from tests.faults.cable import Cable
 from tests.faults.commands import Chain, Command, Zygote, make_inputs
 from tests.faults.faults import FAULTS, Disk
@@ -23,7 +23,7 @@ class Laboratory:
     chain: Chain
     disk: Disk
     plain: Zygote
-    cables: tuple[Cable, Cable]
+    cables: tuple[Cable, ...]
 
     def cell(self, command: Command, fault: str, seed: object, keep: Path | None = None) -> str:
         """Disturb a command; gives how it ended, and a copy of the campaign at the end in `keep`.
@@ -59,29 +59,46 @@ def laboratory(base: Path) -> Iterator[Laboratory]:
 
 
 @contextlib.contextmanager
-def _servers() -> Iterator[tuple[dict[str, str], tuple[Cable, Cable], Callable[[Command], None]]]:
-    """The stand-in of X and a photo server: the environment of commands, the cables to both, and what readies them."""
-    with photo_server.serving() as pictures, replay.serving() as x:
-        cables = Cable(x.url), Cable(f"http://{pictures.address}")
-        x.add(*(replay.post(900 + number) for number in range(6)))
-        last = x.posts["905"]
+def _servers() -> Iterator[tuple[dict[str, str], tuple[Cable, ...], Callable[[Command], None]]]:
+    """Stand-ins of the networks and a photo server: the environment of commands, the cables, and what readies them."""
+    bluesky, mastodon = social_replay.Bluesky(), social_replay.Mastodon()
+    with (
+        photo_server.serving() as pictures,
+        replay.serving() as x,
+        social_replay.serving(bluesky),
+        social_replay.serving(mastodon),
+    ):
+        urls = x.url, f"http://{pictures.address}", bluesky.url, mastodon.url
+        cables = tuple(Cable(url) for url in urls)
+        photos = f"{cables[1].url}/photo"
+        for number in range(3):
+            bluesky.posts.append(sky := test_bluesky.post(number))
+            sky["embed"]["images"][0]["fullsize"] = f"{photos}/{7000 + number}"
+            mastodon.posts.append(toot := test_mastodon.status(number))
+            toot["media_attachments"][0]["url"] = f"{photos}/{8000 + number}"
+        found = [replay.post(900 + number) for number in range(6)]
+        labelled = [replay.post(911 + number) for number in range(4)]
         plain = x._with_includes
 
-        def nearby(found: list[replay.Json], params: dict[str, str]) -> replay.Json:
-            page = plain(found, params)
+        def nearby(some: list[replay.Json], params: dict[str, str]) -> replay.Json:
+            page = plain(some, params)
             for medium in page.get("includes", {}).get("media", []):
-                medium["url"] = f"{cables[1].url}/photo/{medium['media_key'].removeprefix('3_')}"
+                medium["url"] = f"{photos}/{medium['media_key'].removeprefix('3_')}"
             return page
 
         def ready(command: Command) -> None:
-            """A post is gone by the time that somebody asks."""
-            x.posts.pop("905", None)
-            if command.name != "compliance":
-                x.posts["905"] = last
+            """Searches find six posts; one of them is gone by the time that somebody asks."""
+            x.posts.clear()
+            x.add(*(labelled if command.name == "collect tir" else found))
+            if command.name == "compliance":
+                x.add(*labelled)
+                x.posts.pop("905")
 
         x._with_includes = nearby  # type: ignore[method-assign]
         env = {"X_API_BASE_URL": cables[0].url, "X_BEARER_TOKEN": replay.TOKEN}
         env["CCD_ALLOW_PRIVATE_HOSTS"] = cables[1].url.removeprefix("http://")
+        env |= {"BLUESKY_HANDLE": "me.example.org", "BLUESKY_APP_PASSWORD": social_replay.PASSWORD}
+        env |= {"BLUESKY_SERVICE": cables[2].url, "MASTODON": cables[3].url}
         try:
             yield env, cables, ready
         finally:

@@ -19,8 +19,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
         yield made
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("command", COMMANDS, ids=[command.name for command in COMMANDS])
+CELLS = [(command, fault) for command in COMMANDS for fault in command.slow or FAULTS]
+
+
+@pytest.mark.parametrize(("command", "fault"), CELLS, ids=[f"{command.name}: {fault}" for command, fault in CELLS])
 def test_it_ends_as_undisturbed_or_says_one_line(lab: Laboratory, command: Command, fault: str) -> None:
     try:
         lab.cell(command, fault, seed=1)

@@ -16,10 +16,13 @@ import traceback
 from typing import Any
 
 LOADED = (
-    "apps.cli.main", "ccd.backup", "ccd.decisions", "ccd.release", "ccd.report", "ccd.settle", "ccd.splits",
+    "atproto", "mastodon", "apps.cli.main", "apps.mending", "ccd.backup", "ccd.decisions", "ccd.release", "ccd.report",
+    "ccd.settle", "ccd.splits",
     "collection.archive", "collection.compliance", "collection.duplicates", "collection.photos", "collection.store",
-    "collection.table", "collection.world.folder", "collection.x", "model.acquisition", "model.prediction",
-    "model.training", "sqlalchemy.dialects.sqlite", "PIL.JpegImagePlugin", "rich.console", "rich.progress",
+    "collection.bluesky", "collection.mastodon", "collection.table", "collection.tir", "collection.world.folder",
+    "collection.x", "model.acquisition", "model.prediction", "model.replay", "model.reproduce",
+    "model.training", "model.attention", "sqlalchemy.dialects.sqlite", "PIL.JpegImagePlugin",
+    "rich.console", "rich.progress",
 )  # fmt: skip
 BACK = datetime.timedelta(days=400)
 
