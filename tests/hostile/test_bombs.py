@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -15,12 +16,16 @@ import pytest
 
 from ccd import config, parquet, protocol
 from ccd.errors import CcdError
-from ccd.release.verify import verify
+from ccd.release import verify, write_release
+from ccd.settle import settle
+from ccd.splits import split_campaign
 from collection import archive, files, pages, table
 from collection.records import Drop, Record
 from model.encoders import packed
 from model.encoders.precomputed import Precomputed
-from tests.hostile.targets import release_targets
+from tests.ccd.build import campaign as judged_campaign
+
+LABELS = ("irrelevant", "implicit", "explicit")
 
 
 def test_a_gzip_file_of_one_endless_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,46 +126,61 @@ def peaks(kind: str, path: Path) -> tuple[int, int, list[str]]:
     return int(process), int(arrow), told
 
 
-def test_a_parquet_file_whose_footer_tells_that_it_is_endless(tmp_path: Path) -> None:
-    zeros = pa.array(np.zeros(40_000_000, np.float32))
-    features = pa.FixedSizeListArray.from_arrays(pa.FixedSizeListArray.from_arrays(zeros, 4), 10_000_000)
-    row = pa.table({"image_id": ["a"], "text": ["t"], "image": ["a.jpg"], "features": features, "boxes": features})
-    with pq.ParquetWriter(tmp_path / "a.parquet", row.schema, compression="zstd") as file:
-        for _ in range(4):  # of 320 MB
-            file.write_table(row)
-    assert (tmp_path / "a.parquet").stat().st_size < 400_000
-    release_targets(tmp_path)
-    (release,) = (tmp_path / "judged" / "releases").glob("whole")
-    for name in ("train", "judgments"):
-        (release / f"{name}.parquet").write_bytes((tmp_path / "a.parquet").read_bytes())
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that is sound."""
+    votes = {f"x:{n}:0": (LABELS[n % 3],) * 3 for n in range(12)}
+    made = judged_campaign(tmp_path_factory.mktemp("release") / "judged", votes)
+    settle(made)
+    split_campaign(made)
+    return write_release(made, "v1").folder
+
+
+@pytest.fixture
+def opened_release(release: Path, tmp_path: Path) -> Path:
+    """A copy to spoil."""
+    return shutil.copytree(release, tmp_path / "v1")
+
+
+def test_a_parquet_file_whose_footer_tells_that_it_is_endless(
+    opened_release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "MOST", 1 << 20)
+    zeros = pa.array(np.zeros(8_000_000, np.float32))
+    features = pa.FixedSizeListArray.from_arrays(pa.FixedSizeListArray.from_arrays(zeros, 4), 2_000_000)
+    row = {"image_id": ["a"], "text": ["t"], "image": ["a.jpg"], "features": features, "boxes": features}
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table(row), file, compression="zstd")
+    assert file.stat().st_size < 40_000
     held = pa.total_allocated_bytes()
     for read in (Precomputed, table.read):
-        with pytest.raises(CcdError, match=r"a\.parquet: .* bytes that are 1,28.* when unpacked"):
-            list(read(tmp_path / "a.parquet"))  # type: ignore[operator]
-    assert any("train.parquet: " in problem and "when unpacked" in problem for problem in verify(release))
+        with pytest.raises(CcdError, match=r"a\.parquet: .* bytes that are 64,.* when unpacked"):
+            list(read(file))  # type: ignore[operator]
+    for name in ("judgments", "train"):
+        shutil.copy(file, opened_release / f"{name}.parquet")
+        told = [problem for problem in verify(opened_release) if f"{name}.parquet: " in problem]
+        assert any("when unpacked" in problem for problem in told), told
     assert pa.total_allocated_bytes() == held
 
 
 def test_a_parquet_table_that_has_one_long_text_again_and_again(tmp_path: Path) -> None:
     file = tmp_path / "t.parquet"
-    write_bomb({"text": repeated("x" * (1 << 20), 2000), "image": repeated("a.jpg", 2000)}, file)
+    write_bomb({"text": repeated("x" * (1 << 20), 600), "image": repeated("a.jpg", 600)}, file)
     process, arrow, told = peaks("table", file)
-    assert told == ["2000", "a cell of more than 131,072 characters"]
-    assert arrow < 128 << 20, f"{arrow:,}"  # all at once they are 2 GiB
+    assert told == ["600", "a cell of more than 131,072 characters"]
+    assert arrow < 128 << 20, f"{arrow:,}"  # all at once they are 600 MiB
     assert process < 256 << 20, f"{process:,}"
 
 
-@pytest.mark.parametrize(("name", "told"), [("train", "differs from train.jsonl"), ("judgments", "is no answer in")])
-def test_a_release_that_has_one_long_text_again_and_again(name: str, told: str, tmp_path: Path) -> None:
-    release_targets(tmp_path)
-    release = tmp_path / "judged" / "releases" / "whole"
-    long = repeated("x" * (1 << 20), 2000)
-    columns = pq.read_schema(release / f"{name}.parquet").names
-    write_bomb(
-        {column: long if column == "label" else repeated("1", 2000) for column in columns}, release / f"{name}.parquet"
-    )
-    process, arrow, problems = peaks("verify", release)
-    assert any(problem.startswith(f"{name}.parquet, row 1: ") and told in problem for problem in problems)
+def test_a_release_that_has_one_long_text_again_and_again(opened_release: Path) -> None:
+    long = repeated("x" * (1 << 20), 600)
+    for name in ("train", "judgments"):
+        file = opened_release / f"{name}.parquet"
+        names = pq.read_schema(file).names
+        write_bomb({column: long if column == "label" else repeated("1", 600) for column in names}, file)
+    process, arrow, problems = peaks("verify", opened_release)
+    for told in ("train.parquet, row 1: differs", "judgments.parquet, row 1: 'xxx"):
+        assert any(problem.startswith(told) for problem in problems)
     assert max(map(len, problems)) < 500
     assert arrow < 128 << 20, f"{arrow:,}"
     assert process < 256 << 20, f"{process:,}"
