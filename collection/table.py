@@ -29,6 +29,7 @@ KNOWN_NAMES = {
     "date": ("created_at", "date"),
 }
 _LONGEST_ROW = 200  # lines that one quoted cell may span
+_LONGEST_CELL = 131_072  # characters, Python's own limit for CSV: a batch of a few rows must fit into memory
 
 Row = tuple[str, Mapping[str, Any]]  # place, cells
 
@@ -50,22 +51,21 @@ def read(file: Path, columns: Columns = Columns(), images: Path | None = None) -
 
     >>> for entry in read(Path("tweets.tsv"), Columns(image="image_file")): ...  # doctest: +SKIP
     """
-    names, rows = _open(file)
-    found = _find(file, columns, names)
+    found, rows = _open(file, columns)
     folder = file.parent if images is None else images
     for row in rows:
         yield row if isinstance(row, Drop) else _record(row, found, folder)
 
 
-def _open(file: Path) -> tuple[Sequence[str], Iterator[Row | Drop]]:
-    """Column names and rows, by the kind of file its name says it is."""
+def _open(file: Path, columns: Columns) -> tuple[Columns, Iterator[Row | Drop]]:
+    """The columns that were found and the rows, by the kind of file its name says it is."""
     kind = Path(file.name.lower().removesuffix(".gz")).suffix
     if kind in (".csv", ".tsv"):
-        return _open_csv(file, tabs=kind == ".tsv")
+        return _open_csv(file, columns, tabs=kind == ".tsv")
     if kind in (".jsonl", ".ndjson"):
-        return _open_jsonl(file)
+        return _open_jsonl(file, columns)
     if kind == ".parquet":
-        return _open_parquet(file)
+        return _open_parquet(file, columns)
     raise CcdError(
         f"{file}: not a .csv, .tsv, .jsonl or .parquet file; rename it if it is one, "
         "or use `ccd collect archive` for pages of the X API"
@@ -88,6 +88,9 @@ def _find(file: Path, columns: Columns, names: Sequence[str]) -> Columns:
 
 def _record(row: Row, columns: Columns, folder: Path) -> Record | Drop:
     place, cells = row
+    used = [cells.get(name or "") for name in (columns.id, columns.text, columns.image, columns.date, "lang")]
+    if any(isinstance(cell, str) and len(cell) > _LONGEST_CELL for cell in used):
+        return Drop(place, Reason.MALFORMED, f"a cell of more than {_LONGEST_CELL:,} characters")
     name = None
     if columns.id is not None:
         try:
@@ -119,7 +122,7 @@ def _photo(image: str, folder: Path, name: str | None) -> Path | str | None:
 # --- one reader a kind of file --------------------------------------------------------------------------------------
 
 
-def _open_csv(file: Path, *, tabs: bool) -> tuple[Sequence[str], Iterator[Row | Drop]]:
+def _open_csv(file: Path, columns: Columns, *, tabs: bool) -> tuple[Columns, Iterator[Row | Drop]]:
     numbered = ((number, line.decode("utf-8", "surrogateescape")) for number, line in lines(file))
     _, first = next(numbered)
     delimiter = "\t" if tabs else max(",;\t", key=first.count)
@@ -129,7 +132,7 @@ def _open_csv(file: Path, *, tabs: bool) -> tuple[Sequence[str], Iterator[Row | 
         raise CcdError(f"{file}, line 1: no names of columns ({error}); give a header line") from None
     if any("\udc80" <= c <= "\udcff" for c in first):
         raise CcdError(f"{file}: not UTF-8; save it as UTF-8 and run again")
-    return header, _csv_rows(numbered, header, delimiter)
+    return _find(file, columns, header), _csv_rows(numbered, header, delimiter)
 
 
 def _csv_rows(numbered: Iterable[tuple[int, str]], header: Sequence[str], delimiter: str) -> Iterator[Row | Drop]:
@@ -187,13 +190,13 @@ def _long_row(
     return None, ahead
 
 
-def _open_jsonl(file: Path) -> tuple[Sequence[str], Iterator[Row | Drop]]:
+def _open_jsonl(file: Path, columns: Columns) -> tuple[Columns, Iterator[Row | Drop]]:
     rows = _json_rows(file)
     first = list(itertools.islice(rows, 100))  # a key may be absent where it has no value
     names = list(dict.fromkeys(name for row in first if not isinstance(row, Drop) for name in row[1]))
     if not names:
         raise CcdError(f"{file}: no JSON object in its first lines; give one object a line")
-    return names, itertools.chain(first, rows)
+    return _find(file, columns, names), itertools.chain(first, rows)
 
 
 def _json_rows(file: Path) -> Iterator[Row | Drop]:
@@ -211,27 +214,28 @@ def _json_rows(file: Path) -> Iterator[Row | Drop]:
             yield (place, cells) if isinstance(cells, dict) else Drop(place, Reason.MALFORMED, "not a JSON object")
 
 
-def _open_parquet(file: Path) -> tuple[Sequence[str], Iterator[Row | Drop]]:
+def _open_parquet(file: Path, columns: Columns) -> tuple[Columns, Iterator[Row | Drop]]:
     import pyarrow
-    import pyarrow.parquet
 
-    with reading(file):
+    from ccd import parquet
+
+    with reading(file), damaged(file, "write the Parquet file again"):
         try:
-            table = pyarrow.parquet.ParquetFile(file)
+            table = parquet.opened(file)
         except pyarrow.ArrowException as error:
             raise CcdError(f"{file}: not a Parquet file ({error}); write it again") from None
     kinds = pyarrow.types
-    names = [  # pictures inside the table are not read into memory
+    names = [
         column.name
         for column in table.schema_arrow
         if not (kinds.is_nested(column.type) or kinds.is_binary(column.type) or kinds.is_large_binary(column.type))
     ]
+    found = _find(file, columns, names)
+    needed = {found.id, found.text, found.image, found.date, "lang"}
 
     def rows() -> Iterator[Row]:
-        number = itertools.count(1)
         with table, reading(file), damaged(file, "write the Parquet file again"):
-            for batch in table.iter_batches(500, columns=names):
-                for cells in batch.to_pylist():
-                    yield f"row {next(number)}", cells
+            for number, cells in enumerate(parquet.rows(table, [name for name in names if name in needed]), 1):
+                yield f"row {number}", cells
 
-    return names, rows()
+    return found, rows()

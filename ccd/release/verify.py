@@ -12,10 +12,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
+from ccd import parquet
 from ccd.config import SPLITS
-from ccd.errors import CcdError
+from ccd.errors import CcdError, damaged
 from ccd.frames import batches
 from ccd.photo import MOST_BYTES, opened
 from ccd.release import card, leaks
@@ -23,7 +22,6 @@ from ccd.release.images import FILES, NONE, TAR, Opened
 from ccd.release.pages import MANIFEST
 
 Started = Callable[[str, int], Callable[[int], None]]
-_ROWS = 5_000  # of Parquet that are in memory at once
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
@@ -43,6 +41,8 @@ def verify(folder: Path, started: Started = lambda name, total: lambda number: N
         problems += leaks.check(folder, started).problems
     except FileNotFoundError as error:
         problems.append(f"{Path(error.filename).name}: needed to check labels and counts")
+    except CcdError as error:
+        problems.append(str(error))
     except Exception as error:  # whatever damage makes of them
         problems.append(f"labels and counts: cannot be checked ({type(error).__name__}: {error})")
     return problems
@@ -195,11 +195,13 @@ class _Content:
                     return
 
     def _judgments(self, questions: Mapping[str, Any]) -> Iterator[str]:
+        """The first judgment that is none: a few bytes of Parquet may hold millions of them."""
         names = {name: {each["name"] for each in question["categories"]} for name, question in questions.items()}
         for number, row in enumerate(_rows(self.folder / "judgments.parquet", ["question", "label"]), 1):
             allowed = names.get(row["question"])
             if allowed is None or (allowed and row["label"] not in allowed):
-                yield f"judgments.parquet, row {number}: {row['label']!r} is no answer in protocol.json"
+                yield f"judgments.parquet, row {number}: {row['label']!r:.80} is no answer in protocol.json"
+                return
 
 
 def _label(where: str, row: Mapping[str, Any], labels: Mapping[str, int]) -> Iterator[str]:
@@ -213,6 +215,5 @@ def _label(where: str, row: Mapping[str, Any], labels: Mapping[str, int]) -> Ite
 
 
 def _rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(_ROWS, columns=columns):
-            yield from batch.to_pylist()
+    with damaged(path.name, "fetch the release again"), parquet.opened(path) as file:
+        yield from parquet.rows(file, columns)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ccd.errors import CcdError
 from ccd.photo import opened
@@ -26,6 +27,7 @@ from model.encoders.photo import UnreadableImage
 from model.encoders.protocol import Regions, best_first
 
 MOST_VALUES = 1 << 30  # bytes of one array of an HDF5 file: one that was never filled has any size
+_NUMBERS = ("features", "x", "boxes", "bbox", "scores", "size", "image_w", "image_h")  # of a record
 Record = Mapping[str, Any]
 Lookup = Callable[[str], Record | None]
 
@@ -138,21 +140,41 @@ def _open_hdf5(source: Path) -> tuple[Lookup, Record | None]:
 
 
 def _open_parquet(source: Path) -> tuple[Lookup, Record | None]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from ccd import parquet
 
-    try:
-        table = pq.read_table(source, memory_map=True)
-        rows = {str(name): row for row, name in enumerate(table["image_id"].to_pylist())}
-    except pa.ArrowInvalid as error:
-        raise ValueError(error) from None
+    with parquet.opened(source) as file:
+        names = [name for name in file.schema_arrow.names if name in _NUMBERS]
+        if texts := [leaf.path for _, leaf in parquet.leaves(file, names) if leaf.physical_type == parquet.TEXT]:
+            raise ValueError(f"{texts[0]} holds texts")
+        rows = {str(row["image_id"]): number for number, row in enumerate(parquet.rows(file, ["image_id"]))}
+        table = file.read(names)
 
     def look_up(name: str) -> Record | None:
         if name not in rows:
             return None
-        return {key: value for key, value in table.slice(rows[name], 1).to_pylist()[0].items() if value is not None}
+        row = table.slice(rows[name], 1)
+        return {key: _numbers(row[key].combine_chunks()) for key in names if row[key].null_count == 0}
 
     return look_up, next((look_up(name) for name in rows), None)
+
+
+def _numbers(column: Any) -> NDArray[Any]:
+    """The one value of an Arrow array, lists in lists of equal length, as an array: as Python has them, a number that
+    Parquet repeats in no bytes takes 32."""
+    import pyarrow as pa
+
+    kinds = pa.types
+    shape: list[int] = []
+    while kinds.is_list(column.type) or kinds.is_large_list(column.type) or kinds.is_fixed_size_list(column.type):
+        lengths = column.value_lengths().unique().to_pylist()
+        if len(lengths) > 1 or None in lengths:
+            raise ValueError("lists of unequal length")
+        shape += lengths or [0]
+        column = column.flatten()
+    if not (kinds.is_integer(column.type) or kinds.is_floating(column.type)):
+        raise ValueError(f"{column.type} where numbers are needed")
+    found: NDArray[Any] = column.to_numpy(zero_copy_only=False)
+    return found.reshape(shape)
 
 
 def _regions(record: Record, source: Path, photo: Path) -> Regions:
@@ -162,8 +184,8 @@ def _regions(record: Record, source: Path, photo: Path) -> Regions:
     if features.ndim != 2 or not len(features) == len(boxes) == len(scores):
         raise ValueError(f"features {features.shape}, boxes {boxes.shape} and scores {scores.shape} do not fit")
     if boxes.max(initial=0) > 1.5 and photo.name:  # pixels
-        size = record.get("size") or (record.get("image_w"), record.get("image_h"))
-        if None in size:
+        size = record.get("size", (record.get("image_w"), record.get("image_h")))
+        if any(side is None for side in size):
             try:
                 with opened(photo) as image:
                     size = image.size

@@ -2,17 +2,30 @@
 
 import gzip
 import io
+import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from ccd import config, protocol
+from ccd import config, parquet, protocol
 from ccd.errors import CcdError
-from collection import archive, files, pages
+from ccd.release import verify, write_release
+from ccd.settle import settle
+from ccd.splits import split_campaign
+from collection import archive, files, pages, table
+from collection.records import Drop, Record
 from model.encoders import packed
 from model.encoders.precomputed import Precomputed
+from tests.ccd.build import campaign as judged_campaign
+
+LABELS = ("irrelevant", "implicit", "explicit")
 
 
 def test_a_gzip_file_of_one_endless_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,6 +85,136 @@ def test_an_hdf5_array_that_was_never_filled_or_lies_elsewhere(tmp_path: Path) -
             Precomputed(tmp_path / name)
     with pytest.raises(CcdError):
         Precomputed(tmp_path / "other.h5")
+
+
+ONE_BY_ONE = """
+import sys
+from pathlib import Path
+import pyarrow as pa
+from benchmarks import peak_memory
+from ccd import parquet
+from ccd.release.verify import verify
+from collection import table
+
+parquet.MOST_BATCH = 32 << 20
+kind, path = sys.argv[1], Path(sys.argv[2])
+before = peak_memory()
+if kind == "table":
+    told = [entry.detail for entry in table.read(path)]
+    told = [str(len(told)), *set(told)]
+else:
+    told = verify(path)
+print(peak_memory() - before, pa.default_memory_pool().max_memory(), *told, sep="\\n")
+"""
+
+
+def repeated(text: str, times: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(times, np.int32)), [text])
+
+
+def write_bomb(columns: dict[str, Any], file: Path) -> None:
+    """What is repeated is stored once, in one row group."""
+    pq.write_table(pa.table(columns), file, compression="zstd", store_schema=False, dictionary_pagesize_limit=1 << 24)
+    assert file.stat().st_size < 30_000
+
+
+def peaks(kind: str, path: Path) -> tuple[int, int, list[str]]:
+    """How many bytes the process and Arrow held at most while `path` was read, and what was told."""
+    command = [sys.executable, "-c", ONE_BY_ONE, kind, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    process, arrow, *told = done.stdout.splitlines()
+    return int(process), int(arrow), told
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that is sound."""
+    votes = {f"x:{n}:0": (LABELS[n % 3],) * 3 for n in range(12)}
+    made = judged_campaign(tmp_path_factory.mktemp("release") / "judged", votes)
+    settle(made)
+    split_campaign(made)
+    return write_release(made, "v1").folder
+
+
+@pytest.fixture
+def opened_release(release: Path, tmp_path: Path) -> Path:
+    """A copy to spoil."""
+    return shutil.copytree(release, tmp_path / "v1")
+
+
+def test_a_parquet_file_whose_footer_tells_that_it_is_endless(
+    opened_release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "MOST", 1 << 20)
+    zeros = pa.array(np.zeros(8_000_000, np.float32))
+    features = pa.FixedSizeListArray.from_arrays(pa.FixedSizeListArray.from_arrays(zeros, 4), 2_000_000)
+    row = {"image_id": ["a"], "text": ["t"], "image": ["a.jpg"], "features": features, "boxes": features}
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table(row), file, compression="zstd")
+    assert file.stat().st_size < 40_000
+    held = pa.total_allocated_bytes()
+    for read in (Precomputed, table.read):
+        with pytest.raises(CcdError, match=r"a\.parquet: .* bytes that are 64,.* when unpacked"):
+            list(read(file))  # type: ignore[operator]
+    for name in ("judgments", "train"):
+        shutil.copy(file, opened_release / f"{name}.parquet")
+        told = [problem for problem in verify(opened_release) if f"{name}.parquet: " in problem]
+        assert any("when unpacked" in problem for problem in told), told
+    assert pa.total_allocated_bytes() == held
+
+
+def test_a_parquet_table_that_has_one_long_text_again_and_again(tmp_path: Path) -> None:
+    file = tmp_path / "t.parquet"
+    write_bomb({"text": repeated("x" * (1 << 20), 600), "image": repeated("a.jpg", 600)}, file)
+    process, arrow, told = peaks("table", file)
+    assert told == ["600", "a cell of more than 131,072 characters"]
+    assert arrow < 128 << 20, f"{arrow:,}"  # all at once they are 600 MiB
+    assert process < 256 << 20, f"{process:,}"
+
+
+def test_a_release_that_has_one_long_text_again_and_again(opened_release: Path) -> None:
+    long = repeated("x" * (1 << 20), 600)
+    for name in ("train", "judgments"):
+        file = opened_release / f"{name}.parquet"
+        names = pq.read_schema(file).names
+        write_bomb({column: long if column == "label" else repeated("1", 600) for column in names}, file)
+    process, arrow, problems = peaks("verify", opened_release)
+    for told in ("train.parquet, row 1: differs", "judgments.parquet, row 1: 'xxx"):
+        assert any(problem.startswith(told) for problem in problems)
+    assert max(map(len, problems)) < 500
+    assert arrow < 128 << 20, f"{arrow:,}"
+    assert process < 256 << 20, f"{process:,}"
+
+
+def test_of_a_parquet_table_only_what_is_needed_is_read(tmp_path: Path) -> None:
+    """Lists of texts, of any size, do not matter, nor does what stands in other columns."""
+    (tmp_path / "a.jpg").write_bytes(b"")
+    columns = {"tags": [["a"] * 1000], "text": ["Look!"], "raw": ["r" * 200_000], "image": ["a.jpg"], "lang": ["en"]}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    (found,) = table.read(tmp_path / "t.parquet")
+    assert isinstance(found, Record)
+    assert (found.text, found.lang) == ("Look!", "en")
+    with parquet.opened(tmp_path / "t.parquet") as file, pytest.raises(ValueError, match="is in a list"):
+        list(parquet.rows(file))
+
+
+def test_a_cell_without_end(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"text": "%s", "image": "a.jpg"}\n' % ("x" * 200_000))
+    (found,) = table.read(tmp_path / "t.jsonl")
+    assert isinstance(found, Drop)
+    assert found.detail == "a cell of more than 131,072 characters"
+
+
+def test_of_precomputed_regions_in_parquet_only_numbers_are_read(tmp_path: Path) -> None:
+    box = [[0.0, 0.0, 1.0, 1.0]]
+    columns = {"image_id": ["a"], "names": [["dog"] * 1000], "features": [[[1.0, 2.0]]], "boxes": [box]}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    found = Precomputed(tmp_path / "a.parquet").prepare(tmp_path / "a.jpg")
+    assert found.features.tolist() == [[1.0, 2.0]]
+    for features in ([[["1.0", "2.0"]]], [[[1.0], [1.0, 2.0]]], [[[True]]], [["1.0"]]):
+        pq.write_table(pa.table(columns | {"features": features}), tmp_path / "b.parquet")
+        with pytest.raises(CcdError, match=r"holds texts|unequal length|where numbers are needed"):
+            Precomputed(tmp_path / "b.parquet")
 
 
 @pytest.mark.parametrize("value", ["9" * 5000, "1" + "0" * 400, "nan", "-inf", "-1", "[" * 2000, '"""'])
