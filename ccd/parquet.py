@@ -14,7 +14,7 @@ from ccd.errors import CcdError
 
 MOST = 1 << 30  # bytes that a file of any size may unpack to
 MOST_RATIO = 1000  # beyond that, so many times its size: posts and features shrink to no thousandth
-MOST_BATCH = 1 << 29  # bytes of the rows that are in memory at once
+MOST_BATCH = 1 << 28  # bytes of the rows that are in memory at once
 TEXT = "BYTE_ARRAY"  # Parquet's name for what has a length of its own
 _ROWS = 5_000  # that are in memory at once, however short
 _CELL = 64  # bytes of a number as Python has it, with its place in the row
