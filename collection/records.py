@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+LONGEST_TEXT = 131_072  # characters, Python's own limit for a cell of CSV; no network has posts of a quarter of it
+
 
 class Reason(enum.StrEnum):
     """Why something was read and not kept; docs/collect.md says what each means and what to do."""

@@ -17,7 +17,7 @@ from ccd.config import Filters
 from collection import images
 from collection.authors import author_key, secret
 from collection.filters import rejected
-from collection.records import Drop, Photo, Reason, Record
+from collection.records import LONGEST_TEXT, Drop, Photo, Reason, Record
 from collection.text import clean, model_text, storable
 
 BATCH = 500  # photos a transaction
@@ -93,6 +93,9 @@ class Item:
 
 
 def _items(entry: Record | Drop, look: Any, filters: Filters) -> Iterator[Item]:
+    if isinstance(entry, Record) and len(entry.text) > LONGEST_TEXT:  # a batch of them must fit into memory
+        detail = f"a text of more than {LONGEST_TEXT:,} characters"
+        entry = Drop(entry.post_id or entry.place, Reason.MALFORMED, detail)
     if isinstance(entry, Drop):
         yield Item(storable(entry.item), None, None, "", "", None, entry)
         return

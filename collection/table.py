@@ -13,6 +13,7 @@ from typing import Any
 from ccd.errors import CcdError, damaged
 from collection.files import find_photo, is_in, lines, reading
 from collection.records import (
+    LONGEST_TEXT,
     BadId,
     Drop,
     Photo,
@@ -29,7 +30,6 @@ KNOWN_NAMES = {
     "date": ("created_at", "date"),
 }
 _LONGEST_ROW = 200  # lines that one quoted cell may span
-_LONGEST_CELL = 131_072  # characters, Python's own limit for CSV: a batch of a few rows must fit into memory
 
 Row = tuple[str, Mapping[str, Any]]  # place, cells
 
@@ -89,8 +89,8 @@ def _find(file: Path, columns: Columns, names: Sequence[str]) -> Columns:
 def _record(row: Row, columns: Columns, folder: Path) -> Record | Drop:
     place, cells = row
     used = [cells.get(name or "") for name in (columns.id, columns.text, columns.image, columns.date, "lang")]
-    if any(isinstance(cell, str) and len(cell) > _LONGEST_CELL for cell in used):
-        return Drop(place, Reason.MALFORMED, f"a cell of more than {_LONGEST_CELL:,} characters")
+    if any(isinstance(cell, str) and len(cell) > LONGEST_TEXT for cell in used):
+        return Drop(place, Reason.MALFORMED, f"a cell of more than {LONGEST_TEXT:,} characters")
     name = None
     if columns.id is not None:
         try:

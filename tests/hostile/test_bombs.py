@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -15,16 +16,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from ccd import config, parquet, protocol
+from ccd.campaign import Campaign
+from ccd.config import Person
 from ccd.errors import CcdError
 from ccd.release import verify, write_release
 from ccd.settle import settle
 from ccd.splits import split_campaign
 from collection import archive, files, pages, table
 from collection.records import Drop, Record
+from collection.store import collect
 from model.encoders import packed
 from model.encoders.precomputed import Precomputed
 from tests.ccd.build import campaign as judged_campaign
 
+PEOPLE = tuple(Person(name, f"{name}@example.org") for name in ("ann", "bob", "cy"))
 LABELS = ("irrelevant", "implicit", "explicit")
 
 
@@ -196,6 +201,20 @@ def test_of_a_parquet_table_only_what_is_needed_is_read(tmp_path: Path) -> None:
     assert (found.text, found.lang) == ("Look!", "en")
     with parquet.opened(tmp_path / "t.parquet") as file, pytest.raises(ValueError, match="is in a list"):
         list(parquet.rows(file))
+
+
+def test_an_archive_of_long_texts(tmp_path: Path) -> None:
+    """Half a thousand posts are in memory at once, and a line of an archive may have 64 MiB."""
+    long = {
+        "id_str": "7",
+        "full_text": "x" * 200_000,
+        "extended_entities": {"media": [{"type": "photo", "id_str": "8"}]},
+    }
+    (tmp_path / "a.jsonl").write_text(json.dumps(long) + "\n")
+    campaign = Campaign.create(tmp_path / "c", name="c", annotators=PEOPLE, adjudicators=())
+    counts = collect(campaign, archive.read(tmp_path / "a.jsonl", None), "a")
+    (example,) = counts.examples.values()
+    assert (example.item, example.detail) == ("x:7", "a text of more than 131,072 characters")
 
 
 def test_a_cell_without_end(tmp_path: Path) -> None:
