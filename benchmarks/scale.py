@@ -51,12 +51,13 @@ def main() -> None:
             folder = Path(place) / str(pairs)
             made(folder, pairs, (given.database_url or "").format(pairs=pairs))
             costs: dict[str, Cost] = {}
-            print(f"\n{pairs:,} pairs\n{'':34}{'s':>9}{'CPU s':>9}{'MB':>8}{'exponent':>10}", flush=True)
+            print(f"\n{pairs:,} pairs\n{'s':>9}{'CPU s':>9}{'MB':>8}{'exponent':>10}", flush=True)
             for what, command in commands(folder / "c"):
                 costs[what] = cost = watched(command, (0, 2) if "bias" in command else (0,))
                 hand_over(f"{what}, {pairs:,} pairs", "CPU s", cost.cpu)
                 grown = exponent(before, what, pairs, cost.cpu)
-                print(f"{what:34}{cost.seconds:9.1f}{cost.cpu:9.1f}{cost.memory / 1e6:8.0f}{grown:>10}", flush=True)
+                figures = f"{cost.seconds:9.1f}{cost.cpu:9.1f}{cost.memory / 1e6:8.0f}{grown:>10}"
+                print(f"{figures}  {what}", flush=True)
             before = pairs, costs
 
 
