@@ -16,7 +16,7 @@ import traceback
 from typing import Any
 
 LOADED = (
-    "atproto", "mastodon", "apps.cli.main", "apps.mending", "ccd.backup", "ccd.decisions", "ccd.release", "ccd.report",
+    "apps.cli.main", "apps.mending", "ccd.backup", "ccd.decisions", "ccd.release", "ccd.report",
     "ccd.settle", "ccd.splits",
     "collection.archive", "collection.compliance", "collection.duplicates", "collection.photos", "collection.store",
     "collection.bluesky", "collection.mastodon", "collection.table", "collection.tir", "collection.world.folder",
