@@ -97,9 +97,10 @@ def start(campaign_folder: Path, say: Callable[[str], None]) -> Server:
     Raises CcdError where it does not come up; its log is `studio/log.txt`.
     """
     folder = _folder(campaign_folder)
-    running = status(campaign_folder) or _unnoted(folder)
-    if running:
+    running = status(campaign_folder)
+    if running is None and (running := _unnoted(folder)):
         _note(running, folder)
+    if running:
         _wait(running, folder)  # a start that was interrupted left it still coming up
         return running
     install(say)

@@ -262,24 +262,25 @@ def make_inputs(folder: Path) -> None:
     header = "tweet_id,text_is_represented,image_adds,both,adds,represented,neither\n"
     (folder / "tir.csv").write_text(header + "".join(f"{911 + i},0,1,0,1,0,0\n" for i in range(4)))
     (folder / "labelled" / "images").mkdir(parents=True)
+    for row in rows:
+        shutil.copy(row["image"], folder / "labelled" / "images")
     for split, size in (("train", 460), ("dev", 40), ("test", 20)):
         (folder / "labelled" / f"{split}.jsonl").write_text(
-            "".join(json.dumps(_labelled(folder, rows, split, number)) + "\n" for number in range(size))
+            "".join(json.dumps(_labelled(rows[number % len(rows)], split, number)) + "\n" for number in range(size))
         )
 
 
-def _labelled(folder: Path, rows: list[dict[str, str]], split: str, number: int) -> dict[str, Any]:
-    """A pair as a release has it; twenty-four photos are in all of them."""
-    photo = Path(rows[number % len(rows)]["image"])
-    shutil.copyfile(photo, folder / "labelled" / "images" / photo.name)
+def _labelled(row: dict[str, str], split: str, number: int) -> dict[str, Any]:
+    """A pair as a release has it, with the photo and the words of a row of the table."""
     label = number % 7 % 3
-    pair = {
+    return {
         "pair_id": f"{split}:{number}",
         "post_id": f"{split}:{number}",
-        "text": f"{rows[number % 24]['text']} {number}",
+        "text": f"{row['text']} {number}",
+        "image": f"images/{Path(row['image']).name}",
+        "label": ("irrelevant", "implicit", "explicit")[label],
+        "label_id": label,
     }
-    named = ("irrelevant", "implicit", "explicit")[label]
-    return pair | {"image": f"images/{photo.name}", "label": named, "label_id": label}
 
 
 def _tweet(folder: Path, number: int, text: str = "", name: str = "") -> dict[str, Any]:
