@@ -98,7 +98,7 @@ def push(
         if missing:
             desk = open_desk(campaign, studio, name, user, done.notes, shows)
             _reconcile(campaign, studio, desk, tasks, done.notes)
-        reconcile(studio, desk, _predictions(campaign, desk, tasks), done.notes)
+        reconcile(studio, desk, _predictions(campaign, desk, tasks) if shows else {}, done.notes)
     return done
 
 
@@ -178,9 +178,7 @@ def _missing(campaign: Campaign, desk: Desk, tasks: list[_Task]) -> list[_Task]:
 
 def _predictions(campaign: Campaign, desk: Desk, tasks: list[_Task]) -> dict[int, Prediction]:
     """The predictions that the desk's tasks should carry, by task."""
-    with campaign.read() as db:
-        mine = sa.select(schema.tasks.c.pair_id, schema.tasks.c.task_id).where(schema.tasks.c.desk == desk.name)
-        number = dict(db.execute(mine).all())
+    number = _tasks(campaign, desk)
     return {number[t.pair_id]: t.prediction for t in tasks if t.prediction and t.pair_id in number}
 
 
@@ -189,7 +187,7 @@ def _send(campaign: Campaign, studio: Studio, desk: Desk, batch: list[_Task]) ->
     ledger = schema.tasks
     rows = [
         {"desk": desk.name, "pair_id": task.pair_id, "project_id": desk.project, "data_sha256": digest(task.data())}
-        for task in batch
+        for task in sorted(batch, key=lambda task: task.pair_id)  # in the order of its key a table takes rows faster
     ]
     with campaign.write() as db:
         db.execute(ledger.insert(), rows)
@@ -245,7 +243,7 @@ def _note_ids(campaign: Campaign, desk: Desk, ids: dict[str, int]) -> None:
             ledger.update()
             .where(ledger.c.desk == desk.name, ledger.c.pair_id == sa.bindparam("pair"))
             .values(task_id=sa.bindparam("number")),
-            [{"pair": pair, "number": number} for pair, number in ids.items()],
+            [{"pair": pair, "number": number} for pair, number in sorted(ids.items())],
         )
 
 
@@ -260,11 +258,12 @@ def _reconcile(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[_Task
     ledger, strays = schema.tasks, schema.stray_tasks
     _settle_doubt(campaign, studio, desk)
     _forget_unsent(campaign, desk)
+    here = ledger.c.desk == desk.name
     with campaign.read() as db:
-        mine = dict(db.execute(sa.select(ledger.c.task_id, ledger.c.pair_id).where(ledger.c.desk == desk.name)).all())
         stray = set(db.scalars(sa.select(strays.c.task_id).where(strays.c.project_id == desk.project)))
-    if desk.task_count == len(mine) and not stray:
-        return
+        if desk.task_count == db.scalar(sa.select(sa.func.count()).where(here)) and not stray:
+            return
+        mine = dict(db.execute(sa.select(ledger.c.task_id, ledger.c.pair_id).where(here)).all())
     listed = {task["id"]: task for task in studio.tasks(desk.project, fields="data,total_annotations")}
     gone = [number for number in mine if number not in listed]
     if gone:
@@ -287,9 +286,7 @@ def _reconcile(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[_Task
             keep.append({"project_id": desk.project, "task_id": number, "desk": desk.name, "pair_id": key})
     with campaign.write() as db:
         for start in range(0, len(gone), 500):
-            db.execute(
-                ledger.delete().where(ledger.c.desk == desk.name, ledger.c.task_id.in_(gone[start : start + 500]))
-            )
+            db.execute(ledger.delete().where(here, ledger.c.task_id.in_(gone[start : start + 500])))
         if adopted:
             db.execute(ledger.insert(), adopted)
         db.execute(strays.delete().where(strays.c.project_id == desk.project))

@@ -263,9 +263,11 @@ class Shared:
 
 def push_all(folder: Path) -> None:
     from annotation.push import push
+    from apps.cli.main import collect_garbage_rarely
     from ccd import schema
     from ccd.campaign import Campaign
 
+    collect_garbage_rarely()
     campaign = Campaign.open(folder)
     with campaign.write() as db:
         rows = [{"desk": name, "project_id": number, "user_id": number} for number, name in enumerate(PEOPLE, 1)]
@@ -276,8 +278,10 @@ def push_all(folder: Path) -> None:
 
 def pull_all(folder: Path) -> None:
     from annotation.pull import Pulled, pull
+    from apps.cli.main import collect_garbage_rarely
     from ccd.campaign import Campaign
 
+    collect_garbage_rarely()
     campaign, done = Campaign.open(folder), Pulled()
     pull(campaign, AtOnce(campaign), lambda name, total: lambda number: None, done)  # type: ignore[arg-type]
     assert not [*done.notes, *done.outside]

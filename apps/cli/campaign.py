@@ -192,7 +192,7 @@ def _prevalence(told: dict[str, Any]) -> list[str]:
     each = ", ".join(
         f"{one['label']} {one['share']:.1%} ({one['low']:.1%} to {one['high']:.1%})" for one in told["labels"]
     )
-    lines = [f"Of all {told['pairs']:,} pairs, by {told['drawn']:,} that were drawn at random: {each}."]
+    lines = [f"Of all {told['pairs']:,} pairs, by {told['drawn']:,} drawn at random: {each}."]
     sought = next(one for one in told["labels"] if one["label"] == told["sought"])
     lines.append(
         f"{sought['label']}: {sought['found']:,} found, about {sought['unfound']:,.0f} not yet "

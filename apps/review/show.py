@@ -12,6 +12,7 @@ from ccd.errors import CcdError
 
 SHORT = 160  # characters of a text on a card
 LARGE, SMALL = 1600, 480  # pixels a side
+PERCENT = "%.1f %%"  # the format of a column whose cells are made by `percent`
 
 STYLE = """<style>
 [class*="st-key-text"] * { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; }
@@ -93,3 +94,8 @@ def share(value: float | None) -> str:
     ('12.3 %', '–')
     """
     return "–" if value is None else f"{value:.1%}".replace("%", " %")
+
+
+def percent(value: float | None) -> float | None:
+    """A share as a cell that sorts as a number and, in the format PERCENT, reads as `share` does."""
+    return None if value is None else 100 * value

@@ -107,7 +107,7 @@ def test_once_the_round_is_judged_status_says_whether_it_paid(tmp_path: Path) ->
             judge(campaign, pair, name, true_label(pair))
     settle(campaign)
     done = CliRunner().invoke(status_command, ["--dir", str(tmp_path)])
-    assert "Of all 80 pairs, by 24 that were drawn at random: irrelevant" in done.stdout
+    assert "Of all 80 pairs, by 24 drawn at random: irrelevant" in done.stdout
     assert "implicit: " in done.stdout
     assert "ranked pairs: " in done.stdout
     assert done.stdout.count("ranking pays") == 1

@@ -58,15 +58,14 @@ def _everybody(found: dict[str, Scorecard], names: dict[str, str]) -> None:
             "judgments": card.judgments,
             "cannot judge": card.cannot_judge,
             "skipped": card.skipped,
-            "as the others": card.others.value,
+            "as the others": show.percent(card.others.value),
             "median seconds": card.seconds,
-            "too fast": card.fast.value,
+            "too fast": show.percent(card.fast.value),
         }
         for name, card in found.items()
     ]
-    shares = {name: st.column_config.NumberColumn(name, format="percent") for name in ("as the others", "too fast")}
-    seconds = st.column_config.NumberColumn(format="%.1f")
-    show.table(rows, column_config={**shares, "median seconds": seconds})
+    formats = {"as the others": show.PERCENT, "too fast": show.PERCENT, "median seconds": "%.1f"}
+    show.table(rows, column_config={name: st.column_config.NumberColumn(format=each) for name, each in formats.items()})
     st.caption(
         "As the others: judgments that are what most of the others say of that pair. Too fast: under fastest\\_seconds "
         "of campaign.toml. A card shows where to look; it is no verdict."
@@ -92,9 +91,10 @@ def _confusion(card: Scorecard, question: Question) -> None:
     rows: list[dict[str, Any]] = []
     for label, row in zip(question.labels, card.confusion, strict=True):
         rows.append({"given": label, **dict(zip(question.labels, row, strict=True))})
-        rows[-1] |= {"precision": card.precision[label].value, "recall": card.recall[label].value}
-    shares = {name: st.column_config.NumberColumn(name, format="percent") for name in ("precision", "recall")}
-    show.table(rows, column_config=shares)
+        precision, recall = card.precision[label].value, card.recall[label].value
+        rows[-1] |= {"precision": show.percent(precision), "recall": show.percent(recall)}
+    percent = st.column_config.NumberColumn(format=show.PERCENT)
+    show.table(rows, column_config={"precision": percent, "recall": percent})
 
 
 def _drift(card: Scorecard) -> None:

@@ -121,7 +121,7 @@ def _shares(prevalence: dict[str, Any]) -> None:
         for each in prevalence["labels"]
     ]
     show.table(rows)
-    st.caption(f"Of {prevalence['pairs']:,} pairs, from {prevalence['drawn']:,} that were drawn at random.")
+    st.caption(f"Of {prevalence['pairs']:,} pairs, from {prevalence['drawn']:,} drawn at random.")
 
 
 def _labels(labels: dict[str, int]) -> None:
