@@ -62,20 +62,21 @@ def install(say: Callable[[str], None]) -> None:
     folder = environment()
     folder.parent.mkdir(parents=True, exist_ok=True)
     busy = f"{folder}: another process installs Label Studio there; wait for it to end"
-    with alone_on(folder.with_name(f".{folder.name}.lock"), busy):
+    with alone_on(folder.with_name(f".{folder.name}.lock"), busy) as lock:
         if not is_installed():
             say(f"installing Label Studio {VERSION} into {folder} (once; about a minute)")
-            _install(folder)
+            _install(folder, lock)
 
 
-def _install(folder: Path) -> None:
+def _install(folder: Path, lock: int) -> None:
     pins = resources.files("annotation") / "label-studio.txt"
     with resources.as_file(pins) as requirements:
         for step in (
             [sys.executable, "-m", "venv", "--clear", str(folder)],
             [str(folder / "bin" / "pip"), "install", "--quiet", "--no-deps", "-r", str(requirements)],
         ):
-            done = subprocess.run(step, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            # What is left of a killed install holds the lock until it ends: nobody writes beside it.
+            done = subprocess.run(step, capture_output=True, text=True, stdin=subprocess.DEVNULL, pass_fds=[lock])
             if done.returncode:
                 reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
                 raise CcdError(f"{folder}: Label Studio could not be installed ({reason}); mend that and run again")

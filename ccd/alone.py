@@ -10,14 +10,16 @@ from ccd.errors import CcdError
 
 
 @contextlib.contextmanager
-def alone_on(lock: Path, busy: str) -> Iterator[None]:
+def alone_on(lock: Path, busy: str) -> Iterator[int]:
     """Hold the file `lock`, made where it is missing. Raises CcdError(busy) where another process holds it.
+
+    Gives its descriptor: a child that inherits it holds the lock too, and on where this process is killed.
 
     >>> with alone_on(Path("v1.lock"), "v1: another run writes it; wait for it to end"):  # doctest: +SKIP
     ...     write("v1")
     """
-    with _held(lock, os.O_RDWR | os.O_CREAT, busy):
-        yield
+    with _held(lock, os.O_RDWR | os.O_CREAT, busy) as handle:
+        yield handle
 
 
 @contextlib.contextmanager
@@ -36,7 +38,7 @@ def alone_in(folder: Path, busy: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _held(path: Path, mode: int, busy: str) -> Iterator[None]:
+def _held(path: Path, mode: int, busy: str) -> Iterator[int]:
     try:
         handle = os.open(path, mode, 0o666)
     except OSError as error:
@@ -46,6 +48,6 @@ def _held(path: Path, mode: int, busy: str) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CcdError(busy) from None
-        yield
+        yield handle
     finally:
         os.close(handle)

@@ -1,0 +1,42 @@
+"""A lock ends with whoever holds it: its process, and the children that were given it."""
+
+import fcntl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ccd.alone import alone_on
+from ccd.errors import CcdError
+
+HOLDER = """
+import subprocess, sys
+from pathlib import Path
+from ccd.alone import alone_on
+with alone_on(Path(sys.argv[1]), "busy") as lock:
+    child = subprocess.Popen(["cat"], pass_fds=[lock] if sys.argv[2] == "given" else [])
+    print("held", flush=True)
+    child.wait()
+"""
+
+
+@pytest.mark.parametrize("lock", ["given", "kept"])
+def test_a_child_that_was_given_the_lock_holds_it_on_where_its_parent_is_killed(tmp_path: Path, lock: str) -> None:
+    path = tmp_path / "lock"
+    command = [sys.executable, "-c", HOLDER, str(path), lock]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(CcdError, match="busy"), alone_on(path, "busy"):
+            pass
+        holder.kill()
+        holder.wait()
+        if lock == "given":
+            with pytest.raises(CcdError, match="busy"), alone_on(path, "busy"):
+                pass
+        else:
+            with alone_on(path, "busy"):
+                pass
+    with path.open() as file:  # the child ends with its input
+        fcntl.flock(file, fcntl.LOCK_EX)
