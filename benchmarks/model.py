@@ -46,6 +46,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--row", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if unknown := set(given.rows) - ROWS.keys():
+        parser.error(f"no row {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
     torch.set_num_threads(given.threads)
     if given.row:
         print(json.dumps(ROWS[given.row](given.steps)))

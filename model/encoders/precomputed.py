@@ -6,7 +6,7 @@ An image is found by its file's name without the ending, which in a campaign is 
   "Bottom-Up and Top-Down Attention for Image Captioning and Visual Question Answering");
 - a folder of `<image>.npz`, each with `x` or `features` [K, d], `bbox` or `boxes` [K, 4], perhaps `scores` [K];
 - `.h5`, `.hdf5`: a group an image with the same names as above (needs h5py, the extra `hdf5`);
-- `.parquet`: columns image_id, features and boxes as lists of lists, perhaps scores.
+- `.parquet`: columns image_id, features and boxes as lists of lists, perhaps scores; all of it is held in memory.
 
 Boxes are left, top, right, bottom, in pixels or in shares. Without scores the order of the file stands.
 """
