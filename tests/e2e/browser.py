@@ -1,6 +1,8 @@
 """An annotator at a real browser: signs in, opens the desk, presses Label All Tasks, answers with keys."""
 
 import contextlib
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,11 +32,13 @@ def chromium(**logs: str) -> Iterator[webdriver.Chrome]:
     for switch in SWITCHES:
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", logs)
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
-    try:
-        yield browser
-    finally:
-        browser.quit()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:  # where it would leave a folder a start
+        service = webdriver.ChromeService("/usr/bin/chromedriver", env=os.environ | {"TMPDIR": place})
+        browser = webdriver.Chrome(options=options, service=service)
+        try:
+            yield browser
+        finally:
+            browser.quit()
 
 
 def label_by_keyboard(url: str, email: str, password: str, project: int, keys: list[str], picture: Path) -> list[str]:
