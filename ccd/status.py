@@ -121,17 +121,17 @@ def _next(facts: dict[str, Any], unsent: int, unsettled: int, left: int, noted: 
     steps = [
         (not facts["pairs"], "ccd collect table FILE", "there are no pairs yet"),
         (not facts["rounds"] and left > 0, draw, "no pairs were drawn yet"),
-        (unsent > 0, "ccd push", f"{unsent} tasks are not on the desks yet"),
-        (waiting > 0, "ccd pull --follow", f"{waiting} judgments are still to come"),
+        (unsent > 0, "ccd push", f"{unsent:,} tasks are not on the desks yet"),
+        (waiting > 0, "ccd pull --follow", f"{waiting:,} judgments are still to come"),
         (
             noted[schema.SETTLED_UP_TO] != noted["last_judgment"],
             "ccd labels",
             "judgments came or changed since labels were settled",
         ),
-        (unsettled > 0, "ccd push", f"{unsettled} ties wait for an adjudicator (push, answer, pull, labels)"),
+        (unsettled > 0, "ccd push", f"{unsettled:,} ties wait for an adjudicator (push, answer, pull, labels)"),
         (noted[schema.SPLIT_OF] != noted["labelled"], "ccd split", f"{noted['labelled']} pairs have a label by now"),
-        (noted[schema.RELEASED_OF] != str(split), f"ccd release {again}", f"{split} pairs are ready for {again}"),
-        (left > 0, draw, f"{left} pairs can be drawn"),
+        (noted[schema.RELEASED_OF] != str(split), f"ccd release {again}", f"{split:,} pairs are ready for {again}"),
+        (left > 0, draw, f"{left:,} pairs can be drawn"),
     ]
     for due, command, why in steps:
         if due:

@@ -175,8 +175,8 @@ def _coefficients(question: str, found: dict[str, Any], synthetic: bool) -> "Tab
         table.add_row(name, value, interval, each["reason"] or "")
     draws = "pairs" if found["bootstrap"]["resample"] == "pairs" else "pairs and annotators"
     table.caption = (
-        f"{found['n_pairs']} pairs, {found['n_judgments']} judgments, {found['annotators']} annotators; "
-        f"{found['bootstrap']['folds']} draws of {draws}, seed {found['bootstrap']['seed']}"
+        f"{found['n_pairs']:,} pairs, {found['n_judgments']:,} judgments, {found['annotators']} annotators; "
+        f"{found['bootstrap']['folds']:,} draws of {draws}, seed {found['bootstrap']['seed']}"
     )
     return table
 
@@ -216,7 +216,7 @@ def _plan(plan: dict[str, Any], level: str) -> str:
     if plan["pairs"] is None:
         return f"No plan: {plan['reason']}."
     return (
-        f"{plan['pairs']} pairs with {plan['judgments_per_pair']:.3g} judgments each give {level} alpha to "
-        f"± {plan['half_width']:g}; {plan['pilot_pairs']} pairs gave {plan['alpha']:.3f} "
+        f"{plan['pairs']:,} pairs with {plan['judgments_per_pair']:.3g} judgments each give {level} alpha to "
+        f"± {plan['half_width']:g}; {plan['pilot_pairs']:,} pairs gave {plan['alpha']:.3f} "
         f"± {plan['pilot_half_width']:.3f}."
     )

@@ -59,7 +59,7 @@ def bias_command(folder: Path, folds: int, seed: int) -> Report:
         )
     shown: list[Any] = [_table(found), found.verdict]
     if left_out:
-        shown.append(f"{left_out} judgments are left out: their task did not show what was decided for it.")
+        shown.append(f"{left_out:,} judgments are left out: their task did not show what was decided for it.")
     return Report({**found.to_dict(), "left_out": left_out}, shown)
 
 
@@ -79,8 +79,9 @@ def _table(found: "Bias") -> "Table":
         table.add_row(name, *_cells(each, factor, unit))
     rounds = ", ".join(str(number) for number in found.rounds)
     table.caption = (
-        f"rounds {rounds}: {found.assisted.pairs} assisted pairs with {found.assisted.judgments} judgments, "
-        f"{found.blind.pairs} blind ones with {found.blind.judgments}; {found.folds} draws of pairs, seed {found.seed}"
+        f"rounds {rounds}: {found.assisted.pairs:,} assisted pairs with {found.assisted.judgments:,} judgments, "
+        f"{found.blind.pairs:,} blind ones with {found.blind.judgments:,}; "
+        f"{found.folds:,} draws of pairs, seed {found.seed}"
     )
     return table
 

@@ -104,10 +104,10 @@ def round_new(folder: Path, size: int, seed: int) -> Report:
             sa.select(a.c.annotator, sa.func.count()).where(a.c.round == made.round).group_by(a.c.annotator)
         )
         assigned = dict(sorted((row[0], row[1]) for row in rows))
-    loads = ", ".join(f"{name} {number}" for name, number in assigned.items())
+    loads = ", ".join(f"{name} {number:,}" for name, number in assigned.items())
     each = "each" if campaign.config.max_per_group is None else "on average"
     shown = [
-        f"Round {made.round}: {made.size} of {made.pool} pairs, {each} drawn with probability "
+        f"Round {made.round}: {made.size:,} of {made.pool:,} pairs, {each} drawn with probability "
         f"{made.inclusion_probability:.4g} (random arm, seed {made.seed}).",
         f"Assigned: {loads}.",
         "Next: ccd push",
@@ -161,23 +161,23 @@ def status_command(folder: Path) -> Report:
         "annotator", "assigned", "on the desk", "judged", "cannot judge", "skipped", "open", title="Annotators"
     )
     for person in facts["annotators"]:
-        table.add_row(*(str(value) for value in person.values()))
-    drops = ", ".join(f"{number} {reason}" for reason, number in facts["dropped"].items())
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in person.values()))
+    drops = ", ".join(f"{number:,} {reason}" for reason, number in facts["dropped"].items())
     made_up = " SYNTHETIC: the toolkit made these pairs itself." if facts["synthetic"] else ""
     shown: list[Any] = [
         f"Campaign {facts['name']}, protocol {facts['protocol']}.{made_up}",
-        f"Collected: {facts['pairs']} pairs of {facts['posts']} posts, {facts['images']} images"
+        f"Collected: {facts['pairs']:,} pairs of {facts['posts']:,} posts, {facts['images']:,} images"
         + (f"; dropped: {drops}." if drops else "."),
     ]
     shown += [
-        f"Round {r['round']}: {r['size']} of {r['pool']} pairs, {r['arm']} arm, seed {r['seed']}."
+        f"Round {r['round']}: {r['size']:,} of {r['pool']:,} pairs, {r['arm']} arm, seed {r['seed']}."
         for r in facts["rounds"]
     ]
     shown += [table]
     for question, counts in facts["labels"].items():
-        shown.append(f"Labels ({question}): " + ", ".join(f"{n} {by}" for by, n in counts.items()) + ".")
+        shown.append(f"Labels ({question}): " + ", ".join(f"{n:,} {by}" for by, n in counts.items()) + ".")
     if facts["splits"]:
-        shown.append("Splits: " + ", ".join(f"{split} {n}" for split, n in facts["splits"].items()) + ".")
+        shown.append("Splits: " + ", ".join(f"{split} {n:,}" for split, n in facts["splits"].items()) + ".")
     if facts["releases"]:
         shown.append("Releases: " + ", ".join(facts["releases"]) + ".")
     shown += _prevalence(facts["prevalence"])

@@ -105,9 +105,9 @@ def _of_campaign(folder: Path) -> contract.Report:
         _counts(f"{question} (synthetic)" if synthetic else question, by_label, ways)
         for question, by_label in done.counts.items()
     ]
-    shown.append(f"{done.pairs} pairs, {done.changed} rows changed; labels.jsonl and labels.parquet are written.")
+    shown.append(f"{done.pairs:,} pairs, {done.changed:,} rows changed; labels.jsonl and labels.parquet are written.")
     if facts["open"]:
-        shown.append(f"{facts['open']} pairs are open: `ccd push` puts them on the adjudicators' desk.")
+        shown.append(f"{facts['open']:,} pairs are open: `ccd push` puts them on the adjudicators' desk.")
     return contract.Report(facts, shown + _conflicts(done.conflicts))
 
 
