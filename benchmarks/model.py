@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import peak_memory
+from benchmarks import hand_over, peak_memory
 from model.baselines.sizes import Sizes
 from model.batch import Batch
 from model.criterion import loss_terms
@@ -35,6 +35,7 @@ from model.features import Features, cache_folder, write_shard
 from model.training import has_bf16
 from model.zoo import config_of, make
 
+EPOCH = "processor s an epoch"
 PAIRS, REGIONS, REGION_WIDTH, WORD_WIDTH, SIZE, SLOTS = 10_294, 36, 1024, 968, 64, 100
 MILLION, SMALL = 1_000_000, 32  # pairs and width, where memory is measured
 
@@ -53,11 +54,16 @@ def main() -> None:
         print(json.dumps(ROWS[given.row](given.steps)))
         return
     print(f"{given.threads} threads, {given.steps} steps a row", flush=True)
+    peer: dict[str, str] = {}
     for name in given.rows or ROWS:
         command = [sys.executable, "-m", "benchmarks.model", "--row", name]
         command += ["--steps", str(given.steps), "--threads", str(given.threads)]
         told = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
         print(f"{name:10}", ", ".join(f"{value} {what}" for what, value in told.items()), flush=True)
+        if name == "plain":
+            peer = told
+        elif EPOCH in peer and EPOCH in told:
+            hand_over(f"an epoch of training, {name}", "CPU s", float(told[EPOCH]), "plain", float(peer[EPOCH]))
 
 
 class _Made:
@@ -218,7 +224,7 @@ def told(seconds: tuple[float, float]) -> dict[str, str]:
     return {
         "ms a step": f"{1000 * clock:.0f}",
         "s an epoch of 10,294": f"{clock * epoch:.1f}",
-        "processor s an epoch": f"{processor * epoch:.1f}",
+        EPOCH: f"{processor * epoch:.1f}",
     }
 
 

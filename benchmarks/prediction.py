@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import peak_memory
+from benchmarks import hand_over, peak_memory
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.config import Person
@@ -86,6 +86,7 @@ def scored(folder: Path, engine: str, threads: int) -> dict[str, str]:
     plain = (time.process_time() - begin) / PLAIN
     size = sum(file.stat().st_size for file in done.folder.iterdir())
     each = of_processor / done.new
+    hand_over(f"a pair of {done.new:,}", "CPU ms", 1000 * each, "the network alone", 1000 * plain)
     return told | {
         "pairs/s": f"{done.new / done.seconds:,.0f}",
         "processor ms a pair": f"{1000 * each:.2f}",
