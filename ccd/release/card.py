@@ -12,8 +12,11 @@ NETWORKS = {"x": "X (Twitter)", "bsky": "Bluesky", "masto": "Mastodon"}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
-def front_matter(facts: Facts) -> str:
-    """What the Hub shows of it, and where `datasets` finds splits and images.
+def front_matter(facts: Facts, digest: str) -> str:
+    """Return what the Hub shows of it, and where `datasets` finds splits and images.
+
+    The config is named by the release and its `digest`, as `datasets` takes two folders of one name whose cards have
+    the same configs for the same data, and answers with what it has cached of the other.
 
     >>> datasets.load_dataset("releases/v1")["test"][0]["image"]  # doctest: +SKIP
     """
@@ -27,7 +30,7 @@ def front_matter(facts: Facts) -> str:
     lines += ["task_categories:", "- image-classification", "- text-classification"]
     lines += ["tags:", "- image-text", "- croissant", *(["- synthetic"] if facts["synthetic"] else [])]
     lines += ["size_categories:", f"- {next((name for most, name in _SIZES if pairs < most), '1M<n<10M')}"]
-    lines += ["configs:", "- config_name: default", "  data_files:"]
+    lines += ["configs:", f"- config_name: {facts['name']}-{digest[:16]}", "  data_files:"]
     for split in splits:
         if facts["counts"][split]["all"]:
             beside = ', "images/*"' if facts["images"] == FILES else ""  # many images make it an image folder
@@ -62,10 +65,10 @@ Of all judged pairs, with 95 % bootstrap intervals over pairs; adjudicators are 
 {_agreement(facts["agreement"])}"""
 
 
-def release_card(facts: Facts, pictures: tuple[str, ...]) -> str:
-    """The whole README.md of a campaign's release; `pictures` are the names of its pictures."""
+def release_card(facts: Facts, pictures: tuple[str, ...], digest: str) -> str:
+    """The whole README.md of a release; `pictures` are the names of its pictures, `digest` is of its data."""
     shown = "".join(f"![{name.removesuffix('.png')}](pictures/{name})\n\n" for name in pictures)
-    return f"""{front_matter(facts)}{card(facts)}
+    return f"""{front_matter(facts, digest)}{card(facts)}
 ## Class shares
 
 {_shares(facts)}

@@ -26,25 +26,28 @@ def describe(
 ) -> int:
     """Write release.json, the pages and pictures, and last the manifest; returns the number of image files.
 
-    `examples` (label → pairs) are drawn; their files lie below `images`.
+    `examples` (label → pairs) are drawn; their files lie below `images`. The card names the release by a digest of all
+    files that are in `part` before these pages: `datasets` caches a folder by its card, not by its content.
     """
+    (part / "release.json").write_bytes(pretty(facts).encode())
+    hashes = dict(_hashes(part))
+    digest = hashlib.sha256("".join(f"{hashes[file]}  {file}\n" for file in sorted(hashes)).encode()).hexdigest()
     drawn = pictures(facts, examples, images)
     if drawn:
         (part / "pictures").mkdir(exist_ok=True)
-    for name, png in drawn.items():
-        (part / "pictures" / name).write_bytes(png)
-    for name, text in (
-        ("release.json", pretty(facts)),
-        ("README.md", release_card(facts, tuple(drawn))),
-        ("methods.md", methods(facts)),
-        ("datasheet.md", datasheet(facts)),
-        ("CITATION.cff", citation(facts)),
-    ):
-        (part / name).write_bytes(text.encode())
-    hashes = dict(_hashes(part))
-    document = pretty(croissant(facts, questions, hashes)).encode()
-    (part / "croissant.json").write_bytes(document)
-    hashes["croissant.json"] = hashlib.sha256(document).hexdigest()
+    texts = {
+        "README.md": release_card(facts, tuple(drawn), digest),
+        "methods.md": methods(facts),
+        "datasheet.md": datasheet(facts),
+        "CITATION.cff": citation(facts),
+    }
+    written = {f"pictures/{name}": png for name, png in drawn.items()}
+    written |= {name: text.encode() for name, text in texts.items()}
+    hashes |= {name: hashlib.sha256(data).hexdigest() for name, data in written.items()}
+    written["croissant.json"] = pretty(croissant(facts, questions, hashes)).encode()
+    hashes["croissant.json"] = hashlib.sha256(written["croissant.json"]).hexdigest()
+    for name, data in written.items():
+        (part / name).write_bytes(data)
     with (part / MANIFEST).open("w", encoding="utf-8", newline="\n") as manifest:
         manifest.writelines(f"{hashes[file]}  {file}\n" for file in sorted(hashes))
     return sum(file.startswith("images/") for file in hashes)

@@ -52,6 +52,23 @@ def loaded(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any
     return datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
 
 
+def test_releases_of_one_name_load_as_themselves(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`datasets` finds a folder in its cache by the folder's name and the configs of its card."""
+    folders = [files]
+    for name, votes in {
+        "fewer": {pair: VOTES[pair] for pair in list(VOTES)[:15]},
+        "other": {f"{pair.replace('x', 'bsky')}": of_pair for pair, of_pair in VOTES.items()},
+    }.items():
+        of_name = campaign(tmp_path / name, votes)
+        settle(of_name)
+        split_campaign(of_name)
+        folders.append(write_release(of_name, "v1").folder)
+    for folder in [*folders, files]:  # one cache for all
+        found = loaded(folder, tmp_path, monkeypatch)
+        for split in SPLITS:
+            assert list(found[split]["text"]) == [line["text"] for line in lines(folder, split)]
+
+
 def test_datasets_loads_it_in_one_line(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = loaded(files, tmp_path, monkeypatch)
     assert set(found) == set(SPLITS)
