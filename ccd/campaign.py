@@ -155,6 +155,18 @@ def write_atomic(path: Path, data: bytes) -> None:
         ) from None
 
 
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that a caller named, as `write_atomic` does, and never over another: the same bytes are left alone.
+
+    Raises CcdError where there is a file with other content, or one that cannot be written.
+    """
+    if path.exists():
+        if not path.is_file() or path.read_bytes() != data:
+            raise CcdError(f"{path}: is there already, with other content; move it away or choose another name")
+        return
+    write_atomic(path, data)
+
+
 def make_latest(file: Path, others: Iterable[Path]) -> None:
     """Make a file younger than the others, also where the clock was set back since they were written."""
     newest = max((other.stat().st_mtime_ns for other in others if other != file), default=0)

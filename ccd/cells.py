@@ -1,8 +1,9 @@
 """Cells of the CSV files that we write: one that a spreadsheet would take for a formula begins with an apostrophe.
 
 What strangers wrote may begin with = + - @ (also in their wide forms), a tab or a line end, and Excel, LibreOffice and
-Google Sheets run that (CWE-1236). Numbers stay as they are. An apostrophe before such a sign gets another one, so that
-`plain` gives back exactly what was there.
+Google Sheets run that (CWE-1236). This is for free text. Ids and labels of a table that somebody gave us are written as
+they came, as they must join with that table. Numbers stay as they are. An apostrophe before such a sign gets another
+one: whoever takes one apostrophe off such a cell has exactly what was there.
 """
 
 import re
@@ -20,12 +21,3 @@ def safe(cell: object) -> object:
     if isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
         return f"'{cell}"
     return cell
-
-
-def plain(cell: str) -> str:
-    """The cell as it was before `safe`.
-
-    >>> plain("'=1+1"), plain("'tis")
-    ('=1+1', "'tis")
-    """
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

@@ -3,37 +3,87 @@
 import contextlib
 import csv
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pandas as pd
 
-from ccd.cells import plain
 from ccd.errors import CcdError
+from ccd.spellings import NULL_WORDS, fold, spelling_key, variants
 
 COLUMNS = ("task", "worker", "label")
 
 
-def read_table(path: Path, labels: Sequence[str] = (), repeats: bool = False) -> pd.DataFrame:
-    """Read the judgments of a file: a frame task, worker, label, all text, a row a judgment in the file's order.
+@dataclass(frozen=True)
+class JudgmentTable:
+    """The `judgments` of a file: a frame task, worker, label, all text, a row a judgment in the file's order.
+
+    `unjudged` tasks have no judgment. `missing` lines had no label and `repeated` ones judged a task again: they are no
+    judgments. `spellings` (label, worker → names in several spellings) are those of `judgments`.
+    """
+
+    judgments: pd.DataFrame
+    unjudged: tuple[str, ...]
+    missing: int
+    repeated: int
+    spellings: dict[str, list[tuple[str, ...]]]
+
+    def notes(self, name: str) -> list[str]:
+        """Return what a reader must know of the file called `name`: a sentence each."""
+        notes = []
+        if self.missing:
+            lines = "1 line without a label is" if self.missing == 1 else f"{self.missing:,} lines without a label are"
+            notes.append(f"{name}: {lines} not counted (an empty cell, nan, None, N/A, NULL or the like).")
+        if self.repeated:
+            repeats = "1 judgment repeats" if self.repeated == 1 else f"{self.repeated:,} judgments repeat"
+            notes.append(f"{name}: {repeats} a worker's judgment of the same task; the first counts.")
+        found = [
+            f"{column}s {'; '.join(' = '.join(map(repr, one)) for one in several)}"
+            for column, several in self.spellings.items()
+            if several
+        ]
+        if found:
+            notes.append(
+                f"Warning: {name} has spellings that count as different: {', and '.join(found)}. "
+                "--fold counts the spellings of one name as one."
+            )
+        return notes
+
+    def facts(self) -> dict[str, Any]:
+        """For JSON: missing, repeated and spellings."""
+        return {"missing": self.missing, "repeated": self.repeated, "spellings": self.spellings}
+
+
+def read_table(path: Path, labels: Sequence[str] = (), *, repeats: bool = False, folded: bool = False) -> JudgmentTable:
+    """Read the judgments of a file.
 
     The file is UTF-8 with a header line, tabs between cells where it is named `.tsv` and commas otherwise; other
-    columns and empty lines are ignored, as are spaces around a cell. `labels`, where given, are all there may be.
-    Raises CcdError with file, line and remedy: no such file, not UTF-8, no header or no judgment, a missing column, a
-    line with more or fewer cells than the header, an empty cell, a label outside `labels` and, unless `repeats`, two
-    judgments of one worker on one task.
+    columns and empty lines are ignored, as are spaces around a cell. A line whose label is empty or a null word (nan,
+    None, N/A, NULL: those of pandas) is no judgment, unless `labels` has that word. `labels`, where given, are all
+    there may be. Of a worker's judgments of one task the first counts if `repeats`. If `folded`, spellings of labels
+    and workers that differ only in case, spaces, number or Unicode form are one: the one in `labels` or the most
+    frequent.
 
-    >>> read_table(Path("votes.csv"), ["no", "yes"])  # doctest: +SKIP
+    Raises CcdError with file, line and remedy: no such file, not UTF-8, no header or no judgment, a missing column, a
+    line with more or fewer cells than the header, a missing task or worker, a label outside `labels` and, unless
+    `repeats`, two judgments of one worker on one task.
+
+    >>> read_table(Path("votes.csv"), ["no", "yes"]).judgments  # doctest: +SKIP
        task worker label
     0  p1      ann   yes
     """
     cells: list[str] = []  # three a judgment
     lines: list[int] = []  # where in the file each judgment ends
+    missing: list[str] = []  # the tasks of lines without a label
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             for line, judgment in _rows(path, file):
-                cells += judgment
-                lines.append(line)
+                if judgment[2] == "" or (judgment[2] in NULL_WORDS and judgment[2] not in labels):
+                    missing.append(judgment[0])
+                else:
+                    cells += judgment
+                    lines.append(line)
     except UnicodeDecodeError:
         raise CcdError(f"{path}, line {_not_utf8(path)}: not UTF-8; save the file as UTF-8") from None
     except OSError as error:
@@ -41,14 +91,20 @@ def read_table(path: Path, labels: Sequence[str] = (), repeats: bool = False) ->
     if not lines:
         raise CcdError(f"{path}: no judgments; each line after the header is one, with task, worker and label")
     frame = pd.DataFrame({name: cells[place :: len(COLUMNS)] for place, name in enumerate(COLUMNS)})
+    if folded:
+        frame["label"], frame["worker"] = fold(frame["label"], labels), fold(frame["worker"])
     _known(path, frame, labels, lines)
-    if not repeats:
-        _once(path, frame, lines)
-    return frame
+    again = frame.duplicated(["task", "worker"])
+    if again.any() and not repeats:
+        _refuse_repeat(path, frame, lines, int(again.argmax()))
+    frame = frame[~again].reset_index(drop=True)
+    unjudged = tuple(sorted(set(missing) - set(frame["task"])))
+    spellings = {name: variants(frame[name]) for name in ("label", "worker")}
+    return JudgmentTable(frame, unjudged, len(missing), int(again.sum()), spellings)
 
 
 def parse_labels(text: str) -> tuple[str, ...]:
-    """The labels of a text such as "no, yes", in its order. Raises CcdError for one that is empty or stands twice."""
+    """The labels of a text such as "no, yes", in its order. Raises CcdError for one that is empty or is there twice."""
     labels = tuple(label.strip() for label in text.split(","))
     if not all(labels) or len(set(labels)) < len(labels):
         raise CcdError(f"the labels are {text!r}; write each label once, with commas between")
@@ -76,18 +132,21 @@ def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
                 width = len(row)
                 task, worker, label = _places(path, [name.strip() for name in row])
             elif len(row) == width:
-                judgment = [plain(row[place].strip()) for place in (task, worker, label)]
-                if not all(judgment):
-                    name = COLUMNS[judgment.index("")]
-                    raise CcdError(f"{path}, line {rows.line_num}: no {name}; fill it in or take the line out")
+                judgment = [row[place].strip() for place in (task, worker, label)]
+                for name, cell in zip(COLUMNS[:2], judgment, strict=False):
+                    if cell == "" or cell in NULL_WORDS:
+                        shown = f" ({cell})" if cell else ""
+                        raise CcdError(
+                            f"{path}, line {rows.line_num}: no {name}{shown}; fill it in or take the line out"
+                        )
                 yield rows.line_num, judgment
             else:
                 raise CcdError(
                     f"{path}, line {rows.line_num}: {len(row)} cells where the header has {width}; "
-                    "mend the line, with quotes around a cell that holds the separator"
+                    "correct the line, with quotes around a cell that holds the separator"
                 )
     except csv.Error as error:
-        raise CcdError(f"{path}, line {rows.line_num}: not valid CSV ({error}); mend its quotes") from None
+        raise CcdError(f"{path}, line {rows.line_num}: not valid CSV ({error}); correct its quotes") from None
     if not width:
         raise CcdError(f"{path}: the file is empty; it must have a header line with {', '.join(COLUMNS)}")
 
@@ -103,10 +162,10 @@ def _not_utf8(path: Path) -> int:
 
 
 def _places(path: Path, header: list[str]) -> list[int]:
-    """Where the three columns stand."""
+    """Return the places of the three columns in the header."""
     for name in COLUMNS:
         if header.count(name) != 1:
-            fault = "stands twice" if name in header else "is missing"
+            fault = "is there twice" if name in header else "is missing"
             raise CcdError(
                 f"{path}, line 1: the column {name!r} {fault} among {', '.join(header)}; "
                 f"the header must name {', '.join(COLUMNS)} once each"
@@ -118,19 +177,17 @@ def _known(path: Path, frame: pd.DataFrame, labels: Sequence[str], lines: list[i
     outside = ~frame["label"].isin(list(labels)) if labels else pd.Series([], dtype=bool)
     if outside.any():
         row = int(outside.argmax())
-        raise CcdError(
-            f"{path}, line {lines[row]}: the label {frame['label'][row]!r} is not one of {', '.join(labels)}; "
-            "mend it, add it to the labels or take the line out"
-        )
+        label = frame["label"][row]
+        remedy = "correct it, add it to the labels or take the line out"
+        if spelling_key(label) in map(spelling_key, labels):
+            remedy = "correct it, or let --fold count spellings of one name as one"
+        raise CcdError(f"{path}, line {lines[row]}: the label {label!r} is not one of {', '.join(labels)}; {remedy}")
 
 
-def _once(path: Path, frame: pd.DataFrame, lines: list[int]) -> None:
-    again = frame.duplicated(["task", "worker"])
-    if again.any():
-        row = int(again.argmax())
-        task, worker = frame["task"][row], frame["worker"][row]
-        first = int(((frame["task"] == task) & (frame["worker"] == worker)).argmax())
-        raise CcdError(
-            f"{path}, line {lines[row]}: {worker} judges {task} again, first on line {lines[first]}; "
-            "keep one of the two, or allow repeats"
-        )
+def _refuse_repeat(path: Path, frame: pd.DataFrame, lines: list[int], row: int) -> None:
+    task, worker = frame["task"][row], frame["worker"][row]
+    first = int(((frame["task"] == task) & (frame["worker"] == worker)).argmax())
+    raise CcdError(
+        f"{path}, line {lines[row]}: {worker} judges {task} again, first on line {lines[first]}; "
+        "keep one of the two, or allow repeats: then the first counts"
+    )

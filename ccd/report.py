@@ -69,7 +69,7 @@ def write(folder: Path, title: str, report: Mapping[str, Any], new: bool = False
     """Write agreement.json, agreement.html and agreement-<question>-<picture>.png; each whole or not at all.
 
     Pictures of an earlier report that are no longer drawn are taken away. With `new`, the folder is made, and nothing
-    in it is ever replaced: raises CcdError where a report is there. Returns what was written.
+    in it is ever replaced: raises CcdError where another report is there. Returns what was written.
     """
     drawn = {question: pictures(found) for question, found in report["questions"].items()}
     files = {
@@ -80,8 +80,9 @@ def write(folder: Path, title: str, report: Mapping[str, Any], new: bool = False
         files |= {f"agreement-{question}-{name}.png": png for name, png in pngs.items()}
     earlier = {*folder.glob("agreement-*.png"), *filter(Path.exists, map(folder.joinpath, files))}
     if new:
-        if earlier:
-            raise CcdError(f"{min(earlier)}: there already; name another folder, or take the old report away")
+        other = [path for path in earlier if path.name not in files or path.read_bytes() != files[path.name]]
+        if other:
+            raise CcdError(f"{min(other)}: is there already, with other content; move it away or name another folder")
         _make(folder)
     for name, data in files.items():
         write_atomic(folder / name, data)

@@ -11,6 +11,7 @@ from apps.cli import contract
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from ccd.judgment_table import JudgmentTable
     from ccd.report import Wanted
 
 MOST_SHOWN = 12  # annotators in the terminal; the report has them all
@@ -43,9 +44,8 @@ MOST_SHOWN = 12  # annotators in the terminal; the report has them all
     help="Take the judgments from a CSV with the columns task, worker, label; no campaign is needed.",
 )
 @click.option("--labels", metavar="A,B,...", help="With --table: the labels, in order (default: those found).")
-@click.option(
-    "--allow-repeats", is_flag=True, help="With --table: where a worker judges a task again, the first counts."
-)
+@contract.allow_repeats
+@contract.fold
 @click.option(
     "--out",
     metavar="FOLDER",
@@ -71,6 +71,7 @@ MOST_SHOWN = 12  # annotators in the terminal; the report has them all
         "agreement; empty for a table",
         "plan": "with --plan a map: half_width, pairs, reached, pilot_pairs and more; otherwise null",
         "questions": "map from every question to its own level, labels, n_pairs … plan",
+        "table": contract.OF_TABLE,
     }
 )
 def agreement_command(
@@ -82,6 +83,7 @@ def agreement_command(
     table: Path | None,
     labels: str | None,
     allow_repeats: bool,
+    fold: bool,
     out: Path | None,
 ) -> contract.Report:
     """Measure agreement, with 95 % bootstrap intervals.
@@ -93,13 +95,16 @@ def agreement_command(
     Example: ccd agreement --plan
     """
     from ccd.errors import CcdError
+    from ccd.judgment_table import parse_labels, read_table
     from ccd.report import Wanted
 
     wanted = Wanted(folds, seed, resample, half_width)
     if table is not None:
-        return _of_table(table, _split(labels), allow_repeats, out, wanted)
-    if labels is not None or allow_repeats or out is not None:
-        raise CcdError("--labels, --allow-repeats and --out go with --table; name the file with --table FILE")
+        names = () if labels is None else parse_labels(labels)
+        read = read_table(table, names, repeats=allow_repeats, folded=fold)
+        return _of_table(table.name, read, names, out, wanted)
+    if labels is not None or allow_repeats or fold or out is not None:
+        raise CcdError("--labels, --allow-repeats, --fold and --out go with --table; name the file with --table FILE")
     return _of_campaign(folder, wanted)
 
 
@@ -109,7 +114,7 @@ def _of_campaign(folder: Path, wanted: "Wanted") -> contract.Report:
     from ccd.campaign import Campaign
 
     campaign = Campaign.open(folder)
-    found = report.of_campaign(campaign, wanted)
+    found = report.of_campaign(campaign, wanted) | {"table": None}
     report.write(campaign.folder, campaign.config.name, found)
     shown = [*_shown(found), "agreement.json, agreement.html and pictures (agreement-*.png) are written."]
     with campaign.read() as db:
@@ -119,31 +124,18 @@ def _of_campaign(folder: Path, wanted: "Wanted") -> contract.Report:
 
 
 def _of_table(
-    table: Path, labels: tuple[str, ...], repeats: bool, out: Path | None, wanted: "Wanted"
+    name: str, read: "JudgmentTable", labels: tuple[str, ...], out: Path | None, wanted: "Wanted"
 ) -> contract.Report:
     from ccd import report
-    from ccd.judgment_table import labels_of, read_table
+    from ccd.judgment_table import labels_of
 
-    df = read_table(table, labels, repeats)
-    if repeats:
-        df = df.drop_duplicates(["task", "worker"])
-    found = report.of_table(df, labels or labels_of(df), wanted)
+    found = report.of_table(read.judgments, labels or labels_of(read.judgments), wanted) | {"table": read.facts()}
     if out is None:
         last = "Nothing is written; --out FOLDER writes a report."
     else:
-        report.write(out, table.name, found, new=True)
+        report.write(out, name, found, new=True)
         last = f"{out / 'agreement.html'}, agreement.json and pictures are written."
-    return contract.Report(found, [*_shown(found), last])
-
-
-def _split(labels: str | None) -> tuple[str, ...]:
-    """The labels of the option, checked."""
-    from ccd.errors import CcdError
-
-    names = tuple(name.strip() for name in labels.split(",")) if labels is not None else ()
-    if "" in names or len(set(names)) < len(names):
-        raise CcdError(f"--labels is {labels!r}; write each label once, with commas between")
-    return names
+    return contract.Report(found, [*read.notes(name), *_shown(found), last])
 
 
 def _shown(found: dict[str, Any]) -> list[Any]:

@@ -41,6 +41,20 @@ in_campaign = click.option(
     help="The campaign's folder (default: the current one).",
 )
 
+allow_repeats = click.option(
+    "--allow-repeats", is_flag=True, help="With --table: where a worker judges a task again, the first counts."
+)
+fold = click.option(
+    "--fold",
+    is_flag=True,
+    help="With --table: labels or workers that differ only in case, spaces, number (1, 1.0) or Unicode form are one.",
+)
+OF_TABLE = (
+    "with --table a map: missing (lines without a label) and repeated (later judgments of the same task), which count "
+    "as no judgment, and spellings (map from label and worker to lists of spellings that may be one name); otherwise "
+    "null"
+)
+
 
 def reports(keys: Mapping[str, str]) -> Callable[[Callable[..., Report]], Callable[..., None]]:
     """Turn a function that returns a Report into a command body with `--json`; `keys` documents each fact.
@@ -117,6 +131,15 @@ def _environment(error: Exception) -> str:
         reason = (str(error.orig).strip().splitlines() or ["no reason given"])[0]
         return f"the database failed ({reason}); see that it runs and has space, then run the command again"
     raise error
+
+
+def check_out(out: Path) -> None:
+    """Refuse to write tables into a folder that holds something else than runs of the same kind.
+
+    `ccd replay` and `ccd reproduce` keep each run in `runs`, and make their tables anew from all of them.
+    """
+    if out.exists() and not (out / "runs").is_dir() and any(out.iterdir()):
+        raise CcdError(f"{out}: is there already and holds other files; choose another folder with --out")
 
 
 def harmless(text: str) -> str:

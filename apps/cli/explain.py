@@ -1,6 +1,7 @@
 """`ccd explain`: where each word of a pair looks, and what both streams of the network say."""
 
 import io
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 @click.option("--model", metavar="NAME", help="A folder in models, or a path (default: the one trained last).")
 @click.option("--word", metavar="W", help="Draw this word alone, larger (default: all words in a grid).")
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="The picture (default: PAIR.png, without colons)."
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The picture (default: PAIR.png or PAIR-WORD.png, without colons).",
 )
 @data_option
 @threads_option
@@ -60,7 +63,7 @@ def explain_command(
     """
     from apps.cli.progress import bars
     from apps.cli.train import set_device
-    from ccd.campaign import write_atomic
+    from ccd.campaign import write_new
     from ccd.errors import CcdError
     from model.attention import draw_all, draw_word, explain_pair
     from model.checkpoint import latest, load
@@ -77,10 +80,11 @@ def explain_command(
         raise CcdError(f"{pair}: no word {word!r}; its words are {' '.join(found.tokens)}")
     image = open_rgb(photo)
     picture = draw_all(image, found) if word is None else draw_word(image, found, found.tokens.index(word))
-    out = out or Path(pair.replace(":", "-").replace("/", "-") + ".png")
+    name = pair if word is None else f"{pair}-{word}"
+    out = out or Path(re.sub(r"[^\w.@-]", "-", name) + ".png")
     png = io.BytesIO()
     picture.save(png, "PNG")
-    write_atomic(out, png.getvalue())
+    write_new(out, png.getvalue())
     made = "synthetic pair " if told["synthetic"] else ""
     shown: list[Any] = [f"{made}{pair}: {told['text']}"]
     shown += [f"It was labelled {told['label']}."] if told["label"] else []

@@ -44,7 +44,8 @@ SHOWN = 10  # conflicts; all are in the facts
     type=click.Choice(["majority", "weighted", "dawid-skene"]),
     help="With --table: whose votes weigh what (default: majority).",
 )
-@click.option("--allow-repeats", is_flag=True, help="With dawid-skene: a worker may judge a task more than once.")
+@contract.allow_repeats
+@contract.fold
 @contract.reports(
     {
         "synthetic": "true where the toolkit made the pairs itself",
@@ -57,6 +58,7 @@ SHOWN = 10  # conflicts; all are in the facts
         "label that the votes settle on, or null), votes, changed (since the adjudication)",
         "review": "map from why a pair deserves a second look (tie, minority, split; first things first) to pairs",
         "differ": "with --table: tasks whose label has no majority of the votes; null for a campaign",
+        "table": contract.OF_TABLE,
     }
 )
 def labels_command(folder: Path, table: Path | None, **options: Any) -> contract.Report:
@@ -99,6 +101,7 @@ def _of_campaign(folder: Path) -> contract.Report:
         "conflicts": [asdict(conflict) for conflict in done.conflicts],
         "review": {why: queue[why] for why in (review.TIE, review.MINORITY, review.SPLIT)},
         "differ": None,
+        "table": None,
     }
     ways = [votes.UNANIMOUS, votes.MAJORITY, ADJUDICATED, ties.OPEN, votes.INCOMPLETE]
     shown: list[Any] = [
@@ -119,13 +122,14 @@ def _of_table(
     tie_rule: str | None,
     method: str | None,
     allow_repeats: bool,
+    fold: bool,
 ) -> contract.Report:
+    import pandas as pd
+
     from ccd import ties, votes
     from ccd.judgment_table import labels_of, parse_labels, read_table
 
     required, tie_rule, method = required or 3, tie_rule or ties.ADJUDICATE, method or "majority"
-    if allow_repeats and method != "dawid-skene":
-        raise CcdError("--allow-repeats goes with --method dawid-skene; a vote counts once a person and task")
     if tie_rule == ties.EXPERT:
         raise CcdError(
             "--tie-rule expert needs a campaign, which names its experts; write adjudicate, drop or rule:A,B,C"
@@ -133,17 +137,21 @@ def _of_table(
     if out is not None and out.resolve() == table.resolve():
         raise CcdError(f"--out {out} is the table itself; name another file")
     wanted = parse_labels(named) if named is not None else ()
-    df = read_table(table, wanted, repeats=allow_repeats)
+    read = read_table(table, wanted, repeats=allow_repeats, folded=fold)
+    df = read.judgments
     labels = wanted or labels_of(df)
     aggregator = _aggregator(method, labels, tie_rule, required)
-    found = aggregator.fit_predict(df)
-    resolved = aggregator.table_["resolved_by"]
+    aggregator.fit_predict(df)
+    unjudged = pd.DataFrame(dict.fromkeys(labels, 0) | {"resolved_by": votes.INCOMPLETE}, index=list(read.unjudged))
+    counted = pd.concat([aggregator.table_, unjudged]).sort_index()
+    found = aggregator.labels_.reindex(counted.index).astype(object).where(lambda label: label.notna(), None)
+    resolved = counted["resolved_by"]
     if out is not None:
-        _write(out, aggregator.table_, found)
+        _write(out, counted, found)
     counts: dict[str, dict[str, int]] = {label: {} for label in (*labels, "")}
     for (label, by), number in Counter(zip(found, resolved, strict=True)).items():
         counts[label or ""][by] = number
-    lead = ties.winner(aggregator.table_[list(labels)].to_numpy())
+    lead = ties.winner(counted[list(labels)].to_numpy())
     differ = sum(
         label not in (None, labels[first] if first >= 0 else "") for label, first in zip(found, lead, strict=True)
     )
@@ -157,9 +165,11 @@ def _of_table(
         "conflicts": [],
         "review": {},
         "differ": differ,
+        "table": read.facts(),
     }
+    shown: list[Any] = read.notes(table.name)
     ways = [votes.UNANIMOUS, votes.MAJORITY] if method == "majority" else [method]
-    shown: list[Any] = [_counts(f"{table.name}, {method}", counts, [*ways, ties.OPEN, votes.INCOMPLETE])]
+    shown.append(_counts(f"{table.name}, {method}", counts, [*ways, ties.OPEN, votes.INCOMPLETE]))
     shown.append(f"{len(found)} tasks" + (f"; {out} is written." if out else "; --out FILE writes their labels."))
     if facts["incomplete"]:
         shown.append(f"{facts['incomplete']} tasks have fewer than {required} judgments (--required).")
@@ -178,9 +188,11 @@ def _aggregator(method: str, labels: Sequence[str], tie_rule: str, required: int
 
 
 def _write(out: Path, votes: "pd.DataFrame", labels: "pd.Series[Any]") -> None:
-    """A CSV of task, label (empty where there is none), resolved_by and votes (JSON), whole or not at all."""
-    from ccd.campaign import write_atomic
-    from ccd.cells import safe
+    """A CSV of task, label (empty where there is none), resolved_by and votes (JSON), whole or not at all.
+
+    Tasks and labels are written as the table has them, so that the two can be joined; free text is in neither.
+    """
+    from ccd.campaign import write_new
 
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
@@ -189,8 +201,8 @@ def _write(out: Path, votes: "pd.DataFrame", labels: "pd.Series[Any]") -> None:
     counts = votes.drop(columns="resolved_by").to_dict("records")
     for task, label, by, count in zip(labels.index, labels, resolved, counts, strict=True):
         given = {name: number for name, number in count.items() if number}
-        rows.writerow([safe(task), safe(label), by, json.dumps(given, ensure_ascii=False)])
-    write_atomic(out, text.getvalue().encode())
+        rows.writerow([task, label, by, json.dumps(given, ensure_ascii=False)])
+    write_new(out, text.getvalue().encode())
 
 
 def _counts(title: str, by_label: dict[str, dict[str, int]], usual: list[str]) -> "Table":

@@ -66,6 +66,7 @@ def replay_command(
     device = set_device(threads)
     name = (data or folder).resolve().name
     out = out or folder / "replays" / name
+    contract.check_out(out)
     with bars() as started:
         ready = prepare(folder, data, encoders_of(folder, regions, words), started)
         loaders = [ready.loader(split, device) for split in ("train", "dev", "test")]

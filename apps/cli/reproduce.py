@@ -82,6 +82,7 @@ def reproduce_command(
     bf16 = preset == "fast" and has_bf16(device)
     settings = replace(settings, epochs=epochs or settings.epochs, bf16=bf16)
     out = out or folder / "reproduced" / data.resolve().name
+    contract.check_out(out)
     encoders = encoders_of(folder, regions, words)
     first = encoders.words.partition("+")[0].strip()
     chosen = TABLES[table]

@@ -148,10 +148,11 @@ def test_a_report_of_a_csv_goes_where_it_is_wanted_and_replaces_nothing(tmp_path
     names = {path.name for path in (tmp_path / "report").iterdir()}
     assert {"agreement.json", "agreement.html", "agreement-label-confusion.png"} <= names
     before = (tmp_path / "report" / "agreement.json").read_bytes()
+    assert run(*words).exit_code == 0  # the same command again
     again = run(*words, "--seed", "5")
     assert again.exit_code == 2
     assert again.stderr.count("\n") == 1
-    assert "there already; name another folder" in again.stderr
+    assert "is there already, with other content; move it away or name another folder" in again.stderr
     assert (tmp_path / "report" / "agreement.json").read_bytes() == before
 
 
@@ -168,8 +169,8 @@ def test_of_repeats_the_first_counts_where_they_are_allowed(tmp_path: Path) -> N
     ("content", "words", "told"),
     [
         (CSV.encode(), ["--labels", "no"], "line 2: the label 'yes' is not one of no"),
-        (CSV.encode(), ["--labels", "no,,yes"], "--labels is 'no,,yes'; write each label once"),
-        (CSV.encode(), ["--labels", "no,yes,no"], "--labels is 'no,yes,no'; write each label once"),
+        (CSV.encode(), ["--labels", "no,,yes"], "the labels are 'no,,yes'; write each label once"),
+        (CSV.encode(), ["--labels", "no,yes,no"], "the labels are 'no,yes,no'; write each label once"),
         (b"task,who,label\np,a,b\n", [], "line 1: the column 'worker' is missing"),
         (b"", [], "the file is empty"),
         (b"task,worker,label\np1,ann,caf\xe9\n", [], "line 2: not UTF-8"),
@@ -188,7 +189,7 @@ def test_a_wrong_table_is_one_line_and_nothing_is_written(
     assert [path.name for path in tmp_path.iterdir()] == ["votes.csv"]
 
 
-@pytest.mark.parametrize("words", [["--labels", "a,b"], ["--allow-repeats"], ["--out", "x"]])
+@pytest.mark.parametrize("words", [["--labels", "a,b"], ["--allow-repeats"], ["--fold"], ["--out", "x"]])
 def test_options_of_a_table_need_one(tmp_path: Path, words: list[str]) -> None:
     campaign(tmp_path, VOTES)
     result = run("--dir", str(tmp_path), *words)

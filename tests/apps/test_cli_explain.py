@@ -62,8 +62,14 @@ def test_one_word_alone(trained: Path) -> None:
     assert "no word 'xylophones'; its words are" in wrong.stderr
     assert not picture.exists()
     word = json.loads(run(*typed, "--json", "-").stdout)["tokens"][0]
+    whole = picture.read_bytes()
+    refused = run(*typed, "--word", word)
+    assert refused.exit_code == 2
+    assert f"{picture}: is there already, with other content" in refused.stderr
+    assert picture.read_bytes() == whole
+    typed[-1] = str(trained / "one.png")
     assert run(*typed, "--word", word).exit_code == 0
-    assert Image.open(picture).width == 480
+    assert Image.open(trained / "one.png").width == 480
 
 
 def test_what_cannot_be_explained_is_told(trained: Path) -> None:

@@ -43,6 +43,7 @@ def test_facts_and_text(tmp_path: Path) -> None:
         "conflicts": [],
         "review": {"tie": 1, "minority": 0, "split": 0},
         "differ": None,
+        "table": None,
     }
     assert "1 pairs are open: `ccd push`" in result.stderr
     assert "synthetic" not in result.stderr
@@ -130,20 +131,53 @@ def test_a_table_is_settled_as_it_is_asked(tmp_path: Path) -> None:
     assert weighted["counts"]["label"]["n"] == {"weighted": 1}
     assert weighted["differ"] == 0
     again = CSV + "p2,w0,n\n"
-    modelled = found("--method", "dawid-skene", "--allow-repeats", text=again)
-    assert sum(row.get("dawid-skene", 0) for row in modelled["counts"]["label"].values()) == 3
+    for method in ("majority", "weighted", "dawid-skene"):  # the first judgment counts, by every method
+        repeated = found("--method", method, "--allow-repeats", text=again)
+        assert repeated["counts"] == found("--method", method)["counts"]
+        assert repeated["table"] == {"missing": 0, "repeated": 1, "spellings": {"label": [], "worker": []}}
+
+
+def test_spellings_and_missing_labels_of_a_table(tmp_path: Path) -> None:
+    text = "task,worker,label\n1,ann,yes\n1,bob,Yes\n1,cy,YES\n2,ann,no\n2,Ann,no\n2,bob,nan\n3,ann,None\n"
+    result = of_table(tmp_path, "--json", "-", text=text)
+    assert json.loads(result.stdout)["table"] == {
+        "missing": 2,
+        "repeated": 0,
+        "spellings": {"label": [["yes", "Yes", "YES"]], "worker": [["ann", "Ann"]]},
+    }
+    assert "votes.csv: 2 lines without a label are not counted" in result.stderr
+    assert result.stderr.count("Warning: votes.csv has spellings that count as different:") == 1
+    folded = of_table(tmp_path, "--fold", "--allow-repeats", "--required", "1", "--out", "labels.csv", text=text)
+    assert "Warning" not in folded.output
+    assert (tmp_path / "labels.csv").read_text().splitlines() == [
+        "task,label,resolved_by,votes",
+        '1,yes,unanimous,"{""yes"": 3}"',
+        '2,no,unanimous,"{""no"": 1}"',
+        "3,,incomplete,{}",
+    ]
+
+
+def test_what_is_there_is_never_overwritten(tmp_path: Path) -> None:
+    assert of_table(tmp_path, "--out", "labels.csv").exit_code == 0
+    first = (tmp_path / "labels.csv").read_bytes()
+    assert of_table(tmp_path, "--out", "labels.csv").exit_code == 0  # the same command again
+    other = of_table(tmp_path, "--out", "labels.csv", "--required", "2")
+    assert other.exit_code == 2
+    assert other.stderr == (
+        "ccd: labels.csv: is there already, with other content; move it away or choose another name\n"
+    )
+    assert (tmp_path / "labels.csv").read_bytes() == first
 
 
 @pytest.mark.parametrize(
     ("words", "text", "message"),
     [
-        ((), CSV + "p3,w9\n", "votes.csv, line 14: 2 cells where the header has 3; mend the line"),
+        ((), CSV + "p3,w9\n", "votes.csv, line 14: 2 cells where the header has 3; correct the line"),
         ((), CSV + "p2,w0,n\n", "votes.csv, line 14: w0 judges p2 again, first on line 5; keep one"),
-        (("--labels", "y,n"), CSV, "votes.csv, line 12: the label 'z' is not one of y, n; mend it"),
+        (("--labels", "y,n"), CSV, "votes.csv, line 12: the label 'z' is not one of y, n; correct it"),
         (("--labels", "y,y"), CSV, "the labels are 'y,y'; write each label once"),
         (("--tie-rule", "rule:q"), CSV, "tie_rule is 'rule:q'; write adjudicate, expert, drop, or rule: and labels"),
         (("--tie-rule", "expert"), CSV, "--tie-rule expert needs a campaign"),
-        (("--allow-repeats",), CSV, "--allow-repeats goes with --method dawid-skene"),
         (("--out", "./votes.csv"), CSV, "--out votes.csv is the table itself; name another file"),
         (("--out", "no/labels.csv"), CSV, "no/labels.csv: cannot be written (No such file or directory)"),
         ((), "", "votes.csv: the file is empty"),
@@ -161,7 +195,7 @@ def test_what_is_wrong_with_a_table_is_one_line_and_nothing_is_written(
 
 
 @pytest.mark.parametrize(
-    "words", [("--method", "weighted"), ("--labels", "a"), ("--out", "x.csv"), ("--allow-repeats",)]
+    "words", [("--method", "weighted"), ("--labels", "a"), ("--out", "x.csv"), ("--allow-repeats",), ("--fold",)]
 )
 def test_a_campaign_has_its_own_rules(tmp_path: Path, words: tuple[str, ...]) -> None:
     campaign(tmp_path, VOTES)

@@ -55,3 +55,13 @@ def test_bad_input_is_one_line(world: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["replay", "--data", str(small), "--dir", str(tmp_path), "--threads", "1"])
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
     assert "needs 500" in done.stderr
+
+
+def test_a_folder_of_other_files_is_left_alone(world: Path, tmp_path: Path) -> None:
+    (tmp_path / "replay.csv").write_text("mine")
+    done = CliRunner().invoke(cli, typed(world, "--strategy", "margin", "--out", str(tmp_path)))
+    assert done.exit_code == 2
+    assert done.stderr == (
+        f"ccd: {tmp_path}: is there already and holds other files; choose another folder with --out\n"
+    )
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("replay.csv", "mine")]

@@ -84,3 +84,13 @@ def test_data_that_is_not_there_is_told(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["reproduce", "fig4", "--data", str(tmp_path), "--dir", str(tmp_path)])
     assert done.exit_code == 2
     assert "name a folder with train.jsonl" in done.stderr
+
+
+def test_a_folder_of_other_files_is_left_alone(world: Path, tmp_path: Path) -> None:
+    (tmp_path / "table3.csv").write_text("mine")
+    done = CliRunner().invoke(
+        cli, ["reproduce", "table3", "--data", str(world), "--dir", str(tmp_path), "--out", str(tmp_path)]
+    )
+    assert done.exit_code == 2
+    assert "is there already and holds other files; choose another folder with --out" in done.stderr
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("table3.csv", "mine")]

@@ -17,7 +17,7 @@ def write(folder: Path, text: str | bytes, name: str = "votes.csv") -> Path:
 
 
 def test_a_table_is_read(tmp_path: Path) -> None:
-    frame = read_table(write(tmp_path, GOOD))
+    frame = read_table(write(tmp_path, GOOD)).judgments
     assert frame.to_dict("list") == {
         "task": ["p1", "p1", "p2"],
         "worker": ["ann", "bob", "ann"],
@@ -27,18 +27,79 @@ def test_a_table_is_read(tmp_path: Path) -> None:
 
 def test_other_columns_order_spaces_empty_lines_and_a_byte_order_mark_do_not_matter(tmp_path: Path) -> None:
     text = '\ufefflabel , text,worker,task\n\nyes,"a, ""b""\nand more",ann ,p1\n\nno,,bob, p1\nyes,é,ann,p2\n'
-    assert read_table(write(tmp_path, text)).equals(read_table(write(tmp_path, GOOD, "good.csv")))
+    found, good = read_table(write(tmp_path, text)), read_table(write(tmp_path, GOOD, "good.csv"))
+    assert found.judgments.equals(good.judgments)
 
 
 def test_tabs_where_the_name_says_so(tmp_path: Path) -> None:
     tsv = write(tmp_path, GOOD.replace(",", "\t"), "votes.tsv")
-    assert read_table(tsv).equals(read_table(write(tmp_path, GOOD)))
+    assert read_table(tsv).judgments.equals(read_table(write(tmp_path, GOOD)).judgments)
 
 
 def test_ids_stay_as_they_are_written(tmp_path: Path) -> None:
-    frame = read_table(write(tmp_path, "task,worker,label\n007,1,NA\n1e3,1,nan\n"))
-    assert list(frame["task"]) == ["007", "1e3"]
-    assert list(frame["label"]) == ["NA", "nan"]
+    table = "task,worker,label\n007,1,-1\n1e3,1,=no()\n-t1,1,'=x\n't3,@ann,0\n"
+    frame = read_table(write(tmp_path, table)).judgments
+    assert list(frame["task"]) == ["007", "1e3", "-t1", "'t3"]
+    assert list(frame["worker"]) == ["1", "1", "1", "@ann"]
+    assert list(frame["label"]) == ["-1", "=no()", "'=x", "0"]
+
+
+def test_null_words_are_no_judgments(tmp_path: Path) -> None:
+    words = ["nan", "NaN", "None", "N/A", "NULL", "<NA>", "null", "NA", "", " "]
+    lines = "".join(f"p{n},cy,{word}\n" for n, word in enumerate(words))
+    found = read_table(write(tmp_path, GOOD + lines))
+    assert found.judgments.equals(read_table(write(tmp_path, GOOD)).judgments)
+    assert (found.missing, found.unjudged) == (10, ("p0", *(f"p{n}" for n in range(3, 10))))
+    assert found.notes("votes.csv") == [
+        "votes.csv: 10 lines without a label are not counted (an empty cell, nan, None, N/A, NULL or the like)."
+    ]
+    one = read_table(write(tmp_path, GOOD + "p1,cy,nan\n"))
+    assert one.notes("v")[0].startswith("v: 1 line without a label is not counted")
+    assert one.unjudged == ()
+
+
+def test_a_null_word_that_is_named_is_a_label(tmp_path: Path) -> None:
+    found = read_table(write(tmp_path, "task,worker,label\np1,ann,None\np1,bob,nan\n"), ["None", "some"])
+    assert list(found.judgments["label"]) == ["None"]
+    assert found.missing == 1
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("explicit", "Explicit", "EXPLICIT"),
+        ("True", "TRUE", "true"),
+        ("1", "1.0", "+1.", "1.00"),
+        ("-0", "0", "0.0"),
+        ("caf\u00e9", "cafe\u0301", "CAF\u00c9"),
+        ("very good", "very  good", "Very\u00a0good"),
+    ],
+)
+def test_spellings_of_one_name_are_reported_and_folded(tmp_path: Path, spellings: tuple[str, ...]) -> None:
+    lines = [f"t{n},w{n},{name}" for n, name in enumerate(spellings)]
+    lines += [f"u,{name},{spellings[0]}" for name in spellings]
+    text = "task,worker,label\n" + "\n".join(lines) + "\n"
+    found = read_table(write(tmp_path, text))
+    assert found.spellings == {"label": [spellings], "worker": [spellings]}
+    (note,) = found.notes("votes.csv")
+    assert note.startswith("Warning: votes.csv has spellings that count as different: labels ")
+    assert all(repr(name) in note for name in spellings)
+    assert note.endswith("--fold counts the spellings of one name as one.")
+    folded = read_table(write(tmp_path, text), repeats=True, folded=True)
+    assert set(folded.judgments["label"]) == {spellings[0]}  # the most frequent
+    assert list(folded.judgments["worker"])[-1] == spellings[0]
+    assert folded.repeated == len(spellings) - 1
+    assert folded.spellings == {"label": [], "worker": []}
+    named = read_table(write(tmp_path, text), [spellings[1]], repeats=True, folded=True)
+    assert set(named.judgments["label"]) == {spellings[1]}
+
+
+@pytest.mark.parametrize("names", [("1", "01"), ("1", "10"), ("0.5", "5"), ("a b", "ab"), ("e", "é"), ("1e3", "1000")])
+def test_other_names_are_different(tmp_path: Path, names: tuple[str, str]) -> None:
+    text = "task,worker,label\n" + "".join(f"t,{name},{name}\n" for name in names)
+    found = read_table(write(tmp_path, text), folded=True)
+    assert list(found.judgments["label"]) == list(names)
+    assert read_table(write(tmp_path, text)).spellings == {"label": [], "worker": []}
 
 
 @pytest.mark.parametrize(
@@ -48,13 +109,17 @@ def test_ids_stay_as_they_are_written(tmp_path: Path) -> None:
         ("\n\n", "votes.csv: the file is empty"),
         ("task,worker,label\n", "votes.csv: no judgments; each line after the header is one"),
         ("task,label\np1,yes\n", "votes.csv, line 1: the column 'worker' is missing among task, label; the header"),
-        ("task,worker,label,task\n", "votes.csv, line 1: the column 'task' stands twice"),
-        (GOOD + "p3,ann\n", "votes.csv, line 5: 2 cells where the header has 3; mend the line"),
-        (GOOD + "\np3,ann,a,b\n", "votes.csv, line 6: 4 cells where the header has 3; mend the line"),
+        ("task,worker,label,task\n", "votes.csv, line 1: the column 'task' is there twice"),
+        (GOOD + "p3,ann\n", "votes.csv, line 5: 2 cells where the header has 3; correct the line"),
+        (GOOD + "\np3,ann,a,b\n", "votes.csv, line 6: 4 cells where the header has 3; correct the line"),
         (GOOD + "p3, ,yes\n", "votes.csv, line 5: no worker; fill it in or take the line out"),
         (GOOD + 'p3,ann,"yes\n', "votes.csv, line 5: not valid CSV"),
-        (GOOD + "p3,ann,maybe\n", "votes.csv, line 5: the label 'maybe' is not one of yes, no; mend it"),
+        (GOOD + "p3,ann,maybe\n", "votes.csv, line 5: the label 'maybe' is not one of yes, no; correct it"),
         (GOOD + "p1,ann,yes\n", "votes.csv, line 5: ann judges p1 again, first on line 2; keep one of the two"),
+        (GOOD + "p3,ann,YES\n", "votes.csv, line 5: the label 'YES' is not one of yes, no; correct it, or let --fold"),
+        (GOOD + "p3,NaN,yes\n", "votes.csv, line 5: no worker (NaN); fill it in or take the line out"),
+        (GOOD + "<NA>,ann,yes\n", "votes.csv, line 5: no task (<NA>); fill it in"),
+        ("task,worker,label\np1,ann,nan\n", "votes.csv: no judgments; each line after the header is one"),
         (GOOD.encode() + b"p3,ren\xe9,yes\n", "votes.csv, line 5: not UTF-8; save the file as UTF-8"),
         (b"\xff\xfet\x00", "votes.csv, line 1: not UTF-8"),
     ],
@@ -70,14 +135,17 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         read_table(tmp_path / "none.csv")
 
 
-def test_repeats_are_read_where_they_are_allowed(tmp_path: Path) -> None:
-    assert len(read_table(write(tmp_path, GOOD + "p1,ann,no\n"), repeats=True)) == 4
+def test_the_first_of_repeated_judgments_counts(tmp_path: Path) -> None:
+    found = read_table(write(tmp_path, GOOD + "p1,ann,no\n"), repeats=True)
+    assert found.judgments.equals(read_table(write(tmp_path, GOOD)).judgments)
+    assert found.repeated == 1
+    assert found.notes("v") == ["v: 1 judgment repeats a worker's judgment of the same task; the first counts."]
 
 
 def test_labels_in_order(tmp_path: Path) -> None:
     numbers = "task,worker,label\np1,a,10\np1,b,2\np2,a,-1\n"
-    assert labels_of(read_table(write(tmp_path, numbers))) == ("-1", "2", "10")
-    assert labels_of(read_table(write(tmp_path, numbers + "p3,a,b\n"))) == ("-1", "10", "2", "b")
+    assert labels_of(read_table(write(tmp_path, numbers)).judgments) == ("-1", "2", "10")
+    assert labels_of(read_table(write(tmp_path, numbers + "p3,a,b\n")).judgments) == ("-1", "10", "2", "b")
 
 
 def test_labels_as_they_are_typed() -> None:

@@ -1,6 +1,7 @@
 """Formulas in CSV files, markup in pages, escape codes in messages."""
 
 import csv
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.cli.main import cli
-from ccd.cells import plain, safe
-from ccd.judgment_table import read_table
+from ccd.cells import safe
 
 FORMULAS = ['=HYPERLINK("http://h.example")', "+1+1", "-1+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "\r=1", "＝1+1", "'=1"]
+
+
+def unescaped(written: object) -> str:
+    """What a reader has who takes one apostrophe off each cell that begins like a formula after it."""
+    assert isinstance(written, str)
+    return written[1:] if re.match(r"''*[=+\-@＝＋－＠\t\r\n]", written) else written
 
 
 @pytest.mark.parametrize("cell", FORMULAS)
@@ -22,7 +28,7 @@ def test_no_cell_is_a_formula_and_none_is_lost(cell: str) -> None:
     written = safe(cell)
     assert isinstance(written, str)
     assert written.startswith("'")
-    assert plain(written) == cell
+    assert unescaped(written) == cell
 
 
 @pytest.mark.parametrize("number", ["-1", "+2.5", "-1e3", "0"])
@@ -33,25 +39,19 @@ def test_numbers_stay(number: str) -> None:
 
 @given(st.text())
 def test_there_and_back(text: str) -> None:
-    written = safe(text)
-    assert isinstance(written, str)
-    assert plain(written) == text
+    assert unescaped(safe(text)) == text
 
 
-def test_labels_of_a_table(tmp_path: Path) -> None:
-    tasks = ["=1+1", "@a", "-3", "b", "'=2"]
+def test_ids_and_labels_of_a_table_come_out_as_they_went_in(tmp_path: Path) -> None:
+    """They must join with the table; what it holds that a spreadsheet runs was in it already."""
+    tasks = ["=1+1", "@a", "-3", "-t1", "b", "'=2", "'t3"]
     with (tmp_path / "votes.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("task", "worker", "label"), *((t, w, "=yes") for t in tasks for w in "abc")])
     done = CliRunner().invoke(cli, ["labels", "--table", str(tmp_path / "votes.csv"), "--out", str(tmp_path / "l.csv")])
     assert done.exit_code == 0, done.output
     written = list(csv.reader((tmp_path / "l.csv").open(newline="")))[1:]
-    assert {row[0] for row in written} == {"'=1+1", "'@a", "-3", "b", "'=2"}
-    assert {row[1] for row in written} == {"'=yes"}
-
-
-def test_a_marked_table_is_read_as_it_was(tmp_path: Path) -> None:
-    (tmp_path / "v.csv").write_text("task,worker,label\n'=1+1,a,x\n'tis,a,x\n")
-    assert list(read_table(tmp_path / "v.csv")["task"]) == ["=1+1", "'tis"]
+    assert {row[0] for row in written} == set(tasks)
+    assert {row[1] for row in written} == {"=yes"}
 
 
 def test_pages_show_what_was_written_as_text(tmp_path: Path) -> None:
