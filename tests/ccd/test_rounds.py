@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
-from ccd.rounds import assign, new_round, thin
+from ccd.rounds import Ranked, assign, new_round, ranked_round, thin
 from tests.campaigns import add_pairs, small_campaign
 
 
@@ -188,3 +188,17 @@ def test_a_round_that_the_groups_cannot_fill_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CcdError, match="--size 7: 6 pairs can be drawn with max_per_group = 2"):
         new_round(campaign, size=7, seed=1)
     assert new_round(campaign, size=6, seed=1).round == 1
+
+
+def test_a_pair_that_is_judged_again_gets_one_more_judgment(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path, pairs=1, annotators="ann bob cy dee eve")
+    new_round(campaign, size=1, seed=1)
+    had = orders(campaign, 1)
+    add_pairs(campaign, ["x:9:0"])
+    queue = [Ranked("x:0:0", "strategy", None), Ranked("x:9:0", "strategy", None)]
+    ranked_round(campaign, queue, strategy="margin", seed=1, pool=2, model_version=None)
+    later = orders(campaign, 2)
+    judges = {pair: {name for name, own in later.items() if pair in own} for pair in ("x:0:0", "x:9:0")}
+    assert len(judges["x:9:0"]) == 3
+    assert len(judges["x:0:0"]) == 1
+    assert not judges["x:0:0"] & had.keys()

@@ -92,6 +92,27 @@ def test_twice_is_once(campaign: Campaign, paint: Paint) -> None:
     assert len(list((campaign.folder / "images").rglob("*.png"))) == 2  # nothing is stored for what is dropped
 
 
+@pytest.mark.parametrize("in_one_run", [True, False])
+def test_a_post_that_comes_with_another_text_gives_no_pair(campaign: Campaign, paint: Paint, in_one_run: bool) -> None:
+    first = record("x:1", "one", paint("a.png", 1))
+    other = record("x:1", "other", "https://pbs.twimg.com/media/A.jpg", paint("b.png", 2), place="line 2")
+    for entries in [[first, other]] if in_one_run else [[first], [other]]:
+        counts = collect(campaign, entries, "t.csv")
+    assert counts.dropped == {Reason.ID_USED: 2}
+    assert [row[0] for row in rows(campaign, "pairs")] == ["x:1:0"]
+    assert {item for _, item, _, _ in rows(campaign, "drops")} == {"line 2, x:1:0", "line 2, x:1:1"}
+
+
+@pytest.mark.parametrize("later", ["a.png", "https://pbs.twimg.com/media/A.jpg"])
+def test_a_pair_that_comes_in_the_same_batch_takes_its_drop_away(campaign: Campaign, paint: Paint, later: str) -> None:
+    paint("a.png")
+    folder = paint("b.png").parent
+    found = later if later.startswith("https") else folder / later
+    counts = collect(campaign, [record("x:1", "one", folder / "missing.png"), record("x:1", "one", found)], "t.csv")
+    assert (counts.kept, counts.waiting) == ((0, 1) if later.startswith("https") else (1, 0))
+    assert rows(campaign, "drops") == []
+
+
 def test_content_ids_are_stable_for_ever() -> None:
     assert store.content_id("Look!", "00" * 32) == "sha:" + hashlib.sha256(b"Look!\0" + bytes(32)).hexdigest()[:12]
     assert store.content_id("Look!", "00" * 32) == "sha:72d13fbde3f0"
