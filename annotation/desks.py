@@ -1,17 +1,19 @@
 """Desks: one Label Studio project an annotator, one for the adjudicators; found again by a mark, never by a title."""
 
+import datetime
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from annotation.client import Studio, StudioError
-from annotation.label_config import guidelines, label_config, same_config
+from annotation.label_config import guidelines, label_config, page_digest
 from ccd import schema
 from ccd.campaign import ADJUDICATION_DESK, Campaign
 from ccd.errors import CcdError
 
 TITLE_LENGTH = 50  # Label Studio's limit
+NEVER = "9999-12-31T23:59:59Z"  # in `desks.page_since`: the page is wrong now
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ def open_desk(
     """
     stored = known_desks(campaign).get(name)
     found = project_of(campaign, studio, name, stored.project_id) if stored else None
+    same = stored is not None and found is not None and user is not None and stored.user_id == user
+    watermark = stored.watermark if stored and same else None
     if found is None:
         project = find_project(studio, campaign, name)
         if project is None:
@@ -73,12 +77,9 @@ def open_desk(
             )
         found = project_of(campaign, studio, name, project)
         assert found is not None
-    _keep_config(campaign, studio, name, found, notes)
+    row = {"desk": name, "project_id": found["id"], "user_id": user, "watermark": watermark}
+    _keep_page(campaign, studio, row, found, stored, notes)
     _keep_blind(studio, name, found, shows, notes)
-    watermark = stored.watermark if stored and user is not None and stored.user_id == user else None
-    with campaign.write() as db:
-        db.execute(schema.desks.delete().where(schema.desks.c.desk == name))
-        db.execute(schema.desks.insert().values(desk=name, project_id=found["id"], user_id=user, watermark=watermark))
     offered = found["model_version"] if shows else None
     return Desk(name, found["id"], found["task_number"], watermark, found["total_predictions_number"], offered)
 
@@ -143,16 +144,42 @@ def forget(campaign: Campaign, name: str) -> None:
             db.execute(table.delete().where(table.c.desk == name))
 
 
-def _keep_config(campaign: Campaign, studio: Studio, name: str, found: dict[str, Any], notes: list[str]) -> None:
+def is_page_right(campaign: Campaign, found: dict[str, Any], put: str | None) -> bool:
+    """True where a project's labeling page is the protocol's, or the one that `ccd push` put there (its digest)."""
+    return page_digest(found["label_config"] or "") in (page_digest(label_config(campaign.protocol)), put)
+
+
+def first_second_after(studio: Studio) -> str:
+    """The server's next full second: what happens there from now on bears a later time."""
+    return (studio.server_time() + datetime.timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _keep_page(
+    campaign: Campaign, studio: Studio, row: dict[str, Any], found: dict[str, Any], stored: Any, notes: list[str]
+) -> None:
+    """Make the labeling page the protocol's, and store the desk's row with since when it is right."""
     wanted = label_config(campaign.protocol)
-    if same_config(found["label_config"] or "", wanted):
-        return
-    notes.append(f"desk {name}: its labeling page was not the protocol's; put right")
-    studio.send(
-        "PATCH",
-        f"/api/projects/{found['id']}/",
-        {"label_config": wanted, "expert_instruction": guidelines(campaign.protocol)},
-    )
+    put, since = (stored.page, stored.page_since) if stored and stored.project_id == row["project_id"] else (None, None)
+    if not is_page_right(campaign, found, put):
+        since = NEVER
+        notes.append(
+            f"desk {row['desk']}: its labeling page was changed by hand; the protocol's is back. Have whoever has it "
+            "open reload it"
+        )
+    _store(campaign, row | {"page": put, "page_since": since})  # before the page is put right, should this be killed
+    if page_digest(found["label_config"] or "") != page_digest(wanted):
+        if since != NEVER:
+            notes.append(f"desk {row['desk']}: its labeling page follows the protocol's change")
+        page = {"label_config": wanted, "expert_instruction": guidelines(campaign.protocol)}
+        studio.send("PATCH", f"/api/projects/{row['project_id']}/", page)
+    since = first_second_after(studio) if since == NEVER else since
+    _store(campaign, row | {"page": page_digest(wanted), "page_since": since})
+
+
+def _store(campaign: Campaign, row: dict[str, Any]) -> None:
+    with campaign.write() as db:
+        db.execute(schema.desks.delete().where(schema.desks.c.desk == row["desk"]))
+        db.execute(schema.desks.insert().values(**row))
 
 
 def _keep_blind(studio: Studio, name: str, found: dict[str, Any], shows: bool, notes: list[str]) -> None:

@@ -1,5 +1,7 @@
 """The labeling page: a protocol as Label Studio's label config (XML) and as the guidelines shown beside it (HTML)."""
 
+import contextlib
+import hashlib
 import html
 import json
 from typing import Any
@@ -58,12 +60,11 @@ def guidelines(protocol: Protocol) -> str:
     return "".join(parts)
 
 
-def same_config(one: str, other: str) -> bool:
-    """True where two label configs are the same XML, whatever their white space."""
-    try:
-        return ElementTree.canonicalize(one, strip_text=True) == ElementTree.canonicalize(other, strip_text=True)
-    except ElementTree.ParseError:
-        return False
+def page_digest(config: str) -> str:
+    """Return a fingerprint of a label config: the same for the same XML, whatever its white space."""
+    with contextlib.suppress(ElementTree.ParseError):
+        config = ElementTree.canonicalize(config, strip_text=True)
+    return hashlib.sha256(config.encode("utf-8", "replace")).hexdigest()
 
 
 def status_of(

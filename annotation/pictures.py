@@ -37,7 +37,7 @@ class FromDisk:
     def urls(self, images: dict[str, str], tick: Callable[[int], None]) -> dict[str, str]:
         local.offer(self._folder, list(images.values()))
         tick(len(images))
-        return {sha: f"/data/local-files/?d={file}" for sha, file in images.items()}
+        return {sha: local_address(file) for sha, file in images.items()}
 
     def attach(self, project: int) -> None:
         path = str(local.document_root(self._folder) / "images")
@@ -109,6 +109,11 @@ class Uploaded:
                 [{"sha256": sha, "project_id": project, "url": url} for sha, url in urls.items()],
             )
         return urls
+
+
+def local_address(file: str) -> str:
+    """Where the local server shows an image of the campaign's folder."""
+    return f"/data/local-files/?d={file}"
 
 
 def check(studio: Studio, urls: Iterable[str]) -> None:

@@ -17,14 +17,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from annotation.accounts import ids_of
+from annotation.checks import Checks, Shown, checks, pair_key
 from annotation.client import Studio
-from annotation.desks import Desk, known_desks, project_of
+from annotation.counts import ids_of as noted
+from annotation.counts import on_server, overlooked
+from annotation.desks import NEVER, Desk, first_second_after, is_page_right, known_desks, project_of
 from annotation.label_config import status_of
 from annotation.predictions import version_of
 from annotation.push import digest
 from ccd import decisions, schema
 from ccd.campaign import ADJUDICATION_DESK, Campaign, now
-from ccd.judgments import DELETED, OUTSIDE_PROTOCOL, REPORTED
+from ccd.frames import batches
+from ccd.judgments import CHANGED_PAGE, CHANGED_TASK, DELETED, OUTSIDE_PROTOCOL, REPORTED, UNASSIGNED
 
 OVERLAP = datetime.timedelta(seconds=10)  # pulled again, as clocks and transactions do not end in order
 BATCH = 1000  # tasks a transaction, and a request by id
@@ -67,13 +71,34 @@ def pull(
         # Where the server's clock was set back, answers since bear times before the watermark: all is read again.
         desk = Desk(name, row.project_id, project["task_number"], None if back else row.watermark)
         may_answer = adjudicators if name == ADJUDICATION_DESK else {row.user_id: name}
+        page_since = _page_since(campaign, studio, row, project, done.notes)
         for batch in _changed(campaign, studio, desk, started):
-            _store(campaign, studio, desk, batch, may_answer, done)
+            _store(campaign, studio, desk, batch, may_answer, page_since, done)
         _compare(campaign, studio, desk, done.notes)
+        left = overlooked(campaign, studio, desk, on_server(project))
+        for batch in _chosen(studio, desk, left, started) if left else ():
+            _store(campaign, studio, desk, batch, may_answer, page_since, done)
         with campaign.write() as db:
             db.execute(
                 schema.desks.update().where(schema.desks.c.desk == name).values(watermark=since.strftime(SERVER_FORMAT))
             )
+
+
+def _page_since(campaign: Campaign, studio: Studio, row: Any, project: dict[str, Any], notes: list[str]) -> str | None:
+    """Since when the desk's labeling page is right (None: always), as stored and as it is found now; stored at once."""
+    since: str | None = row.page_since
+    if not is_page_right(campaign, project, row.page):
+        since = NEVER
+        notes.append(
+            f"desk {row.desk}: its labeling page was changed by hand, and answers that come from it do not count; "
+            "`ccd push` puts the protocol's back"
+        )
+    elif since == NEVER:  # put back by hand, nobody knows when
+        since = first_second_after(studio)
+    if since != row.page_since:
+        with campaign.write() as db:
+            db.execute(schema.desks.update().where(schema.desks.c.desk == row.desk).values(page_since=since))
+    return since
 
 
 def _changed(
@@ -98,12 +123,33 @@ def _changed(
                 )
             )
         )
-    changed = [number for number, at in listed.items() if (number, at) not in seen]
-    tick = started(desk.name, len(changed))
-    for start in range(0, len(changed), BATCH):
-        ids = changed[start : start + BATCH]
+        changed = {number for number, at in listed.items() if (number, at) not in seen}
+        changed |= _assigned_since(db, desk)
+    yield from _chosen(studio, desk, sorted(changed), started)
+
+
+def _chosen(
+    studio: Studio, desk: Desk, tasks: list[int], started: Callable[[str, int], Callable[[int], None]]
+) -> Iterator[list[dict[str, Any]]]:
+    """These tasks of a desk, whole, in batches; those that are not there any more are left out."""
+    tick = started(desk.name, len(tasks))
+    for start in range(0, len(tasks), BATCH):
+        ids = tasks[start : start + BATCH]
         chosen = {"filter": "filter:tasks:id", "operator": "in_list", "type": "Number", "value": ids}
         yield from _batches(studio.tasks(desk.project, fields=FIELDS, where=(chosen,), annotations=True), tick)
+
+
+def _assigned_since(db: sa.Connection, desk: Desk) -> set[int]:
+    """The tasks with an answer that was nobody's when it was pulled, and whose pair is this annotator's now."""
+    j, a = schema.judgments.c, schema.assignments.c
+    newer = schema.judgments.alias("newer").c
+    rows = (
+        sa.select(j.task_id)
+        .join_from(schema.judgments, schema.assignments, (a.pair_id == j.pair_id) & (a.annotator == j.annotator))
+        .where(j.project_id == desk.project, j.status == UNASSIGNED)
+        .where(~sa.exists().where(newer.annotation == j.annotation, newer.version > j.version))
+    )
+    return set(db.scalars(rows))
 
 
 def _batches(tasks: Iterator[dict[str, Any]], tick: Callable[[int], None]) -> Iterator[list[dict[str, Any]]]:
@@ -118,31 +164,34 @@ def _store(
     desk: Desk,
     tasks: list[dict[str, Any]],
     may_answer: dict[int, str],
+    page_since: str | None,
     done: Pulled,
 ) -> None:
     """Write the versions of a batch of tasks that are not known yet, in one transaction."""
     with campaign.write() as db:
-        pairs = _pairs_of(db, desk, tasks, done.notes)
+        shown = _shown_by(db, desk, tasks, done.notes)
+        pairs = {task.pair for task in shown.values()}
         known = _known_versions(db, desk, [task["id"] for task in tasks])
-        ours = decisions.reviewed(db, pairs.values()) if desk.name == ADJUDICATION_DESK else set()
+        ours = decisions.reviewed(db, pairs) if desk.name == ADJUDICATION_DESK else set()
+        expected = checks(db, desk.name, pairs, page_since)
         rows = []
         for task in tasks:
-            pair = pairs.get(task["id"])
-            if pair is None:
+            stands_for = shown.get(task["id"])
+            if stands_for is None:
                 continue
             old = dict(known.get(task["id"], {}))
             for annotation in task["annotations"]:
-                if pair in ours and annotation.get("ground_truth"):
+                if stands_for.pair in ours and annotation.get("ground_truth"):
                     continue  # written by the review app: it is a judgment already
-                row = _row(campaign, desk, task, pair, annotation, may_answer)
-                version, last = old.pop(row["annotation"], (0, None))
+                version, last = old.pop(_name(annotation), (0, None))
+                row = _row(campaign, desk, task, stands_for, annotation, may_answer, expected, last)
                 if last is None or last["digest"] != row["digest"]:
                     rows.append(row | {"version": version + 1})
             rows += [
                 last | {"version": version + 1, "status": DELETED, "digest": DELETED, "pulled_at": now()}
                 for version, last in old.values()
                 # A Label Studio set up anew numbers its tasks from 1 again: the same numbers, another pair.
-                if last["status"] != DELETED and last["pair_id"] == pair
+                if last["status"] != DELETED and last["pair_id"] == stands_for.pair
             ]
         if rows:
             db.execute(schema.judgments.insert(), rows)
@@ -154,12 +203,21 @@ def _store(
             why = campaign.protocol.problem(answers) or "more than one answer to a question"
             done.outside.append(f"{where}: {why}")
         elif row["status"] in REPORTED:
-            what = row["status"].replace("_", " ")
-            done.notes.append(f"{where}: an answer is {what} and not counted; have {desk.name} answer it again there")
+            done.notes.append(f"{where}: {_amiss(row['status'], desk.name)}")
 
 
-def _pairs_of(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]], notes: list[str]) -> dict[int, str]:
-    """The pair each task stands for, by our ledger; a task the ledger does not know is noted as a stray.
+def _amiss(status: str, name: str) -> str:
+    """Why an answer does not count, and what to do."""
+    if status == UNASSIGNED:
+        return f"an answer to a pair that was not assigned to {name}; not counted, nothing is to be done"
+    if status in (CHANGED_TASK, CHANGED_PAGE):
+        what = "the task showed something else than its pair" if status == CHANGED_TASK else "the page was another"
+        return f"an answer was given while {what}; not counted, `ccd push` sends the pair to {name} again"
+    return f"an answer is {status.replace('_', ' ')} and not counted; have {name} answer it again there"
+
+
+def _shown_by(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]], notes: list[str]) -> dict[int, Shown]:
+    """What each task stands for, by our ledger; a task the ledger does not know is noted as a stray.
 
     What the task shows and when it changed is noted too: `ccd push` puts right what was edited.
     """
@@ -168,7 +226,8 @@ def _pairs_of(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]], notes:
     # By project too: its tasks have an index, and a desk of a million would be read whole for each batch
     here = (ledger.c.desk == desk.name) & (ledger.c.project_id == desk.project)
     mine = {row.task_id: row for row in db.execute(sa.select(ledger).where(here, ledger.c.task_id.in_(ids)))}
-    keys = {str(task["data"].get("pair_key")) for task in tasks if task["id"] not in mine}
+    keys = {str(pair_key(task["data"])) for task in tasks if task["id"] not in mine}
+    odd = set(db.scalars(sa.select(strays.c.task_id).where(strays.c.project_id == desk.project)))
     known = set(db.scalars(sa.select(schema.pairs.c.pair_id).where(schema.pairs.c.pair_id.in_(keys))))
     unconfirmed = set(
         db.scalars(
@@ -177,32 +236,35 @@ def _pairs_of(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]], notes:
             )
         )
     )
-    pairs, updates = {}, []
+    found, updates = {}, []
     for task in tasks:
-        number, key = task["id"], task["data"].get("pair_key")
+        number, key = task["id"], pair_key(task["data"])
         state = {"number": number, "at": task["updated_at"], "shows": digest(task["data"])}
+        state["holds"] = noted(task["annotations"])
         if number in mine:
-            pairs[number] = mine[number].pair_id
-            updates.append(state | {"pair": pairs[number]})
+            found[number] = Shown(mine[number].pair_id, task["data"], mine[number].shown_since)
+            updates.append(state | {"pair": found[number].pair})
             if state["shows"] != mine[number].data_sha256:
                 notes.append(
                     f"desk {desk.name}, task {number}: edited by hand; `ccd push` makes it show its pair again"
                 )
-        elif key in unconfirmed:  # a push is at work, or was killed before it saw the answer
-            pairs[number] = key
+        elif key is not None and key in unconfirmed and number not in odd:
+            # A push is at work, or was killed before it saw the answer
+            found[number] = Shown(key, task["data"])
             unconfirmed.remove(key)
             updates.append(state | {"pair": key})
         else:
-            if key in known:
-                pairs[number] = key
+            if key is not None and key in known:
+                found[number] = Shown(key, task["data"])
             db.execute(strays.delete().where(strays.c.project_id == desk.project, strays.c.task_id == number))
             db.execute(
                 strays.insert().values(
                     project_id=desk.project,
                     task_id=number,
                     desk=desk.name,
-                    pair_id=pairs.get(number),
+                    pair_id=key if key in known else None,
                     server_updated_at=task["updated_at"],
+                    annotations=state["holds"],
                 )
             )
     if updates:
@@ -213,10 +275,11 @@ def _pairs_of(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]], notes:
                 task_id=sa.bindparam("number"),
                 server_updated_at=sa.bindparam("at"),
                 data_sha256=sa.bindparam("shows"),
+                annotations=sa.bindparam("holds"),
             ),
             updates,
         )
-    return pairs
+    return found
 
 
 def _known_versions(db: sa.Connection, desk: Desk, ids: list[int]) -> dict[int, dict[str, tuple[int, dict[str, Any]]]]:
@@ -232,34 +295,43 @@ def _known_versions(db: sa.Connection, desk: Desk, ids: list[int]) -> dict[int, 
     return known
 
 
+def _name(annotation: dict[str, Any]) -> str:
+    """An annotation's name in our tables: an id alone would come again in a Label Studio that was set up anew."""
+    return f"{annotation['id']}@{annotation['created_at']}"
+
+
 def _row(
     campaign: Campaign,
     desk: Desk,
     task: dict[str, Any],
-    pair: str,
+    stands_for: Shown,
     annotation: dict[str, Any],
     may_answer: dict[int, str],
+    expected: Checks,
+    last: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """An annotation as a row of `judgments`, without its version."""
+    """An annotation as a row of `judgments`, without its version; `last` is its newest version so far."""
     user = annotation.get("completed_by")
     status, answers, comment = status_of(annotation, campaign.protocol, user, user not in may_answer)
-    adjudication = desk.name == ADJUDICATION_DESK
-    content = {
-        "status": status,
+    said = {
         "answers": None if answers is None else json.dumps(answers, sort_keys=True, ensure_ascii=False),
         "seconds": annotation.get("lead_time"),
         "comment": comment,
         "annotator": may_answer.get(user, desk.name) if user is not None else desk.name,
     }
+    before = None
+    if last and last["answered_at"] in (None, annotation["updated_at"]) and said.items() <= last.items():
+        before = last["status"]
+    content = said | {"status": expected.status(status, stands_for, annotation["updated_at"], before)}
     return content | {
-        # An id alone would come again in a Label Studio that was set up anew.
-        "annotation": f"{annotation['id']}@{annotation['created_at']}",
+        "annotation": _name(annotation),
         "project_id": desk.project,
         "task_id": task["id"],
-        "pair_id": pair,
-        "role": "adjudicator" if adjudication else "annotator",
+        "pair_id": stands_for.pair,
+        "role": "adjudicator" if desk.name == ADJUDICATION_DESK else "annotator",
         "prediction": _shown(task, annotation),
         "created_at": annotation["created_at"],
+        "answered_at": annotation["updated_at"],
         "digest": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
         "pulled_at": now(),
     }
@@ -284,6 +356,13 @@ def _compare(campaign: Campaign, studio: Studio, desk: Desk, notes: list[str]) -
     there = {task["id"] for task in studio.tasks(desk.project, fields="id")}
     gone = len(mine - there)
     if gone:
+        with campaign.write() as db:
+            for some in batches(sorted(mine - there)):
+                db.execute(
+                    ledger.update()
+                    .where(ledger.c.project_id == desk.project, ledger.c.task_id.in_(some))
+                    .values(annotations=None)
+                )
         notes.append(
             f"desk {desk.name}: {gone} tasks were deleted by hand; their judgments stay, `ccd push` sends the rest"
         )

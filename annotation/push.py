@@ -16,14 +16,17 @@ import sqlalchemy as sa
 
 from annotation import pictures as picture
 from annotation.accounts import ids_of
+from annotation.checks import pair_key
 from annotation.client import Studio, StudioError
+from annotation.counts import HOLDS_ANSWERS
 from annotation.desks import Desk, forget_deleted, known_desks, open_desk
 from annotation.predictions import Prediction, as_sent, check_count, reconcile
 from ccd import gone, schema
 from ccd.assist import to_show
 from ccd.campaign import ADJUDICATION_DESK, Campaign
 from ccd.errors import CcdError
-from ccd.judgments import answered
+from ccd.frames import batches
+from ccd.judgments import answered, set_aside
 
 BATCH = 4000  # tasks a request: a task costs Label Studio a fifth less than in thousands
 ROWS = 5_000  # of the database that are held at once
@@ -53,6 +56,10 @@ class _Task:
 
     def data(self) -> dict[str, Any]:
         return {"pair_key": self.pair_id, "text": self.text, "image": self.image, "round": self.round}
+
+    def is_shown_by(self, data: dict[str, Any]) -> bool:
+        """True where a task with this data shows the same text and photo."""
+        return (data.get("text"), data.get("image")) == (self.text, self.image)
 
     def to_import(self) -> dict[str, Any]:
         return {"data": self.data()} | ({"predictions": [self.prediction]} if self.prediction else {})
@@ -86,9 +93,10 @@ def push(
         pictures.attach(desk.project)
         picture.check(studio, [task.image for task in tasks if task.image][:1])
         done.projects[name] = desk.project
-        _reconcile(campaign, studio, desk, tasks, done.notes)
-        _mend_edited(campaign, studio, desk, tasks, done.notes)
         dead = {row.pair_id for row in rows if not row.lives}
+        _reconcile(campaign, studio, desk, tasks, done.notes)
+        _send_again(campaign, desk, dead, done.notes)
+        _mend_edited(campaign, studio, desk, tasks, done.notes)
         missing = [task for task in _missing(campaign, desk, tasks) if task.pair_id not in dead]
         done.sent[name] = len(missing)
         tick = started(name, len(missing))
@@ -219,17 +227,19 @@ def _send(campaign: Campaign, studio: Studio, desk: Desk, batch: list[_Task]) ->
 
 def _settle_doubt(campaign: Campaign, studio: Studio, desk: Desk) -> set[str]:
     """Ask the server for the tasks that were sent and not confirmed; note those that are there, name their pairs."""
-    ledger = schema.tasks
+    ledger, strays = schema.tasks, schema.stray_tasks.c
     with campaign.read() as db:
         doubt = db.scalars(
             sa.select(ledger.c.pair_id).where(ledger.c.desk == desk.name, ledger.c.task_id.is_(None))
         ).all()
+        others = set(db.scalars(sa.select(strays.task_id).where(strays.project_id == desk.project)))
     there: dict[str, int] = {}
     for start in range(0, len(doubt), ASK):
         keys = doubt[start : start + ASK]
         item = {"filter": "filter:tasks:data.pair_key", "operator": "in_list", "type": "String", "value": keys}
         for task in studio.tasks(desk.project, fields="data", where=(item,)):
-            there.setdefault(task["data"]["pair_key"], task["id"])
+            if task["id"] not in others:
+                there.setdefault(task["data"]["pair_key"], task["id"])
     _note_ids(campaign, desk, there)
     return set(there)
 
@@ -264,39 +274,60 @@ def _reconcile(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[_Task
         if desk.task_count == db.scalar(sa.select(sa.func.count()).where(here)) and not stray:
             return
         mine = dict(db.execute(sa.select(ledger.c.task_id, ledger.c.pair_id).where(here)).all())
-    listed = {task["id"]: task for task in studio.tasks(desk.project, fields="data,total_annotations")}
+    listed = {task["id"]: task["data"] for task in studio.tasks(desk.project, fields="data")}
+    judged = {task["id"] for task in studio.tasks(desk.project, fields="id", where=(HOLDS_ANSWERS,))}
     gone = [number for number in mine if number not in listed]
     if gone:
         notes.append(f"desk {desk.name}: {len(gone)} tasks were deleted by hand; those not judged yet are sent again")
-    lost = {task.pair_id for task in tasks} - {pair for number, pair in mine.items() if number in listed}
-    adopted, keep, ours = [], [], set(mine.values())
+    lost = {task.pair_id: task for task in tasks}
+    for number in mine.keys() & listed.keys():
+        lost.pop(mine[number], None)
+    adopted, keep, ours = [], {}, set(mine.values())
     for number in sorted(listed.keys() - mine.keys()):
-        data = listed[number]["data"]
-        key = data.get("pair_key")
-        if key in lost:  # ours, and the ledger was lost: as after a database put back from an older copy
-            lost.remove(key)
+        data, key = listed[number], pair_key(listed[number])
+        if key in lost and lost[key].is_shown_by(data):
+            # Ours, and the ledger was lost: as after a database put back from an older copy
+            del lost[key]
             adopted.append(
                 {"desk": desk.name, "pair_id": key, "project_id": desk.project, "task_id": number}
                 | {"data_sha256": digest(data)}
             )
-        elif key in ours and not listed[number].get("total_annotations"):
+        elif key in ours and number not in judged:
             studio.send("DELETE", f"/api/tasks/{number}/", None)
             notes.append(f"desk {desk.name}: task {number} doubled {key} and held no answer; deleted")
         else:
-            keep.append({"project_id": desk.project, "task_id": number, "desk": desk.name, "pair_id": key})
+            keep[number] = key
     with campaign.write() as db:
         for start in range(0, len(gone), 500):
             db.execute(ledger.delete().where(here, ledger.c.task_id.in_(gone[start : start + 500])))
         if adopted:
             db.execute(ledger.insert(), adopted)
-        db.execute(strays.delete().where(strays.c.project_id == desk.project))
-        if keep:
-            known = set(db.scalars(sa.select(schema.pairs.c.pair_id)))
-            db.execute(
-                strays.insert(), [s | {"pair_id": s["pair_id"] if s["pair_id"] in known else None} for s in keep]
-            )
-    if keep:
-        notes.append(f"desk {desk.name}: {len(keep)} tasks were added or doubled by hand and hold answers; left alone")
+        for some in batches(sorted(stray - keep.keys())):
+            db.execute(strays.delete().where(strays.c.project_id == desk.project, strays.c.task_id.in_(some)))
+        new = sorted(keep.keys() - stray)
+        known = set(db.scalars(sa.select(schema.pairs.c.pair_id))) if new else set()
+        for number in new:
+            pair = keep[number] if keep[number] in known else None
+            db.execute(strays.insert().values(project_id=desk.project, task_id=number, desk=desk.name, pair_id=pair))
+    if new:
+        notes.append(f"desk {desk.name}: {len(new)} tasks were added by hand, or doubled and hold answers; left alone")
+
+
+def _send_again(campaign: Campaign, desk: Desk, dead: set[str], notes: list[str]) -> None:
+    """Let go of tasks whose answers were set aside: their pairs are missing then, and are sent in new ones.
+
+    Label Studio's queue does not offer a task again that its annotator has answered.
+    """
+    ledger, strays = schema.tasks, schema.stray_tasks
+    with campaign.write() as db:
+        numbers = set_aside(db, None if desk.name == ADJUDICATION_DESK else desk.name, desk.project)
+        rows = db.execute(sa.select(ledger).where(ledger.c.desk == desk.name, ledger.c.task_id.in_(numbers))).mappings()
+        let_go = [row for row in rows if row["pair_id"] not in dead]
+        for row in let_go:
+            db.execute(ledger.delete().where(ledger.c.desk == desk.name, ledger.c.pair_id == row["pair_id"]))
+            db.execute(strays.insert().values({column.name: row[column.name] for column in strays.c}))
+    if let_go:
+        notes.append(f"desk {desk.name}: {len(let_go)} pairs whose answer was set aside are sent again")
 
 
 def _mend_edited(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[_Task], notes: list[str]) -> None:
@@ -313,12 +344,12 @@ def _mend_edited(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[_Ta
         row = shown.get(task.pair_id)
         if row is None or row.data_sha256 == digest(task.data()):
             continue
-        studio.send("PATCH", f"/api/tasks/{row.task_id}/", {"data": task.data()})
+        since = studio.send("PATCH", f"/api/tasks/{row.task_id}/", {"data": task.data()})["updated_at"]
         with campaign.write() as db:
             db.execute(
                 ledger.update()
                 .where(ledger.c.desk == desk.name, ledger.c.pair_id == task.pair_id)
-                .values(data_sha256=digest(task.data()))
+                .values(data_sha256=digest(task.data()), shown_since=since)
             )
         said = "did not show its pair any more; put right" if task.text != GONE else "emptied, as its post is gone"
         notes.append(f"desk {desk.name}: task {row.task_id} {said}")

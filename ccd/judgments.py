@@ -24,9 +24,13 @@ EDITED_BY_OTHER = "edited_by_other"
 FOREIGN = "foreign"  # given by somebody else on this annotator's desk
 OUTSIDE_PROTOCOL = "outside_protocol"  # an answer the protocol does not have, or one is missing
 GROUND_TRUTH = "ground_truth"
+UNASSIGNED = "unassigned"  # the pair was never assigned to who answered
+CHANGED_TASK = "changed_task"  # given while the task showed another text or photo than the pair's
+CHANGED_PAGE = "changed_page"  # given while the labeling page was not the one that `ccd push` put there
 
 ANSWERED = (VALID, CANNOT_JUDGE, SKIPPED)  # the annotator is done with the pair; best first
-REPORTED = (EDITED_BY_OTHER, FOREIGN, GROUND_TRUTH)
+SET_ASIDE = (CHANGED_TASK, CHANGED_PAGE)  # the annotator did nothing wrong: `ccd push` sends the pair again
+REPORTED = (EDITED_BY_OTHER, FOREIGN, GROUND_TRUTH, UNASSIGNED, *SET_ASIDE)
 
 _REMEMBERED = 10_000  # different answers that are decoded once
 
@@ -65,6 +69,19 @@ def best_answers() -> sa.Subquery:
         .group_by(j.annotator, j.pair_id)
         .subquery()
     )
+
+
+def set_aside(db: sa.Connection, annotator: str | None, project: int) -> set[int]:
+    """The tasks of a project of Label Studio whose answers were all set aside, and whose pair has no other answer.
+
+    The answers are those of an annotator (None: of any adjudicator).
+    """
+    j = schema.judgments.c
+    found = _newest("adjudicator" if annotator is None else "annotator", j.task_id, j.pair_id)
+    found = found.where(j.project_id == project, j.status.in_(SET_ASIDE))
+    rows = db.execute(found if annotator is None else found.where(j.annotator == annotator)).all()
+    done = answered(db, annotator) if rows else set()
+    return {row.task_id for row in rows if row.pair_id not in done}
 
 
 def _newest(role: str, *columns: Any) -> "sa.Select[Any]":

@@ -11,7 +11,7 @@ from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, Tabl
 
 from ccd.errors import CcdError
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 metadata = MetaData()
 
@@ -167,6 +167,8 @@ desks = Table(
     Column("project_id", Integer, nullable=False),
     Column("user_id", Integer),  # whose answers count here; None on the adjudicators' desk
     Column("watermark", Text),  # server time up to which changes were pulled; None: all is pulled again
+    Column("page", Text),  # digest of the labeling page that `ccd push` put there last; None before schema 6
+    Column("page_since", Text),  # server time since which the page is right, NEVER while it is not; None: always was
 )
 
 tasks = Table(
@@ -178,6 +180,8 @@ tasks = Table(
     Column("task_id", Integer),  # None: sent, and the reply not seen
     Column("data_sha256", Text, nullable=False),  # what the task should show
     Column("server_updated_at", Text),  # as last pulled
+    Column("annotations", Text),  # their ids as last pulled, each after a blank
+    Column("shown_since", Text),  # server time since which it shows its pair again; None: always did
     UniqueConstraint("project_id", "task_id"),
 )
 
@@ -189,6 +193,7 @@ stray_tasks = Table(
     Column("desk", Text, nullable=False),
     Column("pair_id", Text),  # None: shows no pair of this campaign
     Column("server_updated_at", Text),
+    Column("annotations", Text),  # as in `tasks`
 )
 
 uploads = Table(
@@ -218,6 +223,7 @@ judgments = Table(
     Column("comment", Text),
     Column("prediction", Text),  # version of the model whose prediction the task showed; None where it showed none
     Column("created_at", Text, nullable=False),  # Label Studio's clock
+    Column("answered_at", Text),  # the same clock: when the answer was last saved; None before schema 6
     Column("digest", Text, nullable=False),  # of all the above that can change
     Column("pulled_at", Text, nullable=False),
     UniqueConstraint("annotation", "version"),
@@ -312,7 +318,21 @@ def _to_5(connection: sa.Connection) -> None:
     )
 
 
-MIGRATIONS: dict[int, Callable[[sa.Connection], Any]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5}
+def _to_6(connection: sa.Connection) -> None:
+    """What says whether an answer counts; the next pull reads every desk again, and takes out what was not assigned."""
+    added = {
+        "desks": ("page TEXT", "page_since TEXT"),
+        "tasks": ("annotations TEXT", "shown_since TEXT"),
+        "stray_tasks": ("annotations TEXT",),
+        "judgments": ("answered_at TEXT",),
+    }
+    for table, columns in added.items():
+        for column in columns:
+            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column}")
+    connection.exec_driver_sql("UPDATE desks SET watermark = NULL")
+
+
+MIGRATIONS: dict[int, Callable[[sa.Connection], Any]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6}
 """From version n to n + 1: what to do to a database that an older toolkit made."""
 
 

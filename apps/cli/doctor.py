@@ -131,7 +131,7 @@ def _campaign(folder: Path) -> Iterator[Check]:
         yield _check(what, list(search(campaign.folder)))
     if not campaign.config.label_studio_url:
         yield "Label Studio is installed", local.is_installed(), str(local.environment()), "ccd studio start"
-    yield _label_studio(campaign)
+    yield from _label_studio(campaign)
 
 
 def _check(what: str, wrong: "list[mending.Found]") -> Check:
@@ -143,19 +143,30 @@ def _check(what: str, wrong: "list[mending.Found]") -> Check:
     return what, False, f"{first.where}: {said}{more}", "ccd doctor --fix" if first.mend else remedy
 
 
-def _label_studio(campaign: "Campaign") -> Check:
+def _label_studio(campaign: "Campaign") -> Iterator[Check]:
     from annotation.accounts import ids_of
     from annotation.connection import connect
+    from annotation.counts import amiss
     from ccd.errors import CcdError
 
     try:
         studio, _pictures = connect(campaign)
         release = studio.release()
         ids_of(studio, campaign.config.annotators + campaign.config.adjudicators)
+        differ, changed = amiss(campaign, studio)
     except CcdError as error:
         what, _semicolon, remedy = str(error).rpartition("; ")
-        return "Label Studio answers, accounts", False, what or str(error), remedy
-    return "Label Studio answers, accounts", True, f"{release} at {studio.url}", ""
+        yield "Label Studio answers, accounts", False, what or str(error), remedy
+        return
+    yield "Label Studio answers, accounts", True, f"{release} at {studio.url}", ""
+    found = "; ".join(f"desk {name}: {there} in Label Studio, {here} pulled" for name, (there, here) in differ.items())
+    yield "every answer on the desks was pulled", not differ, found, "ccd pull"
+    yield (
+        "labeling pages are as pushed",
+        not changed,
+        ", ".join(f"changed: desk {name}" for name in changed),
+        "ccd push",
+    )
 
 
 def _has_size(path: Path, size: int) -> bool:

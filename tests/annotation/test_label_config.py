@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotation.label_config import guidelines, label_config, read_result, same_config, status_of
+from annotation.label_config import guidelines, label_config, page_digest, read_result, status_of
 from ccd.errors import CcdError
 from ccd.judgments import (
     CANNOT_JUDGE,
@@ -122,12 +122,11 @@ def test_a_question_named_like_a_part_of_the_page_is_refused(name: str) -> None:
         label_config(protocol)
 
 
-def test_same_config_looks_at_the_xml_only() -> None:
-    one = '<View><Image name="a" value="$b"/></View>'
-    assert same_config(one, '<View>\n  <Image value="$b" name="a"></Image>\n</View>\n')
-    assert not same_config(one, '<View><Image name="a" value="$c"/></View>')
-    assert not same_config(one, '<View><Image name="a" value="$b"/>')
-    assert not same_config("", one)
+def test_page_digest_looks_at_the_xml_only() -> None:
+    one = page_digest('<View><Image name="a" value="$b"/></View>')
+    assert page_digest('<View>\n  <Image value="$b" name="a"></Image>\n</View>\n') == one
+    others = ('<View><Image name="a" value="$c"/></View>', '<View><Image name="a" value="$b"/>', "")
+    assert len({one, *map(page_digest, others)}) == 4
 
 
 def test_a_good_answer_is_read() -> None:

@@ -87,8 +87,11 @@ def test_a_campaign_of_schema_1_becomes_one_of_today(tmp_path: Path) -> None:
             "posts": ("author_key", "sensitive", "status", "checked_at"),
             "images": ("phash",),
             "pairs": ("model_text", "alt_text", "duplicate_group"),
-            "judgments": ("prediction",),
+            "judgments": ("prediction", "answered_at"),
             "round_pairs": ("part", "place"),
+            "desks": ("page", "page_since"),
+            "tasks": ("annotations", "shown_since"),
+            "stray_tasks": ("annotations",),
         }.items():
             for column in columns:
                 db.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")

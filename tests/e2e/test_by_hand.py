@@ -1,7 +1,9 @@
 """What people do to desks by hand, and what `ccd push` and `ccd pull` make of it."""
 
+import contextlib
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -197,6 +199,56 @@ def test_a_labeling_page_changed_by_hand_is_put_right(server: Server, campaign: 
     assert any("labeling page" in note for note in notes)
     assert api(server).get(f"/api/projects/{project}/")["label_config"] == config
     assert ccd(campaign.folder, "push").facts["notes"] == []
+
+
+def test_only_assigned_answers_under_the_page_that_was_meant_count(server: Server, campaign: Campaign) -> None:
+    project = known_desks(campaign)["ann"].project_id
+    listed = tasks(server, campaign)
+    with campaign.write() as db:  # a pair that is nobody's, as of a round that ann is not in
+        db.execute(schema.assignments.delete().where(schema.assignments.c.pair_id == listed[-1]["data"]["pair_key"]))
+    answer(server, "ann", listed[0]["id"], "explicit")
+    answer(server, "ann", listed[-1]["id"], "explicit")
+    pulled = ccd(campaign.folder, "pull").facts
+    assert pulled["new"] == {"valid": 1, "unassigned": 1}
+    assert "was not assigned to ann; not counted" in pulled["notes"][0]
+
+    page = api(server).get(f"/api/projects/{project}/")["label_config"]
+    one, other = 'alias="explicit"', 'alias="irrelevant"'
+    session = sign_in(server.url, "ann@example.org", server.passwords["ann"])
+    swapped = {"label_config": page.replace(one, "@").replace(other, one).replace("@", other)}
+    assert session.patch(f"{server.url}/api/projects/{project}/", json=swapped, timeout=60).ok
+    answer(server, "ann", listed[1]["id"], "irrelevant")  # what "Explicit relevant" is stored as now
+    pulled = ccd(campaign.folder, "pull").facts
+    assert pulled["new"] == {"changed_page": 1}
+    assert any("labeling page was changed by hand" in note for note in pulled["notes"])
+    assert counts(campaign) == {listed[0]["data"]["pair_key"]: "explicit"}
+    checks = {check["what"]: check for check in ccd(campaign.folder, "doctor", code=1).facts["checks"]}
+    assert checks["labeling pages are as pushed"]["remedy"] == "ccd push"
+
+    assert ccd(campaign.folder, "push").facts["sent"]["ann"] == 1
+    assert api(server).get(f"/api/projects/{project}/")["label_config"] == page
+    time.sleep(1)
+    answer(server, "ann", tasks(server, campaign)[-1]["id"], "explicit")
+    assert ccd(campaign.folder, "pull").facts["new"] == {"valid": 1}
+    assert set(counts(campaign).values()) == {"explicit"}
+
+
+def test_an_answer_without_its_time_stamp_is_found(server: Server, campaign: Campaign) -> None:
+    """What `kill -9` leaves: the annotation is committed, its task's `updated_at` and counters are as before."""
+    first, second = tasks(server, campaign)[:2]
+    answer(server, "ann", first["id"], "explicit")
+    ccd(campaign.folder, "pull")
+    columns = "updated_at, total_annotations, is_labeled"
+    with contextlib.closing(sqlite3.connect(server.folder / "studio" / "data" / "label_studio.sqlite3")) as behind:
+        before = behind.execute(f"SELECT {columns} FROM task WHERE id = ?", (second["id"],)).fetchone()
+        answer(server, "ann", second["id"], "implicit")
+        behind.execute(f"UPDATE task SET ({columns}) = (?, ?, ?) WHERE id = ?", (*before, second["id"]))
+        behind.commit()
+    checks = {check["what"]: check for check in ccd(campaign.folder, "doctor", code=1).facts["checks"]}
+    every = checks["every answer on the desks was pulled"]
+    assert (every["found"], every["remedy"]) == ("desk ann: 2 in Label Studio, 1 pulled", "ccd pull")
+    assert ccd(campaign.folder, "pull").facts["new"] == {"valid": 1}
+    assert len(counts(campaign)) == 2
 
 
 def test_a_label_studio_set_up_anew_takes_nothing_away(server: Server, campaign: Campaign) -> None:
