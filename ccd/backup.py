@@ -56,17 +56,17 @@ class Restored:
     database: str
 
 
-def backup(campaign: Campaign, file: Path, started: Started) -> Saved:
+def backup(campaign: Campaign, file: str | os.PathLike[str], started: Started) -> Saved:
     """Write the campaign to `file`, whole or not at all; other commands may be at work meanwhile.
 
     Not in it: `studio/`, `features/`, and hidden files, which are locks and what is just being written. Its owner alone
     may read it, for `secret.key` is in it. `started(name, total)` opens a progress bar. Raises CcdError where `file` is
     there, lies in the campaign or cannot be written, and while `ccd compliance` removes files.
 
-    >>> backup(campaign, Path("monday.tar"), started).rows["judgments"]  # doctest: +SKIP
+    >>> backup(campaign, "monday.tar", started).rows["judgments"]  # doctest: +SKIP
     36756
     """
-    file = file.absolute()
+    file = Path(file).absolute()
     if file.exists():
         raise CcdError(f"{file}: is there already; name another file")
     if file.parent.resolve().is_relative_to(campaign.folder):
@@ -188,17 +188,17 @@ class _Hashing(io.RawIOBase):
         return data
 
 
-def restore(file: Path, folder: Path, started: Started) -> Restored:
+def restore(file: str | os.PathLike[str], folder: str | os.PathLike[str], started: Started) -> Restored:
     """Put the campaign of a backup into `folder`, which appears whole or not at all.
 
     With `database_url` in its campaign.toml the tables go there: all of them in one transaction where the database is
     empty; one that holds this very campaign is newer or the same, and is kept as it is. Raises CcdError where `folder`
     is there and not empty, where the backup is not whole or was changed, and where the database is another's.
 
-    >>> restore(Path("monday.tar"), Path("my-campaign"), started).database  # doctest: +SKIP
+    >>> restore("monday.tar", "my-campaign", started).database  # doctest: +SKIP
     'restored'
     """
-    folder = folder.absolute()
+    file, folder = Path(file), Path(folder).absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CcdError(f"{folder}: is there already and not empty; name another --dir")
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")

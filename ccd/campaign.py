@@ -24,7 +24,7 @@ PATIENCE = 60_000  # milliseconds that SQLite waits for another process to let g
 class Campaign:
     """An open campaign. Read with `read()`, write with `write()`; both give a SQLAlchemy connection.
 
-    >>> campaign = Campaign.open(Path("my-campaign"))  # doctest: +SKIP
+    >>> campaign = Campaign.open("my-campaign")  # doctest: +SKIP
     >>> with campaign.read() as db:  # doctest: +SKIP
     ...     db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
     """
@@ -39,7 +39,7 @@ class Campaign:
     @classmethod
     def create(
         cls,
-        folder: Path,
+        folder: str | os.PathLike[str],
         *,
         name: str,
         protocol: str = "ccd",
@@ -50,6 +50,7 @@ class Campaign:
 
         Raises CcdError where there is one already, or where the protocol does not exist.
         """
+        folder = Path(folder)
         path = folder / CONFIG
         if path.exists():
             raise CcdError(f"{path}: there is a campaign already; edit that file or choose another --dir")
@@ -65,13 +66,13 @@ class Campaign:
         return campaign
 
     @classmethod
-    def open(cls, folder: Path) -> "Campaign":
+    def open(cls, folder: str | os.PathLike[str]) -> "Campaign":
         """Open the campaign in `folder`; its database is made or brought forward where needed.
 
         Raises CcdError where there is no campaign, where campaign.toml or its protocol is wrong, or where the database
         is not reached.
         """
-        return cls._connected(folder, read_config(folder))
+        return cls._connected(Path(folder), read_config(folder))
 
     @classmethod
     def _connected(cls, folder: Path, config: Config) -> "Campaign":

@@ -125,7 +125,8 @@ def _shares(table: Patterns, weights: Weights) -> Floats:
 
 
 def _beyond_chance(observed: Floats, expected: Floats) -> Floats:
-    return _ratio(observed - expected, np.where(np.isclose(expected, 1, rtol=0, atol=1e-12), 0, 1 - expected))
+    """Undefined where chance alone agrees: the share of a label that is the only one is exactly 1, a sum of ones."""
+    return _ratio(observed - expected, 1 - expected)
 
 
 def _ratio(above: Floats, below: Floats | Weights) -> Floats:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -103,6 +104,23 @@ class Quotas:
     counts: Mapping[str, int] | None = None
     like: str | None = None
 
+    def __post_init__(self) -> None:
+        """Check what decides: `like`, or else the counts, or else the shares. Raises CcdError."""
+        if self.like not in (None, CCD):
+            raise CcdError(f"quotas like {self.like!r}; write {CCD!r} or None")
+        if self.like is None and self.counts is not None:
+            wrong = set(self.counts) - set(SPLITS) or set(SPLITS[1:]) - set(self.counts)
+            if wrong or not all(isinstance(number, int) and number >= 0 for number in self.counts.values()):
+                raise CcdError(f"quotas with counts {dict(self.counts)}; write whole numbers of pairs for dev and test")
+        elif self.like is None:
+            shares = dict(self.shares)
+            if set(shares) != set(SPLITS) or not all(0 <= share <= 1 for share in shares.values()):  # nan is neither
+                raise CcdError(
+                    f"quotas with shares {shares}; write a share from 0 to 1 for each of {', '.join(SPLITS)}"
+                )
+            if not abs(sum(shares.values()) - 1) < 1e-6:
+                raise CcdError(f"quotas with shares {shares}, which add up to {sum(shares.values()):g}; make that 1")
+
 
 @dataclass(frozen=True)
 class Config:
@@ -139,9 +157,9 @@ def render(name: str, protocol: str, annotators: tuple[Person, ...], adjudicator
     return TEMPLATE.format(name=_toml(name), protocol=_toml(protocol), people=people)
 
 
-def read_config(folder: Path) -> Config:
+def read_config(folder: str | os.PathLike[str]) -> Config:
     """Read and check `campaign.toml` of a folder. Raises CcdError with file, place and remedy."""
-    path = folder / CONFIG
+    path = Path(folder) / CONFIG
     try:
         text = path.read_text(encoding="utf-8-sig")  # some editors put a byte order mark first
     except FileNotFoundError:

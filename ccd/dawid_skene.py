@@ -69,7 +69,7 @@ class DawidSkene:
         *,
         labels: Sequence[Any] = (),
         tie_rule: str = ADJUDICATE,
-        required: int = 3,
+        required: int = 1,
         experts: Sequence[Any] = (),
     ) -> None:
         check_tie_rule(tie_rule, labels)

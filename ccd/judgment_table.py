@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,9 @@ class JudgmentTable:
         return {"missing": self.missing, "repeated": self.repeated, "spellings": self.spellings}
 
 
-def read_table(path: Path, labels: Sequence[str] = (), *, repeats: bool = False, folded: bool = False) -> JudgmentTable:
+def read_table(
+    path: str | os.PathLike[str], labels: Sequence[str] = (), *, repeats: bool = False, folded: bool = False
+) -> JudgmentTable:
     """Read the judgments of a file.
 
     The file is UTF-8 with a header line, tabs between cells where it is named `.tsv` and commas otherwise; other
@@ -69,10 +72,11 @@ def read_table(path: Path, labels: Sequence[str] = (), *, repeats: bool = False,
     line with more or fewer cells than the header, a missing task or worker, a label outside `labels` and, unless
     `repeats`, two judgments of one worker on one task.
 
-    >>> read_table(Path("votes.csv"), ["no", "yes"]).judgments  # doctest: +SKIP
+    >>> read_table("votes.csv", ["no", "yes"]).judgments  # doctest: +SKIP
        task worker label
     0  p1      ann   yes
     """
+    path = Path(path)
     cells: list[str] = []  # three a judgment
     lines: list[int] = []  # where in the file each judgment ends
     missing: list[str] = []  # the tasks of lines without a label

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccd.config import SPLITS
+from ccd.errors import CcdError
 from ccd.near import Edges, Run, comparable, components, near_hashes, near_texts
 
 Ints = npt.NDArray[np.int64]
@@ -90,6 +91,13 @@ TIES: Mapping[str, Callable[[pd.DataFrame], Tie]] = {
     "post": same_post,
     "author": same_author,
 }
+LOOKS_AT = {
+    "image": ("image",),
+    "near_image": ("phash", "image"),
+    "near_text": ("text", "pair_id"),
+    "post": ("post_id", "text"),
+    "author": ("author_key",),
+}
 IN_WORDS = {
     "image": "the same image bytes",
     "near_image": "a near-duplicate image",
@@ -102,11 +110,22 @@ IN_WORDS = {
 def find(frame: pd.DataFrame, names: Iterable[str] = tuple(TIES)) -> dict[str, Tie]:
     """The ties of these names among the pairs of `frame`: pair_id, image, phash, text, post_id, author_key.
 
+    Only the columns that these ties look at (LOOKS_AT) must be there. Raises CcdError for one that is missing, and for
+    a name that is no tie.
+
     >>> two = pd.DataFrame({"pair_id": ["p", "q"], "post_id": ["x:1", "x:1"], "text": ["a cat", "a dog"]})
     >>> find(two, ["post"])["post"].node.tolist()
     [0, 0]
     """
-    return {name: TIES[name](frame) for name in names}
+    found = {}
+    for name in names:
+        if name not in TIES:
+            raise CcdError(f"{name!r} is no tie; choose among {', '.join(TIES)}")
+        for column in LOOKS_AT[name]:
+            if column not in frame.columns:
+                raise CcdError(f"the pairs lack the column {column!r}, which the tie {name!r} looks at; add it")
+        found[name] = TIES[name](frame)
+    return found
 
 
 def groups(frame: pd.DataFrame, ties: Mapping[str, Tie]) -> "pd.Series[str]":

@@ -6,6 +6,7 @@ Everything that shows, checks or counts labels takes them from here.
 
 import hashlib
 import json
+import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -164,7 +165,7 @@ def source(name_or_path: str, folder: Path = Path()) -> tuple[str, str]:
         raise CcdError(f"{where}: cannot be read ({error}); check the path and its rights") from None
 
 
-def load(name_or_path: str, folder: Path = Path()) -> Protocol:
+def load(name_or_path: str | os.PathLike[str], folder: str | os.PathLike[str] = ".") -> Protocol:
     """A shipped protocol by its name, or one from a TOML file (a path relative to `folder`).
 
     Raises CcdError, one line with file, question, category, entry and remedy, for whatever is wrong in the file.
@@ -172,7 +173,7 @@ def load(name_or_path: str, folder: Path = Path()) -> Protocol:
     >>> load("kruk2019-semiotic").labels
     ('divergent', 'parallel', 'additive')
     """
-    return parse(*source(name_or_path, folder))
+    return parse(*source(os.fspath(name_or_path), Path(folder)))
 
 
 def parse(text: str, where: str) -> Protocol:

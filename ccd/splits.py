@@ -28,6 +28,7 @@ from ccd.quotas import wanted
 
 TRAIN = SPLITS[0]
 RANDOM = "random"
+ARMS = (RANDOM, "active", "gold", "imported")
 
 
 @dataclass(frozen=True)
@@ -60,18 +61,16 @@ def split(
     `published` (pair_id → split) are pairs of earlier releases, with or without a label: those of dev and test stay
     whatever happens, those of train stay unless they are tied to dev or test, and are left out then. A new pair tied to
     a published one follows it; it is left out where it would go to dev or test and is not of the random arm, or where
-    it is tied to both. The order of rows is of no account. Raises CcdError for a pair that stands twice, or quotas that
-    cannot be.
+    it is tied to both. The order of rows does not matter. Raises CcdError for a missing column, a pair that is there
+    twice or has no id, an arm or a published split that is unknown, and quotas that cannot be met.
 
     >>> lone = pd.DataFrame({"pair_id": list("abcdefgh"), "label": "yes", "arm": "random"})
     >>> half = Quotas({"train": 0.5, "dev": 0.25, "test": 0.25})
     >>> split(lone, quotas=half, seed=1, ties=[]).table["split"].value_counts().to_dict()
     {'train': 4, 'dev': 2, 'test': 2}
     """
+    _check(frame, published or {})
     frame = frame.sort_values("pair_id", ignore_index=True)
-    twice = frame.loc[frame["pair_id"].duplicated(), "pair_id"]
-    if len(twice):
-        raise CcdError(f"{twice.iloc[0]} stands twice; keep one row a pair")
     names = list(ties)
     found = find(frame, names)
     group = groups(frame, found)
@@ -110,6 +109,25 @@ def split(
     )
     given_up = _given_up(told, int(counts[held != SPLITS.index(TRAIN)].sum()))
     return Split(table, frame, found, told, left_out, given_up)
+
+
+def _check(frame: pd.DataFrame, published: Mapping[str, str]) -> None:
+    """Refuse pairs that cannot be split. Raises CcdError."""
+    for column in ("pair_id", "label", "arm"):
+        if column not in frame.columns:
+            raise CcdError(
+                f"the pairs lack the column {column!r}; columns must be pair_id, label, arm and what ties need"
+            )
+    if frame["pair_id"].isna().any():
+        raise CcdError("a pair has no pair_id; give every pair one")
+    twice = frame.loc[frame["pair_id"].duplicated(), "pair_id"]
+    if len(twice):
+        raise CcdError(f"{twice.iloc[0]} is there twice; keep one row for each pair")
+    for pair, arm in frame.loc[~frame["arm"].isin(ARMS), ["pair_id", "arm"]].head(1).itertuples(index=False):
+        raise CcdError(f"{pair}: the arm {arm!r} is unknown; it must be one of {', '.join(ARMS)}")
+    for pair, name in published.items():
+        if name not in SPLITS:
+            raise CcdError(f"{pair}: published in {name!r}; the splits are {', '.join(SPLITS)}")
 
 
 def naive(table: pd.DataFrame, seed: int) -> "pd.Series[str]":

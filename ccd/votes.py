@@ -93,7 +93,8 @@ class MajorityVote:
     """The label with most votes.
 
     `labels` in their order (empty: those that occur, sorted); `tie_rule` as in ccd/ties.py, with the workers that
-    `experts` names; a task with fewer than `required` votes gets no label.
+    `experts` names; a task with fewer than `required` votes gets no label (1, as in crowd-kit: any vote will do;
+    campaigns and `ccd labels --table` ask for 3).
 
     After `fit_predict`, with a row a task, sorted: `labels_` (Series task → label, None where there is none), `probas_`
     (frame task x label: shares of the votes, 0 without votes) and `table_` (frame task x label: counts, and
@@ -116,7 +117,7 @@ class MajorityVote:
         labels: Sequence[Any] = (),
         *,
         tie_rule: str = ADJUDICATE,
-        required: int = 3,
+        required: int = 1,
         experts: Sequence[Any] = (),
     ) -> None:
         check_tie_rule(tie_rule, labels)
@@ -181,7 +182,7 @@ class WeightedMajority:
         *,
         weights: "Mapping[Any, float] | pd.Series[float] | None" = None,
         tie_rule: str = ADJUDICATE,
-        required: int = 3,
+        required: int = 1,
         experts: Sequence[Any] = (),
     ) -> None:
         check_tie_rule(tie_rule, labels)
@@ -228,7 +229,7 @@ class MeanScore:
     labels_: "pd.Series[float]"
     table_: pd.DataFrame
 
-    def __init__(self, *, required: int = 3) -> None:
+    def __init__(self, *, required: int = 1) -> None:
         self.required = required
 
     def fit_predict(self, df: pd.DataFrame, answered: "pd.Series[int] | None" = None) -> "pd.Series[float]":

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,12 +72,13 @@ class Checkpoint:
         return network.eval()
 
 
-def load(folder: Path) -> Checkpoint:
+def load(folder: str | os.PathLike[str]) -> Checkpoint:
     """Open a trained network. Raises CcdError where there is none.
 
-    >>> load(Path("models/ananet-4fd1a2c09b3e")).metrics["dev"]["weighted_f1"]  # doctest: +SKIP
+    >>> load("models/ananet-4fd1a2c09b3e").metrics["dev"]["weighted_f1"]  # doctest: +SKIP
     0.838
     """
+    folder = Path(folder)
     try:
         config, metrics = (json.loads((folder / name).read_bytes()) for name in (CONFIG, METRICS))
         known = config["format"] == FORMAT
@@ -93,9 +95,9 @@ def load(folder: Path) -> Checkpoint:
     return found
 
 
-def latest(models: Path) -> Checkpoint:
+def latest(models: str | os.PathLike[str]) -> Checkpoint:
     """The network of this folder that was trained last. Raises CcdError where there is none."""
-    found = [path.parent for path in models.glob(f"[!.]*/{METRICS}")]
+    found = [path.parent for path in Path(models).glob(f"[!.]*/{METRICS}")]
     if not found:
         raise CcdError(f"{models}: no trained network; run `ccd train`")
     return load(max(found, key=lambda folder: (folder / METRICS).stat().st_mtime_ns))

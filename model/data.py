@@ -8,6 +8,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -73,16 +74,18 @@ class Dataset:
         return told.hexdigest()
 
 
-def read_folder(folder: Path, seen: Callable[[str], str]) -> Dataset:
+def read_folder(folder: str | os.PathLike[str], seen: Callable[[str], str]) -> Dataset:
     """The pairs of a CCD-style folder. `seen` gives what a model sees of a text, as `ccd encode` stores it.
 
     An image that is named by its SHA-256, as in a release, is not opened. Raises CcdError for a missing file or a line
     that is no pair.
 
-    >>> data = read_folder(Path("releases/v1"), collection.text.model_text)  # doctest: +SKIP
+    >>> data = read_folder("releases/v1", collection.text.model_text)  # doctest: +SKIP
     >>> len(data.splits["test"]), data.labels  # doctest: +SKIP
     (983, ('irrelevant', 'implicit', 'explicit'))
     """
+
+    folder = Path(folder)
 
     def file_of(image: str) -> Path:
         try:

@@ -55,15 +55,16 @@ class Check:
     unreadable: int
 
 
-def check(folder: Path, started: Started = lambda name, total: lambda number: None) -> Check:
+def check(folder: str | os.PathLike[str], started: Started = lambda name, total: lambda number: None) -> Check:
     """Hash the pictures of `folder`, find what ties its pairs, and tell what is tied across splits.
 
     `started(name, total)` opens a progress bar. A picture that is not there is told apart by its path alone. Raises
     CcdError where a file of a split is missing or is no JSON.
 
-    >>> check(Path("releases/v1")).problems  # doctest: +SKIP
+    >>> check("releases/v1").problems  # doctest: +SKIP
     ()
     """
+    folder = Path(folder)
     frame = pd.DataFrame(_rows(folder), columns=["split", "pair_id", "label", "text", "image", "post_id"], dtype=object)
     unreadable = _hash(folder, frame, started)
     ties = find(frame, LOOKED_FOR)

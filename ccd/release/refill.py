@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -36,8 +37,9 @@ class Refilled:
     gone: dict[str, str]
 
 
-def posts_of(folder: Path) -> list[str]:
+def posts_of(folder: str | os.PathLike[str]) -> list[str]:
     """The post ids of a dehydrated release, each once. Raises CcdError where it is none."""
+    folder = Path(folder)
     try:
         facts = json.loads((folder / "release.json").read_bytes())
         found = dict.fromkeys(row["post_id"] for split in SPLITS for row in _lines(folder / f"{split}.jsonl"))
@@ -51,14 +53,17 @@ def posts_of(folder: Path) -> list[str]:
     return list(found)
 
 
-def refill(folder: Path, out: Path, source: Campaign, why: Mapping[str, str]) -> Refilled:
+def refill(
+    folder: str | os.PathLike[str], out: str | os.PathLike[str], source: Campaign, why: Mapping[str, str]
+) -> Refilled:
     """Write `out`: the release in `folder` with text and image of every pair that is in the campaign `source`.
 
     `why` says of posts what their network answered. Raises CcdError where `out` is there, or none of the pairs is.
 
-    >>> refill(Path("v1"), Path("v1-hydrated"), campaign, {}).pairs  # doctest: +SKIP
+    >>> refill("v1", "v1-hydrated", campaign, {}).pairs  # doctest: +SKIP
     12001
     """
+    folder, out = Path(folder), Path(out)
     if out.exists():
         raise CcdError(f"{out}: is there already; move it away, or choose another folder with --out")
     part = out.with_name(f".{out.name}.filling")  # not .part: `ccd release` removes those

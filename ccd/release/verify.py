@@ -25,14 +25,15 @@ Started = Callable[[str, int], Callable[[int], None]]
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
-def verify(folder: Path, started: Started = lambda name, total: lambda number: None) -> list[str]:
+def verify(folder: str | os.PathLike[str], started: Started = lambda name, total: lambda number: None) -> list[str]:
     """What is wrong with the release in `folder`, one line each; empty where all is well.
 
     `started(name, total)` opens a progress bar. Raises CcdError where there is no manifest to check against.
 
-    >>> verify(Path("releases/v1"))  # doctest: +SKIP
+    >>> verify("releases/v1")  # doctest: +SKIP
     ['images/0a….jpg: changed']
     """
+    folder = Path(folder)
     problems: list[str] = []
     listed = _manifest(folder, problems)
     problems += _files(folder, listed, started)

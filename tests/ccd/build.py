@@ -10,27 +10,36 @@ from PIL import Image
 
 from ccd import schema
 from ccd.campaign import Campaign, now
-from ccd.config import Person
+from ccd.config import CONFIG, Person
 
 ANNOTATORS = ("a1", "a2", "a3")
 SKIP = "cannot_judge"
 
 
-def campaign(folder: Path, votes: Mapping[str, Sequence[str | None]], *, protocol: str = "ccd") -> Campaign:
+def campaign(
+    folder: Path, votes: Mapping[str, Sequence[str | None]], *, protocol: str = "ccd", per_pair: int = 3
+) -> Campaign:
     """A campaign whose pairs got these votes: pair → what a1, a2, a3 said (None: nothing yet).
+
+    `per_pair` is the number of annotators, all of whom judge every pair.
 
     Pairs are named `<post>:<photo>`; each has an image and a text of its own, so that only a post ties pairs.
     """
+    names = [f"a{number}" for number in range(1, per_pair + 1)]
     made = Campaign.create(
         folder,
         name="t",
         protocol=protocol,
-        annotators=tuple(Person(name, f"{name}@example.org") for name in ANNOTATORS),
+        annotators=tuple(Person(name, f"{name}@example.org") for name in [*names, *ANNOTATORS[per_pair:]]),
         adjudicators=(Person("lead", "lead@example.org"),),
     )
+    if per_pair != 3:
+        toml = folder / CONFIG
+        toml.write_text(toml.read_text().replace("judgments_per_pair = 3", f"judgments_per_pair = {per_pair}"))
+        made = Campaign.open(folder)
     add_pairs(made, list(votes), number=1)
     for pair, answers in votes.items():
-        for annotator, answer in zip(ANNOTATORS, answers, strict=True):
+        for annotator, answer in zip(names, answers, strict=True):
             if answer is not None:
                 judge(made, pair, annotator, answer)
     return made
@@ -78,7 +87,7 @@ def add_pairs(
                 )
             )
             db.execute(schema.round_pairs.insert().values(round=number, pair_id=pair, inclusion_probability=1.0))
-            for annotator in ANNOTATORS:
+            for annotator in [person.name for person in made.config.annotators[: made.config.judgments_per_pair]]:
                 db.execute(
                     schema.assignments.insert().values(pair_id=pair, annotator=annotator, round=number, position=place)
                 )

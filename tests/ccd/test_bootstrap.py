@@ -15,6 +15,24 @@ def agreeing(table: Patterns, weights: Weights) -> Floats:
     return percent(table, weights)[:, None]
 
 
+def weighed(table: Patterns, weights: Weights) -> Floats:
+    return weights.astype(float)
+
+
+def test_as_many_draws_as_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ccd.bootstrap.DRAWN_AT_ONCE", 20)
+    table = Patterns(np.array([[2.0, 0.0]]), np.array([2.0]), np.array([10]))
+    assert [len(over_pairs(table, weighed, 10, folds, seed=0)) for folds in (1, 9, 10, 11, 25)] == [1, 9, 10, 11, 25]
+
+
+def test_pairs_that_are_not_in_the_table_are_drawn_too() -> None:
+    """Ten pairs were judged and seven of them compared: a draw of ten has a binomial number of those."""
+    table = Patterns(np.array([[2.0, 0.0], [1.0, 1.0]]), np.array([2.0, 2.0]), np.array([4, 3]))
+    drawn = over_pairs(table, weighed, 10, folds=4000, seed=0).sum(axis=1)
+    assert drawn.mean() == pytest.approx(7, abs=0.1)
+    assert drawn.var() == pytest.approx(10 * 0.7 * 0.3, rel=0.1)
+
+
 def test_a_draw_of_patterns_is_a_draw_of_pairs() -> None:
     """Mean and spread of percent agreement are those of drawing the pairs themselves."""
     df = simulated(200, 0)

@@ -145,7 +145,7 @@ def test_a_tie_is_settled_by_the_rule_alone() -> None:
 
 def test_what_is_missing_few_and_empty() -> None:
     df = pd.DataFrame({"task": [1, 1, 1, 2], "worker": list("abca"), "label": list("xxxx")})
-    model = DawidSkene(labels=("x", "y"))
+    model = DawidSkene(labels=("x", "y"), required=3)
     assert model.fit_predict(df).tolist() == ["x", None]
     assert model.table_["resolved_by"].tolist() == ["dawid-skene", "incomplete"]
     assert model.errors_.loc[("c", "x"), "y"] == 0.5  # c has judged nothing that is y

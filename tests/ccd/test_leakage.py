@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from ccd import config
+from ccd.errors import CcdError
 from ccd.leakage import IN_WORDS, TIES, Tie, find, groups, leaking, leaks, straddling, tied
 
 CAT = "A cat sits on the roof of our house and looks at the moon"
@@ -75,6 +76,27 @@ def test_the_same_short_text_of_two_posts_is_no_retweet() -> None:
     assert grouped(frame(post_id=["x:1", "x:2"], text=["mood", "mood"]), "post") == ["p0", "p1"]
 
 
+def test_retweets_of_nothing_are_no_chain() -> None:
+    """What is left of them is empty, as is the text of a post without one."""
+    texts = ["RT @ann:", "RT @bob: https://t.co/a", "", "https://t.co/b"]
+    pairs = frame(post_id=["x:1", "x:2", "x:3", "x:4"], text=texts)
+    assert grouped(pairs, "post") == ["p0", "p1", "p2", "p3"]
+
+
+def test_a_pair_is_not_tied_to_itself() -> None:
+    lone = frame(post_id=["x:1", "x:2"], text=["RT @ann: mood", "a dog"])  # the post that it repeats is not here
+    assert tied(find(lone, ["post"])["post"]).tolist() == [False, False]
+    assert tied(Tie(np.array([0, 1]), np.array([[0, 0]]))).tolist() == [False, False]
+
+
+@pytest.mark.parametrize("name", TIES)
+def test_a_missing_column_and_an_unknown_tie_are_reported(name: str) -> None:
+    with pytest.raises(CcdError, match=f"the pairs lack the column .*, which the tie '{name}' looks at; add it"):
+        find(pd.DataFrame({"pair_id": ["p"]}), [name])
+    with pytest.raises(CcdError, match="'images' is no tie; choose among image, near_image, near_text, post, author"):
+        find(frame(image=["i"]), ["images"])
+
+
 def test_who_is_tied_and_who_leaks() -> None:
     tie = Tie(np.array([0, 0, 1, 2, 3, -1]), np.array([[1, 2]]))
     assert tied(tie).tolist() == [True, True, True, True, False, False]
@@ -92,3 +114,5 @@ def test_leaks_are_counted_by_tie_and_in_all() -> None:
         {"tie": "any", "tied": 3, "before": 0, "after": 2},
     ]
     assert straddling(groups(pairs, find(pairs, ["image", "post"])), split) == 1
+    other = leaks(find(pairs, ["image", "post"]), pd.Series(["train"] * 5), split)
+    assert [row["before"] for row in other] == [1, 2, 2]  # only pairs of dev and test leak; those of train do not

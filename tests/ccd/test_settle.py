@@ -207,6 +207,36 @@ def test_a_protocol_of_two_questions(tmp_path: Path) -> None:
     assert settle(made).changed == 0
 
 
+@pytest.mark.parametrize(
+    ("votes", "expected"),
+    [
+        ((E, E), (E, "unanimous")),
+        ((E, I), (None, "open")),
+        ((E, SKIP), (None, "open")),
+        ((E, None), (None, "incomplete")),
+        ((E, E, SKIP), (E, "majority")),
+        ((E, I, SKIP), (None, "open")),
+        ((E, E, E, I), (E, "majority")),
+        ((E, E, I, I), (None, "open")),
+        ((E, E, I, R), (E, "majority")),
+        ((E, E, SKIP, SKIP), (None, "open")),
+        ((E, E, E, SKIP), (E, "majority")),
+        ((E, E, E, None), (None, "incomplete")),
+        ((E, E, I, I, R), (None, "open")),
+        ((E, E, E, SKIP, SKIP), (E, "majority")),
+        ((E, E, I, SKIP, SKIP), (None, "open")),
+        ((E, E, I, I, E), (E, "majority")),
+    ],
+)
+def test_campaigns_of_two_to_five_judgments_a_pair(
+    tmp_path: Path, votes: tuple[str | None, ...], expected: tuple[str | None, str]
+) -> None:
+    made = campaign(tmp_path, {"x:1:0": votes}, per_pair=len(votes))
+    settle(made)
+    row = rows(made)["x:1:0"]
+    assert (row["label"], row["resolved_by"]) == expected
+
+
 def test_nothing_to_settle_is_told(tmp_path: Path) -> None:
     made = campaign(tmp_path, {})
     with pytest.raises(CcdError, match="no pairs are assigned yet"):

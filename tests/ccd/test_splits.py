@@ -211,8 +211,52 @@ def test_published_pairs_that_a_new_tie_binds_stay() -> None:
 
 def test_a_pair_twice_is_told() -> None:
     pairs = frame(alone(2)).assign(pair_id="p")
-    with pytest.raises(CcdError, match="p stands twice"):
+    with pytest.raises(CcdError, match="p is there twice"):
         split(pairs, quotas=SHARES, seed=1, ties=[])
+
+
+@pytest.mark.parametrize("column", ["pair_id", "label", "arm"])
+def test_a_missing_column_is_reported(column: str) -> None:
+    with pytest.raises(CcdError, match=f"the pairs lack the column '{column}'"):
+        split(frame(alone(2)).drop(columns=column), quotas=SHARES, seed=1, ties=[])
+
+
+@pytest.mark.parametrize("arm", ["Random", "", None, float("nan")])
+def test_an_unknown_arm_is_reported(arm: object) -> None:
+    pairs = frame(alone(3)).astype(object)
+    pairs.loc[1, "arm"] = arm
+    with pytest.raises(
+        CcdError, match=r"p00001: the arm .* is unknown; it must be one of random, active, gold, imported"
+    ):
+        split(pairs, quotas=SHARES, seed=1, ties=[])
+
+
+def test_a_published_split_that_is_none_is_reported() -> None:
+    with pytest.raises(CcdError, match="p00000: published in 'Train'; the splits are train, dev, test"):
+        split(frame(alone(3)), quotas=SHARES, seed=1, ties=[], published={"p00000": "Train"})
+
+
+@pytest.mark.parametrize(
+    ("shares", "reported"),
+    [
+        ({"train": 0.8, "dev": 0.8, "test": 0.8}, "which add up to 2.4; make that 1"),
+        ({"train": 1.2, "dev": -0.1, "test": -0.1}, "write a share from 0 to 1 for each of train, dev, test"),
+        ({"train": float("nan"), "dev": 0.5, "test": 0.5}, "write a share from 0 to 1"),
+        ({"train": 0.5, "test": 0.5}, "write a share from 0 to 1"),
+        ({"train": 0.5, "valid": 0.5, "test": 0}, "write a share from 0 to 1"),
+    ],
+)
+def test_shares_that_cannot_be_are_reported(shares: dict[str, float], reported: str) -> None:
+    with pytest.raises(CcdError, match=reported):
+        Quotas(shares)
+
+
+def test_numbers_and_likenesses_that_cannot_be_are_reported() -> None:
+    for counts in ({"dev": 1}, {"dev": 1, "test": -1}, {"dev": 0.5, "test": 2}, {"dev": 1, "test": 1, "more": 1}):
+        with pytest.raises(CcdError, match="write whole numbers of pairs for dev and test"):
+            Quotas({}, counts)  # type: ignore[arg-type]
+    with pytest.raises(CcdError, match="quotas like 'CCD'; write 'ccd' or None"):
+        Quotas({}, like="CCD")
 
 
 def test_a_naive_split_has_the_same_sizes_and_leaks() -> None:
@@ -322,6 +366,37 @@ def test_a_campaign_stores_its_split_and_what_it_was_made_with(tmp_path: Path) -
         second = dict(db.execute(sa.select(schema.splits.c.pair_id, schema.splits.c.split)).all())
     assert {pair: second[pair] for pair in first} == first
     assert Counter(second.values()) == {"train": 134, "dev": 13, "test": 13}
+
+
+def test_a_published_pair_of_a_deleted_post_counts_for_no_label(tmp_path: Path) -> None:
+    made = campaign(tmp_path, {f"x:{n}:0": (EXPLICIT,) * 3 for n in range(40)})
+    settle(made)
+    with made.write() as db:
+        publish(db, "v1", [("x:0:0", "test"), ("x:1:0", "train")])
+        gone = schema.posts.c.post_id.in_(["x:0", "x:1", "x:2"])
+        db.execute(schema.posts.update().where(gone).values(status="deleted"))
+    found = split_campaign(made)
+    assert found.counts["got"].sum() == found.counts["wanted"].sum() == 37
+    assert split_of(found)["x:0:0"] == "test"  # it holds its place
+    assert "x:2:0" not in split_of(found)
+    labels = found.pairs.set_index("pair_id")["label"]
+    assert labels[["x:0:0", "x:1:0"]].isna().all()
+
+
+@pytest.mark.parametrize(("arms", "expected"), [(("random", "active"), "random"), (("active", "random"), "active")])
+def test_the_arm_of_a_pair_is_that_of_its_first_round(tmp_path: Path, arms: tuple[str, str], expected: str) -> None:
+    """A pair that is sent out again, to be labelled anew, was chosen as it was chosen first."""
+    made = campaign(tmp_path, {})
+    add_pairs(made, ["x:1:0"], number=2, arm=arms[0])
+    add_pairs(made, ["x:2:0"], number=3, arm=arms[1])
+    with made.write() as db:
+        again = {"pair_id": "x:1:0", "annotator": "a4", "round": 3, "position": 1}
+        db.execute(schema.assignments.insert().values(again))
+    for pair in ("x:1:0", "x:2:0"):
+        for annotator in ("a1", "a2", "a3"):
+            judge(made, pair, annotator, EXPLICIT)
+    settle(made)
+    assert split_campaign(made).pairs.set_index("pair_id")["arm"].to_dict() == {"x:1:0": expected, "x:2:0": arms[1]}
 
 
 def test_authors_tie_and_a_switch_lets_them_go(tmp_path: Path) -> None:

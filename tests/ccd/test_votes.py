@@ -127,6 +127,35 @@ def test_any_number_of_votes_from_two_up(votes: str, required: int, expected: tu
     assert resolved(votes, required=required) == expected
 
 
+@pytest.mark.parametrize(
+    ("votes", "required", "expected"),
+    [
+        ("x", 2, (None, "open")),
+        ("xx", 3, ("x", "majority")),
+        ("x", 3, (None, "open")),
+        ("xx", 4, (None, "open")),
+        ("xxx", 4, ("x", "majority")),
+        ("xxy", 4, (None, "open")),
+        ("xx", 5, (None, "open")),
+        ("xxx", 5, ("x", "majority")),
+        ("xxyy", 5, (None, "open")),
+    ],
+)
+def test_where_some_cannot_judge_more_than_half_must_agree(
+    votes: str, required: int, expected: tuple[object, str]
+) -> None:
+    """Exactly half of the judgments that a pair needs is no majority of them."""
+    assert resolved(votes, required=required, answered=required) == expected
+
+
+def test_any_vote_will_do_where_nothing_else_is_asked_for() -> None:
+    """As in crowd-kit; two votes a task are no reason for no label."""
+    votes = frame({"p": "xx", "q": "xy", "r": "y"})
+    assert MajorityVote().fit_predict(votes).tolist() == ["x", None, "y"]
+    assert WeightedMajority().fit_predict(votes).tolist() == ["x", None, "y"]
+    assert MeanScore().fit_predict(votes.assign(label=[1.0, 2.0, 3.0, 4.0, 5.0])).tolist() == [1.5, 3.5, 5.0]
+
+
 @pytest.mark.parametrize("rule", ["rule:", "rule:w", "rule:x,x", "rule:x,", "coin", "x,y", ""])
 def test_a_wrong_tie_rule_is_told(rule: str) -> None:
     with pytest.raises(CcdError, match="tie_rule"):
@@ -147,7 +176,7 @@ def test_bad_votes_are_told() -> None:
 def test_majority_is_as_counted_by_hand_whatever_the_order(df: pd.DataFrame, seed: int, names: list[int]) -> None:
     mixed = df.sample(frac=1, random_state=seed)
     mixed["worker"] = [f"w{names[int(worker[1:])]}" for worker in mixed["worker"]]
-    vote = MajorityVote(LABELS)
+    vote = MajorityVote(LABELS, required=3)
     labels = vote.fit_predict(mixed)
     assert list(labels.index) == sorted(set(df["task"]))
     coded = code(df, LABELS)
@@ -203,10 +232,15 @@ def test_weights_that_are_given() -> None:
     even = WeightedMajority(LABELS, weights={"w0": 0.3, "w1": 0.1, "w2": 0.2})  # 0.1 + 0.2 is not 0.3 in binary
     assert even.fit_predict(frame({"p": "xyy"})).tolist() == [None]
     assert even.table_["resolved_by"].tolist() == ["open"]
-    few = WeightedMajority(LABELS, weights={"w0": 1})
+    few = WeightedMajority(LABELS, weights={"w0": 1}, required=3)
     assert few.fit_predict(frame({"p": "x"})).tolist() == [None]
     assert few.table_["resolved_by"].tolist() == ["incomplete"]
-    for wrong in ({"w0": 1}, {"w0": 1, "w1": -1, "w2": 1}, {"w0": 1, "w1": float("nan"), "w2": 1}):
+    for wrong in (
+        {"w0": 1},
+        {"w0": 1, "w1": -1, "w2": 1},
+        {"w0": 1, "w1": float("nan"), "w2": 1},
+        {"w0": 1, "w1": float("inf")},
+    ):
         with pytest.raises(CcdError, match="the weight of w1 is"):
             WeightedMajority(LABELS, weights=wrong).fit_predict(frame({"p": "xyy"}))
 
@@ -256,7 +290,7 @@ def test_mean_of_scores() -> None:
         [("a", "w0", 1.0), ("a", "w1", 2.0), ("a", "w2", 6.0), ("b", "w0", 4.0), ("b", "w1", 5.0), ("c", "w0", 4.0)],
         columns=["task", "worker", "label"],
     )
-    mean = MeanScore()
+    mean = MeanScore(required=3)
     labels = mean.fit_predict(scores, pd.Series({"a": 3, "b": 3, "c": 3, "d": 1}))
     assert labels["a"] == 3.0
     assert labels["b"] == 4.5
