@@ -319,7 +319,10 @@ def _to_5(connection: sa.Connection) -> None:
 
 
 def _to_6(connection: sa.Connection) -> None:
-    """What says whether an answer counts; the next pull reads every desk again, and takes out what was not assigned."""
+    """What says whether an answer counts; the next pull reads every desk again, and takes out what was not assigned.
+
+    Drops that became pairs since are none.
+    """
     added = {
         "desks": ("page TEXT", "page_since TEXT"),
         "tasks": ("annotations TEXT", "shown_since TEXT"),
@@ -330,6 +333,8 @@ def _to_6(connection: sa.Connection) -> None:
         for column in columns:
             connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column}")
     connection.exec_driver_sql("UPDATE desks SET watermark = NULL")
+    for id_ in ("pair_id", "post_id"):  # dropped by one source, and a pair since by another
+        connection.exec_driver_sql(f"DELETE FROM drops WHERE item IN (SELECT {id_} FROM pairs)")
 
 
 MIGRATIONS: dict[int, Callable[[sa.Connection], Any]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6}

@@ -305,8 +305,6 @@ def _write(db: sa.Connection, folder: Path, settled: list[Any], counts: store.Co
             batch.take(item)
             states.append({"key": item.pair_id, "by": tries} | _state(got, batch.drops.get(item.pair_id)))
         batch.write()
-        d = schema.drops
-        db.execute(d.delete().where(d.c.item.in_(batch.mended)))  # also what another file of the post had dropped
     if states:
         photos = schema.photos
         db.execute(

@@ -157,7 +157,8 @@ class Batch:
         self.counts = counts
         self.rows: dict[str, list[dict[str, Any]]] = {"images": [], "posts": [], "pairs": [], "photos": []}
         self.drops: dict[str, Drop] = {}
-        self.mended = set[str]()  # pairs that an earlier run may have dropped
+        self.taken_back = set[str]()  # ids whose drops, of any source, are no longer so
+        self.places = set[str]()  # the same of this source's places
         p = schema.pairs.c
         ids = {item.pair_id for item in items}
         self.there: dict[str, str] = dict(self._find(sa.select(p.pair_id, p.image), p.pair_id, ids))
@@ -218,7 +219,7 @@ class Batch:
         if item.pair_id in self.there:
             if record is None or self._same(item, record):
                 self.counts.known += 1
-                self.mended.add(item.pair_id)
+                self._take_back(item)
             else:
                 self._id_used(item, record)
         elif drop := item.drop or self.near.get(item.pair_id):
@@ -253,6 +254,17 @@ class Batch:
         self.counts.examples.setdefault(drop.reason, drop)
         self.drops[storable(drop.item)] = drop
 
+    def _take_back(self, item: Item) -> None:
+        """Forget earlier drops of an item that is a pair now, or waits for its photo: by id, by post and by place."""
+        names = {item.pair_id}
+        if item.record and item.record.post_id:
+            names.add(item.record.post_id)
+        places = {storable(item.record.place)} if item.record and len(item.record.photos) == 1 else set()
+        self.taken_back |= names
+        self.places |= places
+        for name in names | places:
+            self.drops.pop(name, None)
+
     def _keep(self, item: Item, record: Record, post_id: str, photo: Photo, picture: images.Picture) -> None:
         self.counts.kept += 1
         if isinstance(photo.source, Path):
@@ -268,8 +280,7 @@ class Batch:
         )
         self.there[item.pair_id] = picture.sha256
         self.contents[item.text_sha256, picture.sha256] = item.pair_id
-        self.mended.add(item.pair_id)
-        self.drops.pop(item.pair_id, None)
+        self._take_back(item)
 
     def _wait(self, item: Item, record: Record, post_id: str, photo: Photo, url: str) -> None:
         self.counts.waiting += 1
@@ -280,8 +291,7 @@ class Batch:
                 {"pair_id": item.pair_id, "post_id": post_id, "photo": photo.index, "url": storable(url)}
                 | {"text": item.text, "alt_text": photo.alt_text, "state": "todo", "tries": 0}
             )
-        self.mended.add(item.pair_id)
-        self.drops.pop(item.pair_id, None)
+        self._take_back(item)
 
     def _post(self, record: Record, post_id: str) -> None:
         if post_id not in self.posts:
@@ -301,15 +311,15 @@ class Batch:
         return secret(self.folder)
 
     def write(self) -> None:
-        """Write the rows; a drop of an earlier run gives way to what was found now."""
+        """Write the rows; a drop of an earlier run, or of another source, gives way to what was found now."""
         for name, rows in self.rows.items():
             if rows:
                 self.db.execute(schema.metadata.tables[name].insert(), rows)
         photos, d = schema.photos, schema.drops
         kept = [row["pair_id"] for row in self.rows["pairs"]]
         self.db.execute(photos.update().where(photos.c.pair_id.in_(kept)).values(state="done", reason=None))
-        settled = self.mended | self.drops.keys()
-        self.db.execute(d.delete().where(d.c.source == self.source, d.c.item.in_(settled)))
+        self.db.execute(d.delete().where(d.c.item.in_(self.taken_back)))
+        self.db.execute(d.delete().where(d.c.source == self.source, d.c.item.in_(self.places | self.drops.keys())))
         if self.drops:
             rows = [
                 {

@@ -129,6 +129,35 @@ def test_a_photo_that_comes_later_takes_the_drop_away(campaign: Campaign, paint:
     assert rows(campaign, "drops") == []
 
 
+def test_a_drop_taken_back_within_one_batch(campaign: Campaign, paint: Paint, tmp_path: Path) -> None:
+    """The same post twice in a file: its photo is missing where it is read first."""
+    entries = [record("x:1", "one", tmp_path / "no.png"), record("x:1", "one", paint("a.png"), place="line 2")]
+    assert collect(campaign, entries, "t.csv").kept == 1
+    assert rows(campaign, "drops") == []
+    waits = [record("x:2", "two", tmp_path / "no.png"), record("x:2", "two", "https://a.example/b.png", place="line 4")]
+    assert collect(campaign, waits, "t.csv").waiting == 1
+    assert rows(campaign, "drops") == []
+
+
+def test_what_became_a_pair_is_no_drop_whatever_it_was_dropped_as(
+    campaign: Campaign, paint: Paint, tmp_path: Path
+) -> None:
+    """By another source; as a whole post; and by its place, where the id is that of the content."""
+    before: list[Record | Drop] = [
+        record("x:1", "one", tmp_path / "no.png"),
+        Drop("x:2", Reason.NO_PHOTO, "line 2"),
+        record("x:3", "long " * 50_000, paint("c.png", 3), place="line 3"),
+        record(None, "four", tmp_path / "no.png", place="line 4"),
+        record("x:5", "one", tmp_path / "no.png", place="line 5"),
+    ]
+    assert sum(collect(campaign, before, "old.csv").dropped.values()) == 5
+    later = [record(f"x:{n}", f"text {n}", paint(f"{n}.png", n)) for n in (1, 2, 3)]
+    assert collect(campaign, later, "new.csv").kept == 3
+    assert {row[1] for row in rows(campaign, "drops")} == {"line 4", "x:5:0"}
+    assert collect(campaign, [record(None, "four", paint("4.png", 4), place="line 4")], "old.csv").kept == 1
+    assert {row[1] for row in rows(campaign, "drops")} == {"x:5:0"}
+
+
 def test_a_photo_with_an_address_waits_until_it_is_on_disk(campaign: Campaign, paint: Paint) -> None:
     address = "https://pbs.twimg.com/media/A.jpg"
     entries = [record("x:1", "one", address), record(None, "two", address), record("x:3", "http://t.co/a", address)]
