@@ -112,10 +112,7 @@ def candidates(campaign: Campaign, version: str, label: str, start: int, most: i
 
     Pairs of posts that are gone are not among them. The newest active round has its own order: see `in_round`.
     """
-    p = schema.pairs.c
-    with campaign.read() as db:
-        taken = sa.select(schema.round_pairs.c.pair_id)
-        free = set(db.scalars(sa.select(p.pair_id).where(p.pair_id.not_in(taken), gone.lives())))
+    free = _free(campaign)
     said = predictions.read(campaign, version, columns=("association", "alignment"))
     if label not in said.labels:
         return []
@@ -128,14 +125,37 @@ def candidates(campaign: Campaign, version: str, label: str, start: int, most: i
     ]
 
 
+def number_of_candidates(campaign: Campaign, version: str) -> int:
+    """How many pairs `candidates` has in all."""
+    return len(_free(campaign) & predictions.predicted(campaign, version))
+
+
+def _free(campaign: Campaign) -> set[str]:
+    """The pairs of living posts that no round has taken yet."""
+    p = schema.pairs.c
+    with campaign.read() as db:
+        taken = sa.select(schema.round_pairs.c.pair_id)
+        return set(db.scalars(sa.select(p.pair_id).where(p.pair_id.not_in(taken), gone.lives())))
+
+
+def active_rounds() -> "sa.Select[tuple[int, int]]":
+    """A query of the active rounds, newest first: round, and its pairs of living posts."""
+    r, p = schema.round_pairs.c, schema.pairs.c
+    of_round = sa.select(r.round, sa.func.count()).join(schema.rounds, schema.rounds.c.round == r.round)
+    living = of_round.join(schema.pairs, p.pair_id == r.pair_id).where(schema.rounds.c.arm == "active", gone.lives())
+    return living.group_by(r.round).order_by(r.round.desc())
+
+
 def in_round(campaign: Campaign, number: int, version: str, label: str, start: int, most: int) -> list[Candidate]:
-    """The pairs of an active round in its order, with the part of the round that chose them."""
+    """The pairs of an active round in its order, with the part of the round that chose them. `rank` is the place in the
+    round as it was drawn; pairs of posts that are gone are left out.
+    """
     r = schema.round_pairs.c
     with campaign.read() as db:
         strategy = db.scalar(sa.select(schema.rounds.c.strategy).where(schema.rounds.c.round == number))
-        rows = db.execute(
-            sa.select(r.pair_id, r.part, r.place).where(r.round == number).order_by(r.place).offset(start).limit(most)
-        ).all()
+        living = sa.select(r.pair_id, r.part, r.place).join(schema.pairs, schema.pairs.c.pair_id == r.pair_id)
+        living = living.where(r.round == number, gone.lives())
+        rows = db.execute(living.order_by(r.place).offset(start).limit(most)).all()
     said = predictions.read(campaign, version, [row.pair_id for row in rows], columns=("association", "alignment"))
     places = {pair: place for place, pair in enumerate(said.ids)}
     wanted = said.labels.index(label)

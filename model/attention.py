@@ -41,8 +41,8 @@ class Explanation:
     """One pair with n words, K regions and C labels.
 
     `boxes` [K, 4]: left, top, right, bottom in shares of the photo. `weights` [n, K]: how each word attends over the
-    regions; rows sum to 1. `answers`: the probability of each label, by who says it: `together`, and the streams
-    `association` and `alignment` where the network has them.
+    regions; rows sum to 1. `answers`: the probability of each label, by who says it: `together`, as `ccd predict` gives
+    it, and the streams `association` and `alignment` where the network has them.
     """
 
     tokens: tuple[str, ...]
@@ -103,16 +103,24 @@ def explain_pair(checkpoint: Checkpoint, text: str, photo: Path, folder: Path, s
     boxes, scores = (part.astype(np.float32) for part in caches["regions"].boxes(int(places["regions"][0])))
     one_space = share_space(caches["regions"], caches["words"])
     regions, words = Regions(seen, boxes, scores), Words(tokenize(text), told)
-    return explain(checkpoint.network(), regions, words, checkpoint.labels, one_space=one_space)
+    return explain(checkpoint.network(), regions, words, checkpoint.labels, checkpoint.temperature, one_space=one_space)
 
 
 def explain(
-    network: nn.Module, regions: Regions, words: Words, labels: Sequence[str], *, one_space: bool
+    network: nn.Module,
+    regions: Regions,
+    words: Words,
+    labels: Sequence[str],
+    temperature: float = 1.0,
+    *,
+    one_space: bool,
 ) -> Explanation:
     """What the network says of one pair, as its encoders gave it, and why.
 
-    `labels` in the order of their ids; `one_space` where both encoders share a space: the network may want the
-    similarity profile. Raises CcdError where the network has no attention from words to regions.
+    `labels` in the order of their ids. What the streams say together is divided by `temperature`, as predictions are;
+    each stream alone is not, as dev sets the temperature of both together. `one_space` where both encoders share a
+    space: the network may want the similarity profile. Raises CcdError where the network has no attention from words to
+    regions.
 
     >>> explain(network, regions, words, ("irrelevant", "implicit", "explicit"), one_space=False)  # doctest: +SKIP
     """
@@ -127,7 +135,11 @@ def explain(
         verdict: Verdict = network(replace(batch, profile=profiles(batch)) if one_space else batch)
     if verdict.word_to_region is None:
         raise CcdError("this network has no attention from words to regions; explain with ananet or paper")
-    heard = {"together": verdict.logits, "association": verdict.association, "alignment": verdict.alignment}
+    heard = {
+        "together": verdict.logits / temperature,
+        "association": verdict.association,
+        "alignment": verdict.alignment,
+    }
     answers = {who: tuple(logits[0].softmax(-1).tolist()) for who, logits in heard.items() if logits is not None}
     weights = verdict.word_to_region[0].numpy()
     return Explanation(words.tokens, regions.boxes, weights, tuple(labels), answers)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ccd import __version__, schema
 from ccd.campaign import Campaign
-from ccd.gone import LIVE
+from ccd.gone import LIVE, lives
 from ccd.judgments import CANNOT_JUDGE, SKIPPED
 from ccd.prevalence import of_campaign
 from ccd.release.content import Pair
@@ -129,7 +129,7 @@ def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally:
         },
         "split": plan(db) or {"seed": None, "ties": []},  # of an older toolkit: not noted
         "counts": tally.counts,
-        "groups": db.scalar(sa.select(sa.func.count(schema.splits.c.leakage_group.distinct()))),
+        "groups": _groups(db, protocol.question.name),
         "arms": dict(sorted(tally.arms.items())),
         "prevalence": of_campaign(db, campaign.protocol.question).beside_raw_shares(),
         "resolved_by": dict(sorted(tally.resolved_by.items())),
@@ -155,6 +155,20 @@ def _collected(db: sa.Connection, networks: Mapping[str, int]) -> dict[str, Any]
         "dropped": dict(sorted((reason, count) for reason, count in db.execute(dropped))),
         "gone": dict(sorted((status, count) for status, count in db.execute(gone))),
     }
+
+
+def _groups(db: sa.Connection, question: str) -> int:
+    """How many leakage groups have two released pairs or more; a pair that is tied to no other is not a group."""
+    p, s, t = schema.pairs.c, schema.splits.c, schema.labels.c
+    released = (
+        sa.select(s.leakage_group)
+        .join(schema.pairs, p.pair_id == s.pair_id)
+        .join(schema.labels, (t.pair_id == s.pair_id) & (t.question == question) & t.label.is_not(None))
+        .where(lives())
+        .group_by(s.leakage_group)
+        .having(sa.func.count() > 1)
+    )
+    return db.scalar(sa.select(sa.func.count()).select_from(released.subquery())) or 0
 
 
 def _rounds(db: sa.Connection) -> list[dict[str, Any]]:

@@ -102,7 +102,8 @@ def _splits(facts: Facts) -> str:
     said = (
         f"The {_total(facts):,} pairs were divided into {sizes}, stratified by label (seed {facts['split']['seed']}). "
     )
-    said += f"{facts['groups']:,} leakage groups (pairs tied by {ties(facts)}) were never divided. "
+    groups = _number(facts["groups"], "leakage group")
+    said += f"{groups} of two pairs or more (tied by {ties(facts)}) {_were(facts['groups'])} never divided. "
     said += "Dev and test hold only pairs that were drawn at random."
     shares = [
         f"{each['label']} {each['prevalence']:.1%} (95 % CI {each['low']:.1%} to {each['high']:.1%})"
@@ -125,6 +126,10 @@ def _value(found: Mapping[str, Any]) -> str:
 
 def _number(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def _times(number: int) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from ccd import measured, predictions, schema
 from ccd.campaign import Campaign
@@ -61,6 +62,22 @@ def test_candidates_are_the_free_pairs_by_probability_with_reasons(tmp_path: Pat
     assert "association says explicit 0.60, alignment says irrelevant 0.60" in found[1].reason
     assert [each.rank for each in measured.candidates(made, "v1", I, 2, 2)] == [3]
     assert measured.candidates(made, "v1", "funny", 0, 2) == []
+
+
+def test_pairs_of_deleted_posts_and_without_a_prediction_are_no_candidates_and_are_not_counted(tmp_path: Path) -> None:
+    made = campaign(tmp_path, {"x:0:0": (E, E, E)})
+    add_pairs(made, [f"x:{n}:0" for n in range(1, 5)], number=2)
+    add_pairs(made, ["y:1:0", "y:2:0"], number=3, arm="active")
+    with made.write() as db:
+        db.execute(schema.round_pairs.delete().where(schema.round_pairs.c.round == 2))
+        db.execute(schema.posts.update().where(schema.posts.c.post_id.in_(("x:1", "y:1"))).values(status="deleted"))
+        place = schema.round_pairs.update().where(schema.round_pairs.c.round == 3)
+        db.execute(place.values(place=sa.cast(sa.func.substr(schema.round_pairs.c.pair_id, 3, 1), sa.Integer)))
+        assert db.execute(measured.active_rounds()).all() == [(3, 1)]
+    predict(made, {f"x:{n}:0": (0.2, 0.6, 0.2) for n in range(4)})
+    assert [each.pair_id for each in measured.candidates(made, "v1", I, 0, 9)] == ["x:2:0", "x:3:0"]
+    assert measured.number_of_candidates(made, "v1") == 2
+    assert [each.pair_id for each in measured.in_round(made, 3, "v1", I, 0, 9)] == ["y:2:0"]
 
 
 def test_an_active_round_keeps_its_order_and_says_which_part_chose(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,25 @@ def test_methods_are_written_from_the_data(folder: Path, facts: dict[str, Any]) 
     alpha = facts["agreement"]["relation"]["coefficients"]["krippendorff_nominal"]
     low, high = alpha["ci"]
     assert f"Krippendorff's alpha (nominal) {alpha['value']:.3f} [{low:.3f}, {high:.3f}]" in told
+
+
+def test_a_leakage_group_is_two_released_pairs_or_more(tmp_path: Path) -> None:
+    """Three pairs of one post, two of another whose label is open in one, and pairs that are tied to none."""
+    votes = {f"x:{n}:0": (E, E, E) for n in range(12)} | {f"y:1:{n}": (I, I, E) for n in range(3)}
+    made = campaign(tmp_path / "c", votes | {"z:1:0": (E, E, E), "z:1:1": (E, I, R)})
+    settle(made)
+    split = split_campaign(made)
+    sizes = split.table["leakage_group"].value_counts()
+    folder = write_release(made, "v1", Form.dry()).folder
+    facts = json.loads((folder / "release.json").read_text())
+    lines = [line for name in ("train", "dev", "test") for line in (folder / f"{name}.jsonl").open()]
+    released = Counter(json.loads(line)["leakage_group"] for line in lines)
+    assert facts["groups"] == sum(size > 1 for size in released.values()) == int((sizes > 1).sum()) == 1
+    assert "1 leakage group of two pairs or more (tied by" in (folder / "methods.md").read_text()
+    with made.write() as db:
+        db.execute(schema.labels.update().where(schema.labels.c.pair_id.in_(("y:1:0", "y:1:1"))).values(label=None))
+    facts = json.loads((write_release(made, "v2", Form.dry()).folder / "release.json").read_text())
+    assert facts["groups"] == 0
 
 
 def test_the_card_and_the_citation_can_be_parsed(folder: Path, made: Campaign) -> None:

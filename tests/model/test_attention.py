@@ -1,6 +1,7 @@
 """Explanations: the right weights for the right words, and pictures that show them."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +11,11 @@ from PIL import Image
 from ccd.errors import CcdError
 from model.ananet import AnANet, AnANetConfig
 from model.attention import DARK, OUTLINE, Explanation, draw_all, draw_word, explain
+from model.batch import Batch
+from model.checkpoint import Checkpoint
 from model.encoders.protocol import Regions, Words
 from model.paper import Paper, PaperConfig
+from model.prediction import Scorer
 
 LABELS = ("irrelevant", "implicit", "explicit")
 HALVES = np.array([[0, 0, 0.5, 1], [0.5, 0, 1, 1]], np.float32)
@@ -49,6 +53,31 @@ def test_each_word_attends_to_the_regions_and_every_stream_answers(network: obje
     for chances in found.answers.values():
         assert sum(chances) == pytest.approx(1, abs=1e-5)
     assert found.strongest(1) == found.weights[1].argmax()
+
+
+def test_a_pair_has_one_probability_explained_and_predicted(tmp_path: Path) -> None:
+    """At the network's temperature, as `ccd predict` stores it; the streams alone are at none in both."""
+    torch.manual_seed(2)
+    network = AnANet(AnANetConfig(6, 6, width=8, subspace=4)).eval()
+    regions, words = pair()
+    found = explain(network, regions, words, LABELS, 2.5, one_space=False)
+    scorer = object.__new__(Scorer)
+    scorer.checkpoint = Checkpoint(tmp_path / "net", {"labels": list(LABELS)}, {"temperature": 2.5})
+    batch = Batch(
+        torch.from_numpy(regions.features)[None],
+        torch.ones(1, len(regions.features), dtype=torch.bool),
+        torch.from_numpy(words.features)[None],
+        torch.tensor([len(words.features)]),
+    )
+    with torch.inference_mode():
+        verdict = network(batch)
+    parts = {"logits": verdict.logits, "association": verdict.association, "alignment": verdict.alignment}
+    stored = scorer._predictions(("x:1:0",), {name: part.numpy() for name, part in parts.items() if part is not None})
+    assert stored.association is not None
+    assert stored.alignment is not None
+    streams = {"together": stored.probabilities, "association": stored.association, "alignment": stored.alignment}
+    for who, chances in streams.items():
+        np.testing.assert_allclose(found.answers[who], chances[0], atol=1e-6)
 
 
 def test_the_words_of_a_trained_relation_are_found() -> None:

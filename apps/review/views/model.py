@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import pandas as pd
-import sqlalchemy as sa
 import streamlit as st
 from PIL import Image
 
 from apps.review import show, state
-from ccd import bias, browse, measured, photo, predictions, schema
+from ccd import bias, browse, measured, photo, predictions
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
 from ccd.measured import Candidate, Measured
@@ -34,11 +33,8 @@ def ranked(campaign: Campaign, version: str, label: str, start: int) -> list[Can
     return measured.candidates(campaign, version, label, start, A_PAGE)
 
 
-def free(campaign: Campaign) -> int:
-    p = schema.pairs.c.pair_id
-    with campaign.read() as db:
-        taken = sa.select(schema.round_pairs.c.pair_id)
-        return db.scalar(sa.select(sa.func.count()).where(p.not_in(taken))) or 0
+def free(campaign: Campaign, version: str) -> int:
+    return measured.number_of_candidates(campaign, version)
 
 
 def compared(campaign: Campaign, question: str) -> dict[str, Any]:
@@ -118,14 +114,12 @@ def _reliability(found: Measured) -> None:
 def _candidates(campaign: Campaign, question: str, version: str) -> None:
     labels = list(campaign.protocol.by_name(question).labels)
     label = WATCHED if WATCHED in labels else labels[0] if labels else ""
-    r = schema.rounds.c
     with campaign.read() as db:
-        active = db.execute(sa.select(r.round, r.size).where(r.arm == "active").order_by(r.round.desc())).all()
-    sizes = {f"Round {row.round}, as it was ranked": (row.round, row.size) for row in active}
+        sizes = {f"Round {row.round}, as it was ranked": tuple(row) for row in db.execute(measured.active_rounds())}
     chosen = st.selectbox("Which", [*sizes, OPEN], key="m-which")
-    total = sizes[chosen][1] if chosen in sizes else state.of(campaign, free)
+    total = sizes[chosen][1] if chosen in sizes else state.of(campaign, free, version)
     if not total:
-        show.nothing_yet("Every pair is in a round: there is nothing left to rank.")
+        show.nothing_yet("It has predicted no pair that is in no round yet: there is nothing to rank.")
         return
     at = st.pagination(max(1, -(-total // A_PAGE)), key=f"m-page-{chosen}")
     start = (at - 1) * A_PAGE
