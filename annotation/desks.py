@@ -8,9 +8,10 @@ import sqlalchemy as sa
 
 from annotation.client import Studio, StudioError
 from annotation.label_config import guidelines, label_config, page_digest
-from ccd import schema
+from ccd import revisions, schema
 from ccd.campaign import ADJUDICATION_DESK, Campaign
 from ccd.errors import CcdError
+from ccd.protocol import Protocol
 
 TITLE_LENGTH = 50  # Label Studio's limit
 NEVER = "9999-12-31T23:59:59Z"  # in `desks.page_since`: the page is wrong now
@@ -29,6 +30,27 @@ class Desk:
     watermark: str | None
     predictions: int = 0
     model_version: str | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which revision of the protocol a desk's labeling page asked, and since when, oldest first."""
+
+    since: tuple[tuple[str, int], ...]
+    protocols: dict[int, Protocol]
+
+    def at(self, time: str) -> int:
+        """Return the revision that was on the page at a time of the server's clock."""
+        when = datetime.datetime.fromisoformat(time)
+        found = [number for since, number in self.since if not since or datetime.datetime.fromisoformat(since) <= when]
+        return found[-1] if found else min(self.protocols)  # before schema 6 nothing else was stored
+
+
+def asked(db: sa.Connection, protocol: Protocol, desk: str) -> Asked:
+    """Look up which revisions of the protocol a desk's page asked."""
+    p = schema.pages.c
+    rows = db.execute(sa.select(p.since, p.revision).where(p.desk == desk).order_by(p.since))
+    return Asked(tuple((since, revision) for since, revision in rows), revisions.known(db, protocol))
 
 
 def forget_deleted(campaign: Campaign, studio: Studio, notes: list[str]) -> None:
@@ -159,6 +181,10 @@ def _keep_page(
 ) -> None:
     """Make the labeling page the protocol's, and store the desk's row with since when it is right."""
     wanted = label_config(campaign.protocol)
+    with campaign.write() as db:
+        number = revisions.current(db, campaign.protocol)
+        earlier = asked(db, campaign.protocol, row["desk"]).since
+    follows = bool(earlier) and earlier[-1][1] != number
     put, since = (stored.page, stored.page_since) if stored and stored.project_id == row["project_id"] else (None, None)
     if not is_page_right(campaign, found, put):
         since = NEVER
@@ -167,13 +193,19 @@ def _keep_page(
             "open reload it"
         )
     _store(campaign, row | {"page": put, "page_since": since})  # before the page is put right, should this be killed
-    if page_digest(found["label_config"] or "") != page_digest(wanted):
+    if follows or page_digest(found["label_config"] or "") != page_digest(wanted):
         if since != NEVER:
             notes.append(f"desk {row['desk']}: its labeling page follows the protocol's change")
         page = {"label_config": wanted, "expert_instruction": guidelines(campaign.protocol)}
         studio.send("PATCH", f"/api/projects/{row['project_id']}/", page)
     since = first_second_after(studio) if since == NEVER else since
     _store(campaign, row | {"page": page_digest(wanted), "page_since": since})
+    if follows or not earlier:
+        asks = {"desk": row["desk"], "revision": number, "since": first_second_after(studio) if stored else ""}
+        with campaign.write() as db:
+            same = (schema.pages.c.desk == asks["desk"]) & (schema.pages.c.since == asks["since"])
+            db.execute(schema.pages.delete().where(same))  # two changes in one second: nobody answered between them
+            db.execute(schema.pages.insert().values(asks))
 
 
 def _store(campaign: Campaign, row: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from annotation.checks import Checks, Shown, checks, pair_key
 from annotation.client import Studio
 from annotation.counts import ids_of as noted
 from annotation.counts import on_server, overlooked
-from annotation.desks import NEVER, Desk, first_second_after, is_page_right, known_desks, project_of
+from annotation.desks import NEVER, Asked, Desk, asked, first_second_after, is_page_right, known_desks, project_of
 from annotation.label_config import status_of
 from annotation.predictions import version_of
 from annotation.push import digest
@@ -174,6 +174,7 @@ def _store(
         known = _known_versions(db, desk, [task["id"] for task in tasks])
         ours = decisions.reviewed(db, pairs) if desk.name == ADJUDICATION_DESK else set()
         expected = checks(db, desk.name, pairs, page_since)
+        pages = asked(db, campaign.protocol, desk.name)
         rows = []
         for task in tasks:
             stands_for = shown.get(task["id"])
@@ -184,8 +185,8 @@ def _store(
                 if stands_for.pair in ours and annotation.get("ground_truth"):
                     continue  # written by the review app: it is a judgment already
                 version, last = old.pop(_name(annotation), (0, None))
-                row = _row(campaign, desk, task, stands_for, annotation, may_answer, expected, last)
-                if last is None or last["digest"] != row["digest"]:
+                row = _row(pages, desk, task, stands_for, annotation, may_answer, expected, last)
+                if last is None or (last["digest"], last["revision"]) != (row["digest"], row["revision"]):
                     rows.append(row | {"version": version + 1})
             rows += [
                 last | {"version": version + 1, "status": DELETED, "digest": DELETED, "pulled_at": now()}
@@ -200,7 +201,7 @@ def _store(
         where = f"desk {desk.name}, {studio.url}/projects/{desk.project}/data?task={row['task_id']}"
         if row["status"] == OUTSIDE_PROTOCOL:
             answers = json.loads(row["answers"] or "{}")
-            why = campaign.protocol.problem(answers) or "more than one answer to a question"
+            why = pages.protocols[row["revision"]].problem(answers) or "more than one answer to a question"
             done.outside.append(f"{where}: {why}")
         elif row["status"] in REPORTED:
             done.notes.append(f"{where}: {_amiss(row['status'], desk.name)}")
@@ -301,7 +302,7 @@ def _name(annotation: dict[str, Any]) -> str:
 
 
 def _row(
-    campaign: Campaign,
+    pages: Asked,
     desk: Desk,
     task: dict[str, Any],
     stands_for: Shown,
@@ -312,7 +313,9 @@ def _row(
 ) -> dict[str, Any]:
     """An annotation as a row of `judgments`, without its version; `last` is its newest version so far."""
     user = annotation.get("completed_by")
-    status, answers, comment = status_of(annotation, campaign.protocol, user, user not in may_answer)
+    at = annotation["updated_at"]
+    revision = pages.at(at)
+    status, answers, comment = status_of(annotation, pages.protocols[revision], user, user not in may_answer)
     said = {
         "answers": None if answers is None else json.dumps(answers, sort_keys=True, ensure_ascii=False),
         "seconds": annotation.get("lead_time"),
@@ -320,9 +323,9 @@ def _row(
         "annotator": may_answer.get(user, desk.name) if user is not None else desk.name,
     }
     before = None
-    if last and last["answered_at"] in (None, annotation["updated_at"]) and said.items() <= last.items():
+    if last and last["answered_at"] in (None, at) and said.items() <= last.items():
         before = last["status"]
-    content = said | {"status": expected.status(status, stands_for, annotation["updated_at"], before)}
+    content = said | {"status": expected.status(status, stands_for, at, before)}
     return content | {
         "annotation": _name(annotation),
         "project_id": desk.project,
@@ -331,7 +334,8 @@ def _row(
         "role": "adjudicator" if desk.name == ADJUDICATION_DESK else "annotator",
         "prediction": _shown(task, annotation),
         "created_at": annotation["created_at"],
-        "answered_at": annotation["updated_at"],
+        "answered_at": at,
+        "revision": revision,
         "digest": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
         "pulled_at": now(),
     }

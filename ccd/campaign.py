@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ccd import protocol as protocols
-from ccd import schema
+from ccd import revisions, schema
 from ccd.alone import alone_on
 from ccd.config import CONFIG, Config, Person, parse, read_config, render
 from ccd.errors import CcdError
@@ -87,6 +87,7 @@ class Campaign:
             if not ready:
                 with transaction(engine, writing=True) as db:
                     schema.prepare(db, where)
+                    revisions.adopt(db, protocol)
                     uid = _belongs(db, config.name, where)
         except sa.exc.DBAPIError as error:
             reason = str(error.orig).strip().partition("\n")[0]

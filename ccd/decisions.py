@@ -10,12 +10,12 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from ccd import schema
+from ccd import revisions, schema
 from ccd.campaign import Campaign, now, record
 from ccd.errors import CcdError
 from ccd.judgments import ANSWERED, CANNOT_JUDGE, DELETED, VALID
@@ -48,6 +48,7 @@ class Decision:
     answers: dict[str, Any] | None
     comment: str | None
     seconds: float | None
+    revision: int  # of the protocol it was given under
 
     @property
     def subject(self) -> str:
@@ -91,11 +92,12 @@ def decide(
         if standing is not None:
             raise Taken(f"{pair_id}: {standing.reviewer} was first and said {_said(standing, question)}; that stands")
         mine = [each for each in _of_pair(db, pair_id) if each.reviewer == reviewer and each.status == VALID]
-        before = mine[0] if mine else Decision(f"{MARK}{uuid.uuid4()}", 0, pair_id, reviewer, DELETED, None, None, None)
+        revision = revisions.current(db, campaign.protocol)
+        before = mine[0] if mine else _nothing(pair_id, reviewer)
         said = ": ".join(filter(None, (reason, note))) or None
         answers = None if cannot else {**(before.answers or {}), question: answer}
         status = CANNOT_JUDGE if cannot else VALID
-        _store(db, before, status, answers, said, seconds, prediction)
+        _store(db, replace(before, revision=revision), status, answers, said, seconds, prediction)
         after = {"question": question, "label": None if cannot else _text(answer), "resolved_by": ADJUDICATED}
         after |= {"reason": reason, "note": note, "annotation": before.annotation}
         record(db, reviewer, DECIDED, pair_id, {"question": question, **label}, after)
@@ -162,13 +164,20 @@ _J = schema.judgments.c
 
 
 def _rows() -> "sa.Select[Any]":
-    return sa.select(_J.annotation, _J.version, _J.pair_id, _J.annotator, _J.status, _J.answers, _J.comment, _J.seconds)
+    named = (_J.annotation, _J.version, _J.pair_id, _J.annotator, _J.status, _J.answers, _J.comment, _J.seconds)
+    return sa.select(*named, _J.revision)
 
 
 def _decision(row: Any) -> Decision:
-    annotation, version, pair, reviewer, status, answers, comment, seconds = row
-    said = None if answers is None else json.loads(answers)
-    return Decision(annotation, version, pair, reviewer, status, said, comment, seconds)
+    annotation, version, pair, reviewer, status, answers, *rest = row
+    return Decision(
+        annotation, version, pair, reviewer, status, None if answers is None else json.loads(answers), *rest
+    )
+
+
+def _nothing(pair_id: str, reviewer: str) -> Decision:
+    """What a reviewer's first decision on a pair follows."""
+    return Decision(f"{MARK}{uuid.uuid4()}", 0, pair_id, reviewer, DELETED, None, None, None, 0)
 
 
 def _of_pair(db: sa.Connection, pair_id: str) -> list[Decision]:
@@ -220,6 +229,7 @@ def _store(
     db.execute(
         schema.judgments.insert().values(
             **content,
+            revision=before.revision,
             project_id=0,  # made here: no project and no task of Label Studio
             task_id=0,
             role="adjudicator",

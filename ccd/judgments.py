@@ -14,6 +14,8 @@ from ccd import schema
 from ccd.frames import frame_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
     import pandas as pd
 
 VALID = "valid"
@@ -52,10 +54,15 @@ def tally(db: sa.Connection) -> dict[tuple[str, str], int]:
     return {(annotator, ANSWERED[place]): number for annotator, place, number in db.execute(counts)}
 
 
-def heard(db: sa.Connection) -> dict[str, int]:
-    """How many annotators answered each pair, `cannot judge` included; pairs that nobody answered are not in it."""
+def heard(db: sa.Connection, under: "Collection[int] | None" = None) -> dict[str, int]:
+    """How many annotators answered each pair, `cannot judge` included; pairs that nobody answered are not in it.
+
+    `under` narrows it to answers that were given under these revisions of the protocol.
+    """
     j = schema.judgments.c
     by = _newest("annotator", j.pair_id, sa.func.count(j.annotator.distinct()))
+    if under is not None:
+        by = by.where(j.revision.in_(under))
     return dict(db.execute(by.where(j.status.in_((VALID, CANNOT_JUDGE))).group_by(j.pair_id)).all())
 
 
@@ -84,12 +91,28 @@ def set_aside(db: sa.Connection, annotator: str | None, project: int) -> set[int
     return {row.task_id for row in rows if row.pair_id not in done}
 
 
-def _newest(role: str, *columns: Any) -> "sa.Select[Any]":
-    """These columns of the newest version of every annotation of a role."""
+def _newest(role: str | None, *columns: Any) -> "sa.Select[Any]":
+    """These columns of the newest version of every annotation of a role (None: of both)."""
     j, newer = schema.judgments, schema.judgments.alias("newer")
-    return sa.select(*columns).where(
-        j.c.role == role, ~sa.exists().where(newer.c.annotation == j.c.annotation, newer.c.version > j.c.version)
+    found = sa.select(*columns).where(
+        ~sa.exists().where(newer.c.annotation == j.c.annotation, newer.c.version > j.c.version)
     )
+    return found if role is None else found.where(j.c.role == role)
+
+
+def by_revision(db: sa.Connection) -> dict[int, int]:
+    """How many valid judgments, annotators' and adjudicators', were given under each revision of the protocol."""
+    j = schema.judgments.c
+    rows = _newest(None, j.revision, sa.func.count()).where(j.status == VALID).group_by(j.revision)
+    return dict(db.execute(rows).all())
+
+
+def different_answers(db: sa.Connection) -> "Iterator[tuple[dict[str, Any], int]]":
+    """Every answer that valid judgments have, {question: label or score}, once with the number of its judgments."""
+    j = schema.judgments.c
+    rows = _newest(None, j.answers, sa.func.count()).where(j.status == VALID).group_by(j.answers)
+    for answers, number in db.execute(rows):
+        yield json.loads(answers), number
 
 
 def counted(db: sa.Connection, question: str, role: str = "annotator") -> "pd.DataFrame":

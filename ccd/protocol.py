@@ -138,6 +138,19 @@ class Protocol:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
+def of_dict(content: Mapping[str, Any]) -> Protocol:
+    """Return the protocol of which this is `dataclasses.asdict`, as revisions and protocol.json store it.
+
+    >>> of_dict(asdict(load("ccd"))) == load("ccd")
+    True
+    """
+    questions = []
+    for question in content["questions"]:
+        categories = (Category(**each | {"examples": tuple(each["examples"])}) for each in question["categories"])
+        questions.append(Question(**question | {"categories": tuple(categories)}))
+    return Protocol(**dict(content) | {"questions": tuple(questions)})
+
+
 def shipped() -> tuple[str, ...]:
     """Names of the protocols that come with the toolkit, sorted."""
     files = resources.files("ccd").joinpath("protocols").iterdir()

@@ -171,6 +171,23 @@ desks = Table(
     Column("page_since", Text),  # server time since which the page is right, NEVER while it is not; None: always was
 )
 
+revisions = Table(
+    "revisions",  # what was asked of annotators, in every form that was ever in use; see ccd/revisions.py
+    metadata,
+    Column("revision", Integer, primary_key=True, autoincrement=False),  # 1, 2, … in the order of first use
+    Column("digest", Text, nullable=False, unique=True),
+    Column("protocol", Text, nullable=False),  # JSON: the complete protocol
+    Column("first_used", Text, nullable=False),
+)
+
+pages = Table(
+    "pages",  # which revision of the protocol a desk's labeling page asks, and since when
+    metadata,
+    Column("desk", Text, primary_key=True),
+    Column("revision", Integer, ForeignKey("revisions.revision"), nullable=False),
+    Column("since", Text, primary_key=True),  # server time; "" for the page with which the desk was made
+)
+
 tasks = Table(
     "tasks",  # the ledger: which task of which desk stands for a pair
     metadata,
@@ -224,6 +241,7 @@ judgments = Table(
     Column("prediction", Text),  # version of the model whose prediction the task showed; None where it showed none
     Column("created_at", Text, nullable=False),  # Label Studio's clock
     Column("answered_at", Text),  # the same clock: when the answer was last saved; None before schema 6
+    Column("revision", Integer, nullable=False, server_default="1"),  # of the protocol it was given under
     Column("digest", Text, nullable=False),  # of all the above that can change
     Column("pulled_at", Text, nullable=False),
     UniqueConstraint("annotation", "version"),
@@ -327,7 +345,7 @@ def _to_6(connection: sa.Connection) -> None:
         "desks": ("page TEXT", "page_since TEXT"),
         "tasks": ("annotations TEXT", "shown_since TEXT"),
         "stray_tasks": ("annotations TEXT",),
-        "judgments": ("answered_at TEXT",),
+        "judgments": ("answered_at TEXT", "revision INTEGER NOT NULL DEFAULT 1"),
     }
     for table, columns in added.items():
         for column in columns:

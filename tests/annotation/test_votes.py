@@ -56,7 +56,7 @@ def test_a_campaign_of_an_older_toolkit_loses_the_votes_that_were_not_assigned(o
     added = {"desks": ("page", "page_since"), "tasks": ("annotations", "shown_since"), "stray_tasks": ("annotations",)}
     with office.campaign.write() as db:  # as schema 5 had it: both are votes, and nothing says when they were given
         db.exec_driver_sql("UPDATE judgments SET status = 'valid', digest = 'of a vote' WHERE annotator = 'ann'")
-        for table, columns in (added | {"judgments": ("answered_at",)}).items():
+        for table, columns in (added | {"judgments": ("answered_at", "revision")}).items():
             for column in columns:
                 db.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
         schema.note(db, "schema_version", 5)
