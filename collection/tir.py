@@ -35,6 +35,7 @@ _CELLS: dict[tuple[str, ...], str] = {
     ("1", "0", "0", "0", "1", "0"): _label(1, 0),
     ("0", "0", "0", "0", "0", "1"): _label(0, 0),
 }
+_ONE_SHORT = {cells[:i] + cells[i + 1 :]: label for cells, label in _CELLS.items() for i in range(6)}
 
 
 @dataclass
@@ -97,10 +98,8 @@ def _labels(cells: list[str]) -> tuple[str | None, str]:
         cells = cells[:-1]
     if label := _CELLS.get(tuple(cells[-6:])):
         return label, f"shifted right by {len(cells) - 6}" if len(cells) > 6 else ""
-    if len(cells) == 5:
-        fits = {label for whole, label in _CELLS.items() for i in range(6) if [*whole[:i], *whole[i + 1 :]] == cells}
-        if len(fits) == 1:
-            return fits.pop(), "one cell short"
+    if label := _ONE_SHORT.get(tuple(cells)):
+        return label, "one cell short"
     return None, f"labels cannot be read: {','.join(cells)[:60]}"
 
 

@@ -281,6 +281,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         left = int(rest)
         self.answer(b"", 302, Location=f"/hops/{left - 1}" if left > 1 else "/photo/12")
 
+    def do_moved(self, rest: str) -> None:
+        """Leads to a server that fails, and when asked again to another one."""
+        self.answer(b"", 302, Location="/status/503/moved" if self.times() == 1 else "/photo/13")
+
 
 if __name__ == "__main__":
     with serving() as running:

@@ -128,6 +128,36 @@ def test_what_is_gone_leaves_and_the_tombstone_stays(full: Campaign, server: X, 
     assert (page["data"], page["includes"]["tweets"], page["includes"]["media"]) == ([], [], [])
 
 
+def test_a_deleted_post_keeps_no_author_no_description_and_no_detail_and_others_keep_theirs(
+    campaign: Campaign, paint: Callable[..., Path]
+) -> None:
+    address = "https://pbs.twimg.com/media/A.jpg"
+    records: list[Record | Drop] = [
+        Record(
+            post_id,
+            text,
+            None,
+            "en",
+            (Photo(0, paint(f"{text}.png", colour), f"photo of {text}"), Photo(1, address, f"second of {text}")),
+            "line 1",
+            author=f"author of {text}",
+        )
+        for colour, (post_id, text) in enumerate([("x:1", "one"), ("x:12", "twelve")])
+    ]
+    moving = [Drop(item, Reason.MOVING, f"video of {item}") for item in ("x:1", "x:1:2", "x:12", "x:12:2")]
+    store.collect(campaign, [*records, *moving], "t.csv")
+    before = everything(campaign).decode()
+    with campaign.write() as db:
+        keys = dict(db.execute(sa.select(schema.posts.c.post_id, schema.posts.c.author_key)).all())
+        compliance.remove(db, {"x:1": "deleted"}, "2024-01-01")
+    after = everything(campaign).decode()
+    mine = (keys["x:1"], "'photo of one'", "'second of one'", "'video of x:1'", "'video of x:1:2'")
+    others = (keys["x:12"], "'photo of twelve'", "'second of twelve'", "'video of x:12'", "'video of x:12:2'")
+    assert all(said in before for said in mine + others)
+    assert [said for said in mine if said in after] == []
+    assert [said for said in others if said not in after] == []
+
+
 def test_twice_is_once(full: Campaign, server: X, api: x_api.Api) -> None:
     lose(server)
     compliance.check(full, api, 100)

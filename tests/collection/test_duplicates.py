@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
@@ -205,6 +206,25 @@ def test_the_earliest_stays_and_an_image_alone_takes_nothing_out(
     again = find(campaign, quiet)
     assert (again.hashed, again.dropped) == (0, 0)
     assert groups(campaign) == EXPECTED
+
+
+def test_a_pair_without_a_time_gives_way_to_one_with_a_time() -> None:
+    text = "A shark swims in our street tonight"
+    frame = pd.DataFrame(
+        {"pair_id": ["x:1:0", "x:2:0"], "image": "a", "phash": "", "text": [text, text.upper()]}
+        | {"created_at": [None, "2012-10-29T22:34:01+00:00"]}
+    )
+    assert duplicates.Ties.of(frame).alike(frame) == {"x:1:0": "x:2:0"}
+
+
+def test_a_pair_that_was_taken_out_ties_no_others_together() -> None:
+    hashes = ["0" * 32, "0" * 28 + "f" * 4, "0" * 24 + "f" * 8]  # the second is near to both others
+    frame = pd.DataFrame(
+        {"pair_id": ["x:1:0", "x:2:0", "x:3:0"], "image": list("abc"), "phash": hashes, "text": ["one", "two", "three"]}
+    )
+    ties = duplicates.Ties.of(frame)
+    assert ties.groups(frame, pd.Series([True, True, True])).tolist() == ["x:1:0"] * 3
+    assert ties.groups(frame, pd.Series([True, False, True])).tolist() == ["x:1:0", "x:3:0"]
 
 
 def test_ray_finds_the_same(campaign: Campaign, saved: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:

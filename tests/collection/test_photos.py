@@ -89,6 +89,13 @@ def test_pictures_become_pairs_by_the_rules_of_collecting(campaign: Campaign, se
     assert state(campaign) == before
 
 
+def test_another_try_begins_at_the_photos_own_address(campaign: Campaign, server: Server) -> None:
+    queue(campaign, server.url("moved"))
+    download(campaign, server)
+    assert queued(campaign) == [("done", None, 2)]
+    assert server.asked["/status/503/moved"] == 1
+
+
 @pytest.mark.parametrize(
     ("path", "state", "reason", "tries", "dropped"),
     [

@@ -70,6 +70,10 @@ def test_named_columns_and_folder(tmp_path: Path) -> None:
     assert record.photos[0].source == tmp_path / "media" / "b.png"
 
 
+def test_of_columns_that_differ_only_in_case_the_first_is_read(tmp_path: Path) -> None:
+    assert texts(read(tmp_path / "t.csv", "Text,TEXT,image\nfirst,second,a.jpg\n")) == ["first"]
+
+
 def test_a_table_without_ids(tmp_path: Path) -> None:
     (record,) = read(tmp_path / "t.csv", "\ufefftext,image\nHi,a.jpg\n")
     assert isinstance(record, Record)

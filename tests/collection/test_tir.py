@@ -62,6 +62,12 @@ def test_rows_are_repaired_or_refused(file: Path) -> None:
     assert "another label" in table.refused[10]
 
 
+def test_whichever_cell_is_missing_a_row_one_cell_short_has_one_label() -> None:
+    for cells, label in tir._CELLS.items():
+        for i in range(6):
+            assert tir._labels([*cells[:i], *cells[i + 1 :]]) == (label, "one cell short")
+
+
 def test_another_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id,text\n1,a\n")
     with pytest.raises(CcdError, match="not the text-image relationship data"):
