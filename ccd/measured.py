@@ -138,12 +138,17 @@ def _free(campaign: Campaign) -> set[str]:
         return set(db.scalars(sa.select(p.pair_id).where(p.pair_id.not_in(taken), gone.lives())))
 
 
-def active_rounds() -> "sa.Select[tuple[int, int]]":
-    """A query of the active rounds, newest first: round, and its pairs of living posts."""
+def active_rounds(campaign: Campaign) -> list[tuple[int, int]]:
+    """The active rounds, newest first: number, and how many of its pairs are of living posts."""
     r, p = schema.round_pairs.c, schema.pairs.c
-    of_round = sa.select(r.round, sa.func.count()).join(schema.rounds, schema.rounds.c.round == r.round)
-    living = of_round.join(schema.pairs, p.pair_id == r.pair_id).where(schema.rounds.c.arm == "active", gone.lives())
-    return living.group_by(r.round).order_by(r.round.desc())
+    query = (
+        sa.select(r.round, sa.func.count())
+        .join(schema.rounds, schema.rounds.c.round == r.round)
+        .join(schema.pairs, p.pair_id == r.pair_id)
+        .where(schema.rounds.c.arm == "active", gone.lives())
+    )
+    with campaign.read() as db:
+        return [(number, size) for number, size in db.execute(query.group_by(r.round).order_by(r.round.desc()))]
 
 
 def in_round(campaign: Campaign, number: int, version: str, label: str, start: int, most: int) -> list[Candidate]:

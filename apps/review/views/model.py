@@ -114,8 +114,8 @@ def _reliability(found: Measured) -> None:
 def _candidates(campaign: Campaign, question: str, version: str) -> None:
     labels = list(campaign.protocol.by_name(question).labels)
     label = WATCHED if WATCHED in labels else labels[0] if labels else ""
-    with campaign.read() as db:
-        sizes = {f"Round {row.round}, as it was ranked": tuple(row) for row in db.execute(measured.active_rounds())}
+    active = measured.active_rounds(campaign)
+    sizes = {f"Round {number}, as it was ranked": (number, size) for number, size in active}
     chosen = st.selectbox("Which", [*sizes, OPEN], key="m-which")
     total = sizes[chosen][1] if chosen in sizes else state.of(campaign, free, version)
     if not total:
