@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -28,7 +29,22 @@ from ccd.campaign import write_atomic
 from ccd.errors import CcdError
 
 VERSION = "1.23.2"
-START_SECONDS = 300  # a fresh data folder takes 30 s idle and over a minute on a loaded machine
+START_SECONDS = 300  # on a loaded machine a first start takes over a minute where its database is not prepared
+DATABASE = "label_studio.sqlite3"
+SWITCHES = {
+    "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
+    "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
+    "LABEL_STUDIO_COLLECT_ANALYTICS": "false",
+    "LABEL_STUDIO_LATEST_VERSION_CHECK": "false",
+    "LABEL_STUDIO_SENTRY_DSN": "",
+    "LABEL_STUDIO_FRONTEND_SENTRY_DSN": "",
+    "LABEL_STUDIO_ML_BLOCK_LOCAL_IP": "false",  # our own ML backend and webhooks run on loopback
+    "LABEL_STUDIO_SSRF_PROTECTION_ENABLED": "false",
+    "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "true",
+    "LABEL_STUDIO_TASK_LOCK_TTL": "900",
+    "LOG_LEVEL": "WARNING",
+    "AZURE_MOUNT_FIX": "1",  # SQLite in WAL mode: about twice the submits a second
+}
 ADMIN = "admin@ccd-toolkit.local"
 
 
@@ -48,8 +64,8 @@ def environment() -> Path:
 
 
 def is_installed() -> bool:
-    """True where the environment is complete (an interrupted install is not)."""
-    return (environment() / "complete").exists()
+    """True where the environment and the prepared database are complete (an interrupted install is not)."""
+    return all((environment() / name).exists() for name in ("complete", DATABASE))
 
 
 def install(say: Callable[[str], None]) -> None:
@@ -69,18 +85,35 @@ def install(say: Callable[[str], None]) -> None:
 
 
 def _install(folder: Path, lock: int) -> None:
-    pins = resources.files("annotation") / "label-studio.txt"
-    with resources.as_file(pins) as requirements:
-        for step in (
-            [sys.executable, "-m", "venv", "--clear", str(folder)],
-            [str(folder / "bin" / "pip"), "install", "--quiet", "--no-deps", "-r", str(requirements)],
-        ):
-            # What is left of a killed install holds the lock until it ends: nobody writes beside it.
-            done = subprocess.run(step, capture_output=True, text=True, stdin=subprocess.DEVNULL, pass_fds=[lock])
-            if done.returncode:
-                reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-                raise CcdError(f"{folder}: Label Studio could not be installed ({reason}); mend that and run again")
-    (folder / "complete").touch()
+    if not (folder / "complete").exists():
+        pins = resources.files("annotation") / "label-studio.txt"
+        with resources.as_file(pins) as requirements:
+            _run_step([sys.executable, "-m", "venv", "--clear", str(folder)], lock)
+            _run_step([str(folder / "bin" / "pip"), "install", "--quiet", "--no-deps", "-r", str(requirements)], lock)
+        (folder / "complete").touch()
+    _prepare_database(folder, lock)
+
+
+def _prepare_database(folder: Path, lock: int) -> None:
+    """Run Label Studio's migrations once: its empty database is copied at a first start, which then takes seconds.
+
+    Nothing else of that data folder is kept, as it also holds a secret key.
+    """
+    (package,) = folder.glob("lib/python*/site-packages/label_studio")
+    data = folder / "migrated"
+    migrate = [str(folder / "bin" / "python"), str(package / "manage.py"), "migrate", "--no-color", "-v0"]
+    env = _own_environ() | SWITCHES | {"LABEL_STUDIO_BASE_DATA_DIR": str(data)}
+    _run_step(migrate, lock, env | {"DJANGO_SETTINGS_MODULE": "core.settings.label_studio"})
+    (data / DATABASE).replace(folder / DATABASE)
+    shutil.rmtree(data)
+
+
+def _run_step(step: list[str], lock: int, env: dict[str, str] | None = None) -> None:
+    # What is left of a killed install holds the lock until it ends: nobody writes beside it.
+    done = subprocess.run(step, capture_output=True, text=True, stdin=subprocess.DEVNULL, pass_fds=[lock], env=env)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise CcdError(f"Label Studio could not be installed ({reason}). Fix the cause and run `ccd studio install`")
 
 
 def status(campaign_folder: Path) -> Server | None:
@@ -109,9 +142,10 @@ def start(campaign_folder: Path, say: Callable[[str], None]) -> Server:
     folder.chmod(0o700)  # Label Studio's database holds the admin's token too
     (folder / "files" / "images").mkdir(parents=True, exist_ok=True)
     (folder / "data").mkdir(exist_ok=True)
+    _copy_database(folder / "data" / DATABASE)
     credentials = _credentials(folder)
     port = _port(folder)
-    say("starting Label Studio" + ("" if (folder / "server.json").exists() else " for the first time (half a minute)"))
+    say("starting Label Studio")
     address = ("--internal-host", "127.0.0.1", "--port", str(port))
     with (folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(
@@ -127,6 +161,13 @@ def start(campaign_folder: Path, say: Callable[[str], None]) -> Server:
     _note(server, folder)
     _wait(server, folder)
     return server
+
+
+def _copy_database(database: Path) -> None:
+    """Begin with the prepared empty database; without one, Label Studio takes half a minute to make its own."""
+    prepared = environment() / DATABASE
+    if not database.exists() and prepared.exists():
+        write_atomic(database, prepared.read_bytes())
 
 
 def stop(campaign_folder: Path) -> bool:
@@ -222,26 +263,19 @@ def _credentials(folder: Path) -> dict[str, str]:
 
 
 def _environ(folder: Path, credentials: dict[str, str]) -> dict[str, str]:
-    keep = {key: value for key, value in os.environ.items() if not key.startswith(("LABEL_STUDIO_", "PYTHON"))}
-    return keep | {
+    own = {
         "LABEL_STUDIO_BASE_DATA_DIR": str(folder / "data"),
         "LABEL_STUDIO_USERNAME": credentials["email"],
         "LABEL_STUDIO_PASSWORD": credentials["password"],
         "LABEL_STUDIO_USER_TOKEN": credentials["token"],
-        "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
-        "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
-        "LABEL_STUDIO_COLLECT_ANALYTICS": "false",
-        "LABEL_STUDIO_LATEST_VERSION_CHECK": "false",
-        "LABEL_STUDIO_SENTRY_DSN": "",
-        "LABEL_STUDIO_FRONTEND_SENTRY_DSN": "",
-        "LABEL_STUDIO_ML_BLOCK_LOCAL_IP": "false",  # our own ML backend and webhooks run on loopback
-        "LABEL_STUDIO_SSRF_PROTECTION_ENABLED": "false",
-        "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "true",
         "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(folder / "files"),
-        "LABEL_STUDIO_TASK_LOCK_TTL": "900",
-        "LOG_LEVEL": "WARNING",
-        "AZURE_MOUNT_FIX": "1",  # SQLite in WAL mode: about twice the submits a second
     }
+    return _own_environ() | SWITCHES | own
+
+
+def _own_environ() -> dict[str, str]:
+    """This process's environment without what another Label Studio or Python was told."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("LABEL_STUDIO_", "PYTHON"))}
 
 
 def _port(folder: Path) -> int:
@@ -274,7 +308,7 @@ def _wait(server: Server, folder: Path) -> None:
                     return
             except (requests.RequestException, ValueError):
                 pass
-            time.sleep(0.5)
+            time.sleep(0.1)
     os.kill(server.pid, signal.SIGTERM)
     raise CcdError(f"Label Studio did not answer within {START_SECONDS} s; see {folder / 'log.txt'}")
 

@@ -2,8 +2,9 @@
 
     python -m benchmarks.faults [--seeds 10] [--command NAME ...]
 
-tests/faults/test_matrix.py tries one moment of each; this draws `--seeds` of them, and prints a table. It exits with 1
-where a cell did not end as it was promised. Needs the right to mount a small disk, else two faults are less honest.
+tests/faults/test_matrix.py tries one moment of each in `make soak`; this draws `--seeds` of them, and prints a table.
+It exits with 1 where a cell did not end as it was promised. Needs the right to mount a small disk, else two faults are
+less honest.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.faults.commands import COMMANDS
-from tests.faults.faults import FAULTS, NotHere
+from tests.faults.faults import FAULTS, NotHere, can_befall
 from tests.faults.laboratory import laboratory
 
 
@@ -32,8 +33,8 @@ def main() -> None:
                 continue
             cells = []
             for fault in FAULTS:
-                ends = Counter[str]()
-                for seed in range(given.seeds):
+                ends = Counter[str]() if can_befall(command, fault) else Counter({"-": 1})
+                for seed in range(given.seeds if not ends else 0):
                     try:
                         lab.cell(command, fault, seed)
                         ends["ok"] += 1

@@ -168,11 +168,29 @@ def test_the_environment_is_complete_only_when_it_says_so(tmp_path: Path, monkey
     (tmp_path / "env" / "bin").mkdir(parents=True)  # interrupted
     assert not local.is_installed()
     (tmp_path / "env" / "complete").touch()
+    assert not local.is_installed()  # its database is not prepared
+    (tmp_path / "env" / local.DATABASE).touch()
     assert local.is_installed()
     local.install(pytest.fail)  # nothing left to do, nothing said
     monkeypatch.delenv("CCD_STUDIO_ENV")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert local.environment() == tmp_path / "cache" / "ccd-toolkit" / f"label-studio-{local.VERSION}"
+
+
+def test_a_first_start_copies_the_prepared_database_and_a_later_one_keeps_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CCD_STUDIO_ENV", str(tmp_path))
+    database = tmp_path / "data" / local.DATABASE
+    database.parent.mkdir()
+    local._copy_database(database)  # nothing is prepared: Label Studio makes its own
+    assert not database.exists()
+    (tmp_path / local.DATABASE).write_bytes(b"prepared")
+    local._copy_database(database)
+    assert database.read_bytes() == b"prepared"
+    database.write_bytes(b"accounts and answers")
+    local._copy_database(database)
+    assert database.read_bytes() == b"accounts and answers"
 
 
 def test_which_server_a_campaign_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

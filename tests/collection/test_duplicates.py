@@ -20,7 +20,6 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from ccd import near, schema
 from ccd.campaign import Campaign
-from ccd.cluster import on_ray
 from ccd.errors import CcdError
 from ccd.near import (
     IMAGE_DISTANCE,
@@ -43,6 +42,7 @@ from collection.table import read
 from collection.text import clean
 from tests.data import SHARED
 
+USES_RAY = duplicates
 CHECKED = Path(__file__).with_name("duplicate_pairs.csv")
 SHARK = "A shark swims in the streets of my town after the storm"
 
@@ -227,22 +227,18 @@ def test_a_pair_that_was_taken_out_ties_no_others_together() -> None:
     assert ties.groups(frame, pd.Series([True, False, True])).tolist() == ["x:1:0", "x:3:0"]
 
 
-def test_ray_finds_the_same(campaign: Campaign, saved: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    ray = pytest.importorskip("ray", reason="Ray is not there")
-    monkeypatch.chdir(Path(__file__).parents[2])  # where its workers find the package
+def test_ray_finds_the_same(
+    campaign: Campaign, saved: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, ray_or_pickled: near.Run
+) -> None:
     for module, name in ((near, "_JOB"), (duplicates, "BATCH")):
         monkeypatch.setattr(module, name, 2)  # more than one job of each kind
     collect(campaign, records(saved), "posts")
-    try:
-        found = find(campaign, quiet, engine="ray")
-        draw = np.random.default_rng(1)
-        hashes = draw.integers(0, 2**64, (40, 2), dtype=np.uint64)
-        hashes[20:] = hashes[:20] ^ (np.uint64(1) << draw.integers(0, 64, (20, 2), dtype=np.uint64))
-        assert (
-            near_hashes(hashes, run=on_ray).tolist() == near_hashes(hashes).tolist() == [[i, i + 20] for i in range(20)]
-        )
-    finally:
-        ray.shutdown()
+    found = find(campaign, quiet, engine="ray")
+    draw = np.random.default_rng(1)
+    hashes = draw.integers(0, 2**64, (40, 2), dtype=np.uint64)
+    hashes[20:] = hashes[:20] ^ (np.uint64(1) << draw.integers(0, 64, (20, 2), dtype=np.uint64))
+    elsewhere = near_hashes(hashes, run=ray_or_pickled).tolist()
+    assert elsewhere == near_hashes(hashes).tolist() == [[i, i + 20] for i in range(20)]
     assert (found.hashed, found.flat, found.unreadable, found.pairs) == (6, 2, 0, 6)
     assert (found.groups, found.grouped, found.largest, found.dropped, found.in_rounds) == (1, 3, 3, 1, 0)
     assert groups(campaign) == EXPECTED

@@ -2,17 +2,18 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from annotation import client, predictions, push
 from annotation import studio as local
 from annotation.client import Studio
+from apps.cli.main import cli
 from ccd.campaign import Campaign
 from ccd.config import Person
 from collection.store import collect
@@ -41,21 +42,20 @@ class Ran:
 
 
 def ccd(folder: Path, *command: str, code: int = 0, env: dict[str, str] | None = None) -> Ran:
-    """Run a command as a person would, in a process of its own, and expect its exit code."""
-    done = subprocess.run(
-        [sys.executable, "-m", "apps.cli.main", *command, "--dir", str(folder), "--json", "-"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **(env or {})},
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == code, done.stderr + done.stdout
+    """Run a command with its real command line, in this process, and expect its exit code."""
+    umask = os.umask(0)
+    os.umask(umask)
+    try:
+        done = CliRunner().invoke(cli, [*command, "--dir", str(folder), "--json", "-"], env=env, catch_exceptions=False)
+    finally:
+        os.umask(umask)  # `ccd studio start` narrows it, for its own process
+    assert done.exit_code == code, done.output
     if code == 2:
         lines = done.stderr.strip().splitlines()
         assert len(lines) == 1, done.stderr
         assert lines[0].startswith("ccd: ")
         assert done.stdout == ""
-    return Ran(done.returncode, done.stdout, done.stderr, json.loads(done.stdout) if done.stdout else None)
+    return Ran(done.exit_code, done.stdout, done.stderr, json.loads(done.stdout) if done.stdout else None)
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,15 @@ class Server:
     token: str
     passwords: dict[str, str]
     folder: Path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _short_pauses() -> Iterator[None]:
+    """Between two tries of a request that failed: the servers here are at work again at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (client, predictions, push):
+            patch.setattr(module, "PAUSES", (0.1,) * len(client.PAUSES))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -205,6 +205,7 @@ def test_bias_is_found_where_annotators_follow_the_model(server: Server, tmp_pat
     assert (found["assisted"]["pairs"], found["blind"]["pairs"], found["left_out"]) == (30, 30, 0)
 
 
+@pytest.mark.soak
 def test_no_bias_is_found_where_they_do_not(server: Server, tmp_path: Path) -> None:
     found = judged(server, tmp_path / "free", 60, follow=0.0)
     low, high = found["model"]["ci"]

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import threading
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.data import SHARED
 from tests.e2e.browser import label_by_keyboard
 from tests.e2e.conftest import LEAD, PEOPLE, Server, api, campaign_on, ccd
 
+PAIRS = 40
 KEYS = {"explicit": "1", "implicit": "2", "irrelevant": "3"}
 
 
@@ -107,14 +109,20 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(SHARED is None, reason="needs ../shared/data")
-def test_600_real_tweets_with_a_browser(server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("lines", "kept", "size"), [(400, 200, 60), pytest.param(12_000, 8_000, 600, marks=pytest.mark.soak)]
+)
+def test_real_tweets_with_a_browser(server: Server, tmp_path: Path, lines: int, kept: int, size: int) -> None:
     assert SHARED is not None
     folder, campaign = server.folder, Campaign.open(server.folder)
-    collected = ccd(folder, "collect", "table", str(SHARED / "tweets" / "tweets.tsv")).facts
-    assert collected["kept"] > 8000
-    ccd(folder, "round", "new", "--size", "600", "--seed", "1")
+    table = tmp_path / "tweets.tsv"
+    with (SHARED / "tweets" / "tweets.tsv").open(encoding="utf-8") as tweets:
+        table.write_text("".join(islice(tweets, lines)), encoding="utf-8")
+    collected = ccd(folder, "collect", "table", str(table), "--images", str(SHARED / "tweets")).facts
+    assert collected["kept"] > kept
+    ccd(folder, "round", "new", "--size", str(size), "--seed", "1")
     pushed = ccd(folder, "push").facts
-    assert pushed["sent"] == {"ann": 600, "bob": 600, "cy": 600}
+    assert pushed["sent"] == {"ann": size, "bob": size, "cy": size}
     assert ccd(folder, "push").facts["sent"] == {"ann": 0, "bob": 0, "cy": 0}
 
     with campaign.read() as db:
@@ -143,7 +151,7 @@ def test_600_real_tweets_with_a_browser(server: Server, tmp_path: Path) -> None:
     with campaign.write() as db:  # as if nothing had been pulled: the first pull of a whole campaign
         db.execute(schema.desks.update().values(watermark=None))
         db.execute(schema.judgments.delete())
-    finish(campaign, server, truth, 600)
+    finish(campaign, server, truth, size)
     keep = Path(__file__).resolve().parents[2] / "artifacts"
     keep.mkdir(exist_ok=True)
     shutil.copy(picture, keep / "labeling.png")
@@ -153,14 +161,14 @@ def test_the_same_campaign_on_postgresql(server: Server, postgres: str, tmp_path
     campaign, truth = campaign_on(
         server.url,
         tmp_path / "pg",
-        150,
+        PAIRS,
         **{
             '# database_url = "postgresql+psycopg://user@host/database"': f'database_url = "{postgres}"',
         },
     )
     assert campaign.engine.dialect.name == "postgresql"
     pushed = ccd(campaign.folder, "push").facts
-    assert pushed["sent"] == {"ann": 150, "bob": 150, "cy": 150}
+    assert pushed["sent"] == {"ann": PAIRS, "bob": PAIRS, "cy": PAIRS}
     assert ccd(campaign.folder, "push").facts["sent"] == {"ann": 0, "bob": 0, "cy": 0}
     judge(campaign, server, truth, ["ann", "bob", "cy"])
-    finish(campaign, server, truth, 150)
+    finish(campaign, server, truth, PAIRS)

@@ -105,7 +105,7 @@ def app(campaign: Campaign, *options: str, **environment: str) -> Iterator[str]:
         while not (found := re.search(r"http://\S+:\d+", log.read_text())):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.2)
+            time.sleep(0.1)
         yield found[0]
     finally:
         process.send_signal(2)
@@ -164,7 +164,7 @@ def until_written(campaign: Campaign) -> None:
             if not decisions.waiting(db):
                 return
         assert time.monotonic() < deadline, "the decisions are not in Label Studio"
-        time.sleep(0.5)
+        time.sleep(0.1)
 
 
 def test_three_decided_by_keyboard_and_one_undone(
@@ -275,7 +275,7 @@ def look(browser: webdriver.Chrome, name: str, theme: str) -> None:
             height = wanted
             size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
             browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-            time.sleep(0.3)  # charts and tables follow the width
+            time.sleep(0.1)  # charts and tables follow the width
             drawn(browser)
             wanted = browser.execute_script(f"return {main}.scrollHeight")
         assert browser.execute_script(f"return {main}.scrollWidth <= {main}.clientWidth"), name

@@ -37,14 +37,13 @@ SECONDS = re.compile(rb'(?m)"seconds": [0-9.e-]+|^.*,seconds,.*$')
 class Command:
     """A command that writes. In `argv`, {c} is the campaign, {root} its parent, {in} the folder of inputs.
 
-    `once`: a second run does another thing, as draw another round, or is refused. `slow`: some seconds; only these
-    faults are tried in `make test`, all in benchmarks/faults.py. `online`: talks to a server. `code`: how it ends here.
+    `once`: a second run does another thing, as draw another round, or is refused. `online`: talks to a server. `code`:
+    how it ends here.
     """
 
     name: str
     argv: tuple[str, ...]
     once: bool = False
-    slow: tuple[str, ...] = ()
     online: bool = False
     again: tuple[str, ...] = ()  # what a person adds when the network was at fault
     database: bool = True  # there is one before it starts, and it needs it
@@ -54,8 +53,6 @@ class Command:
 def _(name: str, argv: str, **kind: Any) -> Command:
     return Command(name, tuple(argv.split()), **kind)
 
-
-SOME = ("kill -9", "full disk", "two at once")
 
 COMMANDS = (
     _("init", "init {c} --name c", once=True, database=False),
@@ -80,8 +77,8 @@ COMMANDS = (
     _("train", "train --model ananet --epochs 2 --precision fp32 --threads 1 --dir {c}"),
     _("predict", "predict --threads 1 --dir {c}"),
     _("explain", "explain {pair} --threads 1 --out {root}/seen.png --dir {c}"),
-    _("reproduce", "reproduce table6 --data {c}/releases/v1 --seeds 1 --epochs 1 --threads 1 --dir {c}", slow=SOME),
-    _("replay", "replay --data {in}/labelled --strategy margin --seeds 1 --threads 1 --dir {c}", slow=SOME),
+    _("reproduce", "reproduce table6 --data {c}/releases/v1 --seeds 1 --epochs 1 --threads 1 --dir {c}"),
+    _("replay", "replay --data {in}/labelled --strategy margin --seeds 1 --threads 1 --dir {c}"),
     _("rank", "rank --size 6 --seed 1 --dir {c}", once=True),
     _("doctor --fix", "doctor --fix --dir {c}", code=1),  # no Label Studio runs here
     _("compliance", "compliance --dir {c}", online=True),

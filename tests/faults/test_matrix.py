@@ -1,15 +1,16 @@
 """Every command that writes, disturbed in every way: it ends as if undisturbed, or says one clear line.
 
-A cell of each kind runs here, at a moment that a seed draws; benchmarks/faults.py tries many more moments. push and
-pull, which need a Label Studio, are disturbed in tests/e2e.
+Each cell runs at a moment that a seed draws: two of each command in `make test`, all in `make soak`, and many more
+moments in benchmarks/faults.py. push and pull, which need a Label Studio, are disturbed in tests/e2e.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.faults.commands import COMMANDS, Command
-from tests.faults.faults import FAULTS, NotHere
+from tests.faults.faults import FAULTS, NotHere, can_befall
 from tests.faults.laboratory import Laboratory, laboratory
 
 
@@ -19,10 +20,18 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
         yield made
 
 
-CELLS = [(command, fault) for command in COMMANDS for fault in command.slow or FAULTS]
+def cells() -> Iterator[Any]:
+    """Every command under each fault that can befall it; in `make test` a kill, and one other fault in its turn."""
+    for place, command in enumerate(COMMANDS):
+        able = [fault for fault in FAULTS if can_befall(command, fault)]
+        others = [fault for fault in able if fault != "kill -9"]
+        quick = ("kill -9", others[place % len(others)])
+        for fault in able:
+            marks = () if fault in quick else pytest.mark.soak
+            yield pytest.param(command, fault, id=f"{command.name}: {fault}", marks=marks)
 
 
-@pytest.mark.parametrize(("command", "fault"), CELLS, ids=[f"{command.name}: {fault}" for command, fault in CELLS])
+@pytest.mark.parametrize(("command", "fault"), list(cells()))
 def test_it_ends_as_undisturbed_or_says_one_line(lab: Laboratory, command: Command, fault: str) -> None:
     try:
         lab.cell(command, fault, seed=1)

@@ -19,18 +19,21 @@ KINDS: dict[str, Callable[[Path], list[Target]]] = {
     "release": release_targets,
     "model": model_targets,
 }
-QUICK = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+EXAMPLES = {"text": 20, "release": 3, "model": 20}
+"""How many of a kind a quick run tries on each target: a release takes the longest to read."""
+LONG = 200
 
 
-def hostile(target: Target, content: bytes, folder: Path) -> None:
+def hostile(target: Target, content: bytes, folder: Path, examples: int) -> None:
     """Read changes of a content, and bytes that are nothing."""
+    often = settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
-    @QUICK
+    @often
     @given(st.integers(0, 2**32))
     def changed(seed: int) -> None:
         attempt(target, mutated(content, random.Random(seed)), folder)
 
-    @QUICK
+    @often
     @given(st.binary(max_size=300))
     def anything(data: bytes) -> None:
         attempt(target, data, folder)
@@ -39,9 +42,12 @@ def hostile(target: Target, content: bytes, folder: Path) -> None:
     anything()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "examples"),
+    [*EXAMPLES.items(), *(pytest.param(kind, LONG, marks=pytest.mark.soak) for kind in KINDS)],
+)
 @pytest.mark.filterwarnings("ignore")
-def test_readers_take_it_or_say_what_is_wrong(kind: str, tmp_path: Path) -> None:
+def test_readers_take_it_or_say_what_is_wrong(kind: str, examples: int, tmp_path: Path) -> None:
     folder = tmp_path / "inside"
     folder.mkdir()
     targets = KINDS[kind](folder)
@@ -49,5 +55,5 @@ def test_readers_take_it_or_say_what_is_wrong(kind: str, tmp_path: Path) -> None
         content = target.valid or gzip.compress(json.dumps(V2).encode())
         assert attempt(target, content, folder), f"{target.name}: a valid content is refused"
 
-        hostile(target, content, folder)
+        hostile(target, content, folder, examples)
     assert [path.name for path in tmp_path.iterdir()] == ["inside"], "a file outside the folder was written"

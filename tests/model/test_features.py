@@ -1,9 +1,9 @@
 """The feature cache: what is written is read, runs go on where they were, and every engine writes the same bytes."""
 
-import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from model.features import Features, forget, image_key, text_key, write_shard
 from tests.model.networks import save_bert
 from tests.model.pictures import photo
 
+USES_RAY = encoding
 TEXTS = [f"word{i} " * (i % 5) for i in range(150)]
 ITEMS = {text_key(text): text for text in TEXTS}
 
@@ -117,17 +118,22 @@ def test_another_encoder_is_another_folder(tmp_path: Path) -> None:
     assert cache.batch(cache.find(list(items)))[0].tolist() == [[[5, 6], [3, 4]]]
 
 
-@pytest.mark.parametrize("engine", ["pool", "ray"])
-def test_every_engine_writes_the_same_bytes(engine: str, tmp_path: Path) -> None:
-    if engine == "ray" and importlib.util.find_spec("ray") is None:
-        pytest.skip("ray is not installed")
+def test_a_pool_of_processes_writes_the_same_bytes(tmp_path: Path) -> None:
+    as_one_process(tmp_path, workers=2)
+
+
+@pytest.mark.usefixtures("ray_or_pickled")
+def test_ray_writes_the_same_bytes(tmp_path: Path) -> None:
+    as_one_process(tmp_path, engine="ray")
+
+
+def as_one_process(tmp_path: Path, **options: Any) -> None:
     save_bert(tmp_path / "net")
     lines = Encoders(words="light+bert:net", folder=tmp_path)
     texts = {text_key(text): text for text in ("abc de", *TEXTS)}
     one = encode(lines, "words", texts, tmp_path / "one")
     told: list[int] = []
-    options = {"workers": 2} if engine == "pool" else {"engine": "ray"}
-    many = encode(lines, "words", texts, tmp_path / "many", started=lambda name, total: told.append, **options)  # type: ignore[arg-type]
+    many = encode(lines, "words", texts, tmp_path / "many", started=lambda name, total: told.append, **options)
     assert files(one.cache) == files(many.cache)
     assert (sum(told), many.new) == (len(texts), len(texts))
 

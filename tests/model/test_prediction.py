@@ -27,6 +27,7 @@ from tests.model.batches import batch, padded
 from tests.model.predicting import LABELS, campaign_with_features, untrained
 
 ROOT = Path(__file__).parents[2]
+USES_RAY = prediction
 PAIRS = 30
 
 
@@ -233,16 +234,12 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     assert shards(other, version) == shards(whole, version)
 
 
-def test_ray_writes_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ray = pytest.importorskip("ray", reason="Ray is not there")
-    monkeypatch.chdir(ROOT)
+@pytest.mark.usefixtures("ray_or_pickled")
+def test_ray_writes_the_same_bytes(tmp_path: Path) -> None:
     one, other = campaign_with_features(tmp_path / "one", 40), campaign_with_features(tmp_path / "other", 40)
     checkpoint = untrained(one)
     predict(one, checkpoint, str)
-    try:
-        done = predict(other, untrained(other), str, engine="ray")
-    finally:
-        ray.shutdown()
+    done = predict(other, untrained(other), str, engine="ray")
     assert done.new == 40
     assert shards(other, checkpoint.folder.name) == shards(one, checkpoint.folder.name)
 
