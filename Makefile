@@ -3,14 +3,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: install system demo test lint bench docs site clean
+.PHONY: install system demo test quick soak lint types quick-tests end-to-end bench docs site clean
 
-install: .venv/installed
+install: .venv/installed .venv/studio
 
-.venv/installed: pyproject.toml constraints.txt annotation/label-studio.txt
+.venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --editable '.[dev]' --constraint constraints.txt
+	touch $@
+
+# Label Studio, in an environment of its own.
+.venv/studio: annotation/label-studio.txt | .venv/installed
 	$(BIN)/ccd studio install
 	touch $@
 
@@ -26,15 +30,35 @@ system:
 demo: install
 	$(BIN)/ccd demo
 
-# Quick tests, then whole campaigns: two at a time, each process with a Label Studio of its own.
-test: install system lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/e2e
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/e2e
+# Everything. What only waits for the network, and the types, go beside what keeps the processor busy.
+test:
+	$(MAKE) --jobs 2 system .venv/installed
+	$(MAKE) --jobs 4 lint types quick-tests .venv/studio
+	$(MAKE) end-to-end
 
-lint: install
+# What to run while working.
+quick: install
+	$(MAKE) --jobs 3 lint types quick-tests
+
+# The long forms of tests, the fault matrix at many moments, load: before a release (docs/testing.md).
+soak: install system
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m soak --numprocesses 2 --dist loadfile
+	$(BIN)/python -m benchmarks.faults
+	$(BIN)/python -m benchmarks.load
+
+lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+types: .venv/installed
 	$(BIN)/mypy
+
+quick-tests: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/e2e
+
+# Whole campaigns, three at a time as they mostly wait; each process has a Label Studio of its own.
+end-to-end: install system
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --dist worksteal tests/e2e
 
 bench: install
 	$(BIN)/python -m benchmarks.measured
