@@ -356,7 +356,12 @@ def serving(
     >>> with serving(campaign, "a password", print) as (server, retraining):  # doctest: +SKIP
     ...     print(server.url)
     """
-    network = Serving(campaign.folder, campaign.protocol.question.labels, device, say)
+    if not campaign.protocol.labels:
+        raise CcdError(
+            f"protocol {campaign.protocol.name}: {campaign.protocol.question.name} asks for a score; desks show "
+            "predicted labels only"
+        )
+    network = Serving(campaign.folder, campaign.protocol, device, say)
     retraining = Retraining(
         campaign.folder, retrain_after, lambda: network.ready.model if network.ready else "ananet", say
     )

@@ -47,11 +47,11 @@ def decide(campaign: Campaign, version: str | None = None, blind: float = BLIND_
     """Decide every round that has no answer yet and was not decided before; the rounds decided now.
 
     Args:
-        version: whose predictions (None: the latest).
+        version: whose predictions (None: the latest of the protocol's first question).
         blind: the share of pairs that stay blind. There is no assistance without them: nothing would tell its effect.
 
-    Raises CcdError where the version has no predictions of a round, or other labels than the protocol, for a share
-    outside 0 to 1, and for a protocol whose first question asks for a score.
+    Raises CcdError where the version has no predictions of a round, or is of another question or other labels than the
+    protocol's first question, for a share outside 0 to 1, and where that question asks for a score.
     """
     if not 0 < blind < 1:
         raise CcdError(f"--blind {blind:g} is no share; write one between 0 and 1, such as {BLIND_SHARE}")
@@ -60,7 +60,9 @@ def decide(campaign: Campaign, version: str | None = None, blind: float = BLIND_
         raise CcdError(
             f"protocol {campaign.protocol.name}: {question.name} asks for a score; models predict labels only"
         )
-    version = version or predictions.latest(campaign)
+    version = version or predictions.latest(campaign, question.name)
+    if (answers := predictions.question_of(campaign, version)) != question.name:
+        raise CcdError(f"{version} predicts {answers}, and desks show {question.name}; name another version")
     rp, decided = schema.round_pairs.c, []
     with campaign.write() as db:
         for round_, seed in _undecided(db):

@@ -7,6 +7,8 @@ Columns of a shard, for C labels, e numbers of an embedding and P of a similarit
 `pair_id`; `label`, the name of the likeliest; `p` [C], probabilities at the network's temperature; `association` and
 `alignment` [C], what each stream would say alone, null in networks without streams; `uncertainty`, see `uncertainty`;
 `embedding` [e], what the network's last layers see of the pair; `profile` [P], null where encoders share no space.
+A network of a question that asks for a score predicts `score`, a number, and label, p and uncertainty are null.
+`manifest.json` has the `question`; of older versions, which do not name it, it is the protocol's first.
 """
 
 import datetime
@@ -38,7 +40,7 @@ Halves = NDArray[np.float16]
 class Predictions:
     """Of N pairs and C labels: `labels`, their names in the order of their ids, and row by row `ids` [N],
     `probabilities` [N, C], `association` and `alignment` [N, C] (None without streams), `embeddings` [N, e] and
-    `profiles` [N, P] (None without a shared space).
+    `profiles` [N, P] (None without a shared space). Where a score is predicted, C is 0 and `scores` [N] are there.
     """
 
     version: str
@@ -49,6 +51,7 @@ class Predictions:
     alignment: Singles | None
     embeddings: Halves
     profiles: Halves | None
+    scores: Singles | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -76,18 +79,32 @@ def uncertainty(probabilities: Singles) -> Singles:
     return np.asarray(np.clip(entropy, 0, 1), np.float32)
 
 
-def versions(campaign: Campaign) -> tuple[str, ...]:
-    """The versions that have predictions, in the order in which they began."""
-    began = {file.parent: _manifest(file.parent)["began"] for file in _root(campaign).glob(f"*/{MANIFEST}")}
+def versions(campaign: Campaign, question: str | None = None) -> tuple[str, ...]:
+    """The versions that have predictions (of a `question`), in the order in which they began."""
+    began = {
+        file.parent: manifest["began"]
+        for file in _root(campaign).glob(f"*/{MANIFEST}")
+        if question in (None, _question(campaign, manifest := _manifest(file.parent)))
+    }
     return tuple(folder.name for folder in sorted(began, key=lambda folder: (began[folder], folder.name)))
 
 
-def latest(campaign: Campaign) -> str:
-    """The version that began last. Raises CcdError where there is none."""
-    found = versions(campaign)
+def latest(campaign: Campaign, question: str | None = None) -> str:
+    """The version (of a `question`) that began last. Raises CcdError where there is none."""
+    found = versions(campaign, question)
     if not found:
-        raise CcdError(f"{_root(campaign)}: no predictions; run `ccd predict`")
+        of = f" of question {question!r}" if question not in (None, campaign.protocol.question.name) else ""
+        raise CcdError(f"{_root(campaign)}: no predictions{of}; run `ccd predict`")
     return found[-1]
+
+
+def question_of(campaign: Campaign, version: str) -> str:
+    """The question whose labels or scores a version predicts. Raises CcdError where there is no such version."""
+    return _question(campaign, _manifest(_root(campaign) / version))
+
+
+def _question(campaign: Campaign, manifest: Mapping[str, Any]) -> str:
+    return str(manifest.get("question") or campaign.protocol.question.name)
 
 
 def begin(campaign: Campaign, version: str, manifest: Mapping[str, Any]) -> Path:
@@ -104,6 +121,7 @@ def begin(campaign: Campaign, version: str, manifest: Mapping[str, Any]) -> Path
         began = max([now(), *(_after(_manifest(_root(campaign) / name)["began"]) for name in versions(campaign))])
         write_atomic(folder / MANIFEST, json.dumps(told | {"began": began}, indent=1, ensure_ascii=False).encode())
     before = _manifest(folder)
+    before["question"] = before.get("question", told.get("question"))  # an older toolkit did not note it
     if differs := [key for key in told if before.get(key) != told[key]]:
         raise CcdError(
             f"{folder}: was made with another {' and '.join(differs)}; a version never changes: "
@@ -128,17 +146,20 @@ def write(folder: Path, shard: Predictions) -> None:
     file = folder / f"{hashlib.sha256(chr(10).join(shard.ids).encode()).hexdigest()[:16]}.parquet"
     if file.exists() or not len(shard):
         return
-    labels = np.array(shard.labels, object)[shard.best]
+    p = shard.probabilities if shard.labels else None
+    labels = [None] * len(shard) if p is None else np.array(shard.labels, object)[shard.best]
     columns = {
         "pair_id": pa.array(shard.ids, pa.string()),
         "label": pa.array(labels, pa.string()),
-        "p": _column(shard.probabilities, len(shard), pa.float32()),
+        "p": _column(p, len(shard), pa.float32()),
         "association": _column(shard.association, len(shard), pa.float32()),
         "alignment": _column(shard.alignment, len(shard), pa.float32()),
-        "uncertainty": pa.array(uncertainty(shard.probabilities)),
+        "uncertainty": pa.nulls(len(shard), pa.float32()) if p is None else pa.array(uncertainty(p)),
         "embedding": _column(shard.embeddings, len(shard), pa.float16()),
         "profile": _column(shard.profiles, len(shard), pa.float16()),
     }
+    if shard.scores is not None:
+        columns["score"] = pa.array(shard.scores, pa.float32())
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(columns), sink, compression="zstd")
     write_atomic(file, sink.getvalue().to_pybytes())
@@ -179,16 +200,18 @@ def read(
         places = pc.index_in(pa.array(pair_ids, pa.string()), known)
         order = places.drop_null().to_numpy()
         ids = tuple(compress(pair_ids, places.is_valid().to_pylist()))
-    arrays = _arrays(shards, ["p", *(name for name in OPTIONAL if name in columns)], order)
+    said = "p" if labels else "score"
+    arrays = _arrays(shards, [said, *(name for name in OPTIONAL if name in columns)], order)
     return Predictions(
         version,
         labels,
         ids,
-        arrays["p"],
+        arrays.get("p", np.zeros((len(order), 0), np.float32)),
         arrays.get("association"),
         arrays.get("alignment"),
         arrays.get("embedding", np.zeros((len(order), 0), np.float16)),
         arrays.get("profile"),
+        None if labels else arrays["score"][:, 0],
     )
 
 
@@ -225,6 +248,8 @@ def _arrays(shards: Sequence[Path], names: list[str], order: NDArray[np.int64]) 
 
     One shard at a time, as a table of them all beside its arrays would hold a million embeddings twice.
     """
+    import pyarrow as pa
+
     arrays: dict[str, Any] = {}
     absent: set[str] = set()
     of_shards = np.argsort(order, kind="stable")
@@ -238,7 +263,8 @@ def _arrays(shards: Sequence[Path], names: list[str], order: NDArray[np.int64]) 
             if column.null_count:
                 absent.add(name)
                 continue
-            values = column.flatten().to_numpy().reshape(len(table), -1)
+            flat = column.flatten() if pa.types.is_fixed_size_list(column.type) else column
+            values = flat.to_numpy().reshape(len(table), -1)
             if name not in arrays:
                 arrays[name] = np.empty((len(order), values.shape[1]), values.dtype)
             arrays[name][rows] = values[order[rows] - first]

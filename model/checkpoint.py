@@ -15,9 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ccd.alone import alone_in
@@ -46,8 +48,23 @@ class Checkpoint:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels' names in the order of the logits."""
+        """The labels' names in the order of the logits; none where the network predicts a score."""
         return tuple(self.config["labels"])
+
+    @property
+    def question(self) -> str | None:
+        """The question whose labels it learned; None where its pairs did not name one."""
+        question = self.config.get("question")
+        return str(question) if question else None
+
+    @property
+    def is_score(self) -> bool:
+        """Whether it predicts a score."""
+        return not self.labels
+
+    def scores(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """[N, 1] → [N]: the network's outputs in units of the question; it learned standardised ones."""
+        return np.asarray(logits[:, 0] * float(self.metrics["scale"]) + float(self.metrics["mean"]))
 
     @property
     def temperature(self) -> float:
@@ -92,15 +109,35 @@ def load(folder: str | os.PathLike[str]) -> Checkpoint:
             0 < found.temperature < math.inf and found.model and all(isinstance(each, str) for each in found.labels)
         ):
             raise ValueError("no temperature, model or labels")
+        if found.is_score and not (math.isfinite(found.metrics["mean"]) and 0 < found.metrics["scale"] < math.inf):
+            raise ValueError("no mean and scale of its scores")
     return found
 
 
-def latest(models: str | os.PathLike[str]) -> Checkpoint:
-    """The network of this folder that was trained last. Raises CcdError where there is none."""
+def latest(models: str | os.PathLike[str], question: str | None = None) -> Checkpoint:
+    """The network of this folder that was trained last, or the last of a `question`. Raises CcdError where none is."""
     found = [path.parent for path in Path(models).glob(f"[!.]*/{METRICS}")]
     if not found:
         raise CcdError(f"{models}: no trained network; run `ccd train`")
-    return load(max(found, key=lambda folder: (folder / METRICS).stat().st_mtime_ns))
+    newest_first = sorted(found, key=lambda folder: (folder / METRICS).stat().st_mtime_ns, reverse=True)
+    for checkpoint in map(load, newest_first):
+        if question in (None, checkpoint.question):
+            return checkpoint
+    raise CcdError(f"{models}: no network of question {question!r}; run `ccd train --question {question}`")
+
+
+def chosen(models: Path, name: str | None, question: str | None = None) -> Checkpoint:
+    """The network in a folder of `models`, or at a path, by its `name`; without one, the latest of the question.
+
+    Raises CcdError where it is not there or learned another question.
+    """
+    if name is None:
+        return latest(models, question)
+    found = load(models / name if (models / name).is_dir() else Path(name))
+    if question not in (None, found.question):
+        learned = f"question {found.question!r}" if found.question else "a question that it does not name"
+        raise CcdError(f"{found.folder}: learned {learned}, not {question!r}; name a network of that question")
+    return found
 
 
 class Run:

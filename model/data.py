@@ -1,13 +1,16 @@
 """What networks are trained on: the pairs of a CCD-style folder or a campaign, and batches of their cached features.
 
 A CCD-style folder has `train.jsonl`, `dev.jsonl` and `test.jsonl` with a JSON object a line: `pair_id`, `text`,
-`image` (a path in the folder), `label` and `label_id`. A release is one, and so is the made world.
+`image` (a path in the folder), `label` and `label_id`. A release is one, and so is the synthetic world. Where
+`protocol.json` has several questions, `labels` holds the label of each; the label of a question that asks for a score
+is a number.
 """
 
 import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -35,27 +38,42 @@ POOL = 50  # batches within which a shuffled epoch is sorted by length
 LET_GO = 8  # batches after which pages of the cache are given back, so that memory stays flat
 
 Indices = NDArray[np.int64]
+Rows = Iterable[tuple[str, Mapping[str, Any]]]  # where each row is, and its content
 Started = Callable[[str, int], Callable[[int], None]]  # opens a progress bar, and returns what moves it
 _HASHED = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """N pairs of one split: their ids, the keys of their images and texts in the feature cache, their label ids."""
+    """N pairs of one split: their ids, the keys of their images and texts in the feature cache, their label ids (int64)
+    or scores (float64).
+    """
 
     ids: tuple[str, ...]
     images: NDArray[np.bytes_]
     texts: NDArray[np.bytes_]
-    labels: Indices
+    labels: NDArray[Any]
 
     def __len__(self) -> int:
         return len(self.ids)
 
 
 @dataclass(frozen=True)
+class Asked:
+    """The question that labels answer: its name ("" where a folder does not say), its labels in the order of their ids
+    and whether it asks for a score.
+    """
+
+    name: str = ""
+    labels: tuple[str, ...] = ()
+    is_score: bool = False
+
+
+@dataclass(frozen=True)
 class Dataset:
-    """`splits` by name; `labels`, their names in the order of their ids; `images` {key: file} and `texts`
-    {key: text}, which is what the encoders need; `synthetic` where the toolkit made the pairs itself.
+    """`splits` by name; `labels`, their names in the order of their ids, none where `asked` is for a score; `images`
+    {key: file} and `texts` {key: text}, which is what the encoders need; `synthetic` where the toolkit made the pairs
+    itself.
     """
 
     splits: Mapping[str, Pairs]
@@ -63,6 +81,7 @@ class Dataset:
     images: Mapping[str, str]
     texts: Mapping[str, str]
     synthetic: bool
+    asked: "Asked"
 
     def digest(self, *splits: str) -> str:
         """SHA-256 of the ids, images, texts and labels of these splits: it names what a network was trained on."""
@@ -74,11 +93,12 @@ class Dataset:
         return told.hexdigest()
 
 
-def read_folder(folder: str | os.PathLike[str], seen: Callable[[str], str]) -> Dataset:
-    """The pairs of a CCD-style folder. `seen` gives what a model sees of a text, as `ccd encode` stores it.
+def read_folder(folder: str | os.PathLike[str], seen: Callable[[str], str], question: str | None = None) -> Dataset:
+    """Return the pairs of a CCD-style folder with their labels on `question` (default: the folder's first).
 
-    An image that is named by its SHA-256, as in a release, is not opened. Raises CcdError for a missing file or a line
-    that is no pair.
+    `seen` gives what a model sees of a text, as `ccd encode` stores it. Pairs without a label on the question are left
+    out. An image that is named by its SHA-256, as in a release, is not opened. Raises CcdError for a missing file, a
+    line that is no pair, or a question that the folder does not have.
 
     >>> data = read_folder("releases/v1", collection.text.model_text)  # doctest: +SKIP
     >>> len(data.splits["test"]), data.labels  # doctest: +SKIP
@@ -93,38 +113,70 @@ def read_folder(folder: str | os.PathLike[str], seen: Callable[[str], str]) -> D
         except OSError as error:
             raise CcdError(f"{folder}: image {error}; put the image there") from None
 
-    rows = {name: _lines(folder / f"{name}.jsonl") for name in SPLITS}
-    return _dataset(rows, seen, file_of, _asked(folder), is_synthetic(folder))
+    first, asked = _asked(folder, question)
+    rows: dict[str, Rows] = {name: _lines(folder / f"{name}.jsonl") for name in SPLITS}
+    if asked.name != first:
+        rows = {name: _answers(of_split, asked) for name, of_split in rows.items()}
+    return _dataset(rows, seen, file_of, asked, is_synthetic(folder))
 
 
-def _asked(folder: Path) -> list[str]:
-    """The labels that the folder's question offers, in the order of their ids; none where the folder names none."""
+def _asked(folder: Path, question: str | None) -> tuple[str, Asked]:
+    """The name of the folder's first question, and what `question` asks.
+
+    A folder that names none has one label a pair, which is taken for an answer to any question.
+    """
     files = folder / "release.json", folder / "protocol.json"
     if not all(file.is_file() for file in files):
-        return []
+        return question or "", Asked(question or "")
     try:
         about, protocol = (json.loads(file.read_bytes()) for file in files)
-        asked = [question for question in protocol["questions"] if question["name"] == about["question"]]
-        return [str(category["name"]) for question in asked for category in question["categories"]]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        first = str(about["question"])
+        asked = {
+            str(each["name"]): Asked(
+                str(each["name"]),
+                tuple(str(category["name"]) for category in each["categories"]),
+                each.get("kind") == "score",
+            )
+            for each in protocol["questions"]
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CcdError(f"{folder}: release.json and protocol.json name no labels ({error}); fetch it again") from None
+    if (question or first) not in asked:
+        raise CcdError(f"{folder}: no question {question or first!r}; its questions are {', '.join(asked)}")
+    return first, asked[question or first]
 
 
-def read_campaign(campaign: Campaign, seen: Callable[[str], str]) -> Dataset:
-    """The campaign's labelled pairs as they are split now: what its next release would hold.
+def _answers(rows: Rows, asked: Asked) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The rows that have a label on another question than the first, with that label in place of the first's."""
+    for where, row in rows:
+        try:
+            label = row["labels"][asked.name]
+        except (KeyError, TypeError):
+            raise CcdError(f"{where}: no label of question {asked.name!r} in labels; see docs/release.md") from None
+        if label is not None:
+            yield (
+                where,
+                {**row, "label": label, "label_id": asked.labels.index(label) if label in asked.labels else None},
+            )
 
-    Raises CcdError where nothing is labelled or split.
+
+def read_campaign(campaign: Campaign, seen: Callable[[str], str], question: str | None = None) -> Dataset:
+    """Return the campaign's pairs that have a split and a label on `question` (default: the protocol's first).
+
+    Raises CcdError where nothing is labelled or split, or for a question that the protocol does not have.
     """
+    of = campaign.protocol.by_name(question) if question else campaign.protocol.question
     splits: dict[str, list[tuple[str, Mapping[str, Any]]]] = {name: [] for name in SPLITS}
     files: dict[str, Path] = {}
     with campaign.read() as db:
-        for pair in of_campaign(db, campaign):
+        for pair in of_campaign(db, campaign, of.name):
             if not pair.left_out:
                 splits[pair.split].append((f"{pair.split} of the campaign", pair.row))
                 files[pair.row["image"]] = campaign.folder / pair.file
     if not files:
         raise CcdError("no pair has both a label and a split; run `ccd labels`, then `ccd split`")
-    return _dataset(splits, seen, files.__getitem__, campaign.protocol.question.labels, campaign.is_synthetic)
+    asked = Asked(of.name, of.labels, of.kind == "score")
+    return _dataset(splits, seen, files.__getitem__, asked, campaign.is_synthetic)
 
 
 def _lines(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -140,13 +192,13 @@ def _lines(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _dataset(
-    splits: Mapping[str, Iterable[tuple[str, Mapping[str, Any]]]],
+    splits: Mapping[str, Rows],
     seen: Callable[[str], str],
     file_of: Callable[[str], Path],
-    labels_asked: Iterable[str],
+    asked: Asked,
     synthetic: bool,
 ) -> Dataset:
-    names = dict(enumerate(labels_asked))  # also of a label that no pair has got yet
+    names: dict[object, object] = dict(enumerate(asked.labels))  # also of a label that no pair has yet
     images: dict[str, str] = {}
     texts: dict[str, str] = {}
     keys: dict[str, str] = {}  # of an image's path: many pairs may share one
@@ -161,7 +213,9 @@ def _dataset(
                 names.setdefault(label, row["label"])
             except (KeyError, TypeError, AttributeError, ValueError):
                 raise CcdError(f"{where}: no pair_id, text, image, label and label_id; see docs/release.md") from None
-            if not isinstance(label, int) or not 0 <= label < MOST_LABELS or names[label] != row["label"]:
+            if asked.is_score:
+                label = _score(where, row["label"])
+            elif not isinstance(label, int) or not 0 <= label < MOST_LABELS or names[label] != row["label"]:
                 raise CcdError(f"{where}: label {row['label']!r} with the id {label!r}; networks learn labels with ids")
             if image not in keys:
                 keys[image] = _image_key(file_of(image), where)
@@ -170,11 +224,19 @@ def _dataset(
             labels.append(label)
             of_images.append(keys[image])
             of_texts.append(key)
+        kind: type[np.generic] = np.float64 if asked.is_score else np.int64
         columns[split] = Pairs(
-            tuple(ids), np.array(of_images, "S64"), np.array(of_texts, "S64"), np.array(labels, np.int64)
+            tuple(ids), np.array(of_images, "S64"), np.array(of_texts, "S64"), np.array(labels, kind)
         )
-    known = tuple(names.get(i, str(i)) for i in range(max(names, default=-1) + 1))
-    return Dataset(columns, known, images, texts, synthetic)
+    size = 0 if asked.is_score else 1 + max((each for each in names if isinstance(each, int)), default=-1)
+    known = tuple(str(names.get(number, number)) for number in range(size))
+    return Dataset(columns, known, images, texts, synthetic, asked)
+
+
+def _score(where: str, label: object) -> float:
+    if isinstance(label, bool) or not isinstance(label, int | float) or not math.isfinite(label):
+        raise CcdError(f"{where}: label {label!r} is not a number, and the question asks for a score")
+    return float(label)
 
 
 def _image_key(file: Path, where: str) -> str:

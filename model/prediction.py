@@ -25,6 +25,7 @@ from ccd.cluster import on_ray
 from ccd.errors import CcdError
 from ccd.gone import lives
 from ccd.predictions import Predictions, begin, predicted, write
+from ccd.protocol import Protocol, Question
 from model.checkpoint import WEIGHTS, Checkpoint, load
 from model.data import Loader, Pairs, Started, features_of
 from model.embedding import LastSeen
@@ -66,7 +67,7 @@ class Job:
 @dataclass
 class Done:
     """What a run did: pairs predicted by it and before it, pairs left out as they have no features, how many of the
-    new have each label, and seconds.
+    new have each label (none for a score), and seconds.
     """
 
     folder: Path
@@ -88,6 +89,10 @@ class Scorer:
         self.checkpoint, self.device = checkpoint, device
         self.network = checkpoint.network().to(device)
 
+    @property
+    def _outputs(self) -> int:
+        return 1 if self.checkpoint.is_score else len(self.checkpoint.labels)
+
     def score(self, loader: Loader) -> Predictions:
         """Of every pair of the loader, in its order. Streams are at temperature 1, as dev's is that of their sum."""
         columns: dict[str, Floats] = {}
@@ -96,7 +101,7 @@ class Scorer:
         with (
             torch.inference_mode(),
             torch.autocast(self.device, torch.bfloat16, enabled=bf16),
-            LastSeen(self.network, len(self.checkpoint.labels)) as seen,
+            LastSeen(self.network, self._outputs) as seen,
         ):
             for indices, batch in zip(order, loader.batches(order), strict=True):
                 verdict = self.network(batch)
@@ -114,18 +119,21 @@ class Scorer:
         return self._predictions(loader.ids, columns)
 
     def _predictions(self, ids: tuple[str, ...], columns: Mapping[str, Floats]) -> Predictions:
-        logits = columns.get("logits", np.zeros((0, len(self.checkpoint.labels)), np.float32))
-        streams = [columns.get(name) for name in ("association", "alignment")]
+        logits = columns.get("logits", np.zeros((0, self._outputs), np.float32))
+        is_score = self.checkpoint.is_score
+        streams = [None if is_score else columns.get(name) for name in ("association", "alignment")]
         association, alignment = (None if each is None else softmax(each, axis=1) for each in streams)
+        temperature = np.float32(self.checkpoint.temperature)
         return Predictions(
             version_of(self.checkpoint),
             self.checkpoint.labels,
             ids,
-            softmax(logits / np.float32(self.checkpoint.temperature), axis=1),
+            np.zeros((len(ids), 0), np.float32) if is_score else softmax(logits / temperature, axis=1),
             association,
             alignment,
             _half(columns.get("embedding", np.zeros((0, 0), np.float32))),
             _half(columns["profile"]) if "profile" in columns else None,
+            self.checkpoint.scores(logits.astype(np.float64)).astype(np.float32) if is_score else None,
         )
 
 
@@ -155,12 +163,7 @@ def predict(
     12252
     """
     start = time.perf_counter()
-    names = campaign.protocol.question.labels
-    if not set(checkpoint.labels) <= set(names):
-        raise CcdError(
-            f"{checkpoint.folder}: knows the labels {', '.join(checkpoint.labels)}, this campaign has "
-            f"{', '.join(names)}; choose a network of this protocol"
-        )
+    question = question_for(checkpoint, campaign.protocol)
     Scorer(checkpoint)  # what cannot be read is told before anything is encoded
     known = predicted(campaign, version_of(checkpoint))
 
@@ -168,31 +171,46 @@ def predict(
         return _pairs(campaign, seen, known, only)
 
     number, caches = _encoded(campaign, checkpoint, to_do(), started)
-    out = begin(campaign, version_of(checkpoint), _manifest(checkpoint))
+    out = begin(campaign, version_of(checkpoint), {"question": question.name, **_manifest(checkpoint)})
     setting = Setting(checkpoint.folder, caches[0], caches[1], out, threads, uuid.uuid4().hex)
     jobs = _jobs(setting, to_do())
     done = Done(out, labels=dict.fromkeys(checkpoint.labels, 0))
     told = started("predictions", number)
-    for counts in on_ray(predict_shard, jobs, threads) if engine == "ray" else map(predict_shard, jobs):
+    for pairs, counts in on_ray(predict_shard, jobs, threads) if engine == "ray" else map(predict_shard, jobs):
         for label, count in zip(checkpoint.labels, counts, strict=True):
             done.labels[label] += count
-        done.new += sum(counts)
-        told(sum(counts))
+        done.new += pairs
+        told(pairs)
     done.missing = max(number - done.new, 0)
     done.kept = len(known) if only is None else len(known & set(only))
     done.seconds = time.perf_counter() - start
     return done
 
 
-def predict_shard(job: Job) -> list[int]:
-    """Score the pairs of a job and write them as one shard; how many of them have each label."""
+def question_for(checkpoint: Checkpoint, protocol: Protocol) -> Question:
+    """The question of the protocol that a network answers; the first where the network's pairs did not name theirs.
+
+    Raises CcdError where the protocol has no such question or the question other labels.
+    """
+    question = protocol.by_name(checkpoint.question) if checkpoint.question else protocol.question
+    if not set(checkpoint.labels) <= set(question.labels) or checkpoint.is_score != (question.kind == "score"):
+        knows = "predicts a score" if checkpoint.is_score else f"knows the labels {', '.join(checkpoint.labels)}"
+        raise CcdError(
+            f"{checkpoint.folder}: {knows}, this campaign has {', '.join(question.labels) or 'a score'} for question "
+            f"{question.name!r}; choose a network of this protocol"
+        )
+    return question
+
+
+def predict_shard(job: Job) -> tuple[int, list[int]]:
+    """Score the pairs of a job and write them as one shard; how many they are, and how many have each label."""
     scorer, regions, words = _opened(job.setting)
     found = scorer.score(Loader(job.pairs, regions, words, scorer.device))
     for cache in (regions, words):
         cache.let_go()
     write(job.setting.out, found)
-    counts: list[int] = np.bincount(found.best, minlength=len(found.labels)).tolist()
-    return counts
+    counts: list[int] = np.bincount(found.best, minlength=len(found.labels)).tolist() if found.labels else []
+    return len(found), counts
 
 
 @lru_cache(maxsize=1)

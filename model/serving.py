@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from ccd.errors import CcdError
+from ccd.protocol import Protocol
 from model.checkpoint import CONFIG, METRICS, WEIGHTS, Checkpoint, load
 from model.data import Loader, Pairs, features_of
 from model.encoding import Encoders
 from model.features import Features, Kind, text_key
-from model.prediction import KINDS, Scorer, version_of
+from model.prediction import KINDS, Scorer, question_for, version_of
 
 LOOK = 2.0  # seconds between looks for a newer network
 
@@ -88,19 +89,19 @@ class Serving:
     """The newest network of a campaign that is whole; looked for by a thread, so that whoever asks never waits for it.
 
     One that is not whole, such as a copy under way, is passed over and looked at again when its files change; the one
-    before answers on. `labels` are those of the protocol: a network of other labels is passed over too. `say` gets a
-    line for each network that is taken, or passed over and why.
+    before answers on. Only the first question of the `protocol` is answered: a network of another, or of other labels,
+    is passed over too. `say` gets a line for each network that is taken, or passed over and why.
 
-    >>> serving = Serving(campaign.folder, campaign.protocol.labels, "cpu", print)  # doctest: +SKIP
+    >>> serving = Serving(campaign.folder, campaign.protocol, "cpu", print)  # doctest: +SKIP
     >>> serving.start()  # doctest: +SKIP
     >>> serving.ready.answer([Content("what a dog", key, photo)])  # doctest: +SKIP
     [Answer(label='explicit', score=0.83)]
     """
 
-    def __init__(self, folder: Path, labels: Sequence[str], device: str, say: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, protocol: Protocol, device: str, say: Callable[[str], None]) -> None:
         self.ready: Ready | None = None
         self._folder = folder
-        self._labels = labels
+        self._protocol = protocol
         self._device = device
         self._say = say
         self._passed: dict[Path, object] = {}  # the files of networks that were not whole, as they were seen
@@ -137,11 +138,9 @@ class Serving:
 
     def _load(self, folder: Path) -> Ready:
         checkpoint = load(folder)
-        if not set(checkpoint.labels) <= set(self._labels):
-            raise CcdError(
-                f"{folder}: knows the labels {', '.join(checkpoint.labels)}, the protocol has "
-                f"{', '.join(self._labels)}; train a network of this protocol"
-            )
+        question = question_for(checkpoint, self._protocol)
+        if question != self._protocol.question:
+            raise CcdError(f"{folder}: answers {question.name}, and desks show {self._protocol.question.name}")
         return Ready(checkpoint, self._folder, self._device)
 
     def _watch(self) -> None:

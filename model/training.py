@@ -1,7 +1,8 @@
 """Training: Adam, early stopping on dev, and a state on disk from which a killed run goes on to the same bits.
 
 Where the processor computes in fp32, the same seed, data and number of threads give the same weights. The best epoch
-is that of the highest weighted F1 on dev, and its weights are kept.
+is that of the highest weighted F1 on dev, and its weights are kept. Of a question that asks for a score, networks learn
+the score less train's mean over train's standard deviation, and the best epoch is that of the least squared error.
 """
 
 import math
@@ -21,7 +22,8 @@ from model.batch import Batch
 from model.checkpoint import Checkpoint, Run, load
 from model.criterion import loss_terms
 from model.data import Loader, Started
-from model.evaluation import MEASURES, confusion, f1, fit_temperature, predict
+from model.evaluation import MEASURES, Floats, confusion, f1, fit_temperature, predict
+from model.scores import mse, spearman
 from model.zoo import Config, make
 
 SAVE_SECONDS = 600.0  # within an epoch: what a kill may cost
@@ -29,10 +31,10 @@ SAVE_SECONDS = 600.0  # within an epoch: what a kill may cost
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train. `patience` epochs without a better weighted F1 on dev end it, or `epochs` in all.
+    """How to train. `patience` epochs without a better dev end it, or `epochs` in all.
 
-    `class_weights`: every label counts the same in the loss, however rare. The paper says Adam, its rate and the batch;
-    the rest is ours.
+    `class_weights`: every label counts the same in the loss, however rare; scores have none. The paper says Adam, its
+    rate and the batch; the rest is ours.
     """
 
     seed: int = 0
@@ -62,7 +64,7 @@ class _Course:
     epoch: int = 1
     step: int = 0
     sums: dict[str, float] = field(default_factory=dict)
-    best: float = -1.0
+    best: float | None = None
     best_epoch: int = 0
     seconds: float = 0.0
     log: list[dict[str, Any]] = field(default_factory=list)
@@ -80,8 +82,9 @@ def train(
     """Train the named network on the first loader and stop by the second; store it in the folder `models`.
 
     `about` goes into config.json: `labels` (names in the order of their ids), and what the data and features were.
-    The same training is not done twice, and one that was interrupted goes on where it was. Raises CcdError where a
-    loader is empty, the loss is no number, or another process trains the same.
+    Without labels the loaders have scores. The same training is not done twice, and one that was interrupted goes on
+    where it was. Raises CcdError where a loader is empty, the loss is no number, another process trains the same, or
+    the network or settings are for labels and there are scores.
 
     >>> done = train("ananet", config, (train_pairs, dev_pairs), Settings(), Path("models"), about)  # doctest: +SKIP
     >>> done.network()(batch).logits  # doctest: +SKIP
@@ -96,12 +99,21 @@ def train(
             return load(run.folder)
         torch.manual_seed(settings.seed)
         network = make(model, config).to(loaders[0].device)
+        if not about["labels"]:
+            _check_scores(model, network, settings)
         training = _Training(network, loaders, settings, run)
         if isinstance(network, Fitted):
             training.fit(network)
         else:
             training.steps(started)
         return training.finish()
+
+
+def _check_scores(model: str, network: nn.Module, settings: Settings) -> None:
+    if isinstance(network, Fitted):
+        raise CcdError(f"{model} learns labels, and the question asks for a score; choose another --model")
+    if settings.class_weights:
+        raise CcdError("--class-weights weighs labels, and the question asks for a score; omit it")
 
 
 def has_bf16(device: str) -> bool:
@@ -121,7 +133,10 @@ class _Training:
     def __init__(self, network: nn.Module, loaders: tuple[Loader, Loader], settings: Settings, run: Run) -> None:
         self.network, self.settings, self.run = network, settings, run
         self.train, self.dev = loaders
-        self.weights = _class_weights(self.train, len(run.config["labels"])) if settings.class_weights else None
+        self.labels: list[str] = run.config["labels"]
+        self.weights = _class_weights(self.train, len(self.labels)) if settings.class_weights else None
+        self.mean = 0.0 if self.labels else float(self.train.labels.mean())
+        self.scale = 1.0 if self.labels else float(self.train.labels.std()) or 1.0  # 1 where all scores are equal
         self.course = _Course()
         self.best: dict[str, Tensor] = {}
 
@@ -169,9 +184,10 @@ class _Training:
     def _step(self, batch: Batch) -> dict[str, Tensor]:
         """One step of Adam; the loss terms, detached."""
         assert batch.labels is not None
+        labels = batch.labels if self.labels else ((batch.labels - self.mean) / self.scale).float()
         with torch.autocast(self.train.device, torch.bfloat16, enabled=self.settings.bf16):
             verdict = self.network(batch)
-        terms = loss_terms(verdict, batch.labels, self.weights)
+        terms = loss_terms(verdict, labels, self.weights)
         self.optimiser.zero_grad()
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
@@ -180,14 +196,23 @@ class _Training:
     def _judge(self, means: Mapping[str, float]) -> None:
         """Measure on dev, log the epoch, and keep its weights if it is the best."""
         course = self.course
-        logits = predict(self.network, self.dev, self.settings.bf16)
-        table = confusion(self.dev.labels, logits.argmax(1), logits.shape[1])
-        measured = {name: float(measure(table)) for name, measure in MEASURES.items()}
+        measured, _ = self._on_dev()
         norms: dict[str, float] = getattr(self.network, "norms", dict)()
         course.log.append({"epoch": course.epoch, "loss": dict(means), "norms": norms, "dev": measured})
-        if measured["weighted_f1"] > course.best:
-            course.best, course.best_epoch = measured["weighted_f1"], course.epoch
+        merit = measured["weighted_f1"] if self.labels else -measured["mse"]
+        if course.best is None or merit > course.best:
+            course.best, course.best_epoch = merit, course.epoch
             self.best = {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
+
+    def _on_dev(self) -> tuple[dict[str, Any], Floats]:
+        """What dev says of the network as it is now, and its logits there."""
+        logits = predict(self.network, self.dev, self.settings.bf16)
+        if self.labels:
+            table = confusion(self.dev.labels, logits.argmax(1), logits.shape[1])
+            return {name: float(measure(table)) for name, measure in MEASURES.items()}, logits
+        scores = logits[:, 0] * self.scale + self.mean
+        rho = spearman(scores, self.dev.labels)
+        return {"mse": mse(scores, self.dev.labels), "spearman": None if math.isnan(rho) else rho}, logits
 
     def _save(self) -> None:
         tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
@@ -223,17 +248,19 @@ class _Training:
     def finish(self) -> Checkpoint:
         """The best epoch's network, measured on dev, in its place on disk."""
         self.network.load_state_dict(self.best)
-        logits = predict(self.network, self.dev, self.settings.bf16)
-        table = confusion(self.dev.labels, logits.argmax(1), logits.shape[1])
-        labels = self.run.config["labels"]
+        dev, logits = self._on_dev()
+        fitted: dict[str, Any] = {"temperature": 1.0, "mean": self.mean, "scale": self.scale}
+        if self.labels:
+            table = confusion(self.dev.labels, logits.argmax(1), logits.shape[1])
+            dev["f1_by_label"] = dict(zip(self.labels, f1(table).tolist(), strict=True))
+            fitted = {"temperature": fit_temperature(logits, self.dev.labels)}
         metrics = {
             "pairs": {"train": len(self.train), "dev": len(self.dev)},
             "parameters": sum(parameter.numel() for parameter in self.network.parameters()),
             "epochs": len(self.course.log),
             "best_epoch": self.course.best_epoch,
-            "dev": {name: float(measure(table)) for name, measure in MEASURES.items()}
-            | {"f1_by_label": dict(zip(labels, f1(table).tolist(), strict=True))},
-            "temperature": fit_temperature(logits, self.dev.labels),
+            "dev": dev,
+            **fitted,
             "device": self.train.device,
             "threads": torch.get_num_threads(),
             "seconds": round(self.course.seconds, 3),

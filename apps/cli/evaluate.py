@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from apps.cli import contract
-from apps.cli.train import data_option, prepare, set_device, threads_option
+from apps.cli import contract, scores
+from apps.cli.train import data_option, network_question_option, prepare, set_device, threads_option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +24,7 @@ MEASURE_NAMES = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1
 @click.argument("model", required=False)
 @click.option("--against", metavar="MODEL", help="Another network: test whether the first is better on the same pairs.")
 @data_option
+@network_question_option
 @click.option(
     "--split", type=click.Choice(["test", "dev", "train"]), default="test", show_default=True, help="Which pairs."
 )
@@ -32,23 +33,32 @@ MEASURE_NAMES = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1
 @contract.reports(
     {
         "folder": "the network's folder",
+        "question": "the question whose labels it learned; null where its pairs did not name it",
         "split": "the pairs it was measured on",
         "synthetic": "true where the toolkit made these pairs itself",
         "missing": "pairs without features, left out",
         "evaluation": "pairs; accuracy, weighted_f1, macro_f1, f1_by_label (value, low, high: 95 % bootstrap); "
-        "support, confusion (rows are labels, columns predictions), calibration_error, calibrated_error, temperature",
+        "support, confusion (rows are labels, columns predictions), calibration_error, calibrated_error, temperature; "
+        "of scores pairs; mse, mse_of_mean (of saying train's mean of every pair), spearman (null where undefined)",
         "against": "with --against: the other's folder; the differences to it (value, low, high: paired bootstrap); "
-        "only_a, only_b: pairs that one alone has right; p_value: McNemar's exact test; else null",
+        "only_a, only_b: pairs that one alone has right; p_value: McNemar's exact test; of scores the differences of "
+        "mse and spearman; else null",
     }
 )
 def evaluate_command(
-    folder: Path, model: str | None, against: str | None, data: Path | None, split: str, threads: int | None
+    folder: Path,
+    model: str | None,
+    against: str | None,
+    data: Path | None,
+    question: str | None,
+    split: str,
+    threads: int | None,
 ) -> contract.Report:
     """Measure a trained network on test.
 
     MODEL is a folder in models, or a path; without it the network that was trained last. Intervals are 95 % bootstrap
     intervals over the pairs. The calibration error is how far probabilities are from the share that is right, before
-    and after they are set by dev.
+    and after they are set by dev. Predicted scores are measured by mean squared error and Spearman's rank correlation.
 
     \b
     Example: ccd evaluate ananet-4fd1a2c09b3e --against tfn-0c1d2e3f4a5b
@@ -56,44 +66,50 @@ def evaluate_command(
     from dataclasses import asdict
 
     from apps.cli.progress import bars
+    from ccd.errors import CcdError
+    from model.checkpoint import chosen
     from model.evaluation import evaluate
 
     device = set_device(threads)
-    checkpoints = [_checkpoint(folder, model), *([_checkpoint(folder, against)] if against else [])]
+    models = folder / "models"
+    checkpoints = [chosen(models, model, question), *([chosen(models, against)] if against else [])]
+    if len({checkpoint.question for checkpoint in checkpoints}) > 1:
+        names = " and ".join(checkpoint.question or "one without a name" for checkpoint in checkpoints)
+        raise CcdError(f"the networks answer different questions, {names}; compare networks of one question")
     with bars() as started:
         told = [_told(folder, data, split, checkpoint, device, started) for checkpoint in checkpoints]
     one, first = told[0], checkpoints[0]
-    found = evaluate(one.logits, one.labels, first.labels, first.temperature)
     made = "synthetic " if one.synthetic else ""
-    shown: list[Any] = [
-        f"{first.folder.name} on {found.pairs:,} {made}pairs of {split}, in percent:",
-        _table(found),
-        _confusion(found),
-        f"Calibration error {100 * found.calibration_error:.1f}, and {100 * found.calibrated_error:.1f} at the "
-        f"temperature {found.temperature:.2f} that dev gives.",
-    ]
+    title = f"{first.folder.name} on {len(one.ids):,} {made}pairs of {split}"
+    if first.is_score:
+        predicted = first.scores(one.logits)
+        evaluation, shown = scores.evaluated(predicted, one.labels, float(first.metrics["mean"]), title)
+    else:
+        found = evaluate(one.logits, one.labels, first.labels, first.temperature)
+        evaluation, shown = asdict(found), _measured(title, found)
     if one.missing:
         shown.append(f"{one.missing:,} pairs have no features and were left out; `ccd encode` says why.")
     if split != "test":
         shown.append("The weights were chosen by these pairs; only test is a fair measure.")
     facts = {
         "folder": str(first.folder),
+        "question": first.question,
         "split": split,
         "synthetic": one.synthetic,
         "missing": one.missing,
-        "evaluation": asdict(found),
+        "evaluation": evaluation,
         "against": None,
     }
     if against:
-        difference = _compared(told[0], told[1], len(first.labels))
-        facts["against"] = {"folder": str(checkpoints[1].folder), **asdict(difference)}
-        shown += _difference(first.folder.name, checkpoints[1].folder.name, difference)
+        difference, lines = _compared(told, checkpoints)
+        facts["against"] = {"folder": str(checkpoints[1].folder), **difference}
+        shown += lines
     return contract.Report(facts, shown)
 
 
 @dataclass(frozen=True)
 class _Told:
-    """What a network says of a split: `ids` of N pairs, label ids [N] and logits [N, C]."""
+    """What a network says of a split: `ids` of N pairs, label ids or scores [N] and logits [N, C]."""
 
     ids: tuple[str, ...]
     labels: "np.ndarray[Any, Any]"
@@ -112,7 +128,7 @@ def _told(
     made_with = checkpoint.config["features"]
     encoders = Encoders(made_with["regions"]["line"], made_with["words"]["line"], folder)
     caches = made_with["regions"]["cache"], made_with["words"]["cache"]
-    ready = prepare(folder, data, encoders, started, caches)
+    ready = prepare(folder, data, encoders, started, caches, checkpoint.question)
     if ready.data.labels != checkpoint.labels[: len(ready.data.labels)]:
         raise CcdError(
             f"{checkpoint.folder}: knows the labels {', '.join(checkpoint.labels)}, the pairs have "
@@ -125,27 +141,36 @@ def _told(
     return _Told(loader.ids, loader.labels, logits, loader.missing, ready.data.synthetic)
 
 
-def _compared(a: _Told, b: _Told, size: int) -> "Comparison":
-    """Over the pairs that both have features of."""
+def _compared(told: list[_Told], checkpoints: list["Checkpoint"]) -> tuple[dict[str, Any], list[str]]:
+    """The first against the second, over the pairs that both have features of: facts, and lines to show."""
+    from dataclasses import asdict
+
     import numpy as np
 
     from model.evaluation import compare
 
-    _, of_a, of_b = np.intersect1d(a.ids, b.ids, return_indices=True)
-    return compare(a.logits[of_a].argmax(1), b.logits[of_b].argmax(1), a.labels[of_a], size)
-
-
-def _checkpoint(folder: Path, model: str | None) -> "Checkpoint":
-    from model.checkpoint import latest, load
-
-    models = folder / "models"
-    if model is None:
-        return latest(models)
-    return load(models / model if (models / model).is_dir() else Path(model))
+    _, of_a, of_b = np.intersect1d(told[0].ids, told[1].ids, return_indices=True)
+    first, second = checkpoints
+    a, b, labels = told[0].logits[of_a], told[1].logits[of_b], told[0].labels[of_a]
+    names = first.folder.name, second.folder.name
+    if first.is_score:
+        return scores.compared(first.scores(a), second.scores(b), labels, names)
+    found = compare(a.argmax(1), b.argmax(1), labels, len(first.labels))
+    return asdict(found), _difference(*names, found)
 
 
 def _percent(found: "Interval", sign: str = "") -> tuple[str, str]:
     return f"{100 * found.value:{sign}.1f}", f"{100 * found.low:{sign}.1f} to {100 * found.high:{sign}.1f}"
+
+
+def _measured(title: str, found: "Evaluation") -> list[Any]:
+    return [
+        f"{title}, in percent:",
+        _table(found),
+        _confusion(found),
+        f"Calibration error {100 * found.calibration_error:.1f}, and {100 * found.calibrated_error:.1f} at the "
+        f"temperature {found.temperature:.2f} that dev gives.",
+    ]
 
 
 def _table(found: "Evaluation") -> "Table":

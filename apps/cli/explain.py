@@ -66,13 +66,14 @@ def explain_command(
     from ccd.campaign import write_new
     from ccd.errors import CcdError
     from model.attention import draw_all, draw_word, explain_pair
-    from model.checkpoint import latest, load
+    from model.checkpoint import chosen
     from model.encoders.photo import open_rgb
 
     set_device(threads)
-    models = folder / "models"
-    checkpoint = latest(models) if model is None else load(models / model if (models / model).is_dir() else Path(model))
-    told = _of_data(data, pair) if data else _of_campaign(folder, pair)
+    checkpoint = chosen(folder / "models", model)
+    if checkpoint.is_score:
+        raise CcdError(f"{checkpoint.folder}: predicts a score; name a network of labels with --model")
+    told = _of_data(data, pair, checkpoint.question) if data else _of_campaign(folder, pair)
     photo = Path(told["image"])
     with bars() as started:
         found = explain_pair(checkpoint, told["text"], photo, folder, started)
@@ -93,13 +94,13 @@ def explain_command(
     return contract.Report(facts, shown)
 
 
-def _of_data(data: Path, pair: str) -> dict[str, Any]:
+def _of_data(data: Path, pair: str, question: str | None) -> dict[str, Any]:
     """Text, photo and label of a pair of a CCD-style folder."""
     from ccd.errors import CcdError
     from collection.text import model_text
     from model.data import read_folder
 
-    found = read_folder(data, model_text)
+    found = read_folder(data, model_text, question)
     for pairs in found.splits.values():
         if pair in pairs.ids:
             place = pairs.ids.index(pair)

@@ -9,6 +9,7 @@ from apps.cli import contract
 
 if TYPE_CHECKING:
     from ccd.campaign import Campaign
+    from ccd.protocol import Question
     from model.acquisition import Batch
     from model.acquisition.campaign import Candidates
 
@@ -30,13 +31,17 @@ SHOWN = 10
     help="What puts one pair before another.",
 )
 @click.option("--size", type=click.IntRange(min=1), required=True, help="How many pairs.")
+@click.option(
+    "--question", metavar="NAME", help="The question whose label is looked for (default: the protocol's first)."
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Repeats the draws.")
 @contract.in_campaign
 @contract.reports(
     {
         "round": "the round's number",
         "strategy": "the strategy",
-        "label": "the label that is looked for",
+        "question": "the question",
+        "label": "the label of it that is looked for",
         "model_version": "the network whose predictions were used; null for none",
         "seed": "the seed",
         "size": "pairs in the round",
@@ -49,12 +54,13 @@ SHOWN = 10
         "top": "the first ten pairs: list of {pair_id, part, score, why}",
     }
 )
-def rank_command(folder: Path, strategy: str, size: int, seed: int) -> contract.Report:
+def rank_command(folder: Path, strategy: str, size: int, question: str | None, seed: int) -> contract.Report:
     """Make a round of the pairs most worth judging; annotators get them in its order.
 
     Of the round's pairs 60 % are the strategy's first, 20 % are spread over what was judged least, and 20 % are drawn
     at random, with a known probability: from these `ccd status` knows the labels' shares. Near-duplicates count as
-    one. The newest predictions are used; `random` and `profile` do without.
+    one. The newest predictions of the question are used; `random` and `profile` do without. A question that asks for a
+    score has no label to look for: `ccd round new` draws its pairs at random.
 
     \b
     Example:
@@ -71,15 +77,23 @@ def rank_command(folder: Path, strategy: str, size: int, seed: int) -> contract.
 
     campaign = Campaign.open(folder)
     kind = STRATEGIES[strategy]
-    versions = predictions.versions(campaign)
+    of = campaign.protocol.by_name(question) if question else campaign.protocol.question
+    if not of.labels:
+        raise CcdError(
+            f"question {of.name!r} asks for a score, so there is no label to look for; draw pairs at random with "
+            "`ccd round new`"
+        )
+    versions = predictions.versions(campaign, of.name)
     if not versions and strategy not in WITHOUT_PREDICTIONS:
         raise CcdError(
-            f"--strategy {strategy} ranks by predictions, and there are none; run `ccd train` and `ccd predict`, or "
-            f"choose {' or '.join(WITHOUT_PREDICTIONS)}"
+            f"--strategy {strategy} ranks by predictions, and there are none{_of(campaign, of)}; run `ccd train` and "
+            f"`ccd predict`, or choose {' or '.join(WITHOUT_PREDICTIONS)}"
         )
-    found = candidates(campaign, versions[-1] if versions else None, model_text, again=kind.again, seed=seed)
-    label, shares = _sought(campaign)
-    target = campaign.protocol.question.labels.index(label)
+    found = candidates(
+        campaign, versions[-1] if versions else None, model_text, question=of.name, again=kind.again, seed=seed
+    )
+    label, shares = _sought(campaign, of)
+    target = of.labels.index(label)
     if size > found.could_be_drawn:
         raise CcdError(f"--size {size}: {found.could_be_drawn} pairs can be ranked; ask for fewer")
     diverse, random = (0.0, 1.0) if strategy == "random" else (0.2, 0.2)
@@ -94,6 +108,7 @@ def rank_command(folder: Path, strategy: str, size: int, seed: int) -> contract.
     facts = {
         "round": made.round,
         "strategy": strategy,
+        "question": of.name,
         "label": label,
         "model_version": found.version,
         "seed": seed,
@@ -104,19 +119,23 @@ def rank_command(folder: Path, strategy: str, size: int, seed: int) -> contract.
         "parts": {name: int((chosen.part == name).sum()) for name in ("strategy", "diverse", "random")},
         "again": 0 if found.pool.judgments is None else int(found.pool.judgments[chosen.rows].any(axis=1).sum()),
         "assigned": _assigned(campaign, made.round),
-        "top": _top(campaign, found, chosen),
+        "top": _top(of, found, chosen),
     }
     return contract.Report(facts, _shown(facts))
 
 
-def _sought(campaign: "Campaign") -> tuple[str, tuple[float, ...] | None]:
+def _of(campaign: "Campaign", question: "Question") -> str:
+    """Which question is meant, where the protocol has several."""
+    return f" of question {question.name}" if len(campaign.protocol.questions) > 1 else ""
+
+
+def _sought(campaign: "Campaign", question: "Question") -> tuple[str, tuple[float, ...] | None]:
     """The label that is looked for, and the shares of all labels where a random part tells them."""
     from ccd.prevalence import of_campaign
     from ccd.review import watched
 
     with campaign.read() as db:
-        known = of_campaign(db, campaign.protocol.question)
-    question = campaign.protocol.question
+        known = of_campaign(db, question)
     label = watched(question, {(question.name, one.label): one.found for one in known.labels})
     assert label is not None  # a score has been refused before
     shares = tuple(one.share for one in known.labels if one.share is not None)
@@ -134,9 +153,9 @@ def _assigned(campaign: "Campaign", number: int) -> dict[str, int]:
         return dict(sorted((row[0], row[1]) for row in rows))
 
 
-def _top(campaign: "Campaign", found: "Candidates", chosen: "Batch") -> list[dict[str, Any]]:
+def _top(question: "Question", found: "Candidates", chosen: "Batch") -> list[dict[str, Any]]:
     """The first pairs of the queue, and in words why each is there."""
-    labels, pool = campaign.protocol.question.labels, found.pool
+    labels, pool = question.labels, found.pool
     rows = []
     for row, part, score, chance in list(zip(chosen.rows, chosen.part, chosen.score, chosen.probability, strict=True))[
         :SHOWN

@@ -69,6 +69,7 @@ def replay_command(
     contract.check_out(out)
     with bars() as started:
         ready = prepare(folder, data, encoders_of(folder, regions, words), started)
+        ready.check_labels()
         loaders = [ready.loader(split, device) for split in ("train", "dev", "test")]
         case = case_of(name, ready.data, loaders[:2], loaders[2])
         names = ["random", *(name for name in strategies or STRATEGIES if name != "random"), ORACLE]

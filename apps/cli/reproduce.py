@@ -87,7 +87,9 @@ def reproduce_command(
     first = encoders.words.partition("+")[0].strip()
     chosen = TABLES[table]
     with bars() as started:
-        full = _source(prepare(folder, data, encoders, started), device)
+        ready = prepare(folder, data, encoders, started)
+        ready.check_labels()
+        full = _source(ready, device)
         plain = None
         if first != encoders.words:
             plain = _source(prepare(folder, data, replace(encoders, words=first), started), device)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from apps.cli import contract
+from apps.cli import contract, scores
 
 if TYPE_CHECKING:
     from apps.cli.progress import Started
@@ -21,11 +21,18 @@ data_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="A release, or another folder with train, dev and test.jsonl (default: the campaign's own split).",
 )
+question_option = click.option(
+    "--question", metavar="NAME", help="Whose labels to learn, of a protocol of several questions (default: the first)."
+)
+network_question_option = click.option(
+    "--question", metavar="NAME", help="Take the network that was trained last on this question (default: on any)."
+)
 threads_option = click.option("--threads", type=click.IntRange(min=1), help="Processor threads (default: all).")
 
 
 @click.command("train")
 @data_option
+@question_option
 @click.option("--preset", type=click.Choice(["fast", "paper"]), default="fast", show_default=True, help="See below.")
 @click.option(
     "--model",
@@ -50,6 +57,7 @@ threads_option = click.option("--threads", type=click.IntRange(min=1), help="Pro
 @contract.reports(
     {
         "model": "the network's name",
+        "question": "the question whose labels it learned; null where the folder of --data does not name it",
         "folder": "where it is",
         "new": "false where the same training was done before",
         "synthetic": "true where the toolkit made the pairs itself",
@@ -58,7 +66,7 @@ threads_option = click.option("--threads", type=click.IntRange(min=1), help="Pro
         "parameters": "numbers that were trained",
         "epochs": "epochs of training",
         "best_epoch": "the epoch whose weights were kept",
-        "dev": "accuracy, weighted_f1, macro_f1 and f1_by_label on dev",
+        "dev": "accuracy, weighted_f1, macro_f1 and f1_by_label on dev; of scores mse and spearman (null: undefined)",
         "temperature": "what logits are divided by so that probabilities are right on dev",
         "precision": "fp32 or bf16",
         "device": "cpu or cuda",
@@ -68,6 +76,7 @@ threads_option = click.option("--threads", type=click.IntRange(min=1), help="Pro
 def train_command(
     folder: Path,
     data: Path | None,
+    question: str | None,
     preset: str,
     model: str | None,
     seed: int,
@@ -83,10 +92,12 @@ def train_command(
     The preset `fast` is ananet, the network we recommend; `paper` is the paper's, in its size and in fp32. Features
     that are not there yet are made first. The network goes to the folder models of --dir, its features to the folder
     features; with --data no campaign is needed there. Interrupted, the same command goes on where it was; done, it
-    trains nothing again.
+    trains nothing again. Of a question that asks for a score, it learns the score by squared error.
 
     \b
-    Example: ccd train --data releases/v1 --model tfn
+    Example:
+      ccd train --data releases/v1 --model tfn
+      ccd train --question sc
     """
     from dataclasses import replace
 
@@ -102,12 +113,13 @@ def train_command(
     name = model or of_preset
     config_of(name, Sizes(1, 1, profile_width=1))  # a wrong name is told before anything is encoded
     with bars() as started:
-        ready = prepare(folder, data, encoders_of(folder, regions, words), started)
+        ready = prepare(folder, data, encoders_of(folder, regions, words), started, question=question)
         loaders = ready.loader("train", device), ready.loader("dev", device)
         config = config_of(name, ready.sizes(loaders[0]))
         done = train(name, config, loaders, settings, folder / "models", ready.about("train", "dev"), started)
     facts = {
         "model": name,
+        "question": ready.data.asked.name or None,
         "folder": str(done.folder),
         "new": done.new,
         "synthetic": ready.data.synthetic,
@@ -139,12 +151,21 @@ class Ready:
         from model.profile import PROFILE_WIDTH
 
         width = PROFILE_WIDTH if loader.has_profile else 0
-        return Sizes(self.regions.width, self.words.width, len(self.data.labels), width)
+        outputs = 1 if self.data.asked.is_score else len(self.data.labels)
+        return Sizes(self.regions.width, self.words.width, outputs, width)
+
+    def check_labels(self) -> None:
+        """Raise CcdError where the pairs have scores."""
+        from ccd.errors import CcdError
+
+        if self.data.asked.is_score:
+            raise CcdError(f"question {self.data.asked.name!r} asks for a score, and this compares labels")
 
     def about(self, *splits: str) -> dict[str, Any]:
-        """What a training is known by: the pairs of these splits, their labels and features."""
+        """What a training is known by: the pairs of these splits, their question, labels and features."""
         caches = (("regions", self.regions), ("words", self.words))
         return {
+            "question": self.data.asked.name,
             "labels": list(self.data.labels),
             "synthetic": self.data.synthetic,
             "data": self.data.digest(*splits),
@@ -158,16 +179,21 @@ def prepare(
     encoders: "Encoders",
     started: "Started",
     caches: tuple[str | None, str | None] = (None, None),
+    question: str | None = None,
 ) -> Ready:
     """Read the pairs of `data`, or of the campaign in `folder`, and have the features that they miss made.
 
-    `caches` names those of regions and words that a network was trained on.
+    Their labels are those on `question`, or on the first. `caches` names those of regions and words that a network was
+    trained on.
     """
     from ccd.campaign import Campaign
     from collection.text import model_text
     from model.data import features_of, read_campaign, read_folder
 
-    found = read_folder(data, model_text) if data else read_campaign(Campaign.open(folder), model_text)
+    if data:
+        found = read_folder(data, model_text, question)
+    else:
+        found = read_campaign(Campaign.open(folder), model_text, question)
     root = folder / "features"
     regions = features_of("regions", found.images, encoders, root, started, caches[0])
     words = features_of("words", found.texts, encoders, root, started, caches[1])
@@ -196,16 +222,24 @@ def set_device(threads: int | None) -> str:
 
 
 def _shown(facts: Mapping[str, Any]) -> list[str]:
-    made, dev, pairs = "synthetic " if facts["synthetic"] else "", facts["dev"], facts["pairs"]
-    by_label = ", ".join(f"{name} {100 * value:.1f}" for name, value in dev["f1_by_label"].items())
+    made, pairs = "synthetic " if facts["synthetic"] else "", facts["pairs"]
     lines = [
         f"{facts['model']}, {facts['parameters']:,} parameters, {facts['precision']} on {facts['device']}: "
         f"{pairs['train']:,} {made}pairs of train, epoch {facts['best_epoch']} of {facts['epochs']} was the "
         f"best; {facts['seconds']:,.1f} s.",
-        f"On {pairs['dev']:,} {made}pairs of dev: accuracy {100 * dev['accuracy']:.1f}, "
-        f"weighted F1 {100 * dev['weighted_f1']:.1f}, macro F1 {100 * dev['macro_f1']:.1f} ({by_label}).",
+        f"On {pairs['dev']:,} {made}pairs of dev: {_on_dev(facts['dev'])}.",
     ]
     if facts["missing"]:
         lines.append(f"{facts['missing']:,} pairs have no features and were left out; `ccd encode` says why.")
     was = "is written" if facts["new"] else "was trained before"
     return [*lines, f"{facts['folder']} {was}; measure it on test with `ccd evaluate {Path(facts['folder']).name}`."]
+
+
+def _on_dev(dev: Mapping[str, Any]) -> str:
+    if "mse" in dev:
+        return scores.on_dev(dev)
+    by_label = ", ".join(f"{name} {100 * value:.1f}" for name, value in dev["f1_by_label"].items())
+    return (
+        f"accuracy {100 * dev['accuracy']:.1f}, weighted F1 {100 * dev['weighted_f1']:.1f}, "
+        f"macro F1 {100 * dev['macro_f1']:.1f} ({by_label})"
+    )

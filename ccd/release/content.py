@@ -33,10 +33,11 @@ class Pair:
     sha256: str = ""
 
 
-def pairs(db: sa.Connection, campaign: Campaign) -> Iterator[Pair]:
+def pairs(db: sa.Connection, campaign: Campaign, question: str | None = None) -> Iterator[Pair]:
     """All pairs that were sent out, sorted by pair_id, a few at a time in memory.
 
-    Raises CcdError where nothing is labelled or split, or where a label is none of the protocol.
+    `question` names the question whose label is the row's own, and without which a pair is left out (default: the
+    protocol's first). Raises CcdError where nothing is labelled or split, or where a label is none of the protocol.
 
     >>> with campaign.read() as db: next(pairs(db, campaign)).row["label"]  # doctest: +SKIP
     'implicit'
@@ -45,7 +46,8 @@ def pairs(db: sa.Connection, campaign: Campaign) -> Iterator[Pair]:
         raise CcdError("no labels yet; run `ccd labels`")
     if not db.scalar(sa.select(sa.exists(schema.splits.c.pair_id))):
         raise CcdError("no splits yet; run `ccd split`")
-    questions = campaign.protocol.questions
+    first = campaign.protocol.by_name(question) if question else campaign.protocol.question
+    questions = (first, *(each for each in campaign.protocol.questions if each != first))
     for found in db.execute(_query(db, questions), execution_options={"yield_per": _BATCH}).mappings():
         if not found["lives"]:
             yield Pair(GONE)

@@ -37,42 +37,51 @@ class Candidates:
 
 
 def candidates(
-    campaign: Campaign, version: str | None, seen: Callable[[str], str], *, again: bool = False, seed: int = 0
+    campaign: Campaign,
+    version: str | None,
+    seen: Callable[[str], str],
+    *,
+    question: str | None = None,
+    again: bool = False,
+    seed: int = 0,
 ) -> Candidates:
     """Pairs of living posts that are in no round, and nor is any of their duplicate group; and the labelled ones.
 
     With `again` the judged pairs are those that an annotator has not had, with their votes. Without a `version` there
     are no predictions, and embeddings are the pairs' similarity profiles, where encoders share a space and `ccd encode`
-    has run. `seen` gives what a model sees of a text. Raises CcdError where the primary question is a score, or where
-    the network knows other labels.
+    has run. `seen` gives what a model sees of a text. Labels and votes are those on `question` (default: the protocol's
+    first). Raises CcdError where it asks for a score, or where the network knows other labels.
 
     >>> found = candidates(campaign, latest(campaign), collection.text.model_text)  # doctest: +SKIP
     >>> len(found.pool), len(found.labelled.rows), found.could_be_drawn  # doctest: +SKIP
     (12252, 600, 11652)
     """
-    question = campaign.protocol.question
-    if not question.labels:
-        raise CcdError(f"question {question.name!r} is a score; pairs are ranked for a label")
+    of = campaign.protocol.by_name(question) if question else campaign.protocol.question
+    if not of.labels:
+        raise CcdError(
+            f"question {of.name!r} asks for a score, and pairs are ranked to find a label; draw them at random: "
+            "`ccd round new`"
+        )
     names = [annotator.name for annotator in campaign.config.annotators]
     with campaign.read() as db:
         p, v, a = schema.pairs.c, schema.labels.c, schema.assignments.c
-        settled = (v.pair_id == p.pair_id) & (v.question == question.name)
+        settled = (v.pair_id == p.pair_id) & (v.question == of.name)
         query = sa.select(p.pair_id, p.duplicate_group, v.label)
         query = query.join_from(schema.pairs, schema.labels, settled, isouter=True).where(lives()).order_by(p.pair_id)
         group_of, label_of = {}, {}
         for pair, group, label in db.execute(query):
             group_of[pair] = pair if group in (None, pair) else group  # one object for equal names
             if label is not None:
-                label_of[pair] = question.labels.index(label)
+                label_of[pair] = of.labels.index(label)
         had = sa.select(a.pair_id).group_by(a.pair_id)
         drawn = {group_of[pair] for pair in db.scalars(had) if pair in group_of}
-        votes = judgments.counted(db, question.name) if again else None
+        votes = judgments.counted(db, of.name) if again else None
         everybody = had.where(a.annotator.in_(names)).having(sa.func.count() == len(names))
         had_by_all = set(db.scalars(everybody)) if again else set()
     free = [pair for pair, group in group_of.items() if group not in drawn]
     known = sorted(label_of if votes is None else (set(votes["task"]) & group_of.keys()) - had_by_all)
     ids = free + known
-    told = _told(campaign, version, ids, question.labels)
+    told = _told(campaign, version, ids, of.labels)
     kept = ids if told is None else told.ids
     number = {name: i for i, name in enumerate(sorted({group_of[pair] for pair in kept}))}
     group = np.array([number[group_of[pair]] for pair in kept], np.int64)
@@ -90,7 +99,7 @@ def candidates(
         association=None if told is None else told.association,
         alignment=None if told is None else told.alignment,
         profiles=profiles,
-        judgments=None if votes is None else _counts(place, votes, question.labels),
+        judgments=None if votes is None else _counts(place, votes, of.labels),
     )
     rows = [place[pair] for pair in known if pair in place and pair in label_of]
     labelled = Labelled(np.array(rows, np.int64), np.array([label_of[kept[row]] for row in rows], np.int64))

@@ -38,7 +38,8 @@ def queue(campaign: Campaign, question: str, filters: Filters) -> pd.DataFrame:
 def against_model(campaign: Campaign, question: str, filters: Filters) -> set[str]:
     """The pairs of the queue that the newest model labels otherwise than the majority."""
     found = queue(campaign, question, filters).dropna(subset="label")
-    said = predictions.read(campaign, predictions.latest(campaign), list(found["pair_id"]), columns=())
+    version = predictions.latest(campaign, question)
+    said = predictions.read(campaign, version, list(found["pair_id"]), columns=())
     labels = dict(zip(found["pair_id"], found["label"], strict=True))
     return {pair for pair, best in zip(said.ids, said.best, strict=True) if said.labels[best] != labels[pair]}
 
@@ -74,7 +75,7 @@ def _filtered(campaign: Campaign, question: Question) -> pd.DataFrame:
         patterns = left["pattern"].value_counts()
         counted = {name: f"{name} ({number:,})" for name, number in patterns.head(MOST_PATTERNS).items()}
         pattern = st.selectbox("Votes", [ALL, *counted], key="q-votes", format_func=lambda n: counted.get(n, n))
-        if predictions.versions(campaign) and st.toggle("Model against majority", key="q-model"):
+        if _has_model(campaign, question) and st.toggle("Model against majority", key="q-model"):
             left = left[left["pair_id"].isin(state.of(campaign, against_model, question.name, filters))]
     return left if pattern == ALL else left[left["pattern"] == pattern]
 
@@ -103,7 +104,7 @@ def _one(campaign: Campaign, question: Question, reviewer: str, left: pd.DataFra
         st.caption(WHY[entry["why"]].format(watched=sought))
         _votes(campaign, question, pair)
         _answers(campaign, question, reviewer, pair)
-        _model(campaign, pair)
+        _model(campaign, question, pair)
 
 
 def _votes(campaign: Campaign, question: Question, pair: Pair) -> None:
@@ -185,7 +186,7 @@ def _decide(pair_id: str, question: str, reviewer: str, answer: str) -> None:
             reason=st.session_state.get(f"reason-{pair_id}"),
             note=(st.session_state.get(f"note-{pair_id}") or "").strip() or None,
             seconds=round(time.monotonic() - since, 2) if seen == pair_id else None,
-            prediction=predictions.latest(campaign) if shown else None,
+            prediction=predictions.latest(campaign, question) if shown else None,
         )
         st.session_state["told"] = "success", f"{pair_id} is settled: {answer.replace('_', ' ')}."
         writer.wake()
@@ -227,11 +228,17 @@ def _told() -> None:
         st.caption(show.literal(text))
 
 
-def _model(campaign: Campaign, pair: Pair) -> None:
+def _has_model(campaign: Campaign, question: Question) -> bool:
+    """Whether a network has predicted labels of the question."""
+    return bool(question.labels and predictions.versions(campaign, question.name))
+
+
+def _model(campaign: Campaign, question: Question, pair: Pair) -> None:
     """What the newest model says, behind a switch that is off for every new pair."""
-    if not predictions.versions(campaign) or not st.toggle("Show the model", key=f"model-{pair.pair_id}"):
+    if not _has_model(campaign, question) or not st.toggle("Show the model", key=f"model-{pair.pair_id}"):
         return
-    said = predictions.read(campaign, predictions.latest(campaign), [pair.pair_id], ("association", "alignment"))
+    version = predictions.latest(campaign, question.name)
+    said = predictions.read(campaign, version, [pair.pair_id], ("association", "alignment"))
     if not len(said):
         st.text("The model has not seen this pair; run ccd predict.")
         return

@@ -57,7 +57,10 @@ def explained(campaign: Campaign, version: str, pair_id: str) -> "Explanation":
 
 def draw(campaign: Campaign) -> None:
     question = state.question(campaign)
-    versions = predictions.versions(campaign)
+    if not question.labels:
+        show.nothing_yet("This question asks for a score; ccd evaluate measures networks that predict scores.")
+        return
+    versions = predictions.versions(campaign, question.name)
     if not versions:
         trained = any((campaign.folder / "models").glob("[!.]*/metrics.json"))
         if trained:
