@@ -4,6 +4,7 @@ import datetime
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 import httpx
@@ -175,6 +176,7 @@ def test_a_personal_token_is_exchanged_once_and_again_when_it_is_old() -> None:
         assert server.calls == ["POST /api/token/refresh/", "GET /api/x", "GET /api/x"]
         assert json.loads(server.asked[0].body) == {"refresh": JWT}
         assert server.asked[1].headers["Authorization"] == "Bearer short-lived"
+        assert studio._session.auth._until < time.monotonic() + 300  # type: ignore[union-attr]  # it lives no longer
         studio._session.auth._until = 0.0  # type: ignore[union-attr]
         studio.get("/api/x")
     assert server.calls[3:] == ["POST /api/token/refresh/", "GET /api/x"]

@@ -112,6 +112,15 @@ def test_a_changed_image_is_set_aside_and_shown_nowhere(campaign: Campaign) -> N
     assert fix(campaign) == {broken.name: ("is missing", None)}
 
 
+def test_what_was_set_aside_before_stays(campaign: Campaign) -> None:
+    broken, _ = images(campaign)
+    for number in range(3):
+        broken.write_bytes(b"%d" % number)
+        fix(campaign)
+    aside = campaign.folder / "quarantine" / broken.relative_to(campaign.folder)
+    assert [file.read_bytes() for file in sorted(aside.parent.iterdir())] == [b"0", b"1", b"2"]
+
+
 def test_images_come_back_from_a_release_and_from_label_studios_copy(campaign: Campaign) -> None:
     one, two = images(campaign)
     whole = {path: path.read_bytes() for path in (one, two)}
@@ -168,7 +177,7 @@ def test_secrets_are_closed(campaign: Campaign) -> None:
     studio.chmod(0o755)
     for path in (campaign.folder / "secret.key", studio / "credentials.json"):
         path.write_text('{"email": "a", "password": "b", "token": "c"}')
-        path.chmod(0o644)
+        path.chmod(0o640)  # who is in the group is another too
     assert "secrets are closed to others" in failed(campaign)
     assert set(fix(campaign)) == {"secret.key", "credentials.json", "studio"}
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (campaign.folder / "secret.key", studio)]

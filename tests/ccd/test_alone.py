@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ccd.alone import alone_on
+from ccd.alone import alone_in, alone_on
 from ccd.errors import CcdError
 
 HOLDER = """
@@ -40,3 +40,15 @@ def test_a_child_that_was_given_the_lock_holds_it_on_where_its_parent_is_killed(
                 pass
     with path.open() as file:  # the child ends with its input
         fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def test_a_folder_for_unfinished_work_goes_when_it_is_empty(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    with alone_in(work, "busy"):
+        assert work.is_dir()
+        with pytest.raises(CcdError, match="busy"), alone_in(work, "busy"):
+            pass
+    assert not work.exists()
+    with alone_in(work, "busy"):
+        (work / "kept").touch()
+    assert (work / "kept").exists()

@@ -84,6 +84,25 @@ def test_a_round_with_an_answer_stays_as_it_went_out(tmp_path: Path) -> None:
     assert [made.round for made in decide(campaign)] == [2]
 
 
+def test_an_adjudication_does_not_begin_a_round(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path, pairs=5)
+    new_round(campaign, 5, seed=1)
+    predict(campaign, [f"x:{i}:0" for i in range(5)])
+    judge(campaign, "x:1:0", "bob", "explicit", role="adjudicator")  # bob was an annotator before
+    assert [made.round for made in decide(campaign)] == [1]
+
+
+def test_blind_pairs_are_drawn_from_another_stream_than_their_round(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path, pairs=20)
+    new_round(campaign, 20, seed=7)
+    pairs = sorted(f"x:{i}:0" for i in range(20))
+    for pair in pairs:  # one by one: of one probability, so that chance alone decides
+        predict(campaign, [pair])
+    decide(campaign, blind=0.5)
+    like_the_round = draw_blind(["implicit"] * 20, np.full(20, 0.5), 0.5, np.random.default_rng([7, 1]))
+    assert [not stored(campaign)[1, pair] for pair in pairs] != like_the_round.tolist()
+
+
 def test_pairs_without_a_prediction_are_neither(tmp_path: Path) -> None:
     campaign = small_campaign(tmp_path, pairs=10)
     new_round(campaign, 10, seed=1)

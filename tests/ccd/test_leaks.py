@@ -62,6 +62,15 @@ def test_ties_are_found_under_other_names(tmp_path: Path) -> None:
     assert (nearest.pair, nearest.other, nearest.likeness) == ("q2", "p2", 1.0)
 
 
+def test_a_tie_between_dev_and_test_is_a_problem_in_both(tmp_path: Path) -> None:
+    rows = {"dev": [row("q", "1.jpg", CAT)], "test": [row("r", "2.jpg", CAT)]}
+    found = check(folder(tmp_path / "f", rows, {"1.jpg": picture(1), "2.jpg": picture(2)}))
+    assert set(found.problems) == {
+        "dev.jsonl: pair q is tied to r in test.jsonl (near_text)",
+        "test.jsonl: pair r is tied to q in dev.jsonl (near_text)",
+    }
+
+
 def test_only_what_a_release_promises_is_a_problem(tmp_path: Path) -> None:
     rows = {"train": [row("p", "1.jpg", CAT)], "test": [row("q", "2.jpg", CAT)]}
     made = folder(tmp_path / "f", rows, {"1.jpg": picture(1), "2.jpg": picture(2)})

@@ -94,6 +94,13 @@ def test_an_annotator_drawn_twice_counts_twice_and_is_not_compared_with_the_copy
     assert table.comparisons.tolist() == [4]  # v and its copy with w, both ways round
 
 
+def test_rows_too_wide_for_one_integer_are_told_apart() -> None:
+    """Eleven labels of 127 kinds take 77 bits: what is first must not be lost."""
+    rows = [(task, f"w{i}", 1 if (task, i) == ("q", 0) else 0) for task in "pq" for i in range(11)]
+    df = pd.DataFrame(rows, columns=["task", "worker", "label"])
+    assert distinct(code(df, range(127))).pairs.tolist() == [1, 1]
+
+
 def test_nothing_gives_an_empty_table() -> None:
     df = pd.DataFrame(columns=["task", "worker", "label"])
     rows = distinct(code(df, LABELS))

@@ -34,3 +34,11 @@ def test_sizes_go_before_labels() -> None:
     chosen, got = place(counts, np.full(4, FREE), np.array([[2, 1], [0, 1], [1, 0]]), np.arange(4, dtype=np.uint64))
     assert got.sum(axis=1).tolist() == [3, 1, 1]
     assert chosen[3] == 0
+
+
+def test_a_large_group_does_not_fill_a_split_that_small_ones_can_fill() -> None:
+    counts = np.array([[5], *[[1]] * 20])
+    wanted = np.array([[20], [5]])
+    chosen, got = place(counts, np.full(21, FREE), wanted, np.arange(21, dtype=np.uint64))  # the large one comes first
+    assert got.tolist() == wanted.tolist()
+    assert chosen[0] == 0

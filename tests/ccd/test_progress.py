@@ -46,3 +46,15 @@ def test_the_end_follows_the_pace_of_the_last_week(tmp_path: Path) -> None:
     assert (ann.end - NOW).days == 7
     assert bob == Pace("bob", 59, 0.0, None)
     assert cy == Pace("cy", 0, 0.0, None)
+
+
+def test_the_pace_is_of_answers_and_over_a_day_at_least(tmp_path: Path) -> None:
+    made = small_campaign(tmp_path / "c", 10)
+    for number in range(10):
+        judge(made, f"x:{number}:0", "ann", "explicit", created_at=f"2024-01-07T23:0{number}:00.000000Z")
+    for version in (2, 3):  # an answer that was edited twice is one
+        edit = {"annotation": "x:0:0 by ann", "created_at": "2024-01-07T23:30:00.000000Z"}
+        judge(made, "x:0:0", "ann", "implicit", version=version, **edit)
+    with made.read() as db:
+        (ann,) = paces(db, [Progress(1, "ann", 30, 10, 0, 0)], NOW)
+    assert ann == Pace("ann", 20, 10.0, NOW + datetime.timedelta(days=2))

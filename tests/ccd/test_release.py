@@ -429,6 +429,13 @@ def test_other_counts_than_released_are_found(release: Path) -> None:
     assert f"train.jsonl: {len(lines) - 1} pairs all, release.json says {len(lines)}" in problems
 
 
+def test_a_label_that_release_json_does_not_count_is_found(release: Path) -> None:
+    facts = json.loads((release / "release.json").read_text())
+    number = facts["counts"]["train"].pop(I)
+    (release / "release.json").write_text(json.dumps(facts))
+    assert f"train.jsonl: {number} pairs {I}, release.json says None" in verify(release)
+
+
 def test_a_broken_image_is_found_though_its_hash_is_right(release: Path) -> None:
     image = min((release / "images").iterdir())
     data = image.read_bytes()[:40]

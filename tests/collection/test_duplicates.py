@@ -157,6 +157,13 @@ def test_a_picture_is_near_to_its_copies_and_far_from_others(saved: Callable[...
     assert all(apart(one, other) > IMAGE_DISTANCE for one, other in itertools.combinations([first, *others], 2))
 
 
+def test_bars_at_the_edges_are_cut_off_and_nothing_else() -> None:
+    plain, varied = np.float32(1), np.float32(60)
+    assert near._inside(np.array([plain, varied, plain, varied, varied, plain])) == (1, 5)
+    assert near._inside(np.full(6, varied)) == (0, 6)
+    assert near._inside(np.array([plain, plain, varied, plain, plain, plain])) == (0, 6)  # too little would be left
+
+
 def test_a_flat_picture_has_no_hash_and_a_broken_one_is_an_error(saved: Callable[..., Path]) -> None:
     assert picture_hash(saved("flat.png", Image.new("RGB", (50, 50), (9, 99, 200))).read_bytes()) == ""
     with pytest.raises(OSError, match=r"truncated|identify"):
