@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from apps.cli.main import cli
 from ccd import schema
-from ccd.backup import backup, restore
+from ccd.backup import _names, backup, restore
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
 from collection.store import collect
@@ -100,6 +100,13 @@ def test_wiped_and_restored_all_is_there(full: Campaign, tmp_path: Path) -> None
     assert rows(back) == before
     assert back.uid == full.uid
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_only_the_campaigns_own_studio_and_features_are_left_out(tmp_path: Path) -> None:
+    for name in ("studio/secret", "features/a/b", "reports/studio/a", "reports/features/b", ".hidden", "reports/.lock"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert _names(tmp_path) == ["reports/features/b", "reports/studio/a"]
 
 
 def test_nothing_is_overwritten(full: Campaign, tmp_path: Path) -> None:
