@@ -39,6 +39,8 @@ class Projects:
         number = next((int(part) for part in asked.path.split("/") if part.isdigit()), None)
         if asked.path == "/api/users/":
             return Answer([{"id": 7, "email": "Ann@Example.org"}])
+        if asked.path == "/api/version":
+            return Answer({"release": "1.23.2"})
         if asked.path.endswith("/import"):
             names = [
                 line.split(b'filename="')[1].split(b'"')[0] for line in asked.body.split(b"\r\n") if b"filen" in line
