@@ -20,6 +20,9 @@ from ccd.campaign import Campaign, now, record
 from ccd.errors import CcdError
 from ccd.judgments import ANSWERED, CANNOT_JUDGE, DELETED, VALID
 
+# What `resolved_by` of the table `labels` says; ccd/settle.py, which loads pandas, has them from the aggregators
+OPEN, INCOMPLETE, ADJUDICATED = "open", "incomplete", "adjudicated"
+
 MARK = "review:"
 DECIDED, UNDONE, WRITTEN = "decision", "decision undone", "ground truth"  # what of the events
 REASONS = {
@@ -76,8 +79,6 @@ def decide(
 
     >>> decide(campaign, "x:7:0", "relation", "lead", "implicit", reason="context")  # doctest: +SKIP
     """
-    from ccd.settle import ADJUDICATED  # here: it loads pandas, which `ccd pull` can do without
-
     cannot = answer == CANNOT_JUDGE
     problem = None if cannot else campaign.protocol.by_name(question).problem(answer)
     if problem or (reason is not None and reason not in REASONS):
@@ -91,7 +92,7 @@ def decide(
         standing = _standing(db, pair_id, question)
         if standing is not None:
             raise Taken(f"{pair_id}: {standing.reviewer} was first and said {_said(standing, question)}; that stands")
-        mine = [each for each in _of_pair(db, pair_id) if each.reviewer == reviewer and each.status == VALID]
+        mine = [] if cannot else _decided(db, pair_id, reviewer)
         revision = revisions.current(db, campaign.protocol)
         before = mine[0] if mine else _nothing(pair_id, reviewer)
         said = ": ".join(filter(None, (reason, note))) or None
@@ -116,13 +117,8 @@ def undo(campaign: Campaign, pair_id: str, question: str, reviewer: str) -> None
             raise CcdError(f"{pair_id}: {reviewer} has no decision here to take back; look at the pair again")
         answers = {name: said for name, said in (standing.answers or {}).items() if name != question}
         _store(db, standing, VALID if answers else DELETED, answers or None, standing.comment, standing.seconds, None)
-        e = schema.events.c
-        past = db.scalars(
-            sa.select(e.before)
-            .where(e.what == DECIDED, e.subject == pair_id, e.who == reviewer)
-            .order_by(e.event_id.desc())
-        )
-        before = next(found for found in map(json.loads, past) if found["question"] == question)
+        before = _before(db, pair_id, question, reviewer)
+        assert before is not None  # the decision was recorded with it
         record(db, reviewer, UNDONE, pair_id, after=before)
         _set_label(db, pair_id, question, before["label"], before["resolved_by"])
 
@@ -192,12 +188,35 @@ def _of_pair(db: sa.Connection, pair_id: str) -> list[Decision]:
     return list(newest.values())
 
 
+def _decided(db: sa.Connection, pair_id: str, reviewer: str) -> list[Decision]:
+    """What the reviewer has settled of a pair in the review app: one decision, whatever the number of questions."""
+    mine = (each for each in _of_pair(db, pair_id) if each.reviewer == reviewer and each.annotation.startswith(MARK))
+    return [each for each in mine if each.status == VALID]
+
+
 def _standing(db: sa.Connection, pair_id: str, question: str) -> Decision | None:
-    """The adjudication of a pair that stands on this question: the first."""
-    for each in _of_pair(db, pair_id):
-        if each.status == CANNOT_JUDGE or (each.status in ANSWERED and question in (each.answers or {})):
-            return each
-    return None
+    """The adjudication of a pair that stands on this question: the first.
+
+    One from the adjudicators' desk is of the whole page: on a question that the votes had settled it does not stand.
+    """
+    found = [
+        each
+        for each in _of_pair(db, pair_id)
+        if each.status == CANNOT_JUDGE or (each.status in ANSWERED and question in (each.answers or {}))
+    ]
+    ours = next((each for each in found if each.annotation.startswith(MARK)), None)
+    before = _label(db, pair_id, question) if ours is None else _before(db, pair_id, question, ours.reviewer)
+    if before is not None and before["resolved_by"] not in (OPEN, INCOMPLETE, ADJUDICATED):
+        return ours
+    return found[0] if found else None
+
+
+def _before(db: sa.Connection, pair_id: str, question: str, reviewer: str) -> dict[str, Any] | None:
+    """The label of a pair before the reviewer's newest decision on this question; None where there is none."""
+    e = schema.events.c
+    mine = (e.what == DECIDED) & (e.subject == pair_id) & (e.who == reviewer)
+    past = map(json.loads, db.scalars(sa.select(e.before).where(mine).order_by(e.event_id.desc())))
+    return next((found for found in past if found["question"] == question), None)
 
 
 def _said(decision: Decision, question: str) -> str:

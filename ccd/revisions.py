@@ -30,6 +30,10 @@ class Revision:
     judgments: int
     first_used: str
 
+    def asks(self, question: str) -> bool:
+        """Return whether a question was asked, under whatever title and with whatever answers."""
+        return any(each.name == question for each in self.protocol.questions)
+
     def to_dict(self) -> dict[str, Any]:
         """For protocol.json: revision, first_used, judgments, and the complete protocol."""
         return {

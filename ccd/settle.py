@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 import sqlalchemy as sa
 
-from ccd import judgments, schema, ties, votes
+from ccd import adjudications, judgments, revisions, schema, ties, votes
 from ccd.campaign import Campaign, event, write_atomic
+from ccd.decisions import ADJUDICATED
 from ccd.errors import CcdError
 from ccd.frames import batches
 from ccd.protocol import Question
-
-ADJUDICATED = "adjudicated"
 
 _BATCH = 5_000  # rows of the database that are read at once
 _Key = tuple[str, str]  # pair and question
@@ -56,6 +55,7 @@ class Settled:
     changed: int  # rows of the table that are new or different
     counts: dict[str, dict[str, dict[str, int]]]
     conflicts: tuple[Conflict, ...]  # by pair
+    mixed: str | None  # what to say of judgments that were given under several revisions of the protocol
 
     def number(self, question: str, resolved_by: str) -> int:
         """How many pairs of a question were resolved so."""
@@ -65,21 +65,25 @@ class Settled:
 def settle(campaign: Campaign) -> Settled:
     """Settle every assigned pair on every question; running it again changes nothing.
 
-    Votes that were changed or deleted settle the pair anew. An adjudicator's first valid answer stands, whatever the
-    votes say or will say; where they do not bear it out, it is a conflict. The tie rule of campaign.toml is for the
-    primary question; ties on the others are adjudicated. Writes labels.jsonl and labels.parquet, sorted by pair_id.
-    Raises CcdError where there are no assigned pairs or no judgments yet.
+    Votes that were changed or deleted settle the pair anew. An adjudicator's answer to a question that was open stands,
+    whatever the votes will say (ccd/adjudications.py); where they do not bear it out, it is a conflict. The tie rule of
+    campaign.toml is for the primary question; ties on the others are adjudicated. Writes labels.jsonl and
+    labels.parquet, sorted by pair_id. Raises CcdError where there are no assigned pairs or no judgments yet, and where
+    judgments have an answer that the protocol lacks; then nothing is written.
     """
     with campaign.write() as db:
         pairs = sorted(db.scalars(sa.select(schema.assignments.c.pair_id).distinct()))
         if not pairs:
             raise CcdError("no pairs are assigned yet; draw a round with `ccd round new` and send it with `ccd push`")
-        answered = _answered(db, pairs)
-        if not answered.any():
+        if not _answered(db, pairs).any():
             raise CcdError("no judgments yet; run `ccd pull` once annotators have judged some pairs")
+        revisions.check_answers(db, campaign.protocol)
+        found_revisions = revisions.used(db, campaign.protocol)
         rows: list[Row] = []
         conflicts: list[Conflict] = []
         for question in campaign.protocol.questions:
+            asked = [each.number for each in found_revisions if each.asks(question.name)]
+            answered = _answered(db, pairs, None if len(asked) == len(found_revisions) else asked)
             found, against = _settle_question(db, campaign, question, answered)
             rows += found
             conflicts += against
@@ -88,12 +92,12 @@ def settle(campaign: Campaign) -> Settled:
     rows.sort(key=lambda row: row.pair_id)  # stable: the protocol's order of questions in a pair
     _write_files(campaign, rows)
     conflicts.sort(key=lambda conflict: conflict.pair_id)
-    return Settled(len(pairs), changed, _counts(campaign, rows), tuple(conflicts))
+    return Settled(len(pairs), changed, _counts(campaign, rows), tuple(conflicts), revisions.mixed(found_revisions))
 
 
-def _answered(db: sa.Connection, pairs: list[str]) -> "pd.Series[int]":
-    """For each assigned pair, how many annotators answered, `cannot judge` included."""
-    heard = judgments.heard(db)
+def _answered(db: sa.Connection, pairs: list[str], under: list[int] | None = None) -> "pd.Series[int]":
+    """For each assigned pair, how many annotators answered, `cannot judge` included (under these revisions alone)."""
+    heard = judgments.heard(db, under)
     return pd.Series([heard.get(pair, 0) for pair in pairs], index=pd.Index(pairs, dtype=object), dtype=int)
 
 
@@ -101,32 +105,24 @@ def _settle_question(
     db: sa.Connection, campaign: Campaign, question: Question, answered: "pd.Series[int]"
 ) -> tuple[list[Row], list[Conflict]]:
     """A row an assigned pair, and the conflicts among them."""
-    config = campaign.config
     counted = judgments.counted(db, question.name)
     counted = counted[counted["task"].isin(answered.index)]
-    aggregator: votes.MajorityVote | votes.MeanScore
-    if question.kind == "score":
-        aggregator = votes.MeanScore(required=config.judgments_per_pair)
-    else:
-        rule = config.tie_rule if question == campaign.protocol.question else ties.ADJUDICATE
-        experts = [person.name for person in config.annotators if person.expert]
-        aggregator = votes.MajorityVote(
-            question.labels, tie_rule=rule, required=config.judgments_per_pair, experts=experts
-        )
+    aggregator = _aggregator(campaign, question, campaign.config.judgments_per_pair)
     label = aggregator.fit_predict(counted, answered).astype(object)
     resolved = aggregator.table_["resolved_by"].copy()
     maps = _vote_maps(counted, question)
 
-    final = judgments.counted(db, question.name, role="adjudicator").drop_duplicates("task").set_index("task")["label"]
+    given = adjudications.adjudications(db, question.name)
+    final = given.standing({*resolved.index[resolved == ties.OPEN], *_were_open(campaign, question, given)})
     final = final[final.index.isin(label.index)]
     settled = label[resolved.isin([votes.UNANIMOUS, votes.MAJORITY])].to_dict()
-    before = _vote_maps(judgments.counted_when_adjudicated(db, question.name), question)
+    before = _vote_maps(given.answered_before(final["last"]).dropna(subset="label"), question)
     conflicts = []
-    for pair, given in zip(final.index, final, strict=True):
+    for pair, decided in final["label"].items():
         says, changed = settled.get(pair), before.get(pair, {}) != maps.get(pair, {})
-        if says != given and (says is not None or changed):
-            conflicts.append(Conflict(pair, question.name, given, says, maps.get(pair, {}), changed))
-    label[final.index] = final
+        if says != decided and (says is not None or changed):
+            conflicts.append(Conflict(str(pair), question.name, decided, says, maps.get(pair, {}), changed))
+    label[final.index] = final["label"]
     resolved[final.index] = ADJUDICATED
     number = {name: i for i, name in enumerate(question.labels)}
     rows = [
@@ -134,6 +130,35 @@ def _settle_question(
         for pair, value, by in zip(label.index, label, resolved, strict=True)
     ]
     return rows, conflicts
+
+
+def _aggregator(campaign: Campaign, question: Question, required: int) -> votes.MajorityVote | votes.MeanScore:
+    """What settles a question: the campaign's tie rule is for the primary one alone."""
+    if question.kind == "score":
+        return votes.MeanScore(required=required)
+    rule = campaign.config.tie_rule if question == campaign.protocol.question else ties.ADJUDICATE
+    experts = [person.name for person in campaign.config.annotators if person.expert]
+    return votes.MajorityVote(question.labels, tie_rule=rule, required=required, experts=experts)
+
+
+def _were_open(campaign: Campaign, question: Question, given: adjudications.Adjudications) -> set[str]:
+    """The pairs on which the question was open when the first answer on the adjudicators' desk came in.
+
+    An adjudicator is asked when everybody has answered, so the answers by then are all that were required: one that was
+    withdrawn, or a `judgments_per_pair` that was raised later, opens nothing.
+    """
+    first = given.first_on_desk()
+    before = given.answered_before(first)
+    answered = before.groupby("task").size().reindex(first.index, fill_value=0)
+    found = set(answered.index[answered == 0])
+    for number in sorted(set(answered) - {0}):
+        some = answered[answered == number]
+        required = min(campaign.config.judgments_per_pair, max(number, 2))
+        aggregator = _aggregator(campaign, question, required)
+        aggregator.fit_predict(before[before["task"].isin(some.index)].dropna(subset="label"), some)
+        resolved = aggregator.table_["resolved_by"]
+        found |= set(resolved.index[resolved.isin([ties.OPEN, votes.INCOMPLETE])])
+    return found
 
 
 def _vote_maps(counted: pd.DataFrame, question: Question) -> dict[str, dict[str, int]]:

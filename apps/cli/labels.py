@@ -58,6 +58,7 @@ SHOWN = 10  # conflicts; all are in the facts
         "label that the votes settle on, or null), votes, changed (since the adjudication)",
         "review": "map from why a pair deserves a second look (tie, minority, split; first things first) to pairs",
         "differ": "with --table: tasks whose label has no majority of the votes; null for a campaign",
+        "mixed": "what to know of judgments that were given under several revisions of the protocol; null for one",
         "table": contract.OF_TABLE,
     }
 )
@@ -101,6 +102,7 @@ def _of_campaign(folder: Path) -> contract.Report:
         "conflicts": [asdict(conflict) for conflict in done.conflicts],
         "review": {why: queue[why] for why in (review.TIE, review.MINORITY, review.SPLIT)},
         "differ": None,
+        "mixed": done.mixed,
         "table": None,
     }
     ways = [votes.UNANIMOUS, votes.MAJORITY, ADJUDICATED, ties.OPEN, votes.INCOMPLETE]
@@ -111,6 +113,8 @@ def _of_campaign(folder: Path) -> contract.Report:
     shown.append(f"{done.pairs:,} pairs, {done.changed:,} rows changed; labels.jsonl and labels.parquet are written.")
     if facts["open"]:
         shown.append(f"{facts['open']:,} pairs are open: `ccd push` puts them on the adjudicators' desk.")
+    if done.mixed:
+        shown.append(done.mixed)
     return contract.Report(facts, shown + _conflicts(done.conflicts))
 
 
@@ -165,6 +169,7 @@ def _of_table(
         "conflicts": [],
         "review": {},
         "differ": differ,
+        "mixed": None,
         "table": read.facts(),
     }
     shown: list[Any] = read.notes(table.name)

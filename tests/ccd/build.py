@@ -101,6 +101,7 @@ def judge(
     role: str = "annotator",
     version: int = 1,
     status: str | None = None,
+    revision: int = 1,
 ) -> None:
     """Store one judgment; a text answers the primary question, or is SKIP."""
     answers = answer if isinstance(answer, dict) else {made.protocol.question.name: answer}
@@ -117,6 +118,7 @@ def judge(
                 status=status or (SKIP if answer == SKIP else "valid"),
                 answers=None if answer == SKIP else json.dumps(answers),
                 created_at=now(),
+                revision=revision,
                 digest="",
                 pulled_at=now(),
             )

@@ -13,7 +13,6 @@ from ccd.judgments import (
     REPORTED,
     SKIPPED,
     counted,
-    counted_when_adjudicated,
     heard,
 )
 from tests.campaigns import judge, small_campaign
@@ -105,25 +104,3 @@ def test_only_the_question_asked_for_and_numbers_stay_numbers(campaign: Campaign
     with campaign.read() as db:
         assert list(counted(db, "valence")["label"]) == [3.5]
         assert list(counted(db, "relation")["label"]) == ["implicit", "explicit"]
-
-
-def test_the_votes_that_an_adjudicator_saw(campaign: Campaign) -> None:
-    def seen() -> dict[tuple[str, str], Any]:
-        with campaign.read() as db:
-            frame = counted_when_adjudicated(db, "relation")
-        assert list(frame.columns) == ["task", "worker", "label"]
-        return {(row.task, row.worker): row.label for row in frame.itertuples()}
-
-    judge(campaign, "x:0:0", "ann", "implicit", annotation="a")
-    judge(campaign, "x:0:0", "bob", "explicit", annotation="b")
-    judge(campaign, "x:1:0", "ann", "explicit")
-    assert seen() == {}
-    judge(campaign, "x:0:0", "lead", "explicit", role="adjudicator", annotation="l")
-    judge(campaign, "x:0:0", "ann", "explicit", annotation="a", version=2)
-    judge(campaign, "x:0:0", "bob", "explicit", annotation="b", version=2, status=DELETED)
-    judge(campaign, "x:0:0", "cy", "explicit")
-    assert seen() == {("x:0:0", "ann"): "implicit", ("x:0:0", "bob"): "explicit"}
-    judge(campaign, "x:0:0", "lead", "explicit", role="adjudicator", annotation="l", version=2)  # looked again
-    assert seen() == {("x:0:0", "ann"): "explicit", ("x:0:0", "cy"): "explicit"}
-    judge(campaign, "x:0:0", "lead", "explicit", role="adjudicator", annotation="l", version=3, status=DELETED)
-    assert seen() == {}

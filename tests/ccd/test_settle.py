@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from ccd import schema
+from ccd import decisions, schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
 from ccd.settle import Conflict, settle
@@ -158,8 +158,9 @@ def test_a_conflict_is_listed_and_the_adjudicated_label_stays(tmp_path: Path) ->
     tie = (R, I, E)
     made = campaign(tmp_path, {f"x:{n}:0": tie for n in range(6)} | {"x:6:0": (E, E, R)})
     settle(made)
-    for n in range(7):
+    for n in range(6):
         judge(made, f"x:{n}:0", "lead", I, role="adjudicator")
+    decisions.decide(made, "x:6:0", "relation", "lead", I)  # overrules the majority
     judge(made, "x:1:0", "a1", E, version=2)  # now the votes say explicit
     judge(made, "x:2:0", "a1", I, version=2)  # now they say what the adjudicator said
     judge(made, "x:3:0", "a1", R, version=2, status="deleted")  # now they say nothing
@@ -235,6 +236,47 @@ def test_campaigns_of_two_to_five_judgments_a_pair(
     settle(made)
     row = rows(made)["x:1:0"]
     assert (row["label"], row["resolved_by"]) == expected
+
+
+def test_the_tie_rule_is_for_the_primary_question_alone(tmp_path: Path) -> None:
+    made = campaign(tmp_path, {"x:1:0": (None, None, None)}, protocol="martinec2005")
+    primary, second = made.protocol.questions
+    for worker, place in (("a1", 0), ("a2", 1)):  # the third answers neither
+        judge(made, "x:1:0", worker, {primary.name: primary.labels[place], second.name: second.labels[place]})
+    judge(made, "x:1:0", "a3", SKIP)
+    toml = tmp_path / "campaign.toml"
+    text = toml.read_text().replace("judgments_per_pair = 3", "judgments_per_pair = 2")
+    for rule, resolved in (("drop", "dropped"), (f"rule:{primary.labels[1]}", f"rule:{primary.labels[1]}")):
+        toml.write_text(text.replace('tie_rule = "adjudicate"', f'tie_rule = "{rule}"'))
+        done = settle(Campaign.open(tmp_path))
+        assert done.number(primary.name, resolved) == 1
+        assert done.number(second.name, "open") == 1
+
+
+def test_a_question_that_is_asked_no_more_has_no_labels(tmp_path: Path) -> None:
+    (tmp_path / "two.toml").write_text(TWO)
+    made = campaign(tmp_path, {"x:1:0": (None, None, None)}, protocol="two.toml")
+    for worker in ("a1", "a2", "a3"):
+        judge(made, "x:1:0", worker, {"tone": "light", "fit": 2})
+    settle(made)
+    (tmp_path / "two.toml").write_text(TWO[: TWO.rindex("[[questions]]")])
+    made = Campaign.open(tmp_path)
+    assert settle(made).changed == 1
+    with made.read() as db:
+        assert list(db.scalars(sa.select(schema.labels.c.question))) == ["tone"]
+    assert json.loads(events(made)[-1][2] or "")["question"] == "fit"
+    assert settle(made).changed == 0
+
+
+def test_the_last_judgment_that_was_taken_in_is_noted(tmp_path: Path) -> None:
+    made = campaign(tmp_path, VOTES)
+    for more in (None, "x:4:0"):
+        if more:
+            judge(made, more, "a2", R)
+        settle(made)
+        with made.read() as db:
+            noted = db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == schema.SETTLED_UP_TO))
+            assert noted == str(db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id))))
 
 
 def test_nothing_to_settle_is_told(tmp_path: Path) -> None:
