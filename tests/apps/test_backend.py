@@ -182,6 +182,19 @@ def test_every_task_that_cannot_be_predicted_says_why_and_the_others_are(served:
     assert all(reason.startswith(("['x'] is no pair", "blind", "None is no pair")) for reason in reasons[5:])
 
 
+def test_a_pair_whose_post_is_deleted_is_not_predicted(tmp_path: Path) -> None:
+    found = small_campaign(tmp_path / "c", pairs=2)
+    with found.write() as db:
+        db.execute(schema.posts.update().where(schema.posts.c.post_id == "x:0").values(status="deleted"))
+    tasks = [
+        {"data": {"pair_key": f"x:{n}:0", "image": f"/data/local-files/?d=images/x-{n}-0.jpg"}, "project": 1}
+        for n in range(2)
+    ]
+    said = backends.Backend(found, None, None)._contents(tasks)  # type: ignore[arg-type]
+    assert said[0] == "'x:0:0' is no pair of this campaign, or its post is gone"
+    assert str(said[1]).startswith("blind")
+
+
 def test_an_uploaded_photo_is_known_by_its_name(served: Served, made: Path) -> None:
     task = tasks_of(Campaign.open(made))[0]
     name = Path(task["data"]["image"]).name
