@@ -149,6 +149,19 @@ def test_the_evidence_of_one_head_by_hand() -> None:
     )  # the word's best three and mean, the regions'
 
 
+def test_the_shared_space_is_attended_at_a_temperature_of_ten() -> None:
+    """One head that looks everywhere alike, and beside it softmax(10 cosine) over what the encoders say."""
+    net = AlignmentNet(dataclasses.replace(FULL, heads=1))
+    for layer in (net.heads_of_regions, net.heads_of_words):
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    given_ = pairs_of([2], [3])
+    normal = [torch.nn.functional.normalize(side[0], dim=-1) for side in (given_.words, given_.regions)]
+    frozen = (10 * normal[0] @ normal[1].T).softmax(-1)
+    nothing = torch.zeros(1, 3, 8), torch.zeros(1, 2, 8)
+    torch.testing.assert_close(net(*nothing, given_)[2][0], (frozen + 1 / 3) / 2)
+
+
 def test_adapters_start_as_the_shared_space() -> None:
     net = AlignmentNet(FULL)
     given_ = pairs_of([3], [2])

@@ -125,6 +125,28 @@ def test_the_paper_has_six_million_parameters() -> None:
     assert sum(p.numel() for p in Paper(PaperConfig(region_width=1024, word_width=968)).parameters()) == 6_218_318
 
 
+def test_the_streams_have_the_paper_s_weights() -> None:
+    """Fig. 4: association 0.7, alignment 1.3."""
+    verdict = network(SMALL)(batch(*MIXED))
+    assert verdict.association is not None
+    assert verdict.alignment is not None
+    torch.testing.assert_close(verdict.logits, 0.7 * verdict.association + 1.3 * verdict.alignment)
+
+
+def test_padding_has_no_gradient_in_half_precision() -> None:
+    """A cosine with a row of zeros has a slope of 1e8, which fp16 does not hold: infinity times 0 would be NaN."""
+    v, t = (torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(side)).half() for side in (0, 1))
+    region_mask, word_mask = torch.tensor([[True, True, False]] * 2), torch.tensor([[True] * 3, [False] * 3])
+    t = t.masked_fill(~word_mask[..., None], 0)
+    net = network(SMALL).alignment.half()
+    net(v.requires_grad_(), t.requires_grad_(), region_mask, word_mask)[0].float().sum().backward()
+    assert v.grad is not None
+    assert t.grad is not None
+    assert v.grad.isfinite().all()
+    assert t.grad.isfinite().all()
+    assert not v.grad[:, 2].any()
+
+
 pairs = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 6)), min_size=1, max_size=5)
 
 
