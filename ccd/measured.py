@@ -31,15 +31,16 @@ class Bin:
 
 @dataclass(frozen=True)
 class Measured:
-    """Of N labelled pairs. `f1` by label name, 0 where a label is never right; `confusion` [C, C] counts label by
-    prediction; `bins` leaves empty ones out; `calibration_error` is Guo et al. (2017), eq. 5, over them.
+    """Of N labelled pairs. `f1` by label name, 0 where a label is never right, None where no pair has it; `macro_f1` is
+    the mean of those that are defined; `confusion` [C, C] counts label by prediction; `bins` leaves empty ones out;
+    `calibration_error` is Guo et al. (2017), eq. 5, over them.
     """
 
     pairs: int
     accuracy: float
     weighted_f1: float
     macro_f1: float
-    f1: dict[str, float]
+    f1: dict[str, float | None]
     confusion: Ids
     bins: tuple[Bin, ...]
     calibration_error: float
@@ -65,8 +66,8 @@ def measure(probabilities: Floats, truth: Ids, labels: Sequence[str]) -> Measure
     size = len(labels)
     confusion = np.bincount(truth * size + best, minlength=size * size).reshape(size, size)
     support, right = confusion.sum(1), np.diagonal(confusion)
-    both = support + confusion.sum(0)
-    f1 = np.divide(2.0 * right, both, out=np.zeros(size), where=both > 0)
+    known = support > 0
+    f1 = np.divide(2.0 * right, support + confusion.sum(0), out=np.zeros(size), where=known)
     place = np.clip(np.ceil(sure * BINS).astype(int) - 1, 0, BINS - 1)  # bins are open below, closed above
     hits = best == truth
     bins = tuple(
@@ -78,8 +79,8 @@ def measure(probabilities: Floats, truth: Ids, labels: Sequence[str]) -> Measure
         pairs=len(truth),
         accuracy=float(hits.mean()),
         weighted_f1=float(f1 @ support / support.sum()),
-        macro_f1=float(f1.mean()),
-        f1=dict(zip(labels, f1.tolist(), strict=True)),
+        macro_f1=float(f1[known].mean()),
+        f1={label: float(f1[i]) if known[i] else None for i, label in enumerate(labels)},
         confusion=confusion,
         bins=bins,
         calibration_error=sum(each.pairs * abs(each.accuracy - each.confidence) for each in bins) / len(truth),

@@ -46,13 +46,14 @@ _HASHED = re.compile(r"[0-9a-f]{64}")
 @dataclass(frozen=True)
 class Pairs:
     """N pairs of one split: their ids, the keys of their images and texts in the feature cache, their label ids (int64)
-    or scores (float64).
+    or scores (float64), and their leakage groups; None where these are not known, so that every pair counts as one.
     """
 
     ids: tuple[str, ...]
     images: NDArray[np.bytes_]
     texts: NDArray[np.bytes_]
     labels: NDArray[Any]
+    groups: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -204,7 +205,7 @@ def _dataset(
     keys: dict[str, str] = {}  # of an image's path: many pairs may share one
     columns: dict[str, Pairs] = {}
     for split, rows in splits.items():
-        ids, labels, of_images, of_texts = [], [], [], []
+        ids, labels, of_images, of_texts, groups = [], [], [], [], list[str]()
         for where, row in rows:
             try:
                 pair, text, image, label = row["pair_id"], seen(row["text"]), row["image"], row["label_id"]
@@ -224,9 +225,15 @@ def _dataset(
             labels.append(label)
             of_images.append(keys[image])
             of_texts.append(key)
+            if isinstance(group := row.get("leakage_group"), str):
+                groups.append(group)
         kind: type[np.generic] = np.float64 if asked.is_score else np.int64
         columns[split] = Pairs(
-            tuple(ids), np.array(of_images, "S64"), np.array(of_texts, "S64"), np.array(labels, kind)
+            tuple(ids),
+            np.array(of_images, "S64"),
+            np.array(of_texts, "S64"),
+            np.array(labels, kind),
+            tuple(groups) if len(groups) == len(ids) else None,
         )
     size = 0 if asked.is_score else 1 + max((each for each in names if isinstance(each, int)), default=-1)
     known = tuple(str(names.get(number, number)) for number in range(size))
@@ -280,8 +287,8 @@ def share_space(regions: Features, words: Features) -> bool:
 class Loader:
     """The pairs of one split whose features are cached, as batches on one device, in fp32.
 
-    `ids` and `labels` are those of the pairs that are there; `missing` counts the others. Where both encoders share a
-    space, batches have similarity profiles.
+    `ids`, `labels` and `groups` are those of the pairs that are there; `missing` counts the others. Where both
+    encoders share a space, batches have similarity profiles.
 
     >>> loader = Loader(data.splits["train"], regions, words)  # doctest: +SKIP
     >>> for batch in loader.batches(loader.shuffled(64, seed=0, epoch=1)): ...  # doctest: +SKIP
@@ -292,6 +299,7 @@ class Loader:
         there = np.flatnonzero((places[0] >= 0) & (places[1] >= 0))
         self.ids = tuple(pairs.ids[i] for i in there)
         self.labels = pairs.labels[there]
+        self.groups = None if pairs.groups is None else tuple(pairs.groups[i] for i in there)
         self.missing = len(pairs) - len(there)
         self.device = device
         self._caches = regions, words

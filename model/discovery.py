@@ -9,19 +9,20 @@ from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 from ccd import __version__
 from ccd.campaign import write_atomic
 from ccd.errors import CcdError
 from ccd.plots import png
 from model.data import Started
-from model.evaluation import Interval
 from model.replay import BUDGETS, ORACLE, Case, Run, Start, Streams, budgets, replay
+from model.resampling import Interval
 
 STARTS: tuple[Start, ...] = get_args(Start)
-RESAMPLES = 10_000
+ONE_SEED = "one seed has no interval; replay with --seeds 2 or more"
 
-MEASURES: dict[str, Callable[[Run], float]] = {
+MEASURES: dict[str, Callable[[Run], float | None]] = {
     **{f"recall_{budget}": lambda run, budget=budget: run.recall(budget) for budget in BUDGETS},  # type: ignore[misc]
     "enrichment": lambda run: run.enrichment,
     "area": Run.area,
@@ -29,7 +30,7 @@ MEASURES: dict[str, Callable[[Run], float]] = {
     "f1": lambda run: run.f1[-1],
     "seconds": lambda run: run.seconds,
 }
-"""What is told of a run, by name; `f1` is that after the last budget."""
+"""What is measured of a run, by name; `f1` is that after the last budget. None where it is undefined."""
 
 
 @dataclass(frozen=True)
@@ -41,22 +42,32 @@ class Row:
     runs: tuple[Run, ...]
     why: str = ""
 
-    def mean(self, measure: str) -> float:
-        """The mean over seeds."""
-        return float(self._values(measure).mean())
-
     def value(self, measure: str) -> Interval | None:
-        """The mean over seeds, with a 95 % bootstrap interval over them; None beyond the last budget."""
+        """The mean over seeds, with a 95 % interval over them (Student's t); None where it is undefined, as beyond the
+        last budget.
+        """
         return _interval(self._values(measure))
 
     def ahead(self, other: "Row", measure: str) -> Interval | None:
-        """The mean difference to another row with the same seeds; both are resampled together."""
+        """The mean difference to another row with the same seeds, with a 95 % interval (Student's t of the pairs)."""
         return _interval(self._values(measure) - other._values(measure))
 
+    def p_value(self, other: "Row", measure: str) -> float | None:
+        """That of no difference to another row with the same seeds: the paired t-test; None of one seed."""
+        gain = self._values(measure) - other._values(measure)
+        gain = gain[~np.isnan(gain)]
+        if len(gain) < 2:
+            return None
+        spread = gain.std(ddof=1) / np.sqrt(len(gain))
+        if not spread:
+            return 0.0 if gain.any() else 1.0
+        return float(2 * student.sf(abs(gain.mean()) / spread, len(gain) - 1))
+
     def _values(self, measure: str) -> NDArray[np.float64]:
+        """[seeds], NaN where it is undefined."""
         if measure.startswith("recall_") and not self.runs[0].spans(int(measure.removeprefix("recall_"))):
-            return np.zeros(0)
-        return np.array([MEASURES[measure](run) for run in self.runs])
+            return np.full(len(self.runs), np.nan)
+        return np.array([MEASURES[measure](run) for run in self.runs], np.float64)
 
 
 def compare(
@@ -99,6 +110,38 @@ def compare(
     ]
 
 
+def mean_area(row: Row) -> float:
+    """What rows are ordered by: the mean area, lowest where it is undefined."""
+    found = row.value("area")
+    return -np.inf if found is None or found.value is None else found.value
+
+
+def against_random(rows: Sequence[Row], start: Start) -> dict[str, float]:
+    """For each strategy from this start the p-value of an area no other than that of `random`, adjusted by Holm's
+    method: as many strategies are compared, one is soon ahead by chance.
+
+    Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics 6.
+    """
+    measured = [row for row in rows if row.start == start and row.runs]
+    chance = next((row for row in measured if row.strategy == "random"), None)
+    compared = [row for row in measured if chance and row.strategy not in ("random", ORACLE)]
+    found = {row.strategy: p for row in compared if chance and (p := row.p_value(chance, "area")) is not None}
+    return holm(found)
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Adjusted p-values: the smallest of m times m, the next times m - 1, none below the one before, none above 1.
+
+    >>> holm({"a": 0.01, "b": 0.04, "c": 0.03})
+    {'a': 0.03, 'c': 0.06, 'b': 0.06}
+    """
+    adjusted, highest = {}, 0.0
+    for place, (name, p) in enumerate(sorted(p_values.items(), key=lambda each: each[1])):
+        highest = max(highest, min(1.0, p * (len(p_values) - place)))
+        adjusted[name] = highest
+    return adjusted
+
+
 def draw_curves(rows: Sequence[Row], title: str, file: Path) -> None:
     """Implicit pairs found over pairs judged, a panel a start, each strategy's mean over seeds, as PNG."""
     from matplotlib.figure import Figure
@@ -109,7 +152,7 @@ def draw_curves(rows: Sequence[Row], title: str, file: Path) -> None:
     panels = figure.subplots(1, len(starts), squeeze=False)[0]
     for axes, start in zip(panels, starts, strict=True):
         shown = [row for row in rows if row.start == start and row.runs]
-        shown.sort(key=lambda row: -np.mean([run.area() for run in row.runs]))
+        shown.sort(key=lambda row: -mean_area(row))
         for place, row in enumerate(shown):
             grid = np.linspace(max(run.judged[0] for run in row.runs), min(run.judged[-1] for run in row.runs), 100)
             mean = np.mean([np.interp(grid, run.judged, run.found) for run in row.runs], axis=0)
@@ -139,8 +182,12 @@ def _kept(key: Mapping[str, Any], case: Case, out: Path) -> Run:
 
 
 def _interval(values: NDArray[np.float64]) -> Interval | None:
+    """The mean of the defined values and its interval by Student's t, which a few seeds are enough for."""
+    values = values[~np.isnan(values)]
     if not len(values):
         return None
-    drawn = np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))
-    low, high = np.quantile(values[drawn].mean(1), [0.025, 0.975])
-    return Interval(float(values.mean()), float(low), float(high))
+    mean = float(values.mean())
+    if len(values) < 2:
+        return Interval(mean, None, None, ONE_SEED)
+    half = float(student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return Interval(mean, mean - half, mean + half)

@@ -90,35 +90,39 @@ class Run:
 
     `enrichment`: the share of implicit pairs among those chosen, over that in what was left of the pool (1: no better
     than chance). `reached`: share of the clusters with implicit pairs of which one is found at the end. `f1` of
-    implicit on the test, at each budget. `seconds` of the processor a round: fitting and choosing.
+    implicit on the test, at each budget. `seconds` of the processor a round: fitting and choosing. A share of nothing
+    is None: `enrichment` where nothing was left to find, `reached` where nothing can be found, `f1` where no test pair
+    is implicit.
     """
 
     judged: tuple[float, ...]
     found: tuple[int, ...]
     findable: int
     pool: int
-    enrichment: float
-    reached: float
-    f1: tuple[float, ...]
+    enrichment: float | None
+    reached: float | None
+    f1: tuple[float | None, ...]
     seconds: float
 
     def spans(self, budget: int) -> bool:
         """Whether so many pairs were judged."""
         return budget <= self.judged[-1]
 
-    def recall(self, budget: int) -> float:
-        """Share of the findable pairs that are found when `budget` pairs are judged."""
-        return float(np.interp(budget, self.judged, self.found)) / self.findable
+    def recall(self, budget: int) -> float | None:
+        """Share of the findable pairs that are found when `budget` pairs are judged; None where there are none."""
+        return float(np.interp(budget, self.judged, self.found)) / self.findable if self.findable else None
 
-    def area(self) -> float:
-        """Area under the curve of found pairs: 0 is that of random order, 1 that of an oracle, both from this start."""
+    def area(self) -> float | None:
+        """Area under the curve of found pairs: 0 is that of random order, 1 that of an oracle, both from this start;
+        None where an oracle would find no more than random order.
+        """
         grid = np.linspace(self.judged[0], min(self.judged[-1], BUDGETS[-1]), 200)
         start, spent = self.found[0], grid - grid[0]
         left = self.findable - start
         by_chance = start + left * spent / max(self.pool - self.judged[0], 1)
         oracle = start + np.minimum(spent, left)
         room = (oracle - by_chance).mean()
-        return float((np.interp(grid, self.judged, self.found) - by_chance).mean() / room) if room > 0 else 0.0
+        return float((np.interp(grid, self.judged, self.found) - by_chance).mean() / room) if room > 0 else None
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,9 @@ class Oracle(Strategy):
 
 
 def budgets(case: Case) -> tuple[int, ...]:
-    """Those of BUDGETS that the pool has pairs for. Raises CcdError where it has none."""
+    """Those of BUDGETS that the pool has pairs for. Raises CcdError where it has none, or no pair that is implicit."""
+    if not (case.truth[: case.pool] == case.implicit).any():
+        raise CcdError(f"{case.name}: no pair of train and dev is {TARGET}, so there is none to find; label more pairs")
     found = tuple(budget for budget in BUDGETS if budget <= case.pool)
     if not found:
         raise CcdError(f"{case.name}: {case.pool:,} labelled pairs in train and dev; a replay needs {BUDGETS[0]}")
@@ -183,7 +189,8 @@ class _Replay:
 
     def run(self) -> Run:
         findable, begun = int(self.wanted.sum()), len(self.order)
-        judged, found, f1, seconds = [self.spent], [self.hits()], list[float](), list[float]()
+        judged, found, seconds = [self.spent], [self.hits()], list[float]()
+        f1: list[float | None] = []
         while True:
             begin = time.process_time()
             model = self.fitted("fused", self.rows, self.order)
@@ -202,7 +209,7 @@ class _Replay:
             findable,
             self.case.pool,
             self.enrichment(begun),
-            len(reached) / max(len(np.unique(self.clusters[self.wanted])), 1),
+            len(reached) / len(np.unique(self.clusters[self.wanted])) if findable else None,
             tuple(f1),
             float(np.mean(seconds)),
         )
@@ -217,19 +224,19 @@ class _Replay:
         of = self.order
         return int(((self.truth[of] == self.case.implicit) & (self.settled[of] == self.case.implicit)).sum())
 
-    def enrichment(self, begun: int) -> float:
-        """Of the pairs that were chosen after the start."""
+    def enrichment(self, begun: int) -> float | None:
+        """Of the pairs that were chosen after the start; None where none of those that were left is implicit."""
         implicit = self.truth == self.case.implicit
         left = np.ones(len(implicit), bool)
         left[self.order[:begun]] = False
         share = implicit[left].mean()
-        return float(implicit[self.order[begun:]].mean() / share) if share else 0.0
+        return float(implicit[self.order[begun:]].mean() / share) if share else None
 
-    def f1(self, model: Regression) -> float:
-        """Of implicit on the test."""
+    def f1(self, model: Regression) -> float | None:
+        """Of implicit on the test; None where no pair of it is implicit."""
         said = model.predict(self.rows[self.case.pool :]).argmax(1) == self.case.implicit
         true = self.case.truth[self.case.pool :] == self.case.implicit
-        return float(2 * (said & true).sum() / max(said.sum() + true.sum(), 1))
+        return float(2 * (said & true).sum() / (said.sum() + true.sum())) if true.any() else None
 
     def fitted(self, name: str, rows: Rows, judged: Ids) -> Regression:
         """A model of the judged pairs, from where it stood a batch ago."""

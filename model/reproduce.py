@@ -21,7 +21,8 @@ from ccd.errors import CcdError
 from ccd.plots import png
 from model.baselines.sizes import Sizes
 from model.data import Loader, Started
-from model.evaluation import MEASURES, Interval, confusion, f1, predict, weighted_f1
+from model.evaluation import ABSENT, MEASURES, confusion, f1, predict, weighted_f1
+from model.resampling import Interval, cells_of, interval_of, numbered, resampled
 from model.tables import GRID, Row, Table
 from model.training import Settings, train
 from model.zoo import Config, config_of
@@ -47,10 +48,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Spread:
-    """A mean over seeds, and half the width of its 95 % interval (Student's t); None of one seed."""
+    """A mean over seeds, and half the width of its 95 % interval (Student's t); None of one seed. An undefined mean is
+    None too, and `reason` says why.
+    """
 
-    mean: float
+    mean: float | None
     half: float | None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,9 @@ class Measured:
     why: str = ""
 
     def spread(self, measure: str) -> Spread:
-        """The mean over seeds of one measure or of one label's F1."""
+        """The mean over seeds of one measure or of one label's F1; undefined where no test pair has the label."""
+        if measure not in self.values:
+            return Spread(None, None, ABSENT)
         values = np.array(self.values[measure])
         if len(values) < 2:
             return Spread(float(values.mean()), None)
@@ -108,23 +114,23 @@ def measure(
     return found
 
 
-def ahead(a: Measured, b: Measured, labels: Ids, size: int) -> Interval:
+def ahead(a: Measured, b: Measured, labels: Ids, size: int, groups: Sequence[str] | None = None) -> Interval:
     """By how many points of weighted F1 a is ahead of b: mean over seeds, 95 % bootstrap interval over test pairs.
 
-    Both are resampled together, as they share their pairs.
+    Both are resampled together, as they share their pairs, and leakage `groups` [N] whole.
 
-    >>> ahead(ananet, text_only, loader.labels, 3).low > 0  # doctest: +SKIP
+    >>> ahead(ananet, text_only, loader.labels, 3, loader.groups).low > 0  # doctest: +SKIP
     True
     """
-    counts = np.random.default_rng(0).multinomial(len(labels), np.full(len(labels), 1 / len(labels)), RESAMPLES)
-    counts = np.concatenate([np.ones((1, len(labels)), np.int64), counts])  # the first is what was measured
-    one, other = (
-        np.mean([weighted_f1(_tables(counts, labels, predicted, size)) for predicted in each.predicted], axis=0)
-        for each in (a, b)
-    )
-    gain = 100 * (one - other)
-    low, high = np.quantile(gain[1:], [0.025, 0.975])
-    return Interval(float(gain[0]), float(low), float(high))
+    of, sides = numbered(groups, len(labels)), (a.predicted, b.predicted)
+    cells = [cells_of(of, labels * size + predicted, size**2) for side in sides for predicted in side]
+    sums = np.concatenate(cells, axis=1)  # [G, runs of both x size²]
+    scores = [
+        weighted_f1(each.reshape(-1, len(cells), size, size)) for each in (sums.sum(0), resampled(sums, 0, RESAMPLES))
+    ]
+    runs = len(a.predicted)
+    gain, drawn = (100 * (each[:, :runs].mean(1) - each[:, runs:].mean(1)) for each in scores)
+    return interval_of(gain[0], drawn, len(sums))
 
 
 def best_one_sided(found: Sequence[Measured]) -> Measured | None:
@@ -140,7 +146,7 @@ def draw_grid(found: Sequence[Measured], title: str, file: Path) -> None:
     figure = Figure(figsize=(11, 6), layout="constrained")
     figure.suptitle(title, fontsize=10)
     for place, (name, heading) in enumerate((("accuracy", "accuracy"), ("weighted_f1", "weighted F1"))):
-        means = np.array([each.spread(name).mean for each in found]).reshape(len(GRID), len(GRID))
+        means = np.array([each.spread(name).mean for each in found], np.float64).reshape(len(GRID), len(GRID))
         axes = figure.add_subplot(1, 2, place + 1)
         shown = axes.imshow(means, origin="lower", cmap="viridis")
         for (row, column), mean in np.ndenumerate(means):
@@ -199,14 +205,8 @@ def _measured(row: Row, source: Source, runs: Sequence[Mapping[str, Any]]) -> Me
         of_run = {name: float(measured(table)) for name, measured in MEASURES.items()}
         of_run |= dict(zip(names, f1(table).tolist(), strict=True))
         for name, value in of_run.items():
-            values.setdefault(name, []).append(100 * value)
+            if not np.isnan(value):  # no test pair has the label, in any run
+                values.setdefault(name, []).append(100 * value)
     predicted = np.array([run["predicted"] for run in runs], np.int64)
     dev = float(np.mean([run["dev"] for run in runs]))
     return Measured(row, source.words, {name: tuple(each) for name, each in values.items()}, predicted, dev)
-
-
-def _tables(counts: Ids, labels: Ids, predicted: Ids, size: int) -> Ids:
-    """Counts [R, N] of each pair → confusion tables [R, size, size]."""
-    cells = np.eye(size * size)[labels * size + predicted]  # [N, size²]; in floats, as products of those are quick
-    tables: Ids = (counts.astype(np.float64) @ cells).astype(np.int64)
-    return tables.reshape(len(counts), size, size)

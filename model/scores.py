@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata, spearmanr
 
-from model.evaluation import Interval
+from model.resampling import Interval
 
 RESAMPLES = 2_000  # each ranks all its pairs anew
 AT_ONCE = 100  # resamples in memory

@@ -19,10 +19,12 @@ from torch import Tensor, nn
 from ccd import __version__
 from ccd.errors import CcdError
 from model.batch import Batch
+from model.calibration import fit_temperature
 from model.checkpoint import Checkpoint, Run, load
 from model.criterion import loss_terms
 from model.data import Loader, Started
-from model.evaluation import MEASURES, Floats, confusion, f1, fit_temperature, predict
+from model.evaluation import MEASURES, confusion, defined, f1, predict
+from model.resampling import Floats
 from model.scores import mse, spearman
 from model.zoo import Config, make
 
@@ -252,7 +254,7 @@ class _Training:
         fitted: dict[str, Any] = {"temperature": 1.0, "mean": self.mean, "scale": self.scale}
         if self.labels:
             table = confusion(self.dev.labels, logits.argmax(1), logits.shape[1])
-            dev["f1_by_label"] = dict(zip(self.labels, f1(table).tolist(), strict=True))
+            dev["f1_by_label"] = dict(zip(self.labels, defined(f1(table)), strict=True))
             fitted = {"temperature": fit_temperature(logits, self.dev.labels)}
         metrics = {
             "pairs": {"train": len(self.train), "dev": len(self.dev)},

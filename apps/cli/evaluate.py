@@ -1,5 +1,6 @@
 """`ccd evaluate`: what a trained network is worth on test, and whether it is better than another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from apps.cli.progress import Started
+    from model.calibration import Calibration
     from model.checkpoint import Checkpoint
-    from model.evaluation import Comparison, Evaluation, Interval
+    from model.evaluation import Comparison, Evaluation
+    from model.resampling import Interval
 
 MEASURE_NAMES = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1": "macro F1"}
 
@@ -37,12 +40,15 @@ MEASURE_NAMES = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1
         "split": "the pairs it was measured on",
         "synthetic": "true where the toolkit made these pairs itself",
         "missing": "pairs without features, left out",
-        "evaluation": "pairs; accuracy, weighted_f1, macro_f1, f1_by_label (value, low, high: 95 % bootstrap); "
-        "support, confusion (rows are labels, columns predictions), calibration_error, calibrated_error, temperature; "
-        "of scores pairs; mse, mse_of_mean (of saying train's mean of every pair), spearman (null where undefined)",
+        "evaluation": "pairs and groups (leakage groups); accuracy, weighted_f1, macro_f1, f1_by_label (value, low, "
+        "high: 95 % bootstrap over groups; null where undefined, with the reason); macro_over: labels whose mean "
+        "macro_f1 is; support, confusion (rows are labels, columns predictions); temperature; calibration and "
+        "calibrated, before and after it: error, perfect and perfect_high (what a perfectly calibrated network gets on "
+        "average, and in one of 20 test sets), debiased, log_loss, brier; of scores pairs; mse, mse_of_mean (of saying "
+        "train's mean of every pair), spearman (null where undefined)",
         "against": "with --against: the other's folder; the differences to it (value, low, high: paired bootstrap); "
-        "only_a, only_b: pairs that one alone has right; p_value: McNemar's exact test; of scores the differences of "
-        "mse and spearman; else null",
+        "macro_over; only_a, only_b: pairs that one alone has right; test: mcnemar (exact) or, where leakage groups "
+        "have several pairs, durkalski; p_value; of scores the differences of mse and spearman; else null",
     }
 )
 def evaluate_command(
@@ -57,8 +63,10 @@ def evaluate_command(
     """Measure a trained network on test.
 
     MODEL is a folder in models, or a path; without it the network that was trained last. Intervals are 95 % bootstrap
-    intervals over the pairs. The calibration error is how far probabilities are from the share that is right, before
-    and after they are set by dev. Predicted scores are measured by mean squared error and Spearman's rank correlation.
+    intervals over leakage groups, as pairs of one photo, author or caption are not independent. The F1 of a label that
+    no pair has is undefined, and no part of macro F1. The calibration error is how far probabilities are from the share
+    that is right, before and after the temperature that dev gives. Predicted scores are measured by mean squared error
+    and Spearman's rank correlation.
 
     \b
     Example: ccd evaluate ananet-4fd1a2c09b3e --against tfn-0c1d2e3f4a5b
@@ -85,7 +93,7 @@ def evaluate_command(
         predicted = first.scores(one.logits)
         evaluation, shown = scores.evaluated(predicted, one.labels, float(first.metrics["mean"]), title)
     else:
-        found = evaluate(one.logits, one.labels, first.labels, first.temperature)
+        found = evaluate(one.logits, one.labels, first.labels, first.temperature, groups=one.groups)
         evaluation, shown = asdict(found), _measured(title, found)
     if one.missing:
         shown.append(f"{one.missing:,} pairs have no features and were left out; `ccd encode` says why.")
@@ -109,10 +117,11 @@ def evaluate_command(
 
 @dataclass(frozen=True)
 class _Told:
-    """What a network says of a split: `ids` of N pairs, label ids or scores [N] and logits [N, C]."""
+    """What a network says of a split: `ids` of N pairs, label ids or scores [N], leakage groups and logits [N, C]."""
 
     ids: tuple[str, ...]
     labels: "np.ndarray[Any, Any]"
+    groups: tuple[str, ...] | None
     logits: "np.ndarray[Any, Any]"
     missing: int
     synthetic: bool
@@ -138,7 +147,7 @@ def _told(
     if not len(loader):
         raise CcdError(f"{split} has no pair with features; choose another --split or --data")
     logits = predict(checkpoint.network().to(device), loader, checkpoint.config["training"]["bf16"])
-    return _Told(loader.ids, loader.labels, logits, loader.missing, ready.data.synthetic)
+    return _Told(loader.ids, loader.labels, loader.groups, logits, loader.missing, ready.data.synthetic)
 
 
 def _compared(told: list[_Told], checkpoints: list["Checkpoint"]) -> tuple[dict[str, Any], list[str]]:
@@ -155,29 +164,44 @@ def _compared(told: list[_Told], checkpoints: list["Checkpoint"]) -> tuple[dict[
     names = first.folder.name, second.folder.name
     if first.is_score:
         return scores.compared(first.scores(a), second.scores(b), labels, names)
-    found = compare(a.argmax(1), b.argmax(1), labels, len(first.labels))
-    return asdict(found), _difference(*names, found)
+    groups = None if told[0].groups is None else [told[0].groups[row] for row in of_a]
+    found = compare(a.argmax(1), b.argmax(1), labels, first.labels, groups=groups)
+    return asdict(found), _difference(*names, found, first.labels)
 
 
 def _percent(found: "Interval", sign: str = "") -> tuple[str, str]:
+    """The value and its interval, or why there is none."""
+    if found.value is None:
+        return "undefined", found.reason or ""
+    if found.low is None or found.high is None:
+        return f"{100 * found.value:{sign}.1f}", f"no interval: {found.reason}"
     return f"{100 * found.value:{sign}.1f}", f"{100 * found.low:{sign}.1f} to {100 * found.high:{sign}.1f}"
 
 
 def _measured(title: str, found: "Evaluation") -> list[Any]:
+    from model.calibration import at_bound
+
+    groups = f"{found.groups:,} leakage group{'' if found.groups == 1 else 's'}"
     return [
-        f"{title}, in percent:",
+        f"{title} in {groups}, in percent:",
         _table(found),
         _confusion(found),
-        f"Calibration error {100 * found.calibration_error:.1f}, and {100 * found.calibrated_error:.1f} at the "
-        f"temperature {found.temperature:.2f} that dev gives.",
+        _calibrations(found),
+        *filter(None, [at_bound(found.temperature)]),
     ]
+
+
+def macro_name(over: Sequence[str], labels: Sequence[str]) -> str:
+    """What macro F1 is called, with the labels it is over where these are not all."""
+    return "macro F1" if len(over) == len(labels) else f"macro F1 of {', '.join(over)}"
 
 
 def _table(found: "Evaluation") -> "Table":
     from rich.table import Table
 
     table = Table("", "", "95 % interval", "pairs")
-    for key, name in MEASURE_NAMES.items():
+    names = MEASURE_NAMES | {"macro_f1": macro_name(found.macro_over, list(found.support))}
+    for key, name in names.items():
         table.add_row(name, *_percent(getattr(found, key)), f"{found.pairs:,}")
     for name, interval in found.f1_by_label.items():
         table.add_row(f"F1 {name}", *_percent(interval), f"{found.support[name]:,}")
@@ -195,9 +219,34 @@ def _confusion(found: "Evaluation") -> "Table":
     return table
 
 
-def _difference(first: str, second: str, found: "Comparison") -> list[str]:
-    points = [f"{name} {' ('.join(_percent(getattr(found, key), '+'))})" for key, name in MEASURE_NAMES.items()]
+def _calibrations(found: "Evaluation") -> "Table":
+    """Before and after the temperature; a calibration error beside that of a perfectly calibrated network."""
+    from rich.table import Table
+
+    table = Table("", "as it is", "95 % interval", title="How far probabilities are off", title_justify="left")
+    table.add_column(f"at temperature {found.temperature:.2f}")
+    table.add_column("95 % interval")
+    both: tuple[Calibration, Calibration] = found.calibration, found.calibrated
+    table.add_row("calibration error", *(cell for one in both for cell in (f"{100 * one.error:.1f}", "")))
+    chance = [(f"{100 * one.perfect:.1f}", f"up to {100 * one.perfect_high:.1f}") for one in both]
+    table.add_row("  if perfectly calibrated", *(cell for cells in chance for cell in cells))
+    table.add_row("debiased error", *(cell for one in both for cell in _percent(one.debiased)))
+    for key, name in (("log_loss", "log loss, nats"), ("brier", "Brier score")):
+        table.add_row(name, *(cell for one in both for cell in _decimal(getattr(one, key))))
+    return table
+
+
+def _decimal(found: "Interval") -> tuple[str, str]:
+    if found.low is None or found.high is None:
+        return f"{found.value:.3f}", f"no interval: {found.reason}"
+    return f"{found.value:.3f}", f"{found.low:.3f} to {found.high:.3f}"
+
+
+def _difference(first: str, second: str, found: "Comparison", labels: Sequence[str]) -> list[str]:
+    names = MEASURE_NAMES | {"macro_f1": macro_name(found.macro_over, labels)}
+    points = [f"{name} {' ('.join(_percent(getattr(found, key), '+'))})" for key, name in names.items()]
+    test = "McNemar's exact test" if found.test == "mcnemar" else "the test of Durkalski et al. over leakage groups"
     return [
         f"{first} against {second} on {found.pairs:,} pairs, in points: {', '.join(points)}.",
-        f"Right alone: {found.only_a:,} against {found.only_b:,} pairs; McNemar's exact test: p = {found.p_value:.2g}.",
+        f"Right alone: {found.only_a:,} against {found.only_b:,} pairs; {test}: p = {found.p_value:.2g}.",
     ]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from model.discovery import Row
+    from model.resampling import Interval
 
 
 @click.command("replay")
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
         "data": "name of the data; `pool` and `test`: pairs; `prevalence` of implicit in the pool; `synthetic`: true "
         "where the toolkit made it",
         "seeds": "replays of each row",
-        "rows": "list of rows: strategy, start, measured (by measure: value, low, high: 95 % bootstrap over seeds), "
-        "ahead (area over that of random: value, low, high), why not",
+        "rows": "list of rows: strategy, start, measured (by measure: value, low, high: 95 % interval over seeds by "
+        "Student's t; null where undefined), ahead (area over that of random: value, low, high; p_value, adjusted by "
+        "Holm's method for the strategies of this start), why not",
         "best": "map from start to the strategy with the largest area",
         "files": "CSV and PNG",
     }
@@ -104,40 +106,49 @@ def replay_command(
 
 def best_of(rows: "Sequence[Row]", start: str) -> "Row | None":
     """The strategy with the largest area from this start; None where none could be replayed."""
+    from model.discovery import mean_area
     from model.replay import ORACLE
 
     ranked = [row for row in rows if row.start == start and row.runs and row.strategy not in ("random", ORACLE)]
-    return max(ranked, key=lambda row: row.mean("area"), default=None)
+    return max(ranked, key=mean_area, default=None)
 
 
 def shown_table(rows: "Sequence[Row]", start: str, title: str) -> "Table":
     """What was measured from one start, the largest area first."""
     from rich.table import Table
 
-    from model.discovery import MEASURES
+    from model.discovery import MEASURES, against_random, mean_area
 
     table = Table(title=f"{title}; start: {start}", title_justify="left", caption_justify="left")
     table.caption = (
         "Means over seeds. recall: share of implicit pairs found when so many are judged; enrichment: of what was "
-        "chosen, over chance; area: 0 is random order, 1 an oracle, in brackets the 95 % interval of the difference; "
-        "seconds a round"
+        "chosen, over chance; area: 0 is random order, 1 an oracle, in brackets the 95 % interval of the difference "
+        "(Student's t over seeds) and p, adjusted by Holm's method for as many strategies; seconds a round"
     )
     for name in ("", *MEASURES, "area ahead of random"):
         table.add_column(name.replace("_", " "), justify="right" if name else "left")
     chance = next((row for row in rows if row.start == start and row.strategy == "random" and row.runs), None)
     measured = [row for row in rows if row.start == start and row.runs]
-    for row in sorted(measured, key=lambda row: -row.mean("area")):
+    p_values = against_random(rows, chance.start) if chance else {}
+    for row in sorted(measured, key=lambda row: -mean_area(row)):
         means = [row.value(name) for name in MEASURES]
         lead = row.ahead(chance, "area") if chance else None
         cells = [f"{mean.value:.2f}" if mean else "–" for mean in means]
-        table.add_row(row.strategy, *cells, f"{lead.value:+.3f} ({lead.low:+.3f} to {lead.high:+.3f})" if lead else "")
+        table.add_row(row.strategy, *cells, _lead(lead, p_values.get(row.strategy)))
     return table
+
+
+def _lead(lead: "Interval | None", p_value: float | None) -> str:
+    if lead is None or lead.low is None or lead.high is None:
+        return "" if lead is None else f"{lead.value:+.3f}"
+    p = "" if p_value is None else f", p = {p_value:.2g}"
+    return f"{lead.value:+.3f} ({lead.low:+.3f} to {lead.high:+.3f}{p})"
 
 
 def _told(row: "Row", rows: "Sequence[Row]") -> dict[str, Any]:
     from dataclasses import asdict
 
-    from model.discovery import MEASURES
+    from model.discovery import MEASURES, against_random
 
     chance = next(each for each in rows if (each.strategy, each.start) == ("random", row.start))
     found = {name: row.value(name) for name in MEASURES} if row.runs else {}
@@ -145,8 +156,8 @@ def _told(row: "Row", rows: "Sequence[Row]") -> dict[str, Any]:
     return {
         "strategy": row.strategy,
         "start": row.start,
-        "measured": {name: asdict(interval) for name, interval in found.items() if interval},
-        "ahead": asdict(ahead) if ahead else None,
+        "measured": {name: asdict(interval) if interval else None for name, interval in found.items()},
+        "ahead": asdict(ahead) | {"p_value": against_random(rows, row.start).get(row.strategy)} if ahead else None,
         "why": row.why,
     }
 
@@ -162,6 +173,7 @@ def _write_csv(file: Path, rows: Sequence[Mapping[str, Any]], about: Mapping[str
         {"strategy": row["strategy"], "start": row["start"], "measure": name, **interval, **about}
         for row in rows
         for name, interval in row["measured"].items()
+        if interval
     ]
     file.parent.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame(lines).map(safe)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rich.table import Table as Shown
 
     from apps.cli.train import Ready
-    from model.evaluation import Interval
     from model.reproduce import Measured, Source
+    from model.resampling import Interval
 
 
 @click.command("reproduce")
@@ -120,9 +120,11 @@ def reproduce_command(
     }
     shown: list[Any] = [_shown(title, rows, columns, bool(leads))]
     shown += [
-        f"Cross-modal gain of {name} over {over}, the best row that sees one side: {_points(interval)} of weighted F1."
+        f"Cross-modal gain of {name} over {over}, the best row that sees one side, in points of weighted F1: "
+        f"{_lead_cell(asdict(interval))}."
         for name, (interval, over) in gain.items()
     ]
+    shown += _absent(full, columns)
     shown += _not_measured(rows)
     shown += [f"Note: {note}" for note in chosen.notes]
     shown += [f"{', '.join(map(str, files))} written."]
@@ -140,28 +142,34 @@ def _source(ready: "Ready", device: str) -> "Source":
 
 def _ahead(found: "Sequence[Measured]", source: "Source") -> dict[str, "Interval"]:
     """By how much ananet is ahead of each other row."""
-    from model.reproduce import ahead
-
     ours = next(each for each in found if each.row.model == "ananet")
     others = [each for each in found if each.values and each is not ours]
-    return {each.row.name: ahead(ours, each, source.test.labels, source.sizes.labels) for each in others}
+    return {each.row.name: _lead(ours, each, source) for each in others}
+
+
+def _lead(a: "Measured", b: "Measured", source: "Source") -> "Interval":
+    from model.reproduce import ahead
+
+    return ahead(a, b, source.test.labels, source.sizes.labels, source.test.groups)
 
 
 def _gain(found: "Sequence[Measured]", source: "Source") -> dict[str, tuple["Interval", str]]:
     """Of the paper's network and ananet: how far ahead of the best row that sees one side, and which that is."""
-    from model.reproduce import ahead, best_one_sided
+    from model.reproduce import best_one_sided
 
     over = best_one_sided(found)
     assert over is not None  # random is always measured
     both = [each for each in found if each.row.model in ("paper", "ananet") and each.values]
-    return {each.row.name: (ahead(each, over, source.test.labels, source.sizes.labels), over.row.name) for each in both}
+    return {each.row.name: (_lead(each, over, source), over.row.name) for each in both}
 
 
 def _row(found: "Measured", columns: Sequence[str], lead: "Interval | None") -> dict[str, Any]:
     from dataclasses import asdict
 
     measured = {
-        name: {**asdict(found.spread(name)), "values": list(found.values[name])} for name in columns if found.values
+        name: {**asdict(found.spread(name)), "values": list(found.values.get(name, ()))}
+        for name in columns
+        if found.values
     }
     return {
         "name": found.row.name,
@@ -200,9 +208,19 @@ def _shown(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]
             cells.append(" / ".join(f"{row['paper'][name]:.2f}" for name in printed if row["paper"]))
         cells += [_spread(row["measured"][name]) if row["measured"] else "–" for name in columns]
         if lead := row["ananet_ahead"]:
-            cells.append(f"{lead['value']:+.1f} ({lead['low']:+.1f} to {lead['high']:+.1f})")
+            cells.append(_lead_cell(lead))
         table.add_row(*cells)
     return table
+
+
+def _absent(source: "Source", columns: Sequence[str]) -> list[str]:
+    """What macro F1 leaves out: labels that no test pair has."""
+    names = source.about["labels"]
+    counts = [int((source.test.labels == number).sum()) for number in range(len(names))]
+    absent = [name for name, count in zip(names, counts, strict=True) if not count]
+    if not absent or "macro_f1" not in columns:
+        return []
+    return [f"No test pair is {' or '.join(absent)}: F1 is undefined there, and macro F1 is the mean of the others."]
 
 
 def _not_measured(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -210,11 +228,15 @@ def _not_measured(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _spread(told: Mapping[str, Any]) -> str:
+    if told["mean"] is None:
+        return f"undefined: {told['reason']}"
     return f"{told['mean']:.1f}" + ("" if told["half"] is None else f" ±{told['half']:.1f}")
 
 
-def _points(interval: "Interval") -> str:
-    return f"{interval.value:+.1f} points ({interval.low:+.1f} to {interval.high:+.1f})"
+def _lead_cell(lead: Mapping[str, Any]) -> str:
+    if lead["low"] is None:
+        return f"{lead['value']:+.1f} (no interval: {lead['reason']})"
+    return f"{lead['value']:+.1f} ({lead['low']:+.1f} to {lead['high']:+.1f})"
 
 
 def _write_csv(
@@ -237,6 +259,7 @@ def _write_csv(
             "measure": name,
             "paper": row["paper"].get(name),
             "mean": row["measured"].get(name, {}).get("mean"),
+            "undefined": row["measured"].get(name, {}).get("reason"),
             "half_interval": row["measured"].get(name, {}).get("half"),
             "by_seed": " ".join(f"{value:.4f}" for value in row["measured"].get(name, {}).get("values", [])),
             "not_measured": row["why"],

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import numpy as np
     from rich.table import Table
 
-    from model.evaluation import Interval
+    from model.resampling import Interval
     from model.scores import ScoreComparison, ScoreEvaluation
 
 UNDEFINED = "undefined", "all scores of one side are equal"

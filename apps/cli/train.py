@@ -66,7 +66,8 @@ threads_option = click.option("--threads", type=click.IntRange(min=1), help="Pro
         "parameters": "numbers that were trained",
         "epochs": "epochs of training",
         "best_epoch": "the epoch whose weights were kept",
-        "dev": "accuracy, weighted_f1, macro_f1 and f1_by_label on dev; of scores mse and spearman (null: undefined)",
+        "dev": "accuracy, weighted_f1, macro_f1 and f1_by_label on dev, null where no pair has the label, which is no "
+        "part of macro_f1; of scores mse and spearman (null: undefined)",
         "temperature": "what logits are divided by so that probabilities are right on dev",
         "precision": "fp32 or bf16",
         "device": "cpu or cuda",
@@ -238,7 +239,10 @@ def _shown(facts: Mapping[str, Any]) -> list[str]:
 def _on_dev(dev: Mapping[str, Any]) -> str:
     if "mse" in dev:
         return scores.on_dev(dev)
-    by_label = ", ".join(f"{name} {100 * value:.1f}" for name, value in dev["f1_by_label"].items())
+    by_label = ", ".join(
+        f"{name} undefined, as no pair has it" if value is None else f"{name} {100 * value:.1f}"
+        for name, value in dev["f1_by_label"].items()
+    )
     return (
         f"accuracy {100 * dev['accuracy']:.1f}, weighted F1 {100 * dev['weighted_f1']:.1f}, "
         f"macro F1 {100 * dev['macro_f1']:.1f} ({by_label})"

@@ -34,8 +34,10 @@ def test_a_replay_from_end_to_end(world: Path) -> None:
     assert {name for name, _ in rows} == {"random", "margin", "relabel", "oracle"}
     assert {start for _, start in rows} == {"random", "balanced"}
     assert facts["best"] == {"random": "margin", "balanced": "margin"}
-    assert rows["random", "random"]["ahead"] == {"value": 0, "low": 0, "high": 0}
-    assert "recall_1000" not in rows["margin", "random"]["measured"]  # the pool is too small for it
+    same = {"value": 0, "low": 0, "high": 0, "reason": None, "p_value": None}
+    assert rows["random", "random"]["ahead"] == same
+    assert 0 <= rows["margin", "random"]["ahead"]["p_value"] <= 1
+    assert rows["margin", "random"]["measured"]["recall_1000"] is None  # the pool is too small for it
     assert rows["oracle", "random"]["measured"]["recall_500"]["value"] == 1
     assert rows["relabel", "random"]["measured"] == {}
     assert "settled labels alone" in done.stderr

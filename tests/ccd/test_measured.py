@@ -36,6 +36,14 @@ def test_measures_are_those_of_the_definitions() -> None:
     assert found.calibration_error == pytest.approx((0.6 + 2 * 0.2 + 0.2) / 4)
 
 
+def test_the_f1_of_a_label_that_no_pair_has_is_undefined_and_no_part_of_the_mean() -> None:
+    """Implicit is predicted once and on no pair; explicit is on a pair and never predicted."""
+    chances = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.8, 0.1, 0.1]])
+    found = measured.measure(chances, np.array([0, 0, 2]), LABELS)
+    assert found.f1 == {R: pytest.approx(2 / 4), I: None, E: 0}
+    assert found.macro_f1 == pytest.approx(0.25)
+
+
 def test_on_a_split(tmp_path: Path) -> None:
     made = campaign(tmp_path, {f"x:{n}:0": (E, E, E) for n in range(4)})
     settle(made)

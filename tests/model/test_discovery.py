@@ -3,11 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
+from scipy import stats
 
 from model import discovery
-from model.discovery import MEASURES, Row, compare, draw_curves
+from model.discovery import MEASURES, Row, against_random, compare, draw_curves, holm
 from model.replay import Run
 from tests.model.test_replay import case
 
@@ -25,6 +27,46 @@ def test_differences_are_of_the_same_seeds() -> None:
     assert value.low < value.value < value.high
     assert (ahead.value, ahead.low, ahead.high) == pytest.approx((2 / 150,) * 3)  # whatever the seed
     assert a.value("recall_2000") is None  # beyond what was judged
+
+
+def test_intervals_over_seeds_are_student_s() -> None:
+    row = Row("a", "random", tuple(replace(run(10), enrichment=value) for value in (1.0, 1.5, 2.6)))
+    found = row.value("enrichment")
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx(stats.t.interval(0.95, 2, 1.7, stats.sem([1.0, 1.5, 2.6])))
+    alone = Row("a", "random", row.runs[:1]).value("enrichment")
+    assert alone is not None
+    assert (alone.value, alone.low) == (1, None)
+    assert "one seed" in (alone.reason or "")
+
+
+def test_what_is_undefined_is_no_zero() -> None:
+    nothing = Run((200, 500), (0, 0), 0, 1500, None, None, (None,), 0.01)
+    row = Row("a", "random", (nothing,))
+    assert all(row.value(name) is None for name in ("recall_500", "enrichment", "area", "clusters", "f1"))
+    half = Row("a", "random", (run(10), replace(run(10), enrichment=None)))
+    found = half.value("enrichment")
+    assert found is not None
+    assert (found.value, found.low) == (1.5, None)
+
+
+def test_p_values_are_adjusted_for_as_many_strategies() -> None:
+    assert holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.9}) == pytest.approx(
+        {"a": 0.04, "c": 0.09, "b": 0.09, "d": 0.9}
+    )
+    draw = np.random.default_rng(0)
+    gains = {"random": 0, "better": 40, "same": 0}
+    rows = [
+        Row(name, "random", tuple(run(60 + gain + int(draw.integers(0, 9))) for _ in range(8)))
+        for name, gain in gains.items()
+    ]
+    found = against_random(rows, "random")
+    assert list(found) == ["better", "same"]
+    assert found["better"] < 1e-4
+    plain = rows[2].p_value(rows[0], "area")
+    assert plain == pytest.approx(stats.ttest_rel(*([r.area() for r in rows[i].runs] for i in (2, 0))).pvalue)
+    assert found["same"] == pytest.approx(plain)
+    assert found["better"] == pytest.approx(2 * (rows[1].p_value(rows[0], "area") or 0))
 
 
 def test_the_area_of_a_straight_line_is_that_of_chance() -> None:

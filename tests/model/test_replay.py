@@ -106,7 +106,17 @@ def test_controls_of_the_two_streams() -> None:
     assert np.corrcoef(twins[0][:, 1], twins[1][:, 1])[0, 1] > np.corrcoef(own[0][:, 1], own[1][:, 1])[0, 1]  # type: ignore[index]
 
 
+def test_the_f1_of_a_test_without_implicit_pairs_is_undefined() -> None:
+    made = case()
+    made.truth[made.pool :] = 0
+    assert set(replay(made, "random", "random", 0).f1) == {None}
+
+
 def test_what_cannot_be_replayed() -> None:
+    nothing = case()
+    nothing.truth[: nothing.pool] = 0
+    with pytest.raises(CcdError, match="no pair of train and dev is implicit"):
+        replay(nothing, "random", "random", 0)
     with pytest.raises(CcdError, match="needs 500"):
         replay(case(pool=400), "random", "random", 0)
     one = case()

@@ -1,6 +1,7 @@
 """Tables measured again: rows, resumption, intervals over seeds, and what is ahead of what."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,31 @@ def test_ahead_is_the_difference_with_an_interval_of_the_pairs() -> None:
     same = ahead(a, a, labels, 3)
     assert (same.value, same.low, same.high) == (0, 0, 0)
     assert ahead(b, a, labels, 3).value == pytest.approx(-found.value)
+
+
+def test_ahead_draws_whole_leakage_groups() -> None:
+    draw = np.random.default_rng(0)
+    labels = draw.integers(0, 3, 100).repeat(4)
+    right = (draw.random((2, 100)) < np.array([[0.9], [0.6]])).repeat(4, axis=1)
+    a, b = (Measured(Row("", "text"), predicted=np.where(each, labels, 0)[None]) for each in right)
+    widths = []
+    for groups in (None, [str(i // 4) for i in range(400)]):
+        found = ahead(a, b, labels, 3, groups)
+        assert found.low is not None
+        assert found.high is not None
+        widths.append(found.high - found.low)
+    assert widths[1] / widths[0] == pytest.approx(2, rel=0.15)
+
+
+def test_a_label_without_test_pairs_has_no_f1_and_no_part_in_the_mean(tmp_path: Path) -> None:
+    made = source(tmp_path)
+    about = {**made.about, "labels": [*LABELS, "absent"]}
+    other = Source(made.train, made.dev, made.test, replace(made.sizes, labels=3), made.words, about)
+    found = measure(Table("", CHANCE.rows[:1]), other, None, Settings(), 2, tmp_path / "out", small=True)[0]
+    spread = found.spread("absent")
+    assert (spread.mean, spread.half, spread.reason) == (None, None, "no pair has this label")
+    both = [found.values[name][0] for name in LABELS]
+    assert found.values["macro_f1"][0] == pytest.approx(np.mean(both))
 
 
 def test_the_best_one_sided_row_is_chosen_by_dev() -> None:

@@ -15,9 +15,10 @@ import model.training
 from ccd.errors import CcdError
 from model.ananet import AnANetConfig
 from model.baselines.sizes import Sizes
+from model.calibration import fit_temperature
 from model.checkpoint import Checkpoint
 from model.data import Loader
-from model.evaluation import confusion, f1, fit_temperature, predict, weighted_f1
+from model.evaluation import confusion, f1, predict, weighted_f1
 from model.paper import PaperConfig
 from model.training import Settings, has_bf16, train
 from model.zoo import Config, config_of
@@ -133,7 +134,9 @@ def test_the_best_epoch_is_kept_and_patience_ends_it(pairs: tuple[Loader, Loader
     assert weighted_f1(confusion(pairs[1].labels, logits.argmax(1), 2)) == max(scores)
 
 
-def test_what_is_told_of_a_network_is_of_the_weights_that_are_kept(pairs: tuple[Loader, Loader], tmp_path: Path) -> None:
+def test_what_is_told_of_a_network_is_of_the_weights_that_are_kept(
+    pairs: tuple[Loader, Loader], tmp_path: Path
+) -> None:
     """Also where the last epoch was another than the best: its temperature is that of the stored network."""
     done = run(pairs, tmp_path, Settings(epochs=40, patience=2, batch=16))
     assert done.metrics["best_epoch"] < done.metrics["epochs"]

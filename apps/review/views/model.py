@@ -100,6 +100,8 @@ def _quality(campaign: Campaign, question: str, version: str) -> None:
             for label, row in zip(labels, found.confusion, strict=True)
         ]
         show.table(rows, column_config={"F1": st.column_config.NumberColumn(format="%.3f")})
+        if absent := [label for label, value in found.f1.items() if value is None]:
+            st.caption(f"No pair of dev is {' or '.join(absent)}: F1 is undefined there; macro F1 is of the others.")
     with right:
         st.subheader("How sure, and how often right")
         _reliability(found)
