@@ -111,6 +111,13 @@ def test_what_is_comparable_is_so_already(text: str) -> None:
     assert comparable(f"RT @you: {SHARK.upper()}!!! http://t.co/a") == comparable(SHARK)
 
 
+def test_texts_are_compared_from_six_words_and_25_characters_on() -> None:
+    assert near.comparable("sharks swim along our flooded street") != ""
+    assert near.comparable("sharks swimming along our street") == ""
+    assert near.comparable("a cat sat on that red mat") != ""  # 25 characters
+    assert near.comparable("a cat sat on the red mat") == ""
+
+
 def test_components_follow_chains() -> None:
     edges = [np.array([[0, 4], [2, 3]]), np.array([[3, 0]])]
     assert components(5, edges).tolist() == [0, 1, 0, 0, 0]
