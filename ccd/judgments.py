@@ -47,9 +47,9 @@ def answered(db: sa.Connection, annotator: str | None) -> set[str]:
     return set(db.scalars(found.where(j.status.in_(ANSWERED))))
 
 
-def tally(db: sa.Connection) -> dict[tuple[str, str], int]:
+def tally(db: sa.Connection, role: str = "annotator") -> dict[tuple[str, str], int]:
     """How many pairs each annotator has answered, by (annotator, status); of several answers to one pair the best."""
-    best = best_answers()
+    best = best_answers(role)
     counts = sa.select(best.c.annotator, best.c.place, sa.func.count()).group_by(best.c.annotator, best.c.place)
     return {(annotator, ANSWERED[place]): number for annotator, place, number in db.execute(counts)}
 
@@ -66,12 +66,12 @@ def heard(db: sa.Connection, under: "Collection[int] | None" = None) -> dict[str
     return dict(db.execute(by.where(j.status.in_((VALID, CANNOT_JUDGE))).group_by(j.pair_id)).all())
 
 
-def best_answers() -> sa.Subquery:
+def best_answers(role: str = "annotator") -> sa.Subquery:
     """Each pair that each annotator has answered, once: annotator, pair_id, and the answer's `place` in ANSWERED."""
     j = schema.judgments.c
     rank = sa.case({status: place for place, status in enumerate(ANSWERED)}, value=j.status)
     return (
-        _newest("annotator", j.annotator, j.pair_id, sa.func.min(rank).label("place"))
+        _newest(role, j.annotator, j.pair_id, sa.func.min(rank).label("place"))
         .where(j.status.in_(ANSWERED))
         .group_by(j.annotator, j.pair_id)
         .subquery()

@@ -1,19 +1,26 @@
 """How far the judging is: by round and annotator, how fast it goes, and when it will be done."""
 
 import datetime
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from ccd import schema
+from ccd.gone import LIVE
 from ccd.judgments import ANSWERED, CANNOT_JUDGE, SKIPPED, VALID, best_answers
 
 WINDOW = datetime.timedelta(days=7)  # pace is that of the last week
+_OPEN, _LOST = "open", "lost"  # kinds of assignments without an answer
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One annotator in one round: pairs assigned, and how many of them are judged, cannot be judged, are skipped."""
+    """One annotator in one round: pairs assigned, and how many of them are judged, cannot be judged, are skipped.
+
+    `lost` are those whose answer will never come: their post is deleted, or the annotator has left campaign.toml.
+    """
 
     round: int
     annotator: str
@@ -21,10 +28,15 @@ class Progress:
     judged: int
     cannot_judge: int
     skipped: int
+    lost: int = 0
+
+    @property
+    def answered(self) -> int:
+        return self.judged + self.cannot_judge + self.skipped
 
     @property
     def open(self) -> int:
-        return self.assigned - self.judged - self.cannot_judge - self.skipped
+        return self.assigned - self.answered - self.lost
 
 
 @dataclass(frozen=True)
@@ -40,24 +52,29 @@ class Pace:
     end: datetime.datetime | None
 
 
-def progress(db: sa.Connection) -> list[Progress]:
-    """Every round and annotator with assignments, in order.
+def progress(db: sa.Connection, annotators: Collection[str]) -> list[Progress]:
+    """Every round and annotator with assignments, in order; `annotators` are those in campaign.toml.
 
-    >>> with campaign.read() as db: progress(db)[0]  # doctest: +SKIP
-    Progress(round=1, annotator='ann', assigned=600, judged=412, cannot_judge=3, skipped=0)
+    >>> with campaign.read() as db: progress(db, ["ann", "bob", "cy"])[0]  # doctest: +SKIP
+    Progress(round=1, annotator='ann', assigned=600, judged=412, cannot_judge=3, skipped=0, lost=0)
     """
-    a, best = schema.assignments.c, best_answers()
+    a, best, status = schema.assignments.c, best_answers(), schema.posts.c.status
     same = (best.c.annotator == a.annotator) & (best.c.pair_id == a.pair_id)
     rows = db.execute(
-        sa.select(a.round, a.annotator, best.c.place, sa.func.count())
+        sa.select(a.round, a.annotator, best.c.place, status, sa.func.count())
         .join_from(schema.assignments, best, same, isouter=True)
-        .group_by(a.round, a.annotator, best.c.place)
+        .join(schema.pairs, schema.pairs.c.pair_id == a.pair_id)
+        .join(schema.posts, schema.posts.c.post_id == schema.pairs.c.post_id)
+        .group_by(a.round, a.annotator, best.c.place, status)
     )
-    counts: dict[tuple[int, str], dict[str | None, int]] = {}
-    for number, annotator, place, count in rows:
-        counts.setdefault((number, annotator), {})[None if place is None else ANSWERED[place]] = count
+    counts: dict[tuple[int, str], Counter[str]] = {}
+    for number, annotator, place, status_of_post, count in rows:
+        comes = status_of_post == LIVE and annotator in annotators
+        kind = ANSWERED[place] if place is not None else _OPEN if comes else _LOST
+        counts.setdefault((number, annotator), Counter())[kind] += count
+    kinds = (VALID, CANNOT_JUDGE, SKIPPED, _LOST)
     return [
-        Progress(number, annotator, sum(found.values()), *(found.get(s, 0) for s in (VALID, CANNOT_JUDGE, SKIPPED)))
+        Progress(number, annotator, found.total(), *(found[kind] for kind in kinds))
         for (number, annotator), found in sorted(counts.items())
     ]
 

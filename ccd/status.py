@@ -1,14 +1,16 @@
 """Where a campaign stands, in counts, and the next sensible command."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from ccd import schema
-from ccd.campaign import Campaign
-from ccd.judgments import ANSWERED, CANNOT_JUDGE, SKIPPED, VALID, answered, tally
+from ccd.campaign import ADJUDICATION_DESK, Campaign
+from ccd.gone import lives
+from ccd.judgments import CANNOT_JUDGE, SKIPPED, VALID, answered, set_aside, tally
 from ccd.prevalence import of_campaign
+from ccd.progress import progress
 from ccd.rounds import drawable
 
 
@@ -16,9 +18,10 @@ def status(campaign: Campaign) -> dict[str, Any]:
     """Counts of every stage, and `next`: {"command", "why"}.
 
     Keys: name, protocol, synthetic, pairs, posts, images, dropped {reason: n}, rounds [{round, arm, size, pool, seed,
-    inclusion_probability}], annotators [{name, assigned, pushed, judged, cannot_judge, skipped, open}], labels
-    {question: {resolved_by: n}}, splits {split: n}, releases [name], prevalence (ccd.prevalence.Prevalence), next. An
-    active round has no inclusion_probability.
+    inclusion_probability}], annotators [{name, assigned, pushed, judged, cannot_judge, skipped, lost, open}],
+    adjudicators [{name, pushed, judged, cannot_judge, skipped, open}], labels {question: {resolved_by: n}}, splits
+    {split: n}, releases [name], prevalence (ccd.prevalence.Prevalence), next. An active round has no
+    inclusion_probability; `lost` is as in ccd.progress.
     """
     config = campaign.config
     with campaign.read() as db:
@@ -39,6 +42,7 @@ def status(campaign: Campaign) -> dict[str, Any]:
             for row in db.execute(sa.select(schema.rounds).order_by(schema.rounds.c.round))
         ]
         annotators = _annotators(db, [person.name for person in config.annotators])
+        ties = _ties(db, campaign)
         labels: dict[str, dict[str, int]] = {}
         t = schema.labels
         for question, by, number in db.execute(
@@ -53,6 +57,7 @@ def status(campaign: Campaign) -> dict[str, Any]:
             "dropped": dropped,
             "rounds": rounds,
             "annotators": annotators,
+            "adjudicators": _adjudicators(db, [person.name for person in config.adjudicators], ties),
             "labels": labels,
             "splits": _tally(db, schema.splits.c.split),
             "releases": list(db.scalars(sa.select(schema.releases.c.name).order_by(schema.releases.c.created_at))),
@@ -64,27 +69,36 @@ def status(campaign: Campaign) -> dict[str, Any]:
         has_label = (t.c.question == campaign.protocol.question.name) & t.c.label.is_not(None)
         noted["labelled"] = str(db.scalar(sa.select(sa.func.count()).select_from(t).where(has_label)))
         left = drawable(db, config.max_per_group)
-        facts["next"] = _next(facts, _unsent(db), _unsettled(db, campaign), left, noted)
+        facts["next"] = _next(facts, _unsent(db), ties, left, noted)
     return facts
 
 
 def _annotators(db: sa.Connection, names: list[str]) -> list[dict[str, Any]]:
-    assigned, pushed = _tally(db, schema.assignments.c.annotator), _tally(db, schema.tasks.c.desk)
-    given = tally(db)
-    rows = []
-    for name in names + sorted(assigned.keys() - set(names)):
-        done = {status: given.get((name, status), 0) for status in ANSWERED}
-        row = {
-            "name": name,
-            "assigned": assigned.get(name, 0),
-            "pushed": pushed.get(name, 0),
-            "judged": done[VALID],
-            "cannot_judge": done[CANNOT_JUDGE],
-            "skipped": done[SKIPPED],
-            "open": assigned.get(name, 0) - sum(done.values()),
-        }
-        rows.append(row)
-    return rows
+    """Everybody in campaign.toml, then who left and has assignments; assigned = answers + lost + open."""
+    counts = ("assigned", "judged", "cannot_judge", "skipped", "lost", "open")
+    rows = {name: dict.fromkeys(counts, 0) for name in names}
+    for part in progress(db, names):
+        row = rows.setdefault(part.annotator, dict.fromkeys(counts, 0))
+        for count in counts:
+            row[count] += getattr(part, count)
+    pushed = _tally(db, schema.tasks.c.desk)
+    order = names + sorted(rows.keys() - set(names))
+    return [
+        {"name": name, "assigned": rows[name]["assigned"], "pushed": pushed.get(name, 0)} | rows[name] for name in order
+    ]
+
+
+def _adjudicators(db: sa.Connection, names: list[str], ties: "Ties") -> list[dict[str, Any]]:
+    """Everybody in campaign.toml, then who left and has decided. Their desk is one: `pushed` and `open` are its own."""
+    given = tally(db, "adjudicator")
+    pushed = _tally(db, schema.tasks.c.desk).get(ADJUDICATION_DESK, 0)
+    done = {"judged": VALID, "cannot_judge": CANNOT_JUDGE, "skipped": SKIPPED}
+    return [
+        {"name": name, "pushed": pushed}
+        | {key: given.get((name, status), 0) for key, status in done.items()}
+        | {"open": ties.on_desk}
+        for name in names + sorted({name for name, _status in given} - set(names))
+    ]
 
 
 def _tally(db: sa.Connection, column: "sa.Column[str]") -> dict[str, int]:
@@ -92,27 +106,50 @@ def _tally(db: sa.Connection, column: "sa.Column[str]") -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def _unsettled(db: sa.Connection, campaign: Campaign) -> int:
-    """Open pairs that an adjudicator could settle and has not answered."""
+@dataclass(frozen=True)
+class Ties:
+    """Open pairs that an adjudicator could settle and has not answered: how many are on their desk, and to be sent."""
+
+    on_desk: int
+    unsent: int
+
+
+def _ties(db: sa.Connection, campaign: Campaign) -> Ties:
     if not campaign.config.adjudicators:
-        return 0
-    t = schema.labels.c
-    return len(set(db.scalars(sa.select(t.pair_id).where(t.resolved_by == "open"))) - answered(db, None))
+        return Ties(0, 0)
+    t, p, tasks = schema.labels.c, schema.pairs.c, schema.tasks.c
+    living = sa.select(t.pair_id).join(schema.pairs, p.pair_id == t.pair_id).where(t.resolved_by == "open", lives())
+    ties = set(db.scalars(living)) - answered(db, None)
+    on_desk = ties.intersection(db.scalars(sa.select(tasks.pair_id).where(tasks.desk == ADJUDICATION_DESK)))
+    again = _to_send_again(db, ADJUDICATION_DESK) & on_desk
+    return Ties(len(on_desk) - len(again), len(ties) - len(on_desk) + len(again))
 
 
 def _unsent(db: sa.Connection) -> int:
-    """Assignments that are neither on their annotator's desk nor answered."""
-    a, t = schema.assignments, schema.tasks
+    """Assignments, but for deleted posts, that are neither on their annotator's desk nor answered, or go out again."""
+    a, t, p = schema.assignments, schema.tasks, schema.pairs
     missing = db.execute(
         sa.select(a.c.annotator, a.c.pair_id)
+        .join(p, p.c.pair_id == a.c.pair_id)
         .outerjoin(t, (t.c.desk == a.c.annotator) & (t.c.pair_id == a.c.pair_id))
-        .where(t.c.pair_id.is_(None))
+        .where(t.c.pair_id.is_(None), lives())
     ).all()
     done = {annotator: answered(db, annotator) for annotator in {row.annotator for row in missing}}
-    return sum(row.pair_id not in done[row.annotator] for row in missing)
+    desks = db.scalars(sa.select(schema.desks.c.desk).where(schema.desks.c.desk != ADJUDICATION_DESK)).all()
+    again = sum(len(_to_send_again(db, desk)) for desk in desks)
+    return again + sum(row.pair_id not in done[row.annotator] for row in missing)
 
 
-def _next(facts: dict[str, Any], unsent: int, unsettled: int, left: int, noted: dict[str, str]) -> dict[str, str]:
+def _to_send_again(db: sa.Connection, desk: str) -> set[str]:
+    """The pairs of living posts on a desk whose answers were set aside: `ccd push` sends them in new tasks."""
+    t, p = schema.tasks, schema.pairs
+    project = db.scalar(sa.select(schema.desks.c.project_id).where(schema.desks.c.desk == desk))
+    numbers = set() if project is None else set_aside(db, None if desk == ADJUDICATION_DESK else desk, project)
+    living = sa.select(t.c.pair_id).join(p, p.c.pair_id == t.c.pair_id).where(t.c.desk == desk, lives())
+    return set(db.scalars(living.where(t.c.task_id.in_(numbers)))) if numbers else set()
+
+
+def _next(facts: dict[str, Any], unsent: int, ties: Ties, left: int, noted: dict[str, str]) -> dict[str, str]:
     """The first stage that has something to do; `left` pairs can be drawn, `noted` is `meta` and more."""
     waiting = sum(person["open"] for person in facts["annotators"])
     split = sum(facts["splits"].values())
@@ -121,14 +158,23 @@ def _next(facts: dict[str, Any], unsent: int, unsettled: int, left: int, noted: 
     steps = [
         (not facts["pairs"], "ccd collect table FILE", "there are no pairs yet"),
         (not facts["rounds"] and left > 0, draw, "no pairs were drawn yet"),
-        (unsent > 0, "ccd push", f"{unsent:,} tasks are not on the desks yet"),
-        (waiting > 0, "ccd pull --follow", f"{waiting:,} judgments are still to come"),
+        (unsent > 0, "ccd push", f"{_number(unsent, 'task is', 'tasks are')} not on the desks yet"),
+        (waiting > 0, "ccd pull --follow", f"{_number(waiting, 'answer is', 'answers are')} still to come"),
         (
             noted[schema.SETTLED_UP_TO] != noted["last_judgment"],
             "ccd labels",
             "judgments came or changed since labels were settled",
         ),
-        (unsettled > 0, "ccd push", f"{unsettled:,} ties wait for an adjudicator (push, answer, pull, labels)"),
+        (
+            ties.unsent > 0,
+            "ccd push",
+            f"{_number(ties.unsent, 'tie is', 'ties are')} not on the adjudicators' desk yet",
+        ),
+        (
+            ties.on_desk > 0,
+            "ccd pull --follow",
+            f"{_number(ties.on_desk, 'tie waits', 'ties wait')} on the adjudicators' desk, or in ccd review",
+        ),
         (noted[schema.SPLIT_OF] != noted["labelled"], "ccd split", f"{noted['labelled']} pairs have a label by now"),
         (noted[schema.RELEASED_OF] != str(split), f"ccd release {again}", f"{split:,} pairs are ready for {again}"),
         (left > 0, draw, f"{left:,} pairs can be drawn"),
@@ -142,3 +188,7 @@ def _next(facts: dict[str, Any], unsent: int, unsettled: int, left: int, noted: 
         "command": f"ccd verify releases/{facts['releases'][-1]}",
         "why": "everything collected is drawn and released",
     }
+
+
+def _number(number: int, one: str, several: str) -> str:
+    return f"{number:,} {one if number == 1 else several}"

@@ -136,7 +136,10 @@ def round_new(folder: Path, size: int, seed: int) -> Report:
         "images": "distinct images",
         "dropped": "map from reason to items read and not kept",
         "rounds": "list of {round, arm, size, pool, seed, inclusion_probability}; an active round has no probability",
-        "annotators": "list of {name, assigned, pushed, judged, cannot_judge, skipped, open}",
+        "annotators": "list of {name, assigned, pushed, judged, cannot_judge, skipped, lost, open}; lost: without an "
+        "answer, and none will come, as the post is deleted or the annotator has left campaign.toml",
+        "adjudicators": "list of {name, pushed, judged, cannot_judge, skipped, open}; their desk is one, so pushed and "
+        "open are the same for all",
         "labels": "map from question to {resolved_by: pairs}, as of the last `ccd labels`",
         "splits": "map from split to pairs",
         "releases": "names of releases, oldest first",
@@ -157,11 +160,12 @@ def status_command(folder: Path) -> Report:
     from ccd.status import status
 
     facts = status(Campaign.open(folder))
-    table = Table(
-        "annotator", "assigned", "on the desk", "judged", "cannot judge", "skipped", "open", title="Annotators"
-    )
-    for person in facts["annotators"]:
-        table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in person.values()))
+    columns = ("assigned", "on the desk", "judged", "cannot judge", "skipped", "will not come", "open")
+    table = Table("", *columns, title="Annotators and adjudicators")
+    for person in facts["annotators"] + facts["adjudicators"]:
+        role = "" if "assigned" in person else " (adjudicator)"
+        counts = ("assigned", "pushed", "judged", "cannot_judge", "skipped", "lost", "open")
+        table.add_row(person["name"] + role, *(f"{person[key]:,}" if key in person else "" for key in counts))
     drops = ", ".join(f"{number:,} {reason}" for reason, number in facts["dropped"].items())
     made_up = " SYNTHETIC: the toolkit made these pairs itself." if facts["synthetic"] else ""
     shown: list[Any] = [

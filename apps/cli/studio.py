@@ -246,8 +246,10 @@ def _decided(one: "Decided") -> str:
 @reports(
     {
         "new": "map from status (valid, cannot_judge, skipped, deleted, ...) to answers new or changed since last time",
-        "judged": "judgments that count now, over all annotators",
-        "expected": "judgments the rounds so far will give",
+        "answered": "assigned pairs that are answered: judged, cannot be judged, or skipped; over all annotators",
+        "judged": "those of them that are judged",
+        "expected": "answers that the rounds so far will give, those still to come included; nothing is expected of "
+        "annotators who left campaign.toml, or on deleted posts",
         "notes": "what was found amiss, a line each",
     }
 )
@@ -298,15 +300,21 @@ def pull_command(folder: Path, follow: bool, every: int) -> Report:
             f"{'; '.join(total.outside)}; have them answered again"
         )
     facts = status(campaign)
-    judged = sum(person["judged"] for person in facts["annotators"])
-    expected = sum(person["assigned"] for person in facts["annotators"])
+    kinds = ("judged", "cannot_judge", "skipped", "lost", "open")
+    counts = {kind: sum(person[kind] for person in facts["annotators"]) for kind in kinds}
+    answered = counts["judged"] + counts["cannot_judge"] + counts["skipped"]
+    expected = answered + counts["open"]
+    parts = _counts({kind: counts[kind] for kind in kinds[:3] if counts[kind]})
     shown = [
         f"Pulled: {_counts(total.new) or 'nothing new'}.",
-        f"Judged: {judged} of {expected}.",
+        f"Answered: {answered:,} of {expected:,}{f' ({parts})' if parts else ''}.",
         f"Next: {facts['next']['command']}",
     ]
-    return Report({"new": dict(total.new), "judged": judged, "expected": expected, "notes": total.notes}, list(shown))
+    if lost := counts["lost"]:
+        shown[2:2] = [f"{lost:,} more will not come: their posts are deleted, or their annotator left campaign.toml."]
+    told = {"answered": answered, "judged": counts["judged"], "expected": expected}
+    return Report({"new": dict(total.new), **told, "notes": total.notes}, list(shown))
 
 
 def _counts(new: Any) -> str:
-    return ", ".join(f"{number} {status.replace('_', ' ')}" for status, number in sorted(new.items()))
+    return ", ".join(f"{number:,} {status.replace('_', ' ')}" for status, number in sorted(new.items()))

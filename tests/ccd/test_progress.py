@@ -3,10 +3,12 @@
 import datetime
 from pathlib import Path
 
+from ccd import schema
 from ccd.progress import Pace, Progress, paces, progress
 from ccd.rounds import new_round
 from tests.campaigns import judge, small_campaign
 
+NAMES = ("ann", "bob", "cy")
 NOW = datetime.datetime(2024, 1, 8, tzinfo=datetime.UTC)
 
 
@@ -15,7 +17,7 @@ def test_by_round_and_annotator(tmp_path: Path) -> None:
     new_round(made, 2, 1)
     new_round(made, 2, 1)
     with made.read() as db:
-        first = progress(db)
+        first = progress(db, NAMES)
     assert [(each.round, each.annotator, each.assigned, each.open) for each in first[:3]] == [
         (1, "ann", 2, 2),
         (1, "bob", 2, 2),
@@ -27,10 +29,23 @@ def test_by_round_and_annotator(tmp_path: Path) -> None:
     judge(made, "x:0:0", "bob", "explicit", annotation="again")  # a skip that was answered later is no skip
     judge(made, "x:1:0", "bob", status="cannot_judge")
     with made.read() as db:
-        found = progress(db)
+        found = progress(db, NAMES)
     assert {(e.round, e.judged, e.open) for e in found if e.annotator == "ann"} == {(1, 2, 0), (2, 2, 0)}
     bob = [e for e in found if e.annotator == "bob"]
     assert (sum(e.judged for e in bob), sum(e.cannot_judge for e in bob), sum(e.skipped for e in bob)) == (1, 1, 0)
+
+
+def test_what_will_not_come_is_not_open(tmp_path: Path) -> None:
+    """cy has left, and one post is deleted; what was answered before is answered."""
+    made = small_campaign(tmp_path / "c", 3)
+    new_round(made, 3, 1)
+    judge(made, "x:0:0", "ann", "explicit")
+    judge(made, "x:0:0", "cy", "explicit")
+    with made.write() as db:
+        db.execute(schema.posts.update().where(schema.posts.c.post_id.in_(("x:0", "x:1"))).values(status="deleted"))
+        found = progress(db, ("ann", "bob"))
+    counts = {each.annotator: (each.assigned, each.answered, each.lost, each.open) for each in found}
+    assert counts == {"ann": (3, 1, 1, 1), "bob": (3, 0, 2, 1), "cy": (3, 1, 2, 0)}
 
 
 def test_the_end_follows_the_pace_of_the_last_week(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign import ADJUDICATION_DESK, Campaign
 from ccd.errors import CcdError
-from ccd.judgments import CANNOT_JUDGE, DELETED, SKIPPED
+from ccd.judgments import CANNOT_JUDGE, CHANGED_TASK, DELETED, SKIPPED
 from ccd.rounds import drawable, new_round
 from ccd.status import status
 from tests.campaigns import add_pairs, judge, small_campaign
@@ -30,6 +30,12 @@ def push(campaign: Campaign) -> None:
             schema.tasks.insert(),
             [{**row, "project_id": 1, "task_id": number, "data_sha256": "d"} for number, row in enumerate(rows)],
         )
+
+
+def send_tie(campaign: Campaign, pair: str) -> None:
+    with campaign.write() as db:
+        task = {"desk": ADJUDICATION_DESK, "pair_id": pair, "project_id": 9, "task_id": int(pair[2]), "data_sha256": "d"}
+        db.execute(schema.tasks.insert().values(task))
 
 
 def label(campaign: Campaign, resolved: dict[str, str], question: str = "relation") -> None:
@@ -59,14 +65,17 @@ def test_next_walks_through_the_whole_campaign(tmp_path: Path) -> None:
     new_round(campaign, 2, 1)
     assert following(campaign) == "ccd push"
     push(campaign)
-    assert status(campaign)["next"] == {"command": "ccd pull --follow", "why": "6 judgments are still to come"}
+    assert status(campaign)["next"] == {"command": "ccd pull --follow", "why": "6 answers are still to come"}
     for annotator in ("ann", "bob", "cy"):
         for pair in pairs:
             assert following(campaign) == "ccd pull --follow"
             judge(campaign, pair, annotator, "implicit")
     assert following(campaign) == "ccd labels"
     label(campaign, {"x:0:0": "unanimous", "x:1:0": "open"})
-    assert status(campaign)["next"]["why"].startswith("1 ties wait for an adjudicator")
+    assert status(campaign)["next"] == {"command": "ccd push", "why": "1 tie is not on the adjudicators' desk yet"}
+    send_tie(campaign, "x:1:0")
+    on_desk = {"command": "ccd pull --follow", "why": "1 tie waits on the adjudicators' desk, or in ccd review"}
+    assert status(campaign)["next"] == on_desk
     label(campaign, {"x:0:0": "unanimous", "x:1:0": "adjudicated"})
     assert following(campaign) == "ccd split"
     with campaign.write() as db:
@@ -112,7 +121,7 @@ def test_an_annotators_counts(tmp_path: Path) -> None:
     judge(campaign, "x:2:0", "ann", status=SKIPPED)
     judge(campaign, "x:3:0", "ann", "implicit", status=DELETED)
     judge(campaign, "x:3:0", "lead", "implicit", role="adjudicator")
-    counts = {"assigned": 5, "pushed": 5, "judged": 1, "cannot_judge": 1, "skipped": 1, "open": 2}
+    counts = {"assigned": 5, "pushed": 5, "judged": 1, "cannot_judge": 1, "skipped": 1, "lost": 0, "open": 2}
     assert person(campaign, "ann") == {"name": "ann"} | counts
     assert person(campaign, "bob")["open"] == 5
 
@@ -158,6 +167,51 @@ def test_a_tie_that_nobody_is_left_to_settle_does_not_hold_the_campaign_up(tmp_p
     judge(campaign, "x:1:0", "lead", status=CANNOT_JUDGE, role="adjudicator")
     label(campaign, {"x:0:0": "unanimous", "x:1:0": "open"})
     assert following(campaign) == "ccd split"
+
+
+def test_the_adjudicators_are_in_the_table(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path, pairs=4)
+    new_round(campaign, 4, 1)
+    label(campaign, {f"x:{n}:0": "open" for n in range(4)})
+    for number in range(3):
+        send_tie(campaign, f"x:{number}:0")
+    judge(campaign, "x:0:0", "lead", "implicit", role="adjudicator")
+    judge(campaign, "x:1:0", "lead", status=CANNOT_JUDGE, role="adjudicator")
+    (lead,) = status(campaign)["adjudicators"]
+    assert lead == {"name": "lead", "pushed": 3, "judged": 1, "cannot_judge": 1, "skipped": 0, "open": 1}
+
+
+def test_what_will_never_come_is_not_waited_for(tmp_path: Path) -> None:
+    """cy left with one pair open; of a deleted post nothing is sent, judged or adjudicated any more."""
+    campaign = small_campaign(tmp_path, pairs=4)
+    new_round(campaign, 4, 1)
+    with campaign.write() as db:
+        db.execute(schema.posts.update().where(schema.posts.c.post_id.in_(("x:0", "x:1"))).values(status="deleted"))
+    push(campaign)
+    with campaign.write() as db:
+        db.execute(schema.tasks.delete().where(schema.tasks.c.pair_id == "x:0:0"))
+    for annotator in ("ann", "bob", "cy"):
+        for pair in ("x:2:0", "x:3:0")[: 1 if annotator == "cy" else 2]:
+            judge(campaign, pair, annotator, "implicit")
+    label(campaign, {"x:1:0": "open", "x:2:0": "unanimous"})
+    path = tmp_path / "campaign.toml"
+    path.write_text(path.read_text().replace('name = "cy"', 'name = "dee"'))
+    campaign = Campaign.open(tmp_path)
+    assert {who: person(campaign, who)["lost"] for who in ("ann", "bob", "cy", "dee")} == {
+        "ann": 2, "bob": 2, "cy": 3, "dee": 0,
+    }  # fmt: skip
+    assert following(campaign) == "ccd split"
+
+
+def test_a_pair_whose_answer_was_set_aside_is_to_be_pushed(tmp_path: Path) -> None:
+    campaign = small_campaign(tmp_path, pairs=1)
+    new_round(campaign, 1, 1)
+    push(campaign)
+    with campaign.write() as db:
+        task = db.scalar(sa.select(schema.tasks.c.task_id).where(schema.tasks.c.desk == "ann"))
+        db.execute(schema.desks.insert().values(desk="ann", project_id=1))
+    judge(campaign, "x:0:0", "ann", "implicit", status=CHANGED_TASK, task_id=task)
+    assert status(campaign)["next"] == {"command": "ccd push", "why": "1 task is not on the desks yet"}
 
 
 def test_what_is_answered_needs_no_task_on_a_desk_made_anew(tmp_path: Path) -> None:

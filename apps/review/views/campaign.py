@@ -17,7 +17,7 @@ EVERY = 5  # seconds between two looks at the database
 
 def facts(campaign: Campaign) -> tuple[dict[str, Any], list[Progress], list[Pace]]:
     with campaign.read() as db:
-        found = progress(db)
+        found = progress(db, [person.name for person in campaign.config.annotators])
         return status(campaign), found, paces(db, found)
 
 
@@ -29,11 +29,11 @@ def draw(campaign: Campaign) -> None:
         return
     labels = found["labels"].get(state.question(campaign).name, {})
     settled = sum(labels.get(way, 0) for way in (votes.UNANIMOUS, votes.MAJORITY, ADJUDICATED))
-    done = sum(each.assigned - each.open for each in rounds)
-    assigned = sum(each.assigned for each in rounds)
+    done = sum(each.answered for each in rounds)
+    expected = done + sum(each.open for each in rounds)
     figures = {
         "Pairs": f"{found['pairs']:,}",
-        f"Answers, of {assigned:,}": f"{done:,}",
+        f"Answers, of {expected:,}": f"{done:,}",
         "Settled pairs": f"{settled:,}",
         "Open ties": f"{labels.get(ties.OPEN, 0):,}",
     }
@@ -64,11 +64,12 @@ def _progress(campaign: Campaign, rounds: list[Progress]) -> None:
         {
             "round": each.round,
             "annotator": names[each.annotator],
-            "done": 100 * (each.assigned - each.open) / each.assigned,
+            "done": 100 * (each.assigned - each.open) / each.assigned,  # what will not come is not waited for
             "assigned": each.assigned,
             "judged": each.judged,
             "cannot judge": each.cannot_judge,
             "skipped": each.skipped,
+            "will not come": each.lost,
             "open": each.open,
         }
         for each in rounds
