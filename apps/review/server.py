@@ -15,6 +15,7 @@ from streamlit.file_util import get_static_dir
 from streamlit.starlette import App
 
 from apps.review.gate import Gate
+from apps.review.state import FIRST_LOOK
 from apps.review.writer import Writer
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
@@ -75,8 +76,8 @@ def serve(folder: Path, host: str, port: int | None, password: str | None, start
 def _pages() -> list[Route]:
     """Streamlit's own page at every page's address, with page.js, and told where the server is instead of guessing."""
     ours = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
-    told = "<head><script>window.__streamlit = {BACKEND_BASE_URL: window.location.origin}</script>"
-    head = f'{told}<script type="module">{ours}</script>'
+    told = f"window.__streamlit = {{BACKEND_BASE_URL: window.location.origin}}; window.firstLook = {1000 * FIRST_LOOK}"
+    head = f'<head><script>{told}</script><script type="module">{ours}</script>'
     page = (Path(get_static_dir()) / "index.html").read_text(encoding="utf-8").replace("<head>", head, 1)
     headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 

@@ -21,6 +21,7 @@ STYLE = """<style>
 [class*="st-key-photo"] img { max-height: 62vh; width: auto; max-width: 100%; object-fit: contain; cursor: zoom-in; }
 [class*="st-key-photo"] [data-testid="stImage"] { overflow: clip; }
 [class*="st-key-photo"] img.near { transform: scale(2.5); cursor: zoom-out; }
+[data-early] [class*="st-key-decide-"] button { opacity: .5; }
 [data-testid="stBaseButton-primary"] kbd { color: inherit; opacity: 1; }
 [class*="st-key-card"] img { height: 11rem; width: 100%; object-fit: cover; }
 [data-testid="stMainBlockContainer"] { padding: 1.5rem 2.5rem 2rem; max-width: 90rem; }

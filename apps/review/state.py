@@ -12,6 +12,8 @@ from ccd.campaign import Campaign
 from ccd.config import CONFIG
 from ccd.protocol import Question
 
+FIRST_LOOK = 0.6  # seconds that a pair, photo included, must be on screen before a decision on it counts
+
 
 class Stamp(NamedTuple):
     """Which state of the database something was computed from: the newest rows, and how many pairs and tasks."""

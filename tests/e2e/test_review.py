@@ -133,12 +133,16 @@ def drawn(browser: webdriver.Chrome) -> None:
     )
 
 
+SHOWN = "document.querySelector('[class*=st-key-later-]')?.className.match(/st-key-later-(\\S+)/)[1]"
+LOOKED_AT = "!document.documentElement.hasAttribute('data-early')"
+
+
 def press(browser: webdriver.Chrome, key: str) -> str:
-    """Press a key and wait until the page shows another pair; gives the one that was shown before."""
-    pair = "document.querySelector('[class*=st-key-later-]')?.className.match(/st-key-later-(\\S+)/)[1]"
-    before = wait(browser, pair)
+    """Look at a pair, press a key and wait until the page shows another pair; gives the one that was shown before."""
+    before = wait(browser, SHOWN)
+    wait(browser, LOOKED_AT)
     ActionChains(browser).send_keys(key).perform()
-    wait(browser, f"{pair} !== arguments[0]", before)
+    wait(browser, f"{SHOWN} !== arguments[0]", before)
     drawn(browser)
     return str(before)
 
@@ -211,6 +215,67 @@ def test_a_decision_waits_while_label_studio_is_down(
     with app(campaign):  # another run of the app writes what the first could not
         until_written(campaign)
     assert [label for label, _who in ground_truths(server, campaign).values()] == ["implicit"]
+
+
+def decided(campaign: Campaign) -> int:
+    """How many pairs are settled by decisions of the app."""
+    with campaign.read() as db:
+        return len({each.pair_id for each in decisions.waiting(db) if each.status == "valid"})
+
+
+def send(browser: webdriver.Chrome, key: str, repeat: bool = False) -> None:
+    """A key as the keyboard sends it, or again and again while it is held down."""
+    about = {"key": key, "code": f"Digit{key}", "text": key, "windowsVirtualKeyCode": ord(key), "autoRepeat": repeat}
+    browser.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "keyDown", **about})
+    if not repeat:
+        browser.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "keyUp", **about})
+
+
+def test_a_decision_counts_only_for_a_pair_that_was_looked_at(made: Campaign, browser: webdriver.Chrome) -> None:
+    """Five presses in half a second, a second one 250 ms after the next pair came, and a key that is held down."""
+    with app(made) as url:
+        browser.get(f"{url}/disagreements")
+        drawn(browser)
+        wait(browser, LOOKED_AT)
+        before = browser.execute_script(f"return {SHOWN}")
+        for _ in range(5):
+            send(browser, "2")
+            time.sleep(0.1)
+        wait(browser, f"{SHOWN} !== arguments[0]", before)
+        time.sleep(2)
+        assert decided(made) == 1
+        second = press(browser, "2")
+        assert decided(made) == 2
+        time.sleep(0.25)
+        send(browser, "2")
+        time.sleep(2)
+        assert decided(made) == 2
+        assert browser.execute_script(f"return {SHOWN}") != second
+        for number in range(60):  # two seconds and more, as of a keyboard that repeats 30 times a second
+            send(browser, "2", repeat=number > 0)
+            time.sleep(0.03)
+        time.sleep(2)
+        assert decided(made) == 3
+        press(browser, "2")
+        assert decided(made) == 4
+
+
+def test_a_decision_counts_only_where_the_photo_was_seen(made: Campaign, browser: webdriver.Chrome) -> None:
+    with app(made) as url:
+        browser.execute_cdp_cmd("Network.enable", {})
+        browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/media/*"]})
+        browser.get(f"{url}/disagreements")
+        drawn(browser)
+        time.sleep(1.5)
+        send(browser, "2")
+        browser.execute_script("document.querySelector('[class*=st-key-decide-] button').click()")
+        time.sleep(1.5)
+        assert decided(made) == 0
+        browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+        browser.get(f"{url}/disagreements")
+        drawn(browser)
+        press(browser, "2")
+        assert decided(made) == 1
 
 
 def test_every_page_light_and_dark_wide_and_narrow(made: Campaign, browser: webdriver.Chrome) -> None:

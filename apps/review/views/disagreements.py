@@ -89,15 +89,13 @@ def _one(campaign: Campaign, question: Question, reviewer: str, left: pd.DataFra
     entry = fresh.iloc[0]
     with campaign.read() as db:
         pair = browse.pair(db, entry["pair_id"])
-    if st.session_state.get("since", ("", 0.0))[0] != pair.pair_id:
-        st.session_state["since"] = pair.pair_id, time.monotonic()
     sought = review.WATCHED if review.WATCHED in question.labels else "a rare label"
     counts = left["why"].value_counts()
     kinds = ((review.TIE, "ties"), (review.MINORITY, f"against a vote for {sought}"), (review.SPLIT, "other splits"))
     st.text(f"{len(left):,} left: " + ", ".join(f"{counts.get(why, 0):,} {name}" for why, name in kinds))
     photo, words = st.columns([11, 9], gap="medium")
     with photo:
-        show.picture(campaign, pair.file, pair.image, "one")
+        show.picture(campaign, pair.file, pair.image, pair.pair_id)
         st.caption(show.literal(pair.pair_id))
     with words:
         show.text(pair.text if pair.lives else "(this post is gone)", "one", large=True)
@@ -105,6 +103,8 @@ def _one(campaign: Campaign, question: Question, reviewer: str, left: pd.DataFra
         _votes(campaign, question, pair)
         _answers(campaign, question, reviewer, pair)
         _model(campaign, question, pair)
+    if st.session_state.get("since", ("", 0.0))[0] != pair.pair_id:
+        st.session_state["since"] = pair.pair_id, time.monotonic()
 
 
 def _votes(campaign: Campaign, question: Question, pair: Pair) -> None:
@@ -173,8 +173,14 @@ def _button(where: Any, title: str, key: str, pair: Pair, question: Question, re
 
 
 def _decide(pair_id: str, question: str, reviewer: str, answer: str) -> None:
+    """Store a decision; what page.js lets through and came too early, or for another pair, changes nothing."""
     campaign = state.campaign()
-    seen, since = st.session_state["since"]
+    seen, since = st.session_state.get("since", ("", 0.0))
+    seconds = time.monotonic() - since
+    if seen != pair_id or seconds < state.FIRST_LOOK:
+        why = f"was on screen for {seconds:.1f} s" if seen == pair_id else "was not on screen"
+        st.session_state["told"] = "warning", f"{pair_id} {why}, so nothing is settled. Look at the pair, then press."
+        return
     shown = st.session_state.get(f"model-{pair_id}")
     try:
         decisions.decide(
@@ -185,7 +191,7 @@ def _decide(pair_id: str, question: str, reviewer: str, answer: str) -> None:
             answer,
             reason=st.session_state.get(f"reason-{pair_id}"),
             note=(st.session_state.get(f"note-{pair_id}") or "").strip() or None,
-            seconds=round(time.monotonic() - since, 2) if seen == pair_id else None,
+            seconds=round(seconds, 2),
             prediction=predictions.latest(campaign, question) if shown else None,
         )
         st.session_state["told"] = "success", f"{pair_id} is settled: {answer.replace('_', ' ')}."

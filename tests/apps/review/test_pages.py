@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
+from apps.review import state
 from ccd import decisions, predictions, schema
 from ccd.campaign import Campaign
 from ccd.settle import settle
@@ -26,6 +27,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Campaign:
     found = campaign(tmp_path, VOTES)
     settle(found)
     monkeypatch.chdir(found.folder)
+    monkeypatch.setattr(state, "FIRST_LOOK", 0.0)
     return found
 
 
@@ -109,6 +111,36 @@ def test_decisions_follow_each_other_and_are_taken_back(made: Campaign) -> None:
         (MINOR, "valid", None),
         (MINOR, "deleted", None),
     ]
+
+
+def test_a_decision_that_comes_too_early_settles_nothing_and_loses_nothing(
+    made: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = opened("disagreements")
+    app.selectbox(key=f"reason-{TIE}").select("context")
+    app.text_input(key=f"note-{TIE}").input("look at the sign").run()
+    monkeypatch.setattr(state, "FIRST_LOOK", 3600.0)
+    decide(app, TIE, I)
+    assert current(app) == TIE
+    assert "so nothing is settled" in app.warning[0].value.replace("\\", "")
+    assert app.text_input(key=f"note-{TIE}").value == "look at the sign"
+    with made.read() as db:
+        assert decisions.waiting(db) == []
+    monkeypatch.setattr(state, "FIRST_LOOK", 0.0)
+    decide(app, TIE, I)
+    assert current(app) == MINOR
+    with made.read() as db:
+        assert [each.comment for each in decisions.waiting(db)] == ["context: look at the sign"]
+
+
+def test_a_decision_on_a_pair_that_is_no_longer_on_screen_settles_nothing(made: Campaign) -> None:
+    app = opened("disagreements")
+    app.session_state["since"] = MINOR, 0.0
+    decide(app, TIE, I)
+    assert current(app) == TIE
+    assert "was not on screen" in app.warning[0].value
+    with made.read() as db:
+        assert decisions.waiting(db) == []
 
 
 def test_the_keys_are_those_of_label_studio(made: Campaign) -> None:
@@ -237,7 +269,7 @@ def test_the_campaign_says_how_far_it_is_and_what_comes_next(made: Campaign) -> 
     assert (progress["annotator"], progress["judged"], progress["done"]) == (["A1", "A2", "A3"], [5] * 3, [100.0] * 3)
     assert (shares["label"], shares["found"]) == ([R, I, E], [2, 0, 2])
     assert dict(zip(settled["settled by"], settled["pairs"], strict=True)) == {"majority": 2, "open": 1, "unanimous": 2}
-    assert "Next: 1 ties wait for an adjudicator" in shown(app)
+    assert "Next: 1 tie is not on the adjudicators' desk yet" in shown(app)
     add_pairs(made, ["x:9:0"], number=2)
     judge(made, "x:9:0", "a1", E)
     app.run()
