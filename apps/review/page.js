@@ -63,6 +63,7 @@ function guard(event) {
   }
 }
 
+lookAgain();
 new MutationObserver(look).observe(page, { subtree: true, childList: true, attributeFilter: ["class", "src"] });
 document.addEventListener("load", look, true);
 document.addEventListener("visibilitychange", look);

@@ -34,7 +34,13 @@ def push(campaign: Campaign) -> None:
 
 def send_tie(campaign: Campaign, pair: str) -> None:
     with campaign.write() as db:
-        task = {"desk": ADJUDICATION_DESK, "pair_id": pair, "project_id": 9, "task_id": int(pair[2]), "data_sha256": "d"}
+        task = {
+            "desk": ADJUDICATION_DESK,
+            "pair_id": pair,
+            "project_id": 9,
+            "task_id": int(pair[2]),
+            "data_sha256": "d",
+        }
         db.execute(schema.tasks.insert().values(task))
 
 

@@ -223,38 +223,46 @@ def decided(campaign: Campaign) -> int:
         return len({each.pair_id for each in decisions.waiting(db) if each.status == "valid"})
 
 
-def send(browser: webdriver.Chrome, key: str, repeat: bool = False) -> None:
-    """A key as the keyboard sends it, or again and again while it is held down."""
-    about = {"key": key, "code": f"Digit{key}", "text": key, "windowsVirtualKeyCode": ord(key), "autoRepeat": repeat}
-    browser.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "keyDown", **about})
-    if not repeat:
-        browser.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "keyUp", **about})
+PRESS = """
+const [key, delays, repeat, next, done] = arguments;
+const shown = () => SHOWN;
+const before = shown();
+const press = (number) => document.dispatchEvent(new KeyboardEvent("keydown",
+  {key, code: `Digit${key}`, keyCode: 48 + Number(key), bubbles: true, cancelable: true, repeat: repeat && number > 0}
+));
+const start = () => delays.forEach((delay, number) => setTimeout(press, delay, number));
+if (next) {  // from the moment at which the next pair is there
+  new MutationObserver((_changes, observer) => {
+    if (shown() !== before) { observer.disconnect(); start(); }
+  }).observe(document.body, {subtree: true, childList: true, attributes: true});
+  press(0);
+} else start();
+setTimeout(done, delays.at(-1) + 3000);
+""".replace("SHOWN", SHOWN)
+
+
+def presses(browser: webdriver.Chrome, *delays: int, repeat: bool = False, next_pair: bool = False) -> None:
+    """Press 2 after so many milliseconds each, by the page's own clock; `repeat`: as a key that is held down.
+
+    `next_pair`: once now, then so long after the next pair came.
+    """
+    browser.set_script_timeout(120)
+    browser.execute_async_script(PRESS, "2", list(delays), repeat, next_pair)
 
 
 def test_a_decision_counts_only_for_a_pair_that_was_looked_at(made: Campaign, browser: webdriver.Chrome) -> None:
-    """Five presses in half a second, a second one 250 ms after the next pair came, and a key that is held down."""
+    """Five presses in half a second; a second one just after the next pair came; a key that is held down."""
     with app(made) as url:
         browser.get(f"{url}/disagreements")
         drawn(browser)
         wait(browser, LOOKED_AT)
-        before = browser.execute_script(f"return {SHOWN}")
-        for _ in range(5):
-            send(browser, "2")
-            time.sleep(0.1)
-        wait(browser, f"{SHOWN} !== arguments[0]", before)
-        time.sleep(2)
+        presses(browser, 0, 100, 200, 300, 400)
         assert decided(made) == 1
-        second = press(browser, "2")
+        wait(browser, LOOKED_AT)
+        presses(browser, 0, 250, 350, 500, next_pair=True)
         assert decided(made) == 2
-        time.sleep(0.25)
-        send(browser, "2")
-        time.sleep(2)
-        assert decided(made) == 2
-        assert browser.execute_script(f"return {SHOWN}") != second
-        for number in range(60):  # two seconds and more, as of a keyboard that repeats 30 times a second
-            send(browser, "2", repeat=number > 0)
-            time.sleep(0.03)
-        time.sleep(2)
+        wait(browser, LOOKED_AT)
+        presses(browser, *range(0, 3000, 33), repeat=True)
         assert decided(made) == 3
         press(browser, "2")
         assert decided(made) == 4
@@ -267,7 +275,7 @@ def test_a_decision_counts_only_where_the_photo_was_seen(made: Campaign, browser
         browser.get(f"{url}/disagreements")
         drawn(browser)
         time.sleep(1.5)
-        send(browser, "2")
+        presses(browser, 0)
         browser.execute_script("document.querySelector('[class*=st-key-decide-] button').click()")
         time.sleep(1.5)
         assert decided(made) == 0
