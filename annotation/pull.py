@@ -237,7 +237,7 @@ def _shown_by(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]], notes:
             )
         )
     )
-    found, updates = {}, []
+    found, updates, new = {}, [], 0
     for task in tasks:
         number, key = task["id"], pair_key(task["data"])
         state = {"number": number, "at": task["updated_at"], "shows": digest(task["data"])}
@@ -257,6 +257,7 @@ def _shown_by(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]], notes:
         else:
             if key is not None and key in known:
                 found[number] = Shown(key, task["data"])
+            new += number not in odd
             db.execute(strays.delete().where(strays.c.project_id == desk.project, strays.c.task_id == number))
             db.execute(
                 strays.insert().values(
@@ -268,6 +269,8 @@ def _shown_by(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]], notes:
                     annotations=state["holds"],
                 )
             )
+    if new:
+        notes.append(f"desk {desk.name}: {new} {'task was' if new == 1 else 'tasks were'} added or doubled by hand")
     if updates:
         db.execute(
             ledger.update()

@@ -310,7 +310,10 @@ def _reconcile(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[_Task
             pair = keep[number] if keep[number] in known else None
             db.execute(strays.insert().values(project_id=desk.project, task_id=number, desk=desk.name, pair_id=pair))
     if new:
-        notes.append(f"desk {desk.name}: {len(new)} tasks were added by hand, or doubled and hold answers; left alone")
+        what = "1 task was added by hand, or doubled and holds answers"
+        if len(new) > 1:
+            what = f"{len(new)} tasks were added by hand, or doubled and hold answers"
+        notes.append(f"desk {desk.name}: {what}; left alone")
 
 
 def _send_again(campaign: Campaign, desk: Desk, dead: set[str], notes: list[str]) -> None:
@@ -327,7 +330,8 @@ def _send_again(campaign: Campaign, desk: Desk, dead: set[str], notes: list[str]
             db.execute(ledger.delete().where(ledger.c.desk == desk.name, ledger.c.pair_id == row["pair_id"]))
             db.execute(strays.insert().values({column.name: row[column.name] for column in strays.c}))
     if let_go:
-        notes.append(f"desk {desk.name}: {len(let_go)} pairs whose answer was set aside are sent again")
+        pairs = "1 pair" if len(let_go) == 1 else f"{len(let_go)} pairs"
+        notes.append(f"desk {desk.name}: an answer to {pairs} was set aside; sent again")
 
 
 def _mend_edited(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[_Task], notes: list[str]) -> None:

@@ -29,10 +29,11 @@ DISK_GIB = 2.0  # Label Studio's environment takes one, a campaign of 12,000 pho
 def doctor_command(folder: Path, fix: bool) -> Report:
     """Check that all a campaign needs is there and whole.
 
-    The environment, the campaign, its database, images, releases and secrets, Label Studio, the disk. Exits with 1 on
-    a failure. With --fix every image is compared with its hash and put back from a copy or set aside in quarantine/,
-    leftovers of killed runs are removed, secrets are closed to others, caches that cannot be read are set aside, and
-    the campaign's Label Studio is started again. Judgments and labels are never touched.
+    The environment, the campaign, its database, images, releases and secrets, Label Studio, the disk; and whether every
+    answer on the desks was pulled, and their labeling pages are as pushed. Exits with 1 on a failure. With --fix every
+    image is compared with its hash and put back from a copy or set aside in quarantine/, leftovers of killed runs are
+    removed, secrets are closed to others, caches that cannot be read are set aside, and the campaign's Label Studio is
+    started again. Judgments and labels are never touched.
 
     \b
     Example:

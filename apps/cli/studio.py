@@ -256,8 +256,9 @@ def _decided(one: "Decided") -> str:
 def pull_command(folder: Path, follow: bool, every: int) -> Report:
     """Bring the answers from Label Studio.
 
-    Labels, skips, seconds and comments. Pulled ten times is pulled once. Answers that do not count (edited by somebody
-    else, given on another's desk, outside the protocol) are kept and reported; outside the protocol exits with 2.
+    Labels, skips, seconds and comments. Pulled ten times is pulled once. Answers that do not count (to a pair that was
+    not assigned, on a task or a page that was changed by hand, by somebody else, outside the protocol) are kept and
+    reported; outside the protocol exits with 2.
 
     \b
     Example: ccd pull --follow
@@ -284,9 +285,10 @@ def pull_command(folder: Path, follow: bool, every: int) -> Report:
                     raise
                 say(f"ccd: {error}; trying again")  # a server that comes back is followed on
             finally:
-                total.add(done)
                 for note in done.notes:
-                    say(note)  # at once: the next pull does not bring it again
+                    if note not in total.notes:
+                        say(note)  # at once: the next pull may not bring it again
+                total.add(done)
             if follow and done.new:
                 say(f"{time.strftime('%H:%M:%S')} {_counts(done.new)}")
             if not follow:

@@ -41,7 +41,8 @@ class Office:
         with self.campaign.read() as db:
             known = set(db.scalars(sa.select(schema.pairs.c.pair_id)))
             number = 1 + (db.scalar(sa.select(sa.func.max(schema.rounds.c.round))) or 0)
-        add_pairs(self.campaign, [pair for pair in orders if pair not in known])
+        if new := [pair for pair in orders if pair not in known]:
+            add_pairs(self.campaign, new)
         with self.campaign.write() as db:
             row = {"round": number, "arm": "random", "strategy": "random", "seed": 1, "size": len(orders)}
             db.execute(schema.rounds.insert().values(row | {"pool": len(orders), "created_at": "2026-01-01"}))
@@ -82,3 +83,9 @@ class Office:
 def choice(label: str) -> list[dict[str, Any]]:
     """The result of an annotation: one choice of the primary question."""
     return [{"from_name": "relation", "to_name": "text", "type": "choices", "value": {"choices": [label]}}]
+
+
+def swapped(config: str) -> str:
+    """The page with the aliases of two choices swapped: what is shown as the one is stored as the other."""
+    one, other = 'alias="explicit"', 'alias="irrelevant"'
+    return config.replace(one, "@").replace(other, one).replace("@", other)

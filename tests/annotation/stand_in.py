@@ -30,6 +30,10 @@ class Cut(Exception):
     """The line is cut before the answer is through."""
 
 
+class Dead(BaseException):
+    """The process that asked is killed while it waits for the answer."""
+
+
 class NotThere(Exception):
     """There is no such thing on the server: 404."""
 
@@ -56,15 +60,17 @@ class Task:
     data: dict[str, Any]
     created_at: str
     updated_at: str
+    was: dict[str, Any]  # its data when it was made
     predictions: list[dict[str, Any]] = field(default_factory=list)
 
 
 class StandIn:
     """The server. Its `annotations` and `tasks` are those that exist; a test reads them as the truth.
 
-    `fault(method, path)` is asked at each request that changes something, and may return "lost" (the work is done, the
-    answer is cut) or "refused" (nothing is done, 500). `killed` makes the next annotation that is stored, edited or
-    deleted leave its task as it was, as a server does that is killed between the two.
+    `fault(method, path)` is asked at each request, and may return "lost" (the work is done, the answer is cut),
+    "refused" (nothing is done, 500) or "dead" (the work is done, and who asked is killed). `killed` makes the next
+    annotation that is stored, edited or deleted leave its task as it was, as a server does that is killed between the
+    two. `destroyed` are annotations that went because a client deleted their task.
     """
 
     def __init__(self, people: tuple[str, ...]) -> None:
@@ -77,6 +83,7 @@ class StandIn:
         self.annotations: dict[int, Annotation] = {}
         self.fault: Callable[[str, str], str | None] = lambda _method, _path: None
         self.killed = False
+        self.destroyed: list[Annotation] = []
         self.asked: list[str] = []
         self._numbers = 0
 
@@ -111,6 +118,7 @@ class StandIn:
 
     def edit(self, annotation: int, by: int, **fields: Any) -> None:
         found = self.annotations[annotation]
+        self.tasks[found.task].updated_at = self._now()  # before the annotation is saved, and after it
         for name, value in fields.items():
             setattr(found, name, value)
         found.updated_by, found.updated_at = by, self._now()
@@ -121,7 +129,7 @@ class StandIn:
 
     def add_task(self, project: int, data: dict[str, Any], predictions: Any = ()) -> Task:
         now = self._now()
-        made = Task(self._new(), project, data, now, now)
+        made = Task(self._new(), project, data, now, now, dict(data))
         made.predictions = [dict(one) | {"id": self._new(), "created_at": now, "task": made.id} for one in predictions]
         self.tasks[made.id] = made
         return made
@@ -149,7 +157,7 @@ class StandIn:
         """Status and JSON of an answer (bytes: a picture). Raises Cut where the line is cut."""
         parts = urlsplit(target)
         self.asked.append(f"{method} {parts.path}")
-        fault = self.fault(method, parts.path) if method != "GET" else None
+        fault = self.fault(method, parts.path)
         if fault == "refused":
             return 500, {"detail": "broken on purpose"}
         query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
@@ -159,6 +167,8 @@ class StandIn:
             return 404, {"detail": "No such thing matches the given query."}
         if fault == "lost":
             raise Cut
+        if fault == "dead":
+            raise Dead
         return answer
 
     def _route(self, method: str, path: list[str], query: dict[str, str], body: Any) -> tuple[int, Any]:
@@ -192,6 +202,7 @@ class StandIn:
                 self.show(int(number), body["data"])
                 return 200, {"id": int(number), "updated_at": self.tasks[int(number)].updated_at}
             case "DELETE", "api", "tasks", number:
+                self.destroyed += self._on(self.tasks[int(number)])
                 return 204, self.delete_task(int(number))
         raise AssertionError(f"the stand-in does not know {method} {'/'.join(path)}")
 

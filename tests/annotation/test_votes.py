@@ -7,7 +7,7 @@ import pytest
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.judgments import CHANGED_PAGE, CHANGED_TASK, UNASSIGNED
-from tests.annotation.desks import Office
+from tests.annotation.desks import Office, swapped
 
 
 @pytest.fixture
@@ -39,8 +39,9 @@ def test_an_answer_to_a_pair_that_was_not_assigned_is_no_vote(office: Office, da
     office.answer("ann", imported, "explicit")  # would settle the pair
     pulled = office.pull()
     assert pulled.new == {"valid": 2, UNASSIGNED: 1}
-    (note,) = pulled.notes
-    assert f"task={imported.id}: an answer to a pair that was not assigned to ann; not counted" in note
+    assert len(pulled.notes) == 2
+    assert pulled.notes[0] == "desk ann: 1 task was added or doubled by hand"
+    assert f"task={imported.id}: an answer to a pair that was not assigned to ann; not counted" in pulled.notes[1]
     assert office.counts() == {("x:7:0", "bob"): "explicit", ("x:7:0", "cy"): "implicit"}
     office.push()
     again = office.pull()
@@ -92,7 +93,7 @@ def test_an_answer_to_a_task_that_showed_something_else_is_no_vote(office: Offic
     assert office.counts() == {}
     pushed = office.push()
     assert pushed.sent["ann"] == 1  # in a new task: the queue does not offer the old one again
-    assert "desk ann: 1 pairs whose answer was set aside are sent again" in pushed.notes
+    assert "desk ann: an answer to 1 pair was set aside; sent again" in pushed.notes
     assert office.pull().new == {}  # the old answer stays what it was
     new = office.tasks("ann")[-1]
     assert new.data == right
@@ -125,12 +126,6 @@ def test_an_edit_after_the_pull_takes_no_vote_away(office: Office) -> None:
     office.push()
     assert office.pull().new == {}
     assert office.counts() == {("x:0:0", "ann"): "explicit"}
-
-
-def swapped(config: str) -> str:
-    """The page with the aliases of two choices swapped: what is shown as the one is stored as the other."""
-    one, other = 'alias="explicit"', 'alias="irrelevant"'
-    return config.replace(one, "@").replace(other, one).replace("@", other)
 
 
 def test_what_was_answered_under_another_page_is_set_aside(office: Office) -> None:
