@@ -3,8 +3,14 @@
 Each task has one true label, drawn from the priors; given it, each judgment of a worker is drawn from that worker's row
 of error rates, on its own. Both are estimated by EM from the judgments alone.
 
+With two judgments a task the model is not identified: different errors and priors, and so different labels, are equally
+likely, and which of them EM finds depends on where it starts. Three judgments that are independent given the label are
+the fewest that identify it (Allman, Matias and Rhodes 2009).
+
 Dawid, A. P. and Skene, A. M. (1979). Maximum likelihood estimation of observer error-rates using the EM algorithm.
 Journal of the Royal Statistical Society, Series C (Applied Statistics) 28(1), 20-28. https://doi.org/10.2307/2346806
+Allman, E. S., Matias, C. and Rhodes, J. A. (2009). Identifiability of parameters in latent structure models with many
+observed variables. Annals of Statistics 37(6A), 3099-3132. https://doi.org/10.1214/09-AOS689
 """
 
 from collections.abc import Sequence
@@ -16,6 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccd.coded import code
+from ccd.errors import CcdError
 from ccd.patterns import Rows, distinct
 from ccd.ties import ADJUDICATE, check_tie_rule, settle_scores
 from ccd.votes import INCOMPLETE, expert_votes, results, tally
@@ -23,6 +30,7 @@ from ccd.votes import INCOMPLETE, expert_votes, results, tally
 Floats = npt.NDArray[np.float64]
 
 DAWID_SKENE = "dawid-skene"
+FEWEST = 3  # judgments of a task that identify the model
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,8 @@ class DawidSkene:
     """The most probable label of each task, by the model of Dawid and Skene (1979).
 
     Several judgments of one worker on one task are taken as the paper takes them: each is a draw of its own. With three
-    votes a task it can do worse than the majority: compare before you adopt it.
+    votes a task it can do worse than the majority: compare before you adopt it. Its probabilities are overconfident, as
+    the estimated errors are taken for the true ones: see docs/labels.md for how far.
 
     `labels` in their order (empty: those that occur, sorted). EM starts from the shares of the votes and stops once the
     log-likelihood of a task rises by less than `tol` on average, or after `n_iter` rounds. Two labels of the same
@@ -47,7 +56,8 @@ class DawidSkene:
     After `fit_predict`, with a row a task, sorted: `labels_` (Series task → label, None where there is none), `probas_`
     (frame task x label), `table_` (counts, and `resolved_by`: dawid-skene, expert, the rule, dropped, open or
     incomplete). Of the model: `priors_` (Series), `errors_` (frame (worker, observed label) x true label; uniform where
-    a worker has judged no task of that label), `log_likelihood_` (natural logarithm) and `n_iter_`, the rounds it took.
+    a worker has judged no task of that label), `log_likelihood_` (natural logarithm), `n_iter_`, the rounds it took,
+    and `converged_`: False where EM was stopped by `n_iter`, and another `n_iter` may give other labels.
 
     >>> votes = pd.DataFrame({"task": [1, 1, 1, 2, 2, 2], "worker": list("abcabc"), "label": list("xxyyyy")})
     >>> DawidSkene().fit_predict(votes).tolist()
@@ -61,6 +71,7 @@ class DawidSkene:
     errors_: pd.DataFrame
     log_likelihood_: float
     n_iter_: int
+    converged_: bool
 
     def __init__(
         self,
@@ -83,10 +94,16 @@ class DawidSkene:
     def fit_predict(self, df: pd.DataFrame) -> "pd.Series[Any]":
         """Settle each task of `df` (task, worker, label; one row a judgment). Returns Series task → label, sorted.
 
-        Raises CcdError as ccd.coded.code does, but for repeated judgments, which it takes.
+        Raises CcdError as ccd.coded.code does, but for repeated judgments, which it takes, and where no task has three
+        judgments: the model is not identified then.
         """
         coded = code(df, self.labels, repeats=True)
-        model, self.log_likelihood_, self.n_iter_ = fit(
+        if 0 < coded.label.shape[1] < FEWEST:
+            raise CcdError(
+                f"no task has {FEWEST} judgments, and with fewer different labels fit the model of Dawid and Skene "
+                "equally well; collect a third judgment, or use the majority"
+            )
+        model, self.log_likelihood_, self.n_iter_, self.converged_ = fit(
             distinct(coded), len(coded.workers), len(coded.labels), self.n_iter, self.tol
         )
         probas, _ = expect(Rows(coded.label, coded.worker, np.ones(len(coded.tasks), dtype=np.int64)), model)
@@ -103,8 +120,10 @@ class DawidSkene:
         return self.labels_
 
 
-def fit(rows: Rows, workers: int, labels: int, n_iter: int = 100, tol: float = 1e-5) -> tuple[Model, float, int]:
-    """Estimate the model by EM from distinct rows of judgments. Returns it, its log-likelihood, and the rounds it took.
+def fit(rows: Rows, workers: int, labels: int, n_iter: int = 100, tol: float = 1e-5) -> tuple[Model, float, int, bool]:
+    """Estimate the model by EM from distinct rows of judgments.
+
+    Returns it, its log-likelihood, the rounds it took, and whether it converged.
 
     A round costs the same however many pairs have each row.
     """
@@ -113,16 +132,15 @@ def fit(rows: Rows, workers: int, labels: int, n_iter: int = 100, tol: float = 1
         filled = np.flatnonzero(rows.label[:, slot] >= 0)
         votes[filled, rows.label[filled, slot]] += 1
     posterior = votes / votes.sum(axis=1, keepdims=True)
-    before, likelihood, done = -np.inf, 0.0, 0
+    before, likelihood, done, converged = -np.inf, 0.0, 0, not len(rows.pairs)
     model = Model(np.zeros(labels), np.zeros((workers, labels, labels)))
-    while done < n_iter and len(rows.pairs):
+    while done < n_iter and not converged:
         model = maximise(rows, posterior, workers)
         posterior, likelihood = expect(rows, model)
         done += 1
-        if likelihood - before < tol * rows.pairs.sum():
-            break
+        converged = likelihood - before < tol * rows.pairs.sum()
         before = likelihood
-    return model, likelihood, done
+    return model, likelihood, done, bool(converged)
 
 
 def maximise(rows: Rows, posterior: Floats, workers: int) -> Model:

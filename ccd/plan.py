@@ -1,6 +1,10 @@
 """How many pairs it takes to know agreement well enough, from what a pilot's pairs got.
 
 An interval's width falls with the root of the number of pairs; what is proposed is then drawn at its own size.
+
+A pilot is a sample itself, and another one would give another answer. How far that answer varies is found by drawing
+pilots from the pilot, pairs with replacement, and planning with each (Efron and Tibshirani 1993, An Introduction to the
+Bootstrap, chapter 25, plan a study by drawing from its pilot).
 """
 
 import math
@@ -19,6 +23,7 @@ from ccd.patterns import Patterns, distinct, patterns
 from ccd.protocol import Level
 
 TRIES = 8
+PILOTS, DRAWS_OF_PILOT = 200, 200  # pilots like this one, and the bootstrap of each
 NEAR = 0.97  # of the half width asked for: no need to come closer
 
 
@@ -27,7 +32,8 @@ class Plan:
     """`pairs` are needed for alpha to ± `half_width`; drawn at that size, the bootstrap reaches ± `reached`.
 
     The pilot's `pilot_pairs`, those with two judgments or more, got `judgments_per_pair` in the mean and give
-    `alpha` ± `pilot_half_width`. None where there is no answer, and then `reason` says why.
+    `alpha` ± `pilot_half_width`. None where there is no answer, and then `reason` says why. Of pilots like this one,
+    5 % would ask for fewer than `pairs_low` and 5 % for more than `pairs_high`; None where many have no answer.
     """
 
     half_width: float
@@ -38,6 +44,8 @@ class Plan:
     alpha: float | None
     pilot_half_width: float | None
     reason: str | None = None
+    pairs_low: int | None = None
+    pairs_high: int | None = None
 
 
 def plan(
@@ -78,7 +86,29 @@ def plan(
         why = "the pilot's pairs are too few" if now is None else "the pilot's annotators never disagree"
         return Plan(half_width, None, None, pilot, per_pair, alpha, now, f"{why} to tell how alpha would vary")
     pairs, reached = _search(width, pilot, now, half_width)
-    return Plan(half_width, pairs, reached, pilot, per_pair, alpha, now)
+    return Plan(
+        half_width, pairs, reached, pilot, per_pair, alpha, now, None, *_spread(table, scale, pairs / now**2, seed)
+    )
+
+
+def _spread(table: Patterns, scale: Scale, per_width: float, seed: int) -> tuple[int | None, int | None]:
+    """The 5th and the 95th percentile of the pairs that pilots like this one ask for.
+
+    `per_width` times the square of a half width is the number of pairs that a pilot with it asks for.
+    """
+    pilot = int(table.pairs.sum())
+    random = np.random.default_rng(seed)
+    asked = []
+    for times in random.multinomial(pilot, table.pairs / pilot, size=PILOTS):
+        some = times > 0
+        drawn = Patterns(table.counts[some], table.own[some], times[some])
+        ends = interval(over_pairs(drawn, scale.alpha, pilot, DRAWS_OF_PILOT, int(random.integers(2**31)))[:, 0])
+        if ends is not None and ends[1] > ends[0]:
+            asked.append(per_width * ((ends[1] - ends[0]) / 2) ** 2)
+    if len(asked) < 0.95 * PILOTS:
+        return None, None
+    low, high = np.quantile(asked, [0.05, 0.95])
+    return math.floor(low), math.ceil(high)
 
 
 def _search(width: Callable[[int], float | None], pairs: int, reached: float, wanted: float) -> tuple[int, float]:

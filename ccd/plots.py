@@ -74,7 +74,7 @@ def classes(found: Facts) -> bytes | None:
     lowest = min(0.0, *(each["value"] if each["ci"] is None else each["ci"][0] for each in alphas.values()))
     axes.set_xlim(lowest - 0.02, 1.02)
     axes.grid(axis="x", color=GREY, alpha=0.3)
-    axes.set_title("Krippendorff's alpha, label against rest (bar: 95 % interval)", loc="left", fontsize=10)
+    axes.set_title("Krippendorff's alpha, label against rest (bar: interval)", loc="left", fontsize=10)
     return png(figure)
 
 

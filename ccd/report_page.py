@@ -82,11 +82,11 @@ def _question(name: str, found: Facts, drawn: Mapping[str, bytes]) -> str:
     parts = [
         f"<h2>{escape(name)}</h2>",
         f"<p class=key>{NAMES['krippendorff_' + found['level']]}: {value}"
-        f"{', 95 % interval ' + interval(main['ci']) if main['ci'] else ''}</p>",
+        f"{', ' + draws['interval'] + ' ' + interval(main['ci']) if main['ci'] else ''}</p>",
         f"<p class=soft>{found['n_pairs']} pairs, {found['n_judgments']} judgments, {found['annotators']} annotators. "
         f"Intervals from {draws['folds']} draws of {what}, seed {draws['seed']}. Adjudicators are not in it.</p>",
         "<h3>Coefficients</h3>",
-        _coefficients({NAMES[key]: coefficients[key] for key in NAMES}),
+        _coefficients({NAMES[key]: coefficients[key] for key in NAMES}, draws["interval"]),
         _labels(found, drawn),
         _annotators(found, drawn),
         _subsets(found),
@@ -99,7 +99,8 @@ def _labels(found: Facts, drawn: Mapping[str, bytes]) -> str:
     per_class = found["coefficients"]["per_class"]
     if not per_class:
         return ""
-    return f"<h3>Labels</h3>{_picture('classes', drawn)}{_coefficients(per_class, 'Alpha, label against rest')}"
+    alphas = _coefficients(per_class, found["bootstrap"]["interval"], "Alpha, label against rest")
+    return f"<h3>Labels</h3>{_picture('classes', drawn)}{alphas}"
 
 
 def _annotators(found: Facts, drawn: Mapping[str, bytes]) -> str:
@@ -153,7 +154,7 @@ def _against_settled(cards: Mapping[str, Facts], labels: Sequence[str]) -> str:
 
 
 def _subsets(found: Facts) -> str:
-    head = ["", "pairs", "judgments", "percent", "alpha", "95 % interval"]
+    head = ["", "pairs", "judgments", "percent", "alpha", found["bootstrap"]["interval"]]
     rows = []
     for kind, subsets in found["subsets"].items():
         for name, each in subsets.items():
@@ -187,9 +188,9 @@ def _confusion(name: str, counts: Sequence[Sequence[int]], labels: Sequence[str]
     return f"<table><caption>{escape(name)}</caption>{''.join(rows)}</table>"
 
 
-def _coefficients(found: Mapping[str, Facts], caption: str = "") -> str:
+def _coefficients(found: Mapping[str, Facts], of_ci: str = "95 % interval", caption: str = "") -> str:
     rows = [[name, number(each["value"]), interval(each["ci"]), each["reason"] or ""] for name, each in found.items()]
-    head = ["", "value", "95 % interval", "note"]
+    head = ["", "value", of_ci, "note"]
     if not any(row[-1] for row in rows):
         head, rows = head[:-1], [row[:-1] for row in rows]
     return _table(head, rows, caption)

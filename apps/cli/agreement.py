@@ -61,7 +61,7 @@ MOST_SHOWN = 12  # annotators in the terminal; the report has them all
         "n_pairs": "pairs with a judgment; only those with two or more carry agreement",
         "n_judgments": "judgments of annotators; adjudicators are not in it",
         "annotators": "number of annotators",
-        "bootstrap": "map with folds, seed and resample (what is resampled)",
+        "bootstrap": "map with folds, seed, resample (what is resampled) and interval (what every ci is)",
         "coefficients": "map from name to {value, ci: [low, high], reason}; value null where undefined. "
         "cohen (`A|B`), per_class (label) and leave_one_out (annotator) are maps of these",
         "confusions": "a row a label: how often, where one annotator said it, another said each label",
@@ -154,7 +154,7 @@ def _coefficients(question: str, found: dict[str, Any], synthetic: bool) -> "Tab
     from ccd.agreement import LEVELS
 
     table = Table(title=f"{question}{' (synthetic)' if synthetic else ''}", title_justify="left")
-    for head in ("coefficient", "value", "95 % interval", "note"):
+    for head in ("coefficient", "value", found["bootstrap"]["interval"], "note"):
         table.add_column(head)
     alphas = [f"krippendorff_{level}" for level in LEVELS[: LEVELS.index(found["level"]) + 1]]
     names = ["percent", *alphas, "fleiss", *(["scott"] if found["annotators"] == 2 else []), "gwet_ac1"]
@@ -210,5 +210,11 @@ def _plan(plan: dict[str, Any], level: str) -> str:
     return (
         f"{plan['pairs']:,} pairs with {plan['judgments_per_pair']:.3g} judgments each give {level} alpha to "
         f"± {plan['half_width']:g}; {plan['pilot_pairs']:,} pairs gave {plan['alpha']:.3f} "
-        f"± {plan['pilot_half_width']:.3f}."
+        f"± {plan['pilot_half_width']:.3f}. {_plan_spread(plan)}"
     )
+
+
+def _plan_spread(plan: dict[str, Any]) -> str:
+    if plan["pairs_low"] is None:
+        return "The pilot is too small to say how far another one's answer may differ."
+    return f"Of pilots like this one, 90 % would ask for {plan['pairs_low']:,} to {plan['pairs_high']:,} pairs."

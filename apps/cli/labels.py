@@ -59,6 +59,7 @@ SHOWN = 10  # conflicts; all are in the facts
         "review": "map from why a pair deserves a second look (tie, minority, split; first things first) to pairs",
         "differ": "with --table: tasks whose label has no majority of the votes; null for a campaign",
         "mixed": "what to know of judgments that were given under several revisions of the protocol; null for one",
+        "converged": "with --method dawid-skene, whether EM converged; otherwise null",
         "table": contract.OF_TABLE,
     }
 )
@@ -103,6 +104,7 @@ def _of_campaign(folder: Path) -> contract.Report:
         "review": {why: queue[why] for why in (review.TIE, review.MINORITY, review.SPLIT)},
         "differ": None,
         "mixed": done.mixed,
+        "converged": None,
         "table": None,
     }
     ways = [votes.UNANIMOUS, votes.MAJORITY, ADJUDICATED, ties.OPEN, votes.INCOMPLETE]
@@ -159,7 +161,7 @@ def _of_table(
     differ = sum(
         label not in (None, labels[first] if first >= 0 else "") for label, first in zip(found, lead, strict=True)
     )
-    facts = {
+    facts: dict[str, Any] = {
         "synthetic": False,
         "pairs": len(found),
         "changed": 0 if out is None else len(found),
@@ -170,6 +172,7 @@ def _of_table(
         "review": {},
         "differ": differ,
         "mixed": None,
+        "converged": getattr(aggregator, "converged_", None),
         "table": read.facts(),
     }
     shown: list[Any] = read.notes(table.name)
@@ -180,6 +183,8 @@ def _of_table(
         shown.append(f"{facts['incomplete']} tasks have fewer than {required} judgments (--required).")
     if method != "majority":
         shown.append(f"{differ} labels are not the majority's: check some by hand before you adopt them.")
+    if facts["converged"] is False:
+        shown.append(f"Warning: Dawid-Skene did not converge in {aggregator.n_iter} rounds; its labels may change.")
     return contract.Report(facts, shown)
 
 

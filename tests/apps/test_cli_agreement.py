@@ -35,7 +35,7 @@ def test_facts_files_and_text(tmp_path: Path) -> None:
     ]
     assert (facts["n_pairs"], facts["n_judgments"], facts["annotators"]) == (4, 12, 3)  # the adjudicator is in none
     assert (facts["question"], facts["level"], facts["labels"]) == ("relation", "nominal", [R, I, E])
-    assert facts["bootstrap"] == {"folds": 1000, "seed": 0, "resample": "pairs"}
+    assert facts["bootstrap"] == {"folds": 1000, "seed": 0, "resample": "pairs", "interval": "95 % interval"}
     assert facts["plan"] is None
     percent = facts["coefficients"]["percent"]
     assert abs(percent["value"] - (1 + 0 + 1 / 3 + 1) / 4) < 1e-12
@@ -63,7 +63,10 @@ def test_draws_are_as_asked(tmp_path: Path) -> None:
     words = ("--dir", str(tmp_path), "--json", "-", "--folds", "50", "--seed", "7", "--resample", "both")
     result = run(*words)
     facts = json.loads(result.stdout)
-    assert facts["bootstrap"] == {"folds": 50, "seed": 7, "resample": "both"}
+    rough = "range of draws, too narrow for a 95 % interval"  # three annotators
+    assert facts["bootstrap"] == {"folds": 50, "seed": 7, "resample": "both", "interval": rough}
+    assert "95 % interval" not in result.stderr.replace("too narrow for a 95 % interval", "")
+    assert (tmp_path / "agreement.html").read_text().count(rough) == 4  # alpha, coefficients, labels, subsets
     assert facts["subsets"]["round"]["1"]["bootstrap"] == facts["bootstrap"]
     assert run(*words).stdout == result.stdout
 
@@ -73,6 +76,9 @@ def test_a_plan_is_told(tmp_path: Path) -> None:
     result = run("--dir", str(tmp_path), "--plan", "0.05", "--json", "-")
     plan = json.loads(result.stdout)["plan"]
     assert (plan["half_width"], plan["pilot_pairs"]) == (0.05, 24)
+    assert plan["pairs_low"] < plan["pairs"] < plan["pairs_high"]
+    spread = f"Of pilots like this one, 90 % would ask for {plan['pairs_low']:,} to {plan['pairs_high']:,} pairs."
+    assert spread in result.stderr
     assert f"{plan['pairs']} pairs with 3 judgments each give nominal alpha to ± 0.05" in result.stderr
     assert json.loads(run("--dir", str(tmp_path), "--plan", "--json", "-").stdout)["plan"]["half_width"] == 0.03
 

@@ -43,6 +43,7 @@ def test_facts_and_text(tmp_path: Path) -> None:
         "conflicts": [],
         "review": {"tie": 1, "minority": 0, "split": 0},
         "differ": None,
+        "converged": None,
         "table": None,
     }
     assert "1 pairs are open: `ccd push`" in result.stderr
@@ -135,6 +136,22 @@ def test_a_table_is_settled_as_it_is_asked(tmp_path: Path) -> None:
         repeated = found("--method", method, "--allow-repeats", text=again)
         assert repeated["counts"] == found("--method", method)["counts"]
         assert repeated["table"] == {"missing": 0, "repeated": 1, "spellings": {"label": [], "worker": []}}
+
+
+def test_dawid_skene_of_two_judgments_is_refused_and_its_convergence_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = "task,worker,label\n1,ann,y\n1,bob,n\n2,ann,n\n2,bob,n\n"
+    refused = of_table(tmp_path, "--method", "dawid-skene", "--required", "2", text=two)
+    assert refused.exit_code == 2
+    assert "collect a third judgment, or use the majority" in refused.stderr
+    done = of_table(tmp_path, "--method", "dawid-skene", "--json", "-")
+    assert json.loads(done.stdout)["converged"] is True
+    assert "did not converge" not in done.stderr
+    monkeypatch.setattr("ccd.dawid_skene.DawidSkene.__init__.__defaults__", (1, 1e-5))
+    stopped = of_table(tmp_path, "--method", "dawid-skene", "--json", "-")
+    assert json.loads(stopped.stdout)["converged"] is False
+    assert "Warning: Dawid-Skene did not converge in 1 rounds; its labels may change." in stopped.stderr
 
 
 def test_spellings_and_missing_labels_of_a_table(tmp_path: Path) -> None:

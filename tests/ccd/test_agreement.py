@@ -293,7 +293,7 @@ def test_the_layout() -> None:
     found = made.to_dict()
     assert list(found) == ["n_pairs", "n_judgments", "annotators", "bootstrap", "coefficients"]
     assert (found["n_pairs"], found["n_judgments"], found["annotators"]) == (12, 41, 4)
-    assert found["bootstrap"] == {"folds": 50, "seed": 7, "resample": "pairs"}
+    assert found["bootstrap"] == {"folds": 50, "seed": 7, "resample": "pairs", "interval": "95 % interval"}
     assert list(found["coefficients"]) == [*COEFFICIENTS, "cohen", "per_class", "leave_one_out"]
     assert list(found["coefficients"]["cohen"]) == ["w0|w1", "w0|w2", "w0|w3", "w1|w2", "w1|w3", "w2|w3"]
     assert list(found["coefficients"]["per_class"]) == list("12345")

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd.dawid_skene import DawidSkene
+from ccd.dawid_skene import DawidSkene, Model, expect
 from ccd.errors import CcdError
+from ccd.patterns import Rows
 from tests.ccd.test_votes import LABELS, judgments
 
 # Table 1 of the paper: 45 patients by the answers of observers 1 (three times), 2, 3, 4, 5. As it is typed in several
@@ -55,6 +56,12 @@ def restated(df: pd.DataFrame, labels: list[str], n_iter: int) -> tuple[np.ndarr
     return posterior, priors, errors, float(np.log(evidence).sum())
 
 
+def identified() -> st.SearchStrategy[pd.DataFrame]:
+    """Tasks' judgments, with repeats, and one task of three judgments."""
+    three = pd.DataFrame({"task": [8] * 3, "worker": ["w0", "w1", "w2"], "label": ["x", "y", "y"]})
+    return judgments(repeats=True).map(lambda df: pd.concat([df, three], ignore_index=True))
+
+
 def test_the_paper() -> None:
     model = DawidSkene(labels=(1, 2, 3, 4))
     labels = model.fit_predict(anaesthetists())
@@ -72,7 +79,7 @@ def test_the_paper() -> None:
 
 
 @settings(deadline=None, max_examples=25)
-@given(judgments(repeats=True))
+@given(identified())
 def test_it_is_the_restatement_task_by_task(df: pd.DataFrame) -> None:
     model = DawidSkene(labels=LABELS, **FIT)  # type: ignore[arg-type]
     model.fit_predict(df)
@@ -85,7 +92,7 @@ def test_it_is_the_restatement_task_by_task(df: pd.DataFrame) -> None:
 
 
 @settings(deadline=None, max_examples=25)
-@given(judgments(repeats=True))
+@given(identified())
 def test_the_likelihood_never_falls_and_probabilities_add_up(df: pd.DataFrame) -> None:
     before = -np.inf
     for n_iter in range(1, 8):
@@ -101,7 +108,7 @@ def test_the_likelihood_never_falls_and_probabilities_add_up(df: pd.DataFrame) -
 
 
 @settings(deadline=None, max_examples=25)
-@given(judgments(repeats=True), st.permutations(range(4)), st.integers(0, 99))
+@given(identified(), st.permutations(range(4)), st.integers(0, 99))
 def test_order_and_names_of_rows_and_workers_do_not_matter(df: pd.DataFrame, names: list[int], seed: int) -> None:
     one, two = DawidSkene(labels=LABELS, **FIT), DawidSkene(labels=LABELS, **FIT)  # type: ignore[arg-type]
     one.fit_predict(df)
@@ -134,13 +141,43 @@ def test_good_workers_are_told_from_bad_ones() -> None:
 
 
 def test_a_tie_is_settled_by_the_rule_alone() -> None:
-    df = pd.DataFrame({"task": [1, 1, 2, 2], "worker": list("abab"), "label": list("xyyx")})
+    df = pd.DataFrame({"task": [1, 1, 1, 2, 2, 2], "worker": list("abcabc"), "label": list("xyzyzx")})
+    df = pd.concat([df, df.iloc[:3].assign(task=3, label=list("zxy"))])
     for rule, label, way in (("adjudicate", None, "open"), ("drop", None, "dropped"), ("rule:y,x", "y", "rule:y,x")):
-        model = DawidSkene(tie_rule=rule, required=2)
-        assert model.fit_predict(df).tolist() == [label] * 2
-        assert model.table_["resolved_by"].tolist() == [way] * 2
-    expert = DawidSkene(tie_rule="expert", experts=["b"], required=2)
-    assert expert.fit_predict(df).tolist() == ["y", "x"]
+        model = DawidSkene(tie_rule=rule)
+        assert model.fit_predict(df).tolist() == [label] * 3
+        assert model.table_["resolved_by"].tolist() == [way] * 3
+    expert = DawidSkene(tie_rule="expert", experts=["b"])
+    assert expert.fit_predict(df).tolist() == ["y", "z", "x"]
+
+
+def test_two_judgments_a_task_are_refused() -> None:
+    """Different labels are equally likely under the model; so are they with two annotators in all."""
+    two = pd.DataFrame({"task": [1, 1, 2, 2, 3, 3], "worker": list("abbcca"), "label": list("xyyxxx")})
+    for few in (two, two.assign(worker=list("ababab")), two.iloc[:1]):
+        with pytest.raises(CcdError, match="no task has 3 judgments, and with fewer different labels fit the model"):
+            DawidSkene().fit_predict(few)
+
+
+def test_two_annotators_have_equally_likely_models() -> None:
+    """Why they are refused: two models of one table have the same likelihood, and give different labels."""
+    rows = Rows(np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([[0, 1]] * 4), np.array([30, 20, 20, 30]))
+    same = Model(np.array([0.5, 0.5]), np.array([[[a, 1 - a], [1 - a, a]] for a in [(1 + 0.2**0.5) / 2] * 2]))
+    # the shares of the table, as: the first annotator is never wrong, and the second is right on 60 of 100
+    sure = Model(np.array([0.5, 0.5]), np.array([[[1, 0], [0, 1]], [[0.6, 0.4], [0.4, 0.6]]]))
+    (first, likelihood), (second, other) = expect(rows, same), expect(rows, sure)
+    assert likelihood == pytest.approx(other, rel=1e-12)
+    assert first[1].tolist() == pytest.approx([0.5, 0.5])
+    assert second[1].tolist() == pytest.approx([1, 0])
+
+
+def test_whether_it_converged_is_known() -> None:
+    df = simulated(300)
+    done, stopped = DawidSkene(), DawidSkene(n_iter=2)
+    done.fit_predict(df)
+    stopped.fit_predict(df)
+    assert (done.converged_, done.n_iter_ < 100) == (True, True)
+    assert (stopped.converged_, stopped.n_iter_) == (False, 2)
 
 
 def test_what_is_missing_few_and_empty() -> None:

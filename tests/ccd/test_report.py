@@ -193,7 +193,7 @@ def test_a_picture_that_is_no_longer_drawn_goes(tmp_path: Path) -> None:
 
 def test_a_new_report_replaces_nothing(tmp_path: Path) -> None:
     (tmp_path / "agreement.json").write_text("mine")
-    with pytest.raises(CcdError, match=r"agreement\.json: there already"):
+    with pytest.raises(CcdError, match=r"agreement\.json: is there already, with other content"):
         report.write(tmp_path, "t", of(table(3, ("no", "yes"))), new=True)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
 
