@@ -43,6 +43,7 @@ def test_facts_and_text(tmp_path: Path) -> None:
         "conflicts": [],
         "review": {"tie": 1, "minority": 0, "split": 0},
         "differ": None,
+        "mixed": None,
         "converged": None,
         "table": None,
     }
