@@ -86,7 +86,8 @@ def _of_campaign(folder: Path) -> contract.Report:
 
     from ccd import review, ties, votes
     from ccd.campaign import Campaign
-    from ccd.settle import ADJUDICATED, settle
+    from ccd.decisions import ADJUDICATED
+    from ccd.settle import settle
 
     campaign = Campaign.open(folder)
     done = settle(campaign)

@@ -61,7 +61,7 @@ def _composition(facts: Facts) -> dict[str, str]:
         "What is an instance?": "One image and one text of a post, with its label, its votes and where it came from.",
         "How many are there?": f"\n\n{counts(facts)}".rstrip(),
         "Is it all, or a sample?": f"A part of {found['pairs']:,} collected pairs, by arm: {listed(facts['arms'])}. "
-        "Arm `random` is a uniform sample with known inclusion probability; arm `active` is not.",
+        "Arm `random` is a random sample with known inclusion probabilities; arm `active` is not.",
         "Is something missing?": f"Pairs sent out and not released: {listed(facts['excluded']) or 'none'}.",
         "Are there recommended splits?": "train, dev and test, never to be mixed: no leakage group is in two of them.",
         "Are there errors or noise?": "Labels are people's judgments; methods.md has their agreement, and "

@@ -172,6 +172,39 @@ def _groups(db: sa.Connection, question: str) -> int:
 
 
 def _rounds(db: sa.Connection) -> list[dict[str, Any]]:
-    r = schema.rounds.c
+    """Each round as it was drawn and handed out.
+
+    `parts` {part: pairs} of an active round; `probability` [lowest, highest] of a random one; `order`: "ranked" where
+    every annotator had the pairs in the round's order, "same" where all had one order, "own" where orders differ.
+    """
+    r, b = schema.rounds.c, schema.round_pairs.c
     columns = r.round, r.arm, r.strategy, r.seed, r.size, r.pool, r.model_version
-    return [dict(row) for row in db.execute(sa.select(*columns).order_by(r.round)).mappings()]
+    found = {row["round"]: dict(row) for row in db.execute(sa.select(*columns).order_by(r.round)).mappings()}
+    number = sa.func.count()
+    for each in found.values():
+        each["parts"], each["probability"], each["order"] = {}, None, "same"
+    parts = sa.select(b.round, b.part, number).where(b.part.is_not(None)).group_by(b.round, b.part)
+    for name, part, pairs in db.execute(parts):
+        found[name]["parts"][part] = pairs
+    chances = sa.select(b.round, sa.func.min(b.inclusion_probability), sa.func.max(b.inclusion_probability))
+    for name, low, high in db.execute(chances.group_by(b.round)):
+        found[name]["probability"] = [low, high] if found[name]["arm"] == "random" and low is not None else None
+    for name, order in _orders(db).items():
+        found[name]["order"] = order
+    return list(found.values())
+
+
+def _orders(db: sa.Connection) -> dict[int, str]:
+    """Round → "ranked" or "own", for rounds that are not in one order for another reason."""
+    a, b = schema.assignments.c, schema.round_pairs.c
+    same = (b.round == a.round) & (b.pair_id == a.pair_id)
+    before = sa.func.lag(b.place).over(partition_by=(a.round, a.annotator), order_by=a.position)
+    in_turn = sa.select(a.round, b.place, before.label("before")).join(schema.round_pairs, same).subquery().c
+    wrong = sa.func.sum(sa.case((in_turn.place.is_(None) | (in_turn.place < in_turn.before), 1), else_=0))
+    ranked = {
+        name for name, number in db.execute(sa.select(in_turn.round, wrong).group_by(in_turn.round)) if not number
+    }
+    spread = sa.func.max(a.position) != sa.func.min(a.position)
+    differ = sa.select(a.round, a.pair_id).group_by(a.round, a.pair_id).having(spread).subquery().c.round
+    own = set(db.scalars(sa.select(differ).distinct()))
+    return dict.fromkeys(own, "own") | dict.fromkeys(ranked, "ranked")

@@ -11,6 +11,16 @@ _RULES = {
     "drop": "ties got no label",
     "expert": "ties were settled by the vote of the annotators who are experts",
 }
+_PARTS = {
+    "strategy": "by the strategy {strategy}",
+    "diverse": "as unlike the others",
+    "random": "at random",
+}
+_ORDERS = {
+    "own": "to each annotator in an order of their own",
+    "ranked": "to all in the order of the ranking",
+    "same": "to all in one order",
+}
 
 
 def methods(facts: Facts) -> str:
@@ -43,12 +53,32 @@ def _collection(facts: Facts) -> str:
 def _sampling(facts: Facts) -> str:
     told = []
     for each in facts["rounds"]:
-        how = "drawn uniformly at random" if each["arm"] == "random" else f"chosen by {each['strategy']}"
-        model = f", model {each['model_version']}" if each["model_version"] else ""
-        told.append(
-            f"round {each['round']}: {each['size']:,} of {each['pool']:,} pairs, {how} (seed {each['seed']}{model})"
-        )
+        seed = f"seed {each['seed']}" + (f", model {each['model_version']}" if each["model_version"] else "")
+        told.append(f"round {each['round']}: {each['size']:,} of {each['pool']:,} pairs, {_how(each)} ({seed})")
     return f"Pairs were sent out in {_number(len(told), 'round')} ({'; '.join(told)})."
+
+
+def _how(drawn: Mapping[str, Any]) -> str:
+    """How the pairs of a round were chosen."""
+    if drawn["arm"] != "random":
+        parts = {_PARTS.get(part, part).format(**drawn): number for part, number in drawn["parts"].items()}
+        return f"chosen with the help of a model: {listed(parts)}" if parts else f"chosen by {drawn['strategy']}"
+    low, high = drawn["probability"] or (None, None)
+    if low == high:
+        return "drawn at random, each with the same probability"
+    return f"drawn at random, with inclusion probabilities from {low:.4g} to {high:.4g}"
+
+
+def _order(facts: Facts) -> str:
+    """In which order the annotators had the pairs."""
+    rounds: dict[str, list[str]] = {}
+    for each in facts["rounds"]:
+        rounds.setdefault(each["order"], []).append(str(each["round"]))
+    parts = [
+        f"{_ORDERS[order]} in {'round' if len(some) == 1 else 'rounds'} {', '.join(some)}"
+        for order, some in rounds.items()
+    ]
+    return f"The pairs came {'; '.join(parts)}."
 
 
 def _annotation(facts: Facts) -> str:
@@ -57,9 +87,9 @@ def _annotation(facts: Facts) -> str:
     said = f"Under the protocol “{facts['protocol']['title']}” ({facts['protocol']['reference']}), "
     said += f"{_number(agreement['annotators'], 'annotator')} gave {agreement['n_judgments']:,} judgments on "
     said += (
-        f"{agreement['n_pairs']:,} pairs, {judged['per_pair']} a pair where all are in, each in an order of their own "
+        f"{agreement['n_pairs']:,} pairs, {judged['per_pair']} a pair where all are in, without sight of the others'. "
     )
-    said += f"and without sight of the others'. “Cannot judge” was answered {_times(judged['cannot_judge'])}"
+    said += f"{_order(facts)} “Cannot judge” was answered {_times(judged['cannot_judge'])}"
     said += f", and {_number(judged['skipped'], 'task')} skipped." if judged["skipped"] else "."
     if judged["assisted"]:
         said += f" Of the judgments, {judged['assisted']:,} were given beside a model's prediction."
@@ -102,15 +132,24 @@ def _splits(facts: Facts) -> str:
     said = (
         f"The {_total(facts):,} pairs were divided into {sizes}, stratified by label (seed {facts['split']['seed']}). "
     )
-    groups = _number(facts["groups"], "leakage group")
-    said += f"{groups} of two pairs or more (tied by {ties(facts)}) {_were(facts['groups'])} never divided. "
+    if groups := facts["groups"]:
+        said += f"{_number(groups, 'leakage group')} of two pairs or more (tied by {ties(facts)}) "
+        said += "was never divided. " if groups == 1 else "were never divided. "
+    else:
+        said += f"No two pairs are tied by {ties(facts)}. "
     said += "Dev and test hold only pairs that were drawn at random."
     shares = [
-        f"{each['label']} {each['prevalence']:.1%} (95 % CI {each['low']:.1%} to {each['high']:.1%})"
+        f"{each['label']} {each['prevalence']:.1%} ({_interval(each)})"
         for each in facts["prevalence"]
         if each["prevalence"] is not None
     ]
     return said + (f" Prevalence, estimated from these pairs of all splits: {', '.join(shares)}." if shares else "")
+
+
+def _interval(share: Mapping[str, Any]) -> str:
+    if share["low"] == share["high"]:
+        return "of all pairs; errors of labels are not in it"
+    return f"95 % CI {share['low']:.1%} to {share['high']:.1%}"
 
 
 def _total(facts: Facts) -> int:
@@ -126,10 +165,6 @@ def _value(found: Mapping[str, Any]) -> str:
 
 def _number(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _were(number: int) -> str:
-    return "was" if number == 1 else "were"
 
 
 def _times(number: int) -> str:

@@ -81,7 +81,8 @@ def test_methods_are_written_from_the_data(folder: Path, facts: dict[str, Any]) 
         "posted between 2014-05-01 and 2014-05-01",
         "3 broken image",
         "(1 deleted) were removed",
-        "2 rounds (round 1: 32 of 32 pairs, drawn uniformly at random (seed 1); round 2: 6 of 6 pairs, chosen by",
+        "2 rounds (round 1: 32 of 32 pairs, drawn at random, each with the same probability (seed 1); round 2: 6 of 6",
+        "The pairs came to all in one order in rounds 1, 2.",
         "3 annotators gave 114 judgments on 38 pairs",
         "ties were left to an adjudicator. 2 pairs had a tie.",
         "An adjudicator answered 1 pair.",
@@ -93,6 +94,43 @@ def test_methods_are_written_from_the_data(folder: Path, facts: dict[str, Any]) 
     alpha = facts["agreement"]["relation"]["coefficients"]["krippendorff_nominal"]
     low, high = alpha["ci"]
     assert f"Krippendorff's alpha (nominal) {alpha['value']:.3f} [{low:.3f}, {high:.3f}]" in told
+
+
+def test_methods_say_how_each_round_was_drawn_and_handed_out(tmp_path: Path) -> None:
+    """Two random rounds, one of them thinned by groups, and a ranked one, a third of which its strategy chose."""
+    made = campaign(tmp_path / "c", {f"x:{n}:0": (E, E, E) for n in range(6)})
+    add_pairs(made, [f"y:{n}:0" for n in range(4)], number=2)
+    add_pairs(made, [f"z:{n}:0" for n in range(6)], number=3, arm="active")
+    for pair in (f"{post}:{n}:0" for post, size in (("y", 4), ("z", 6)) for n in range(size)):
+        for worker in ("a1", "a2", "a3"):
+            judge(made, pair, worker, I)
+    b, a = schema.round_pairs, schema.assignments
+    with made.write() as db:
+        third = schema.rounds.update().where(schema.rounds.c.round == 3)
+        db.execute(third.values(strategy="implicit", model_version="n1"))
+        db.execute(b.update().where(b.c.pair_id.in_(("y:0:0", "y:1:0"))).values(inclusion_probability=0.25))
+        for n in range(6):
+            part = "strategy" if n < 2 else "random" if n < 5 else "diverse"
+            ranked = b.update().where(b.c.pair_id == f"z:{n}:0")
+            db.execute(ranked.values(part=part, place=n, inclusion_probability=0.1 if part == "random" else None))
+        of_one = a.c.round.in_((1, 2)) & (a.c.annotator == "a2")
+        db.execute(a.update().where(of_one).values(position=100 - a.c.position))
+        late = (a.c.annotator == "a3") & (a.c.round == 3)
+        db.execute(a.update().where(late).values(position=10 + a.c.position))
+    settle(made)
+    split_campaign(made)
+    text = (write_release(made, "v1", Form.dry()).folder / "methods.md").read_text()
+    for piece in (
+        "round 1: 6 of 6 pairs, drawn at random, each with the same probability (seed 1)",
+        "round 2: 4 of 4 pairs, drawn at random, with inclusion probabilities from 0.25 to 1 (seed 1)",
+        "round 3: 6 of 6 pairs, chosen with the help of a model: 1 as unlike the others, 3 at random, "
+        "2 by the strategy implicit (seed 1, model n1)",
+        "to each annotator in an order of their own in rounds 1, 2; to all in the order of the ranking in round 3.",
+        "No two pairs are tied by",
+    ):
+        assert piece in text
+    for falsehood in ("uniformly", "each in an order of their own", "chosen by implicit"):
+        assert falsehood not in text
 
 
 def test_a_leakage_group_is_two_released_pairs_or_more(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import streamlit as st
 from apps.review import show, state
 from ccd import ties, votes
 from ccd.campaign import Campaign
+from ccd.decisions import ADJUDICATED
 from ccd.progress import Pace, Progress, paces, progress
-from ccd.settle import ADJUDICATED
 from ccd.status import status
 
 EVERY = 5  # seconds between two looks at the database
