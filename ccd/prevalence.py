@@ -1,8 +1,7 @@
-"""How common each label is among all pairs, how many pairs of it nobody has found yet, and whether ranking still pays.
+"""How common each label is among all pairs, how many pairs of it are still to find, and whether ranking pays.
 
-Only pairs that were drawn at random tell what all pairs are like: random rounds, and the random part of active ones.
-Each was drawn out of its own pool, which shrank from round to round by what was judged, and of that the labels are
-known. So every draw gives the shares of all pairs, and the draws are averaged by what each is worth.
+Estimated from the pairs that were drawn at random alone (ccd/draws.py). A label says nothing about other pairs, not
+even about the same photo with another text.
 """
 
 from collections import Counter
@@ -14,35 +13,21 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from ccd import schema
-from ccd.gone import lives
+from ccd.draws import Design, Stratum, read
 from ccd.protocol import Question
 from ccd.review import watched
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
-RANDOM, ACTIVE = "random", "active"
-ENOUGH = 50  # ranked and judged pairs, before it is said that ranking does not pay
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Pairs drawn at random out of a `pool` of so many: the `chances` of those that have a label [n], and their label
-    ids [n]. `before` [C] counts the known labels of pairs that were not in the pool any more.
-    """
-
-    pool: int
-    chances: Floats
-    labels: Ints
-    before: Floats
+TOO_WIDE = 0.5  # an interval of a share that is wider says too little to be reported
+MARGIN = 1.25  # ranking that surely finds less than so many times what chance finds does not pay
 
 
 @dataclass(frozen=True)
 class LabelShare:
-    """A label's share of all pairs with its 95 % interval, the pairs `found` so far, and those expected to be unfound.
+    """A label's share of all pairs with its 95 % interval, the pairs `found` so far, and how many are still to find.
 
-    Share and unfound are None where nothing was drawn at random.
+    Share and unfound are None where too little is known. Where all pairs are judged, their intervals have no width.
     """
 
     label: str
@@ -57,12 +42,13 @@ class LabelShare:
 
 @dataclass(frozen=True)
 class Payoff:
-    """What the ranked part of an active round found, of `judged` pairs, beside what pairs that nobody judged hold.
+    """What `rounds` ranked rounds found, of `judged` pairs, beside what as many random ones would have (`random`).
 
-    `pays` is None while fewer than ENOUGH are judged and no difference shows.
+    `ratio` of the two rates, None where chance finds nothing; its upper limit is None where it has no bound. `pays` is
+    None where that cannot be told.
     """
 
-    round: int
+    rounds: int
     judged: int
     hits: int
     rate: float
@@ -71,20 +57,34 @@ class Payoff:
     random: float
     random_low: float
     random_high: float
+    ratio: float | None
+    ratio_low: float
+    ratio_high: float | None
     pays: bool | None
 
 
 @dataclass(frozen=True)
 class Prevalence:
-    """Of all `pairs` (what could be drawn, and what was judged): a LabelShare a label, from `drawn` labelled pairs that
-    were drawn at random; `payoff` of the last active round for the label `sought`, None before there is one.
+    """A LabelShare for each label, among `pairs`, of which `left` have no label.
+
+    Of `sent` pairs that were drawn at random, `drawn` are settled; the others are in no figure, and nor are the
+    `uncovered` pairs, which were collected after the last draw. `payoff` of the active rounds for the label `sought`,
+    None before there is one.
     """
 
     pairs: int
+    left: int
     drawn: int
+    sent: int
+    uncovered: int
     labels: tuple[LabelShare, ...]
     sought: str | None
     payoff: Payoff | None
+
+    @property
+    def known(self) -> bool:
+        """Whether enough is known to report shares."""
+        return any(label.share is not None for label in self.labels)
 
     def beside_raw_shares(self) -> list[dict[str, Any]]:
         """Of each label that occurs: label, pairs and share of all labelled pairs, and prevalence, low, high (95 %)."""
@@ -97,63 +97,107 @@ class Prevalence:
         ]
 
 
-def shares(draws: Sequence[Draw], names: Sequence[str], known: Floats) -> tuple[LabelShare, ...]:
-    """The share of each label of `names` among the pairs of the last draw's pool and those judged before it.
+def basis(facts: Mapping[str, Any]) -> str:
+    """What the shares are of, in words; `facts` are the fields of a Prevalence.
 
-    `known` [C] counts the pairs whose label is known now. In each draw a label's share of its pool is the Hájek (1971)
-    mean Σ y/π / Σ 1/π; with what was known before it makes a share of all pairs. Draws are weighted by the inverse of
-    their variance but for the label's own factor p (1 - p), which they have in common. The interval is Clopper and
-    Pearson's (1934) at the effective size of Korn and Graubard (1998), "Confidence intervals for proportions with small
-    expected number of positive counts estimated from survey data", Survey Methodology 24(2), with the finite population
-    correction; and never less than what is known.
+    >>> basis({"pairs": 990, "left": 851, "drawn": 139, "sent": 149, "uncovered": 0})
+    'Of 990 pairs, by 139 of 149 drawn at random (10 drawn and not settled are in no figure)'
+    """
+    said = f"Of {_pairs(facts['pairs'])}, "
+    said += f"by {facts['drawn']:,} of {facts['sent']:,} drawn at random" if facts["left"] else "all judged"
+    without = []
+    if missing := facts["sent"] - facts["drawn"]:
+        without.append(f"{missing:,} drawn and not settled {'is' if missing == 1 else 'are'} in no figure")
+    if later := facts["uncovered"]:
+        without.append(
+            f"{_pairs(later)} from which nothing was drawn at random {'is' if later == 1 else 'are'} in none"
+        )
+    return said + (f" ({'; '.join(without)})" if without else "")
 
-    >>> draw = Draw(1000, np.full(100, 0.1), np.repeat([0, 1], [90, 10]), np.zeros(2))
-    >>> one = shares([draw], ["no", "yes"], np.array([90.0, 10.0]))[1]
+
+def too_little(facts: Mapping[str, Any]) -> str:
+    """That shares are not known, and why; `facts` are the fields of a Prevalence.
+
+    >>> too_little({"drawn": 1, "sent": 4})
+    'Too little is known of how common the labels are: 1 of 4 pairs drawn at random is settled'
+    """
+    verb = "is" if facts["drawn"] == 1 else "are"
+    said = f"{facts['drawn']:,} of {_pairs(facts['sent'])} drawn at random {verb} settled"
+    return f"Too little is known of how common the labels are: {said}"
+
+
+def interval(share: Mapping[str, Any]) -> str:
+    """The 95 % interval of a share in words, by its `low` and `high`: "all judged" where it has no width.
+
+    >>> interval({"low": 0.051, "high": 0.171})
+    '5.1% to 17.1%'
+    """
+    return "all judged" if share["low"] == share["high"] else f"{share['low']:.1%} to {share['high']:.1%}"
+
+
+def _pairs(number: int) -> str:
+    return f"{number:,} pair{'' if number == 1 else 's'}"
+
+
+def shares(strata: Sequence[Stratum], names: Sequence[str]) -> tuple[LabelShare, ...]:
+    """The share of each label of `names`, and the pairs still to find, in the pairs of all strata.
+
+    In a stratum each draw estimates the label's pairs as those known when it was drawn and the pool times the sample's
+    mean, and draws are averaged by `Stratum.worth`. The mean's interval is Clopper and Pearson's (1934) at the size at
+    which p (1 - p) / size is the estimate's variance, that of simple random sampling with the finite population
+    correction (Cochran 1977, ch. 2 and 3). Pairs that were taken before a draw and are not settled may all have the
+    label, or none. Strata are added by Zou, Huang and Zhang (2009), "A note on confidence interval estimation for a
+    linear function of binomial proportions", Computational Statistics and Data Analysis 53(4). Nothing is less than
+    what is known, nor more than what is left.
+
+    >>> one = shares([Stratum(1, 1000, {1: np.array([90.0, 10.0])})], ["no", "yes"])[1]
     >>> round(one.share, 3), round(one.low, 3), round(one.high, 3), round(one.unfound)
     (0.1, 0.051, 0.171, 90)
     """
-    draws = [draw for draw in draws if len(draw.labels)]
-    if not draws:
-        return tuple(LabelShare(name, round(number)) for name, number in zip(names, known, strict=True))
-    weights = [1 / draw.chances for draw in draws]
-    means = np.array(
-        [np.bincount(d.labels, w, len(names)) / w.sum() for d, w in zip(draws, weights, strict=True)]
-    )  # [draws, C]
-    size = np.array([w.sum() ** 2 / (w**2).sum() for w in weights])
-    left = 1 - np.array([len(draw.labels) / draw.pool for draw in draws])
-    everything = np.array([draw.pool + draw.before.sum() for draw in draws])
-    inside = np.array([draw.pool for draw in draws]) / everything
-    worth = size / inside**2
-    worth /= worth.sum()
-    before = worth @ (np.array([draw.before for draw in draws]) / everything[:, None])
-    within = float(worth @ inside)
-    mixed = worth * inside / within
-    variance = float((mixed**2 * left / size).sum())  # but for p (1 - p)
-    pairs = float(everything[-1])
+    if not strata:
+        return tuple(LabelShare(name, 0) for name in names)
+    pairs = sum(stratum.pairs for stratum in strata)
+    known = sum(stratum.known for stratum in strata)
+    left = sum(stratum.left for stratum in strata)
+    total, low, high = _summed(strata)
     found = []
-    for name, mean, outside, sure in zip(names, mixed @ means, before, known, strict=True):
-        mean = float(mean)
-        ends = (mean, mean) if variance <= 0 else _interval(mean / variance, 1 / variance)
-        most = pairs - (known.sum() - sure)
-        total, low, high = (min(max((outside + within * p) * pairs, sure), most) for p in (mean, *ends))
-        told = [total / pairs, low / pairs, high / pairs, total - sure, low - sure, high - sure]
-        found.append(LabelShare(name, round(sure), *(float(number) for number in told)))
+    for name, sure, *ends in zip(names, np.asarray(known), total, low, high, strict=True):
+        ends = [float(np.clip(end, sure, sure + left)) for end in ends]
+        told = [*(end / pairs for end in ends), *(end - float(sure) for end in ends)]
+        found.append(LabelShare(name, round(float(sure)), *told))
     return tuple(found)
 
 
-def payoff(number: int, hits: int, judged: int, share: LabelShare, left: float) -> Payoff:
-    """Whether the ranked part of a round, with `hits` among `judged`, finds more than the `left` unjudged pairs hold.
+def _summed(strata: Sequence[Stratum]) -> tuple[Floats, Floats, Floats]:
+    """The pairs of each label in all strata [C], and the ends of their 95 % intervals [C]."""
+    each = [_of_stratum(stratum) for stratum in strata]
+    total = sum(middle for middle, _, _ in each)
+    below = np.sqrt(sum((middle - low) ** 2 for middle, low, _ in each))
+    above = np.sqrt(sum((high - middle) ** 2 for middle, _, high in each))
+    return np.asarray(total), np.asarray(total - below), np.asarray(total + above)
 
-    It pays where the 95 % interval of the difference of the two rates is above 0: Zou and Donner (2008), "Construction
-    of confidence limits about effect measures", Statistics in Medicine 27(10), from the two intervals.
-    """
-    low, high = _interval(hits, judged)
-    rate, left = hits / judged, max(left, 1.0)
-    expected = (share.unfound, share.unfound_low, share.unfound_high)
-    random, random_low, random_high = (min((each or 0.0) / left, 1.0) for each in expected)
-    above = rate - random - float(np.hypot(rate - low, random_high - random)) > 0
-    pays = True if above else (False if judged >= ENOUGH else None)
-    return Payoff(number, judged, hits, rate, low, high, random, random_low, random_high, pays)
+
+def _of_stratum(stratum: Stratum) -> tuple[Floats, Floats, Floats]:
+    """The pairs of each label in one stratum [C], and the ends of their 95 % intervals [C]."""
+    known, left, worth, draws = stratum.known, stratum.left, stratum.worth(), stratum.draws
+    if not left:
+        return known, known, known
+    pool = worth * [draw.pool for draw in draws]
+    unknown = worth * [draw.unknown for draw in draws]
+    means = np.array([draw.sample / draw.size for draw in draws])  # [draws, C]
+    mean = (pool + unknown) @ means / (pool + unknown).sum()
+    before = worth @ np.array([draw.known for draw in draws])
+    mixed = pool / pool.sum()
+    variance = float(sum(m**2 * (1 - d.size / d.pool) / d.size for m, d in zip(mixed, draws, strict=True)))
+    ends = np.array([_interval(p / variance, 1 / variance) if variance > 0 else (p, p) for p in mean])
+    unfound = np.maximum(before + (pool + unknown).sum() * mean - known, 0)
+    unfound *= left / unfound.sum()
+    low = before + pool.sum() * ends[:, 0] - known
+    high = before + pool.sum() * ends[:, 1] + unknown.sum() - known
+    # Of what nobody has judged one pair more or less can always be: no interval has no width.
+    low = np.minimum(np.clip(low, 0, left - 1), unfound)
+    high = np.maximum(np.clip(high, 1, left), unfound)
+    return known + unfound, known + low, known + high
 
 
 def _interval(hits: float, of: float) -> tuple[float, float]:
@@ -165,94 +209,83 @@ def _interval(hits: float, of: float) -> tuple[float, float]:
     return low, high
 
 
-def of_campaign(db: sa.Connection, question: Question) -> Prevalence:
-    """Prevalence of the labels of a campaign's primary question, as they are settled; open pairs have none yet.
+def payoff(ranked: Mapping[int, tuple[int, int]], strata: Sequence[Stratum], label: int) -> Payoff | None:
+    """Whether ranked rounds found more pairs of the label than as many random ones would have; None if none is judged.
 
-    Pairs of a duplicate group have the label of whichever of them was judged. Earlier draws count as long as no pairs
-    were collected after them; where some were, the shares are those of all pairs at the last draw.
+    `ranked` maps rounds to the hits and the judged pairs of their ranked part; they are pooled. What random pairs would
+    have found is the label's share in each round's pool, by the estimate of all its pairs. The ratio's interval is that
+    of Donner and Zou (2012), "Closed-form confidence intervals for functions of the normal mean and standard
+    deviation", Statistical Methods in Medical Research 21(4), from those of the two rates. Ranking pays where the ratio
+    is surely above 1. It is said not to pay only where the ratio is surely below MARGIN, as no difference seen is no
+    proof that there is none: Altman and Bland (1995), "Absence of evidence is not evidence of absence", BMJ 311;
+    Schuirmann (1987), "A comparison of the two one-sided tests procedure and the power approach", Journal of
+    Pharmacokinetics and Biopharmaceutics 15(6).
     """
-    rows = _settled(db, question)
-    if not rows:
-        return Prevalence(0, 0, tuple(LabelShare(name, 0) for name in question.labels), None, None)
-    rounds = {row.round: row for row in db.execute(sa.select(schema.rounds).order_by(schema.rounds.c.round))}
-    copies = _copies(db, rows)
-    draws = _draws(db, rows, rounds, copies, question.labels)
-    known = _count(rows, copies, question.labels)
-    found = Counter(row.label for row in rows)
-    told = tuple(replace(one, found=found[one.label]) for one in shares(draws, question.labels, known))
-    drawn = sum(len(draw.labels) for draw in draws)
-    pairs = draws[-1].pool + draws[-1].before.sum() if draws else 0
-    sought = watched(question, {(question.name, label): number for label, number in found.items()})
-    ranked = [row for row in rows if row.part == "strategy" and row.arm == ACTIVE]
-    paid = None
-    if ranked and draws:
-        last = [row.label for row in ranked if row.round == max(row.round for row in ranked)]
-        share = told[question.labels.index(str(sought))]
-        paid = payoff(max(r.round for r in ranked), last.count(sought), len(last), share, float(pairs - known.sum()))
-    return Prevalence(round(float(pairs)), drawn, told, sought, paid)
+    hits, judged = (sum(each) for each in zip(*ranked.values(), strict=True)) if ranked else (0, 0)
+    if not judged:
+        return None
+    expected = np.zeros(3)
+    for number, (_, size) in ranked.items():
+        there = [stratum for stratum in strata if stratum.since <= number]
+        before = [stratum.before(number) for stratum in there]
+        pool = sum(of.pairs - float(known.sum()) - unknown for of, (known, unknown) in zip(there, before, strict=True))
+        if pool <= 0:
+            return None
+        totals = np.array([ends[label] for ends in _summed(there)])
+        taken = sum(float(known[label]) for known, _ in before)
+        expected += size / judged * np.clip((totals - taken) / pool, 0, 1)
+    random, random_low, random_high = (float(end) for end in expected)
+    rate, (low, high) = hits / judged, _interval(hits, judged)
+    ratio_low, ratio_high = _ratio((rate, low, high), (random, random_low, random_high))
+    pays = False if ratio_high is not None and ratio_high < MARGIN else True if ratio_low > 1 else None
+    ratio = rate / random if random else None
+    rates = (rate, low, high, random, random_low, random_high)
+    return Payoff(len(ranked), judged, hits, *rates, ratio, ratio_low, ratio_high, pays)
 
 
-def _settled(db: sa.Connection, question: Question) -> list[Any]:
-    """The labelled pairs of the first round each was in: pair_id, duplicate_group, label, round, arm, part, chance."""
-    rp, r, v, p = schema.round_pairs, schema.rounds, schema.labels, schema.pairs
-    first = sa.select(rp.c.pair_id, sa.func.min(rp.c.round).label("round")).group_by(rp.c.pair_id).subquery()
-    columns = (p.c.pair_id, p.c.duplicate_group, v.c.label, r.c.round, r.c.arm, rp.c.part)
-    query = (
-        sa.select(*columns, rp.c.inclusion_probability.label("chance"))
-        .join_from(rp, first, (first.c.pair_id == rp.c.pair_id) & (first.c.round == rp.c.round))
-        .join(r, r.c.round == rp.c.round)
-        .join(p, p.c.pair_id == rp.c.pair_id)
-        .join(v, (v.c.pair_id == rp.c.pair_id) & (v.c.question == question.name))
-        .where(v.c.label.in_(question.labels), lives())
+def _ratio(one: tuple[float, float, float], other: tuple[float, float, float]) -> tuple[float, float | None]:
+    """The ends of the 95 % interval of one / other, each a value with its low and high end (Donner and Zou 2012)."""
+    (a, a_low, a_high), (b, b_low, b_high) = one, other
+    lower = a_low * (2 * a - a_low)
+    root = np.sqrt(max((a * b) ** 2 - lower * b_high * (2 * b - b_high), 0))
+    low = lower / (a * b + root) if lower > 0 else 0.0
+    square = b_low * (2 * b - b_low)
+    if square <= 0:
+        return float(low), None
+    root = np.sqrt(max((a * b) ** 2 - square * a_high * (2 * a - a_high), 0))
+    return float(low), float((a * b + root) / square)
+
+
+def of_campaign(db: sa.Connection, question: Question) -> Prevalence:
+    """Prevalence of the labels of one question, as they are settled; open pairs have no label yet."""
+    design, names = read(db, question), question.labels
+    strata = tuple(design.strata.values())
+    numbers = Counter(pair.label for pair in design.pairs)
+    found = {name: numbers[place] for place, name in enumerate(names)}
+    sought = watched(question, {(question.name, name): number for name, number in found.items()})
+    labels, paid = shares(strata, names), None
+    if all((one.high or 0) - (one.low or 0) <= TOO_WIDE for one in labels) and strata and sought:
+        labels = tuple(replace(one, found=found[one.label]) for one in labels)
+        paid = payoff(_ranked(design, names.index(sought)), strata, names.index(sought))
+    else:
+        labels = tuple(LabelShare(name, number) for name, number in found.items())
+    return Prevalence(
+        pairs=sum(stratum.pairs for stratum in strata),
+        left=sum(stratum.left for stratum in strata),
+        drawn=design.settled,
+        sent=design.sent,
+        uncovered=design.uncovered,
+        labels=labels,
+        sought=sought,
+        payoff=paid,
     )
-    return list(db.execute(query))
 
 
-def _copies(db: sa.Connection, rows: Sequence[Any]) -> Mapping[str, float]:
-    """How many pairs each labelled pair speaks for: itself, and its part of its group's pairs that have no label."""
-    p = schema.pairs.c
-    drawn = (
-        sa.select(p.duplicate_group).join_from(schema.pairs, schema.round_pairs).where(p.duplicate_group.is_not(None))
-    )
-    sizes = sa.select(p.duplicate_group, sa.func.count()).where(p.duplicate_group.in_(drawn), lives())
-    size: dict[str, int] = dict(db.execute(sizes.group_by(p.duplicate_group)).all())
-    judged = Counter(row.duplicate_group for row in rows)
-    return {
-        row.pair_id: max(1.0, size.get(row.duplicate_group, 0) / judged[row.duplicate_group])
-        if row.duplicate_group
-        else 1.0
-        for row in rows
-    }
-
-
-def _draws(
-    db: sa.Connection,
-    rows: Sequence[Any],
-    rounds: Mapping[int, Any],
-    copies: Mapping[str, float],
-    labels: Sequence[str],
-) -> list[Draw]:
-    """The draws that tell what all pairs of the last one's time are like, oldest first."""
-    rp = schema.round_pairs.c
-    first = sa.select(sa.func.min(rp.round).label("round")).group_by(rp.pair_id).subquery().c.round
-    drawn: dict[int, int] = dict(db.execute(sa.select(first, sa.func.count()).group_by(first)).all())
-    found: list[tuple[int, Draw]] = []
-    for number, of in rounds.items():
-        mine = [row for row in rows if row.round == number and row.chance and row.part in (None, RANDOM)]
-        if not mine:
-            continue
-        earlier = [row for row in rows if row.round < number]
-        # An active round takes no copies of what was drawn before: they are out of its pool, and known.
-        before = _count(earlier, copies if of.arm == ACTIVE else dict.fromkeys(copies, 1.0), labels)
-        chances = np.array([row.chance for row in mine])
-        draw = Draw(of.pool, chances, np.array([labels.index(row.label) for row in mine]), before)
-        found.append((of.pool + sum(size for other, size in drawn.items() if other < number), draw))
-    return [draw for pairs, draw in found if pairs >= found[-1][0]]
-
-
-def _count(rows: Sequence[Any], copies: Mapping[str, float], labels: Sequence[str]) -> Floats:
-    """How many pairs have each label [C], each row for its copies."""
-    counts = np.zeros(len(labels))
-    for row in rows:
-        counts[labels.index(row.label)] += copies[row.pair_id]
-    return counts
+def _ranked(design: Design, label: int) -> dict[int, tuple[int, int]]:
+    """Of each active round with a judged ranked pair: how many of these have the label, and how many are judged."""
+    judged, hits = Counter[int](), Counter[int]()
+    for pair in design.pairs:
+        if pair.ranked and pair.label is not None and pair.stratum in design.strata:
+            judged[pair.round] += 1
+            hits[pair.round] += pair.label == label
+    return {number: (hits[number], judged[number]) for number in sorted(judged)}

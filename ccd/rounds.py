@@ -1,6 +1,5 @@
 """Rounds: which pairs go out together, with what probability, and to which annotators in which order."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,9 +44,8 @@ class Ranked:
 def new_round(campaign: Campaign, size: int, seed: int) -> Round:
     """Draw `size` pairs at random from those in no round yet, and assign them.
 
-    With `max_per_group` in campaign.toml, each duplicate group first gives that many of its pairs at random; a pair's
-    inclusion probability is the product of the two draws'. The same call again gives the next round. Raises CcdError
-    where fewer pairs are left, or where the seed is negative.
+    With `max_per_group` in campaign.toml, no duplicate group gives more than that many of its pairs (see `spread`). The
+    same call again gives the next round. Raises CcdError where fewer pairs are left, or where the seed is negative.
 
     >>> new_round(campaign, size=600, seed=1).inclusion_probability  # doctest: +SKIP
     0.0540394
@@ -66,16 +64,12 @@ def new_round(campaign: Campaign, size: int, seed: int) -> Round:
         # Sorted first: databases order text differently, and a seed must mean the same on each.
         candidates = sorted(pool)
         random = np.random.default_rng([seed, number])
-        chances = dict.fromkeys(candidates, 1.0)
-        if config.max_per_group is not None:
-            chances = thin({pair: pool[pair] for pair in candidates}, config.max_per_group, random)
-            candidates = sorted(chances)
-        if size > len(candidates):
-            raise CcdError(
-                f"--size {size}: {len(candidates)} pairs can be drawn with max_per_group = {config.max_per_group}; "
-                "ask for fewer, or raise it in campaign.toml"
-            )
-        pairs = [candidates[i] for i in random.choice(len(candidates), size, replace=False)]
+        if config.max_per_group is None:
+            chosen = random.choice(len(candidates), size, replace=False)
+            chances = {candidates[i]: size / len(candidates) for i in chosen}
+        else:
+            chances = spread({pair: pool[pair] for pair in candidates}, size, config.max_per_group, random)
+        pairs = list(chances)
         made = Round(round=number, arm="random", seed=seed, size=size, pool=len(pool))
         db.execute(
             schema.rounds.insert().values(
@@ -83,8 +77,7 @@ def new_round(campaign: Campaign, size: int, seed: int) -> Round:
             )
         )
         drawn_now = (
-            {"round": number, "pair_id": p, "inclusion_probability": size / len(candidates) * chances[p]}
-            for p in sorted(pairs)
+            {"round": number, "pair_id": pair, "inclusion_probability": chances[pair]} for pair in sorted(pairs)
         )
         _insert(db, schema.round_pairs, drawn_now)
         orders = assign(pairs, [a.name for a in config.annotators], config.judgments_per_pair, random)
@@ -94,13 +87,20 @@ def new_round(campaign: Campaign, size: int, seed: int) -> Round:
 
 
 def ranked_round(
-    campaign: Campaign, queue: Sequence[Ranked], *, strategy: str, seed: int, pool: int, model_version: str | None
+    campaign: Campaign,
+    queue: Sequence[Ranked],
+    *,
+    strategy: str,
+    seed: int,
+    pool: int,
+    model_version: str | None,
+    at: str | None = None,
 ) -> Round:
     """Store a round of the arm `active`: its pairs in the order in which every annotator gets them.
 
-    `pool` is how many pairs could have been drawn at random. A pair that was in a round before gets one more judgment,
-    by an annotator who has not had it. Raises CcdError where a pair is gone, or was taken by another round since it was
-    ranked and nobody is left for it.
+    `pool` is how many pairs could have been drawn at random, `at` the time at which it was read (None: now). A pair
+    that was in a round before gets one more judgment, by an annotator who has not had it. Raises CcdError where a pair
+    is gone, or was taken by another round since it was ranked and nobody is left for it.
     """
     config = campaign.config
     pairs = [ranked.pair_id for ranked in queue]
@@ -127,7 +127,7 @@ def ranked_round(
                 size=made.size,
                 pool=pool,
                 model_version=model_version,
-                created_at=now(),
+                created_at=at or now(),
             )
         )
         rows = (
@@ -181,25 +181,46 @@ def drawable(db: sa.Connection, max_per_group: int | None) -> int:
     return (db.scalar(sa.select(number).where(*free, ~grouped)) or 0) + int(db.scalar(sa.select(taken)) or 0)
 
 
-def thin(group_of: Mapping[str, str | None], most: int, random: np.random.Generator) -> dict[str, float]:
-    """At most `most` pairs of each group, drawn uniformly → the chance that each had to be drawn.
+def spread(group_of: Mapping[str, str | None], size: int, most: int, random: np.random.Generator) -> dict[str, float]:
+    """Draw `size` pairs, at most `most` of a group → the chance that each had to be drawn.
 
-    `group_of` maps pairs to their group, None for a pair that is in none.
+    `group_of` maps pairs to their group, None for a pair that is in none. All pairs have the same chance but for those
+    of groups so large that it would bring more than `most`: each of these gives `most` pairs for certain, drawn
+    uniformly. The others are drawn systematically (Madow 1949, "On the theory of systematic sampling II", Annals of
+    Mathematical Statistics 20) with groups, and pairs within them, in random order: a group of n gets its n times the
+    chance, rounded up or down. Raises CcdError where the groups cannot give so many.
 
-    >>> thin({"p": "g", "q": "g", "r": None}, 1, np.random.default_rng(0))
-    {'r': 1.0, 'p': 0.5}
+    >>> spread({"p": "g", "q": "g", "r": "g", "s": None}, 2, 1, np.random.default_rng(0))
+    {'r': 0.3333333333333333, 's': 1.0}
     """
-    pairs = list(group_of)
-    sizes, taken = Counter(group_of.values()), Counter[str]()
-    chances = {}
-    for i in random.permutation(len(pairs)):
-        group = group_of[pairs[i]]
-        if group is None:
-            chances[pairs[i]] = 1.0
-        elif taken[group] < most:
-            taken[group] += 1
-            chances[pairs[i]] = min(1.0, most / sizes[group])
-    return chances
+    members: dict[str, list[str]] = {}
+    for pair, group in group_of.items():
+        members.setdefault(f"pair {pair}" if group is None else f"group {group}", []).append(pair)
+    names = sorted(members, key=lambda name: -len(members[name]))
+    can = sum(min(most, len(members[name])) for name in names)
+    if size > can:
+        raise CcdError(
+            f"--size {size}: {can} pairs can be drawn with max_per_group = {most}; ask for fewer, or raise it in "
+            "campaign.toml"
+        )
+    drawn: dict[str, float] = {}
+    rest, left = len(group_of), size
+    for name in names:  # largest first: what one of them leaves raises the chance of the others
+        own = members[name]
+        if left * len(own) <= most * rest:
+            break
+        drawn |= {own[i]: most / len(own) for i in random.choice(len(own), most, replace=False)}
+        rest, left = rest - len(own), left - most
+        del members[name]
+    order = [own[i] for own in _shuffled(list(members.values()), random) for i in random.permutation(len(own))]
+    if left:
+        first = int(random.integers(rest))
+        drawn |= {order[(first + number * rest) // left]: left / rest for number in range(left)}
+    return drawn
+
+
+def _shuffled(groups: list[list[str]], random: np.random.Generator) -> list[list[str]]:
+    return [groups[i] for i in random.permutation(len(groups))]
 
 
 def assign(

@@ -61,8 +61,9 @@ pairs = Table(
     Column("model_text", Text),  # what a model sees
     Column("alt_text", Text),  # never shown to annotators: it would tell them what the image shows
     Column("duplicate_group", Text, index=True),  # smallest pair id of its near-duplicates; None until looked
+    Column("copy_of", Text),  # the earlier pair whose picture and text are both alike; None for most
     Column("text_sha256", Text, nullable=False, index=True),
-    Column("collected_at", Text, nullable=False),
+    Column("collected_at", Text, nullable=False, index=True),
 )
 Index("pairs_same_content", pairs.c.text_sha256, pairs.c.image, unique=True)
 
@@ -339,9 +340,10 @@ def _to_5(connection: sa.Connection) -> None:
 def _to_6(connection: sa.Connection) -> None:
     """What says whether an answer counts; the next pull reads every desk again, and takes out what was not assigned.
 
-    Drops that became pairs since are none.
+    Drops that became pairs since are none. Which pair is a copy of which is known once `ccd duplicates` looks again.
     """
     added = {
+        "pairs": ("copy_of TEXT",),
         "desks": ("page TEXT", "page_since TEXT"),
         "tasks": ("annotations TEXT", "shown_since TEXT"),
         "stray_tasks": ("annotations TEXT",),
@@ -353,6 +355,7 @@ def _to_6(connection: sa.Connection) -> None:
     connection.exec_driver_sql("UPDATE desks SET watermark = NULL")
     for id_ in ("pair_id", "post_id"):  # dropped by one source, and a pair since by another
         connection.exec_driver_sql(f"DELETE FROM drops WHERE item IN (SELECT {id_} FROM pairs)")
+    connection.exec_driver_sql("CREATE INDEX ix_pairs_collected_at ON pairs (collected_at)")
 
 
 MIGRATIONS: dict[int, Callable[[sa.Connection], Any]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6}

@@ -52,6 +52,8 @@ class Found:
 def find(campaign: Campaign, started: Started, engine: str = "local") -> Found:
     """Hash what has no hash yet, write `pairs.duplicate_group`, and move pairs that say nothing new to `drops`.
 
+    A pair that is in a round stays; `pairs.copy_of` names the pair that it says nothing new beside.
+
     Run twice = run once; killed = run again: the hashes stay. `started` opens a progress bar (apps/cli/progress.py);
     `engine` is local or ray, which finds the same. Raises CcdError where another run is at work, or Ray is missing.
 
@@ -73,7 +75,8 @@ def find(campaign: Campaign, started: Started, engine: str = "local") -> Found:
             _take_out(db, out)
             left = ~frame["pair_id"].isin(out.keys())
             group = ties.groups(frame, left)
-            _write_groups(db, frame[left], group)
+            _write(db, frame[left], "duplicate_group", group)
+            _write(db, frame[left], "copy_of", frame.loc[left, "pair_id"].map(alike))
             sizes = group.value_counts()
             sizes = sizes[sizes > 1]
             if out:
@@ -202,7 +205,7 @@ def _neighbours(ties: Edges) -> dict[int, list[int]]:
 
 def _pairs(db: sa.Connection) -> pd.DataFrame:
     p, images, posts = schema.pairs.c, schema.images, schema.posts
-    columns = (p.pair_id, p.image, images.c.phash, p.text, posts.c.created_at, p.duplicate_group)
+    columns = (p.pair_id, p.image, images.c.phash, p.text, posts.c.created_at, p.duplicate_group, p.copy_of)
     query = sa.select(*columns).join_from(schema.pairs, images).join(posts, posts.c.post_id == p.post_id)
     return frame_of(db, query, differ=("text", "created_at"))
 
@@ -231,12 +234,15 @@ def _take_out(db: sa.Connection, out: dict[str, str]) -> None:
             db.execute(d.insert(), rows)
 
 
-def _write_groups(db: sa.Connection, frame: pd.DataFrame, group: "pd.Series[str]") -> None:
+def _write(db: sa.Connection, frame: pd.DataFrame, column: str, values: "pd.Series[str]") -> None:
+    """Store the column of these pairs where it changed."""
     p = schema.pairs
-    update = p.update().where(p.c.pair_id == sa.bindparam("pair")).values(duplicate_group=sa.bindparam("group"))
-    changed = frame["duplicate_group"].to_numpy(object) != group.to_numpy(object)
+    update = p.update().where(p.c.pair_id == sa.bindparam("pair")).values({column: sa.bindparam("found")})
+    found = values.astype(object).where(values.notna(), None)
+    changed = frame[column].to_numpy(object) != found.to_numpy(object)
     rows = [
-        {"pair": pair, "group": name} for pair, name in zip(frame.loc[changed, "pair_id"], group[changed], strict=True)
+        {"pair": pair, "found": value}
+        for pair, value in zip(frame.loc[changed, "pair_id"], found[changed], strict=True)
     ]
     if rows:
         db.execute(update, rows)

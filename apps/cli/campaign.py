@@ -189,28 +189,45 @@ def status_command(folder: Path) -> Report:
     return Report(facts, shown)
 
 
-def _prevalence(told: dict[str, Any]) -> list[str]:
-    """Shares of the labels, what is left to be found, and whether ranking still pays; nothing without random pairs."""
-    if not told["drawn"]:
+def _prevalence(facts: dict[str, Any]) -> list[str]:
+    """Shares of the labels, what is left to find, and whether ranking pays; nothing before pairs are drawn."""
+    from ccd.prevalence import basis, interval, too_little
+
+    if not facts["labels"] or not (facts["sent"] or any(one["found"] for one in facts["labels"])):
         return []
-    each = ", ".join(
-        f"{one['label']} {one['share']:.1%} ({one['low']:.1%} to {one['high']:.1%})" for one in told["labels"]
+    if facts["labels"][0]["share"] is None:
+        return [f"{too_little(facts)}."]
+    each = (
+        f"{one['label']} {one['share']:.1%}" + (f" ({interval(one)})" * bool(facts["left"])) for one in facts["labels"]
     )
-    lines = [f"Of all {told['pairs']:,} pairs, by {told['drawn']:,} drawn at random: {each}."]
-    sought = next(one for one in told["labels"] if one["label"] == told["sought"])
-    lines.append(
-        f"{sought['label']}: {sought['found']:,} found, about {sought['unfound']:,.0f} not yet "
-        f"({sought['unfound_low']:,.0f} to {sought['unfound_high']:,.0f})."
-    )
-    if paid := told["payoff"]:
-        verdict = {
-            True: "ranking pays",
-            False: "ranking no longer pays: it finds no more than chance would",
-            None: "too few are judged to tell whether ranking pays",
-        }[paid["pays"]]
+    lines = [f"{basis(facts)}: {', '.join(each)}."]
+    sought = next(one for one in facts["labels"] if one["label"] == facts["sought"])
+    if facts["left"]:
         lines.append(
-            f"Round {paid['round']} found it in {paid['hits']} of {paid['judged']} ranked pairs: {paid['rate']:.1%} "
-            f"({paid['low']:.1%} to {paid['high']:.1%}), against {paid['random']:.1%} ({paid['random_low']:.1%} to "
-            f"{paid['random_high']:.1%}) of the pairs that are left: {verdict}."
+            f"{sought['label']}: {sought['found']:,} found, about {sought['unfound']:,.0f} still to find "
+            f"({sought['unfound_low']:,.0f} to {sought['unfound_high']:,.0f}) among {_pairs(facts['left'])} without a "
+            "label."
         )
-    return lines
+    return lines + ([_payoff(facts["payoff"], sought["label"])] if facts["payoff"] else [])
+
+
+def _payoff(paid: dict[str, Any], label: str) -> str:
+    from ccd.prevalence import MARGIN
+
+    verdict = {
+        True: "ranking pays",
+        False: f"ranking no longer pays: it surely finds less than {MARGIN} times what chance finds",
+        None: "whether ranking pays cannot be told yet",
+    }[paid["pays"]]
+    high = "more" if paid["ratio_high"] is None else f"{paid['ratio_high']:.2f}"
+    times = "" if paid["ratio"] is None else f", {paid['ratio']:.2f} times as many ({paid['ratio_low']:.2f} to {high})"
+    rounds = "1 round" if paid["rounds"] == 1 else f"{paid['rounds']} rounds"
+    return (
+        f"Ranking ({rounds}) found {label} in {paid['hits']:,} of {_pairs(paid['judged'])}: {paid['rate']:.1%} "
+        f"({paid['low']:.1%} to {paid['high']:.1%}); random pairs would have held {paid['random']:.1%} "
+        f"({paid['random_low']:.1%} to {paid['random_high']:.1%}){times}: {verdict}."
+    )
+
+
+def _pairs(number: int) -> str:
+    return f"{number:,} pair{'' if number == 1 else 's'}"

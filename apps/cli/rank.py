@@ -1,5 +1,6 @@
 """`ccd rank`: a round of the pairs that are most worth judging, in that order."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,20 +48,20 @@ SHOWN = 10
         "size": "pairs in the round",
         "pool": "pairs that could be drawn",
         "labelled": "labelled pairs that the strategy could learn from",
-        "unpredicted": "pairs left out, as this network has no prediction of them",
+        "unpredicted": "pairs that are not ranked, as this network has no prediction of them",
         "parts": "map from part to pairs: strategy, diverse, random",
         "again": "pairs that were judged before and get one more judgment",
         "assigned": "map from annotator to pairs assigned in this round",
-        "top": "the first ten pairs: list of {pair_id, part, score, why}",
+        "top": "the first ten pairs: list of {pair_id, part, score, why}; score is null where a pair cannot be ranked",
     }
 )
 def rank_command(folder: Path, strategy: str, size: int, question: str | None, seed: int) -> contract.Report:
     """Make a round of the pairs most worth judging; annotators get them in its order.
 
     Of the round's pairs 60 % are the strategy's first, 20 % are spread over what was judged least, and 20 % are drawn
-    at random, with a known probability: from these `ccd status` knows the labels' shares. Near-duplicates count as
-    one. The newest predictions of the question are used; `random` and `profile` do without. A question that asks for a
-    score has no label to look for: `ccd round new` draws its pairs at random.
+    at random, with a known probability: from these `ccd status` knows the labels' shares. Pairs whose picture and text
+    are both alike count as one. The newest predictions of the question are used; `random` and `profile` do without. A
+    question that asks for a score has no label to look for: `ccd round new` draws its pairs at random.
 
     \b
     Example:
@@ -98,13 +99,16 @@ def rank_command(folder: Path, strategy: str, size: int, question: str | None, s
         raise CcdError(f"--size {size}: {found.could_be_drawn} pairs can be ranked; ask for fewer")
     diverse, random = (0.0, 1.0) if strategy == "random" else (0.2, 0.2)
     ranking = kind(target, seed, shares)
-    chosen = batch(ranking, found.pool, found.labelled, size, seed, diverse=diverse, random=random)
+    shares_of_batch = {"diverse": diverse, "random": random}
+    chosen = batch(ranking, found.pool, found.labelled, size, seed, **shares_of_batch, beyond=len(found.beyond))
     queue = [
-        Ranked(found.pool.ids[row], str(part), float(chance) if part == "random" else None)
+        Ranked(found.pair(row), str(part), float(chance) if part == "random" else None)
         for row, part, chance in zip(chosen.rows, chosen.part, chosen.probability, strict=True)
     ]
     pool = found.could_be_drawn
-    made = ranked_round(campaign, queue, strategy=strategy, seed=seed, pool=pool, model_version=found.version)
+    made = ranked_round(
+        campaign, queue, strategy=strategy, seed=seed, pool=pool, model_version=found.version, at=found.at
+    )
     facts = {
         "round": made.round,
         "strategy": strategy,
@@ -117,7 +121,7 @@ def rank_command(folder: Path, strategy: str, size: int, question: str | None, s
         "labelled": len(found.labelled.rows),
         "unpredicted": found.unpredicted,
         "parts": {name: int((chosen.part == name).sum()) for name in ("strategy", "diverse", "random")},
-        "again": 0 if found.pool.judgments is None else int(found.pool.judgments[chosen.rows].any(axis=1).sum()),
+        "again": _again(found, chosen),
         "assigned": _assigned(campaign, made.round),
         "top": _top(of, found, chosen),
     }
@@ -153,6 +157,12 @@ def _assigned(campaign: "Campaign", number: int) -> dict[str, int]:
         return dict(sorted((row[0], row[1]) for row in rows))
 
 
+def _again(found: "Candidates", chosen: "Batch") -> int:
+    if found.pool.judgments is None:
+        return 0
+    return int(found.pool.judgments[chosen.rows[chosen.rows < len(found.pool)]].any(axis=1).sum())
+
+
 def _top(question: "Question", found: "Candidates", chosen: "Batch") -> list[dict[str, Any]]:
     """The first pairs of the queue, and in words why each is there."""
     labels, pool = question.labels, found.pool
@@ -170,10 +180,11 @@ def _top(question: "Question", found: "Candidates", chosen: "Batch") -> list[dic
             why = "first by the profiles of labelled pairs"
         else:
             why = ", ".join(f"{name} {p:.2f}" for name, p in zip(labels, pool.probabilities[row], strict=True))
-        if pool.judgments is not None and pool.judgments[row].any():
+        if row < len(pool) and pool.judgments is not None and pool.judgments[row].any():
             given = ", ".join(f"{n} {name}" for name, n in zip(labels, pool.judgments[row], strict=True) if n)
             why += f"; judged {given}"
-        rows.append({"pair_id": pool.ids[row], "part": str(part), "score": round(float(score), 4), "why": why})
+        ranked = None if math.isnan(score) else round(float(score), 4)
+        rows.append({"pair_id": found.pair(row), "part": str(part), "score": ranked, "why": why})
     return rows
 
 
@@ -193,6 +204,7 @@ def _shown(facts: dict[str, Any]) -> list[Any]:
         shown.append(f"{facts['unpredicted']:,} pairs have no prediction of this network; `ccd predict` makes them.")
     table = Table("place", "pair", "part", "score", "why", title="First in every queue")
     for place, row in enumerate(facts["top"], 1):
-        table.add_row(str(place), row["pair_id"], row["part"], f"{row['score']:.3g}", row["why"])
+        score = "" if row["score"] is None else f"{row['score']:.3g}"
+        table.add_row(str(place), row["pair_id"], row["part"], score, row["why"])
     loads = ", ".join(f"{name} {number}" for name, number in facts["assigned"].items())
     return [*shown, table, f"Assigned: {loads}.", "Next: ccd push"]

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
         "splits, had pairs been split at random one by one and now",
         "nearest": "list of {kind, pair, split, other, other_split, likeness}: the nearest pairs across splits",
         "looked_at": "pairs of dev and test whose nearest were looked for",
-        "prevalence": "list of {label, pairs, share, prevalence, low, high}: of all labelled pairs, and as "
-        "estimated from the random arm with a 95 % interval",
+        "prevalence": "list of {label, pairs, share, prevalence, low, high}: of all labelled pairs, and of all "
+        "pairs as estimated from those drawn at random, with a 95 % interval; null where too little is known",
         "problems": "with --check: the leaks, one line each",
     }
 )
@@ -174,10 +174,12 @@ def _counts(counts: Sequence[Mapping[str, Any]], labels: Sequence[str], syntheti
 
 
 def _prevalence(rows: Sequence[Mapping[str, Any]]) -> "Table":
-    table = _table("How often each label occurs", "", "labelled pairs", "raw share", "random arm", "95 %")
+    from ccd.prevalence import interval
+
+    table = _table("How often each label occurs", "", "labelled pairs", "raw share", "of all pairs", "95 %")
     for row in rows:
         known = row["prevalence"] is not None
-        estimate = (f"{row['prevalence']:.1%}", f"{row['low']:.1%} to {row['high']:.1%}") if known else ("unknown", "")
+        estimate = (f"{row['prevalence']:.1%}", interval(row)) if known else ("unknown", "")
         table.add_row(row["label"], f"{row['pairs']:,}", f"{row['share']:.1%}", *estimate)
     return table
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ccd.leakage import IN_WORDS
+from ccd.prevalence import interval
 from ccd.release.images import FILES, TAR
 
 Facts = Mapping[str, Any]
@@ -106,16 +107,20 @@ def table(head: list[str], rows: list[list[Any]]) -> str:
 
 def _shares(facts: Facts) -> str:
     arms = listed(facts["arms"])
-    rows = [
-        [each["label"], f"{each['pairs']:,}", _percent(each["share"]), _percent(each["prevalence"]), _range(each)]
-        for each in facts["prevalence"]
-    ]
-    told = table(["label", "labelled pairs", "raw share", "prevalence", "95 % interval"], rows) if rows else ""
-    return f"""Pairs by the way they were chosen: {arms}. Only pairs that were drawn at random (arm `random`) are in
-dev and test and say how often a class occurs: the prevalence below is theirs. Raw shares are of all labelled pairs,
-also those that a model's ranking brought in (arm `active`), all of them in train.
+    raw = [[each["label"], f"{each['pairs']:,}", _percent(each["share"])] for each in facts["prevalence"]]
+    head, basis, estimated = ["label", "labelled pairs", "raw share"], facts["prevalence_basis"], ""
+    if basis:
+        head += ["prevalence", "95 % interval"]
+        raw = [
+            [*row, _percent(each["prevalence"]), interval(each)]
+            for row, each in zip(raw, facts["prevalence"], strict=True)
+        ]
+        estimated = f" How often a class occurs is estimated from pairs that were drawn at random. {basis}."
+    return f"""Pairs by the way they were chosen: {arms}. Only pairs of random rounds (arm `random`) are in dev and
+test. Raw shares are of all labelled pairs, also those that a model's ranking brought in (arm `active`), all of them in
+train.{estimated}
 
-{told}"""
+{table(head, raw) if raw else ""}"""
 
 
 def _use(facts: Facts) -> str:
@@ -205,7 +210,3 @@ def _interval(ci: list[float] | None) -> str:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.1%}"
-
-
-def _range(each: Mapping[str, Any]) -> str:
-    return "" if each["low"] is None else f"{each['low']:.1%} to {each['high']:.1%}"

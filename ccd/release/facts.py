@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from ccd import __version__, schema
 from ccd.campaign import Campaign
 from ccd.gone import LIVE, lives
 from ccd.judgments import CANNOT_JUDGE, SKIPPED
-from ccd.prevalence import of_campaign
+from ccd.prevalence import basis, of_campaign
 from ccd.release.content import Pair
 from ccd.release.images import FILES, NONE
 from ccd.release.judged import Judged
@@ -97,6 +97,7 @@ class Tally:
 def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally: Tally, judged: Judged) -> Facts:
     """The facts of release.json, of one state of the database; nothing in it depends on when or where it is run."""
     config, protocol = campaign.config, campaign.protocol
+    common = of_campaign(db, protocol.question)
     return {
         "name": name,
         "campaign": config.name,
@@ -131,7 +132,8 @@ def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally:
         "counts": tally.counts,
         "groups": _groups(db, protocol.question.name),
         "arms": dict(sorted(tally.arms.items())),
-        "prevalence": of_campaign(db, campaign.protocol.question).beside_raw_shares(),
+        "prevalence": common.beside_raw_shares(),
+        "prevalence_basis": basis(asdict(common)) if common.known else None,
         "resolved_by": dict(sorted(tally.resolved_by.items())),
         "excluded": dict(sorted(tally.excluded.items())),
         "agreement": {question: found.to_dict(names=False) for question, found in judged.agreement().items()},

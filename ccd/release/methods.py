@@ -138,12 +138,12 @@ def _splits(facts: Facts) -> str:
     else:
         said += f"No two pairs are tied by {ties(facts)}. "
     said += "Dev and test hold only pairs that were drawn at random."
-    shares = [
-        f"{each['label']} {each['prevalence']:.1%} ({_interval(each)})"
-        for each in facts["prevalence"]
-        if each["prevalence"] is not None
-    ]
-    return said + (f" Prevalence, estimated from these pairs of all splits: {', '.join(shares)}." if shares else "")
+    if not facts["prevalence_basis"]:
+        return said
+    shares = [f"{each['label']} {each['prevalence']:.1%} ({_interval(each)})" for each in facts["prevalence"]]
+    return f"{said} How common the labels are, estimated from pairs drawn at random: {', '.join(shares)}. " + (
+        f"{facts['prevalence_basis']}."
+    )
 
 
 def _interval(share: Mapping[str, Any]) -> str:

@@ -33,7 +33,7 @@ def pictures(facts: Facts, examples: Mapping[str, list[Pair]], folder: Path) -> 
 
 
 def _shares(facts: Facts) -> bytes | None:
-    """Raw share of each class, and beside it the prevalence in the random arm with its interval."""
+    """Raw share of each class, and beside it the estimated share of all pairs with its interval."""
     rows = facts["prevalence"]
     if not rows:
         return None
@@ -49,7 +49,7 @@ def _shares(facts: Facts) -> bytes | None:
                 each["prevalence"],
                 height=0.34,
                 color=plots.BLUE,
-                label="prevalence in the random arm (line: 95 % interval)",
+                label="share of all pairs, estimated (line: 95 % interval)",
             )
             axes.plot([each["low"], each["high"]], [place + 0.18] * 2, color=plots.INK, linewidth=1.5)
     axes.set_yticks(range(len(rows)), [f"{each['label']} ({each['pairs']:,})" for each in rows])

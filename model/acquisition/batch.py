@@ -22,7 +22,8 @@ MOST_OF_A_CLUSTER = 0.1  # of the batch
 class Batch:
     """Rows of the pool in the order in which they are to be judged [n], the `part` and the `score` of each [n].
 
-    `probability` [n] is the chance that the random part's draw had to take the pair; NaN in the other parts.
+    `probability` [n] is the chance that the random part's draw had to take the pair; NaN in the other parts. Rows from
+    the pool's length on are those beyond it, whose score is NaN.
     """
 
     rows: Ints
@@ -41,14 +42,17 @@ def batch(
     diverse: float = 0.2,
     random: float = 0.2,
     per_cluster: int | None = None,
+    beyond: int = 0,
 ) -> Batch:
     """The next `size` pairs to judge, of which `diverse` and `random` are shares.
 
-    Of each duplicate group one pair at most, and none of a group that has a label (but for a strategy that judges
-    again). The strategy's part takes at most `per_cluster` pairs of a cluster (None: a tenth of the batch), as long as
-    others are left. The diverse part goes around the clusters, those with the smallest judged share first, and takes
-    the highest score of each: Citovsky et al. (2021), "Batch active learning at scale", NeurIPS, with the share in
-    place of the size. Parts are interleaved, so that every stretch of the queue holds all three.
+    The random part is a simple random sample of all pairs that nobody has judged, and of as many more `beyond` the pool
+    as can be judged and not ranked: rows from the pool's length on stand for these. The other parts take one pair of
+    each group at most, and none of a group that was judged (but for a strategy that judges again). The strategy's part
+    takes at most `per_cluster` pairs of a cluster (None: a tenth of the batch), as long as others are left. The diverse
+    part goes around the clusters, those with the smallest judged share first, and takes the highest score of each:
+    Citovsky et al. (2021), "Batch active learning at scale", NeurIPS, with the share in place of the size. Parts are
+    interleaved, so that every stretch of the queue holds all three.
 
     Raises CcdError where fewer pairs are left than `size`.
 
@@ -60,9 +64,13 @@ def batch(
     at_random = round(size * random)
     apart = min(round(size * diverse), size - at_random)
     draw = np.random.default_rng(seed)
-    drawn, chance = _random(pool, fresh, at_random, draw)
-    free = np.ones(len(pool), bool) if strategy.again else fresh
-    free = free & (score > NEVER) & ~np.isin(pool.groups, pool.groups[drawn])
+    could = np.concatenate([np.flatnonzero(fresh), len(pool) + np.arange(beyond)])
+    if at_random > len(could):
+        raise CcdError(f"{len(could)} pairs can be drawn at random, {at_random} were asked for; ask for fewer")
+    drawn = np.asarray(draw.choice(could, at_random, replace=False), np.int64)
+    inside = drawn[drawn < len(pool)]
+    taken = inside if strategy.again else np.concatenate([np.flatnonzero(~fresh), inside])
+    free = (score > NEVER) & np.isin(pool.groups, pool.groups[taken], invert=True)
     cap = per_cluster or max(1, math.ceil(size * MOST_OF_A_CLUSTER))
     order = _first_of_groups(pool, _descending(score, free, draw))
     if len(order) + len(drawn) < size:
@@ -70,26 +78,18 @@ def batch(
     within = _place_within(pool.clusters[order])
     best = np.concatenate([order[within < cap], order[within >= cap]])[: size - at_random - apart]
     order = order[~np.isin(order, best)]
-    spread = _around(pool, order, np.concatenate([labelled.rows, drawn, best]))[:apart]
-    return _interleaved(score, {STRATEGY: best, DIVERSE: spread, RANDOM: drawn}, chance)
+    spread = _around(pool, order, np.concatenate([labelled.rows, inside, best]))[:apart]
+    score = np.append(score, np.full(beyond, np.nan))
+    return _interleaved(score, {STRATEGY: best, DIVERSE: spread, RANDOM: drawn}, at_random / max(len(could), 1))
 
 
 def _fresh(pool: Pool, labelled: Labelled) -> npt.NDArray[np.bool_]:
-    """The pairs of groups in which nothing was judged [N]."""
-    judged = pool.groups[labelled.rows]
+    """The pairs that nobody has judged [N]."""
+    fresh = np.ones(len(pool), bool)
+    fresh[labelled.rows] = False
     if pool.judgments is not None:
-        judged = np.concatenate([judged, pool.groups[pool.judgments.any(axis=1)]])
-    return np.isin(pool.groups, judged, invert=True)
-
-
-def _random(pool: Pool, free: npt.NDArray[np.bool_], number: int, draw: np.random.Generator) -> tuple[Ints, Floats]:
-    """`number` free pairs and their chances: one of each group at random, then groups at random."""
-    candidates = draw.permutation(np.flatnonzero(free))
-    groups, first, sizes = np.unique(pool.groups[candidates], return_index=True, return_counts=True)
-    if number > len(groups):
-        raise CcdError(f"{len(groups)} pairs can be drawn at random, {number} were asked for; ask for fewer")
-    chosen = draw.choice(len(groups), number, replace=False)
-    return candidates[first[chosen]], number / len(groups) / sizes[chosen]
+        fresh &= ~pool.judgments.any(axis=1)
+    return fresh
 
 
 def _descending(score: Floats, free: npt.NDArray[np.bool_], draw: np.random.Generator) -> Ints:
@@ -123,7 +123,7 @@ def _around(pool: Pool, order: Ints, judged: Ints) -> Ints:
     return np.asarray(order[np.lexsort((share[own], _place_within(own)))])
 
 
-def _interleaved(score: Floats, parts: dict[str, Ints], chance: Floats) -> Batch:
+def _interleaved(score: Floats, parts: dict[str, Ints], chance: float) -> Batch:
     """The parts in one queue, each spread evenly over it."""
     rows = np.concatenate(list(parts.values()))
     part = np.repeat(list(parts), [len(own) for own in parts.values()])

@@ -8,7 +8,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from ccd import judgments, predictions, schema
-from ccd.campaign import Campaign
+from ccd.campaign import Campaign, now
 from ccd.errors import CcdError
 from ccd.gone import lives
 from model.acquisition.clusters import cluster
@@ -23,17 +23,23 @@ CLUSTERS = 256  # at most
 
 @dataclass(frozen=True)
 class Candidates:
-    """The `pool`, what of it is `labelled`, and how many pairs `could_be_drawn` at random.
+    """The `pool`, and what of it is `labelled`; `beyond` it are the pairs that can be judged and not ranked.
 
-    `version` is that of the model whose predictions they are, None for none; `unpredicted` pairs have none of it, and
-    are not in the pool.
+    These have no prediction of the model `version` (`unpredicted`; of all pairs that were to be ranked or learned from)
+    or are copies of a pair that is in a round. `could_be_drawn` pairs, ranked or not, were in no round `at` that time.
     """
 
     pool: Pool
     labelled: Labelled
+    beyond: Sequence[str]
     could_be_drawn: int
     version: str | None
     unpredicted: int
+    at: str
+
+    def pair(self, row: int) -> str:
+        """The id of a row of a batch: of the pool, or beyond it."""
+        return self.pool.ids[row] if row < len(self.pool) else self.beyond[row - len(self.pool)]
 
 
 def candidates(
@@ -45,7 +51,9 @@ def candidates(
     again: bool = False,
     seed: int = 0,
 ) -> Candidates:
-    """Pairs of living posts that are in no round, and nor is any of their duplicate group; and the labelled ones.
+    """Pairs of living posts that are in no round, but for copies of one that is (`pairs.copy_of`); and labelled ones.
+
+    The same photo with another text is another pair, and no copy.
 
     With `again` the judged pairs are those that an annotator has not had, with their votes. Without a `version` there
     are no predictions, and embeddings are the pairs' similarity profiles, where encoders share a space and `ccd encode`
@@ -64,21 +72,24 @@ def candidates(
         )
     names = [annotator.name for annotator in campaign.config.annotators]
     with campaign.read() as db:
+        at = now()
         p, v, a = schema.pairs.c, schema.labels.c, schema.assignments.c
         settled = (v.pair_id == p.pair_id) & (v.question == of.name)
-        query = sa.select(p.pair_id, p.duplicate_group, v.label)
+        query = sa.select(p.pair_id, p.copy_of, v.label)
         query = query.join_from(schema.pairs, schema.labels, settled, isouter=True).where(lives()).order_by(p.pair_id)
         group_of, label_of = {}, {}
-        for pair, group, label in db.execute(query):
-            group_of[pair] = pair if group in (None, pair) else group  # one object for equal names
+        for pair, original, label in db.execute(query):
+            group_of[pair] = original or pair
             if label is not None:
                 label_of[pair] = of.labels.index(label)
         had = sa.select(a.pair_id).group_by(a.pair_id)
-        drawn = {group_of[pair] for pair in db.scalars(had) if pair in group_of}
+        drawn = set(db.scalars(sa.select(schema.round_pairs.c.pair_id).distinct())) & group_of.keys()
         votes = judgments.counted(db, of.name) if again else None
         everybody = had.where(a.annotator.in_(names)).having(sa.func.count() == len(names))
         had_by_all = set(db.scalars(everybody)) if again else set()
-    free = [pair for pair, group in group_of.items() if group not in drawn]
+    copied = {group_of[pair] for pair in drawn}
+    could_be_drawn = [pair for pair in group_of if pair not in drawn]
+    free = [pair for pair in could_be_drawn if group_of[pair] not in copied]
     known = sorted(label_of if votes is None else (set(votes["task"]) & group_of.keys()) - had_by_all)
     ids = free + known
     told = _told(campaign, version, ids, of.labels)
@@ -103,8 +114,8 @@ def candidates(
     )
     rows = [place[pair] for pair in known if pair in place and pair in label_of]
     labelled = Labelled(np.array(rows, np.int64), np.array([label_of[kept[row]] for row in rows], np.int64))
-    could_be_drawn = sum(pair in place for pair in free)
-    return Candidates(pool, labelled, could_be_drawn, version, len(ids) - len(kept))
+    beyond = [pair for pair in could_be_drawn if pair not in place]
+    return Candidates(pool, labelled, beyond, len(could_be_drawn), version, len(ids) - len(kept), at)
 
 
 def _told(

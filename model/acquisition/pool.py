@@ -29,10 +29,11 @@ _REMEDIES = {
 class Pool:
     """N pairs, judged and not: `ids`, and arrays with a row a pair.
 
-    `embeddings` [N, e] is what the network's last layers see of a pair; `groups` [N] is the same number for near
-    duplicates and nobody else's; `clusters` [N] as `model.acquisition.clusters.cluster` gives them. What only some
-    models or campaigns have is None elsewhere: `probabilities` [N, C], calibrated; `association` and `alignment`
-    [N, C], each stream's own probabilities; `profiles` [N, 28]; `judgments` [N, C], how often each label was given.
+    `embeddings` [N, e] is what the network's last layers see of a pair; `groups` [N] is the same number for pairs that
+    count as one, as picture and text are both alike, and nobody else's; `clusters` [N] as
+    `model.acquisition.clusters.cluster` gives them. What only some models or campaigns have is None elsewhere:
+    `probabilities` [N, C], calibrated; `association` and `alignment` [N, C], each stream's own probabilities;
+    `profiles` [N, 28]; `judgments` [N, C], how often each label was given.
     """
 
     ids: Sequence[str]

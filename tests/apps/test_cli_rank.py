@@ -16,6 +16,7 @@ from ccd.campaign import Campaign
 from ccd.predictions import Predictions, begin, write
 from ccd.rounds import new_round
 from ccd.settle import settle
+from model.acquisition.campaign import candidates
 from tests.campaigns import judge, small_campaign
 
 PAIRS = 80
@@ -90,7 +91,7 @@ def test_a_ranked_round_is_in_one_order_for_everybody(tmp_path: Path) -> None:
     missing = len({f"x:{n}:0" for n in (PAIRS - 2, PAIRS - 1)} - drawn)
     assert facts["unpredicted"] == 2
     assert facts["labelled"] == 20 - (2 - missing)
-    assert facts["pool"] == PAIRS - 20 - missing
+    assert facts["pool"] == PAIRS - 20, "also those without a prediction can be drawn at random"
     assert "First in every queue" in shown
     assert "drawn at random with probability" in shown
 
@@ -107,10 +108,32 @@ def test_once_the_round_is_judged_status_says_whether_it_paid(tmp_path: Path) ->
             judge(campaign, pair, name, true_label(pair))
     settle(campaign)
     done = CliRunner().invoke(status_command, ["--dir", str(tmp_path)])
-    assert "Of all 80 pairs, by 24 drawn at random: irrelevant" in done.stdout
-    assert "implicit: " in done.stdout
-    assert "ranked pairs: " in done.stdout
-    assert done.stdout.count("ranking pays") == 1
+    said = " ".join(done.stdout.split())
+    assert "Of 80 pairs, by 24 of 24 drawn at random: irrelevant" in said
+    assert "still to find" in said
+    assert "Ranking (1 round) found implicit in 12 of 12 pairs: 100.0%" in said
+    assert said.count("ranking pays") == 1
+
+
+def test_one_photo_with_many_texts_is_many_pairs_and_only_a_copy_counts_as_one(tmp_path: Path) -> None:
+    """All pairs are one duplicate group; two are copies of the first pair drawn, in picture and text."""
+    campaign = made(tmp_path)
+    with campaign.read() as db:
+        drawn = set(db.scalars(sa.select(schema.round_pairs.c.pair_id)))
+        pairs = set(db.scalars(sa.select(schema.pairs.c.pair_id)))
+    first, (original, *_) = min(drawn), sorted(pairs - drawn)
+    with campaign.write() as db:
+        db.execute(schema.pairs.update().values(duplicate_group="x:0:0"))
+        db.execute(schema.pairs.update().where(schema.pairs.c.pair_id == first).values(copy_of=original))
+    predict(campaign)
+    assert "59 pairs can be ranked" not in call(tmp_path, "--size", "58").stderr
+    facts, _ = rank(tmp_path, "--size", "2")
+    assert facts["pool"] == PAIRS - 20 - 58
+    told = candidates(campaign, "made-1", str)
+    assert list(told.beyond) in ([], [original]), "it says nothing new, and can be drawn at random alone"
+    ranked = [pair for pair, part, _ in queue(campaign, 2) if part != "random"]
+    assert len(ranked) == 46
+    assert original not in ranked
 
 
 def test_without_predictions_random_and_profile_are_left(tmp_path: Path) -> None:

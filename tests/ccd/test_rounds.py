@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
-from ccd.rounds import Ranked, assign, new_round, ranked_round, thin
+from ccd.rounds import Ranked, assign, new_round, ranked_round, spread
 from tests.campaigns import add_pairs, small_campaign
 
 
@@ -133,21 +133,23 @@ def test_each_pair_is_as_likely_as_any_other(tmp_path: Path) -> None:
 
 
 @given(
-    st.dictionaries(st.text(min_size=1, max_size=3), st.sampled_from("abc") | st.none(), min_size=1),
-    st.integers(1, 4),
-    st.integers(0, 99),
+    group_of=st.dictionaries(st.text(min_size=1, max_size=3), st.sampled_from("abc") | st.none(), min_size=1),
+    most=st.integers(1, 4),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 99),
 )
-def test_thinning_takes_as_many_as_it_may_and_its_chances_add_up(
-    group_of: dict[str, str | None], most: int, seed: int
+def test_spreading_takes_as_many_as_asked_and_few_of_each_group_and_its_weights_add_up(
+    group_of: dict[str, str | None], most: int, share: float, seed: int
 ) -> None:
-    chances = thin(group_of, most, np.random.default_rng(seed))
     sizes = Counter(group for group in group_of.values() if group)
-    taken = Counter(group_of[pair] for pair in chances if group_of[pair])
-    assert taken == {group: min(most, size) for group, size in sizes.items()}
-    for pair, group in group_of.items():
-        assert group or chances[pair] == 1
-    for group, size in sizes.items():
-        assert {chances[pair] for pair in chances if group_of[pair] == group} == {taken[group] / size}
+    can = sum(min(most, size) for size in sizes.values()) + list(group_of.values()).count(None)
+    size = max(1, round(share * can))
+    chances = spread(group_of, size, most, np.random.default_rng(seed))
+    assert len(chances) == size
+    assert all(number <= most for number in Counter(group_of[pair] for pair in chances if group_of[pair]).values())
+    assert sum(1 / chance for chance in chances.values()) == pytest.approx(len(group_of))
+    with pytest.raises(CcdError, match=f"{can} pairs can be drawn with max_per_group = {most}"):
+        spread(group_of, can + 1, most, np.random.default_rng(seed))
 
 
 def grouped(folder: Path, most: int) -> Campaign:
@@ -175,11 +177,11 @@ def test_a_round_takes_few_of_a_group_with_the_probability_it_says(tmp_path: Pat
             said = {row.pair_id: row.inclusion_probability for row in db.execute(sa.select(t.pair_id, t[2]))}
             for table in (schema.assignments, schema.round_pairs, schema.rounds):
                 db.execute(table.delete())
-        # four are left of ten: one of six, one of two, and two alone; two of the four are drawn
-        assert said == {p: pytest.approx(1 / 12 if int(p[2]) < 6 else 1 / 4 if int(p[2]) < 8 else 1 / 2) for p in pairs}
+        # One of the six is taken for certain, and one of the other four.
+        assert said == {p: pytest.approx(1 / 6 if int(p[2]) < 6 else 1 / 4) for p in pairs}
         assert made.inclusion_probability == 0.2  # the mean over the pool
-    # expected 25 each of six (sd 4.8), 75 each of two (7.5), 150 each of two (8.7)
-    for numbers, expected, sd in ((range(6), 25, 4.8), (range(6, 8), 75, 7.5), (range(8, 10), 150, 8.7)):
+    # expected 50 each of six (sd 6.5), 75 each of four (7.5)
+    for numbers, expected, sd in ((range(6), 50, 6.5), (range(6, 10), 75, 7.5)):
         assert all(abs(times[f"x:{n}:0"] - expected) < 4 * sd for n in numbers)
 
 

@@ -81,6 +81,7 @@ def test_a_campaign_of_schema_1_becomes_one_of_today(tmp_path: Path) -> None:
     with campaign.write() as db:  # what version 1 did not have
         db.exec_driver_sql("DROP INDEX ix_pairs_duplicate_group")
         db.exec_driver_sql("DROP INDEX ix_drops_item")
+        db.exec_driver_sql("DROP INDEX ix_pairs_collected_at")
         for table in (
             schema.photos,
             schema.cursors,
@@ -94,7 +95,7 @@ def test_a_campaign_of_schema_1_becomes_one_of_today(tmp_path: Path) -> None:
         for table, columns in {
             "posts": ("author_key", "sensitive", "status", "checked_at"),
             "images": ("phash",),
-            "pairs": ("model_text", "alt_text", "duplicate_group"),
+            "pairs": ("model_text", "alt_text", "duplicate_group", "copy_of"),
             "judgments": ("prediction", "answered_at", "revision"),
             "round_pairs": ("part", "place"),
             "desks": ("page", "page_since"),

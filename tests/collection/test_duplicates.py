@@ -274,6 +274,9 @@ def test_a_pair_in_a_round_is_never_taken_out(campaign: Campaign, saved: Callabl
     found = find(campaign, quiet)
     assert (found.dropped, found.in_rounds, found.pairs) == (0, 1, 7)
     assert groups(campaign)["x:1:0"] == "x:1:0" == groups(campaign)["x:9:0"]
+    with campaign.read() as db:
+        copies = db.execute(sa.select(schema.pairs.c.pair_id, schema.pairs.c.copy_of)).all()
+    assert len([1 for _, of in copies if of]) == 1, "what would have been taken out, and nothing else"
 
 
 def test_killed_among_the_pictures_goes_on_where_it_was(

@@ -4,13 +4,15 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
 from annotation.desks import known_desks
 from ccd import schema
 from ccd.campaign import Campaign
-from ccd.prevalence import LabelShare, Payoff, payoff
+from ccd.draws import Stratum
+from ccd.prevalence import Payoff, payoff
 from collection.records import Photo, Record
 from collection.store import collect
 from collection.synthetic import SOURCE
@@ -70,7 +72,7 @@ def found(campaign: Campaign, arm: str, part: str | None) -> tuple[int, int]:
 
 
 def difference(one: Payoff, other: Payoff) -> tuple[float, float, float]:
-    """Of two rates, with its 95 % interval from theirs (Zou and Donner, as `ccd.prevalence.payoff`)."""
+    """Of two rates, with its 95 % interval from theirs (Zou and Donner 2008)."""
     found = one.rate - other.rate
     low = found - math.hypot(one.rate - one.low, other.high - other.rate)
     return found, low, found + math.hypot(one.high - one.rate, other.rate - other.low)
@@ -117,9 +119,11 @@ def test_three_ranked_rounds_go_out_in_order_and_teach_the_next_network(server: 
     assert (judged, chance_judged) == (6 * ROUNDS, FIRST)
     # What a judgment found, of three a pair, beside the random arm's, and the difference, each with its interval. Which
     # is higher is for benchmarks.acquisition to say: a hundred labels are too few for one run to show it.
-    nothing = LabelShare("implicit", 0, 0, 0, 0, 0, 0, 0)
-    ranked_rate = payoff(ROUNDS + 1, hits, judged, nothing, 1)
-    random_rate = payoff(1, chance_hits, chance_judged, nothing, 1)
+    everything = [Stratum(1, PAIRS, {1: np.array([chance_judged - chance_hits, chance_hits], float)})]
+    ranked_rate = payoff({2: (hits, judged)}, everything, 1)
+    random_rate = payoff({2: (chance_hits, chance_judged)}, everything, 1)
+    assert ranked_rate is not None
+    assert random_rate is not None
     kept = Path(__file__).resolve().parents[2] / "artifacts"
     kept.mkdir(exist_ok=True)
     figures: dict[str, object] = {

@@ -165,7 +165,7 @@ def test_the_command_offers_every_strategy() -> None:
     name=st.sampled_from(["margin", "implicit", "relabel"]),
 )
 @settings(max_examples=25, deadline=None)
-def test_batches_hold_each_group_once_and_nothing_judged(
+def test_batches_rank_each_group_once_and_nothing_judged(
     size: int, seed: int, groups: int, shares: tuple[float, float], name: str
 ) -> None:
     pool, labelled, _ = made()
@@ -174,32 +174,41 @@ def test_batches_hold_each_group_once_and_nothing_judged(
     diverse, random = shares
     strategy = STRATEGIES[name](target=1)
     judged = np.isin(group, group[labelled.rows])
-    fresh = len(np.unique(group[~judged]))
-    if size > fresh:
-        with pytest.raises(CcdError, match="ask for fewer"):
-            batch(strategy, pool, labelled, 10_000, seed, diverse=diverse, random=random)
-        return
-    found = batch(strategy, pool, labelled, size, seed, diverse=diverse, random=random)
-    assert len(found.rows) == size
-    assert len(set(group[found.rows])) == size
+    found = batch(strategy, pool, labelled, size, seed, diverse=diverse, random=random, beyond=7)
+    assert len(set(found.rows)) == len(found.rows) == size
     at_random = found.part == "random"
     assert at_random.sum() == round(size * random)
     assert np.isnan(found.probability).tolist() == (~at_random).tolist()
-    assert not judged[found.rows[at_random]].any()
+    assert set(found.probability[at_random]) <= {round(size * random) / (len(pool) - len(labelled.rows) + 7)}
+    assert not set(found.rows[at_random]) & set(labelled.rows)
+    ranked = found.rows[~at_random]
+    assert (ranked < len(pool)).all()
+    assert len(set(group[ranked])) == len(ranked)
+    assert not set(group[ranked]) & set(group[[row for row in found.rows[at_random] if row < len(pool)]])
     if not strategy.again:
-        assert not judged[found.rows].any()
+        assert not judged[ranked].any()
 
 
-def test_the_random_part_has_the_chances_that_it_says() -> None:
+def test_more_pairs_than_there_are_groups_cannot_be_ranked() -> None:
+    pool = pool_of(np.tile(TWO[:1], (12, 1)), groups=np.repeat([0, 1, 2], 4))
+    with pytest.raises(CcdError, match="3 pairs can be ranked, 4 were asked for; ask for fewer"):
+        batch(STRATEGIES["margin"](), pool, NOBODY, 4, 0, diverse=0, random=0)
+    with pytest.raises(CcdError, match="13 pairs can be drawn at random, 14 were asked for"):
+        batch(STRATEGIES["margin"](), pool, NOBODY, 14, 0, diverse=0, random=1, beyond=1)
+
+
+def test_the_random_part_is_drawn_from_every_pair_also_beyond_the_pool_and_of_groups() -> None:
     pool = pool_of(np.tile(TWO[:1], (12, 1)), groups=np.array([0, 0, 0, 0, *range(1, 9)]))
-    times, said = np.zeros(12), np.zeros(12)
+    judged = Labelled(np.array([0]), np.array([1]))  # one of a group of four
+    times = np.zeros(15)
     for seed in range(1000):
-        found = batch(STRATEGIES["margin"](), pool, NOBODY, 6, seed, diverse=0, random=0.5)
+        found = batch(STRATEGIES["margin"](), pool, judged, 6, seed, diverse=0, random=0.5, beyond=3)
         drawn = found.part == "random"
         times[found.rows[drawn]] += 1
-        said[found.rows[drawn]] = found.probability[drawn]
-    assert said == pytest.approx([3 / 9 / 4] * 4 + [3 / 9] * 8)
-    assert times / 1000 == pytest.approx(said, abs=4 * np.sqrt(0.25 / 1000))
+        assert set(found.probability[drawn]) == {3 / 14}
+        assert np.isnan(found.score[found.rows >= 12]).all()
+    assert times[0] == 0
+    assert times[1:] / 1000 == pytest.approx(np.full(14, 3 / 14), abs=4 * np.sqrt(0.17 / 1000))
 
 
 class ByNumber(Strategy):

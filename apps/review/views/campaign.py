@@ -9,6 +9,7 @@ from apps.review import show, state
 from ccd import ties, votes
 from ccd.campaign import Campaign
 from ccd.decisions import ADJUDICATED
+from ccd.prevalence import basis, interval, too_little
 from ccd.progress import Pace, Progress, paces, progress
 from ccd.status import status
 
@@ -108,21 +109,26 @@ def _day(when: datetime.datetime) -> str:
 def _shares(prevalence: dict[str, Any]) -> None:
     """How common each label is, from the pairs that were drawn at random."""
     st.subheader("How common each label is")
-    if not prevalence["drawn"]:
-        st.text("Nothing that was drawn at random has a label yet.")
+    if not prevalence["labels"]:
+        st.text("The question is a score, which has no labels.")
+        return
+    if prevalence["labels"][0]["share"] is None:
+        st.text(f"{too_little(prevalence)}.")
         return
     rows = [
         {
             "label": each["label"],
             "found": each["found"],
             "share": show.share(each["share"]),
-            "95 % interval": f"{show.share(each['low'])} to {show.share(each['high'])}",
-            "still unfound": f"{each['unfound']:,.0f} ({each['unfound_low']:,.0f} to {each['unfound_high']:,.0f})",
+            "95 % interval": interval(each),
+            "still to find": f"{each['unfound']:,.0f} ({each['unfound_low']:,.0f} to {each['unfound_high']:,.0f})"
+            if prevalence["left"]
+            else "none",
         }
         for each in prevalence["labels"]
     ]
     show.table(rows)
-    st.caption(f"Of {prevalence['pairs']:,} pairs, from {prevalence['drawn']:,} drawn at random.")
+    st.caption(f"{basis(prevalence)}.")
 
 
 def _labels(labels: dict[str, int]) -> None:
