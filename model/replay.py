@@ -89,10 +89,10 @@ class Run:
     judged and settled as such, after the start and each batch. `findable`: those of the pool, were all judged.
 
     `enrichment`: the share of implicit pairs among those chosen, over that in what was left of the pool (1: no better
-    than chance). `reached`: share of the clusters with implicit pairs of which one is found at the end. `f1` of
-    implicit on the test, at each budget. `seconds` of the processor a round: fitting and choosing. A share of nothing
-    is None: `enrichment` where nothing was left to find, `reached` where nothing can be found, `f1` where no test pair
-    is implicit.
+    than chance; at most min(1, implicit pairs left / pairs chosen) over that share). `reached`: share of the clusters
+    with implicit pairs of which one is found at the end. `f1` of implicit on the test, at each budget. `seconds` of the
+    processor a round: fitting and choosing. A share of nothing is None: `enrichment` where nothing was left to find,
+    `reached` where nothing can be found, `f1` where no test pair is implicit.
     """
 
     judged: tuple[float, ...]
