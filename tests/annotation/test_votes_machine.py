@@ -205,8 +205,8 @@ class Votes(RuleBasedStateMachine):
         if (project := self._any(sorted(self.office.server.projects), number)) is not None:
             self.office.server.projects[project]["title"] = "mine"
 
-    @rule(number=NUMBER, key=st.sampled_from(("text", "image")), seen=st.booleans())
-    def edit_task(self, number: int, key: str, seen: bool) -> None:
+    @rule(number=NUMBER, key=st.sampled_from(("text", "image")), seen=st.booleans(), pushed=st.booleans())
+    def edit_task(self, number: int, key: str, seen: bool, pushed: bool) -> None:
         self.pull()
         with self.office.campaign.read() as db:
             mine = set(db.scalars(sa.select(schema.tasks.c.task_id)))
@@ -215,9 +215,11 @@ class Votes(RuleBasedStateMachine):
             if seen:
                 self.pull()
             self._answer(task, "explicit")
+            if pushed:
+                self.push()
 
-    @rule(number=NUMBER, seen=st.booleans())
-    def swap_page(self, number: int, seen: bool) -> None:
+    @rule(number=NUMBER, seen=st.booleans(), pushed=st.booleans())
+    def swap_page(self, number: int, seen: bool, pushed: bool) -> None:
         self.pull()
         if (project := self._any(sorted(self.office.server.projects), number)) is not None:
             page = self.office.server.projects[project]
@@ -226,6 +228,8 @@ class Votes(RuleBasedStateMachine):
                 self.pull()
             if (task := self._any(self.office.server.of(project), number)) is not None:
                 self._answer(task, "explicit")
+            if pushed:
+                self.push()
 
     @rule()
     def page_back_by_hand(self) -> None:
