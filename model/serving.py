@@ -15,6 +15,7 @@ from model.data import Loader, Pairs, features_of
 from model.encoding import Encoders
 from model.features import Features, Kind, text_key
 from model.prediction import KINDS, Scorer, question_for, version_of
+from model.usefulness import read, warning
 
 LOOK = 2.0  # seconds between looks for a newer network
 
@@ -133,7 +134,8 @@ class Serving:
                 answers = f"{self.ready.version} answers on" if self.ready else "no network answers yet"
                 self._say(f"{told}; {answers}")
             else:
-                self._say(f"{folder.name} answers")
+                doubt = warning(read(folder.parent, folder.name))
+                self._say(f"{folder.name} answers" + (f". {doubt}" if doubt else ""))
                 return
 
     def _load(self, folder: Path) -> Ready:

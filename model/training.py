@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ccd import __version__
 from ccd.errors import CcdError
+from model import usefulness
 from model.batch import Batch
 from model.calibration import fit_temperature
 from model.checkpoint import Checkpoint, Run, load
@@ -255,7 +256,9 @@ class _Training:
         if self.labels:
             table = confusion(self.dev.labels, logits.argmax(1), logits.shape[1])
             dev["f1_by_label"] = dict(zip(self.labels, defined(f1(table)), strict=True))
-            fitted = {"temperature": fit_temperature(logits, self.dev.labels)}
+            balanced = self.settings.class_weights
+            against = usefulness.measure(self.train, self.dev, logits.argmax(1), tuple(self.labels), balanced)
+            fitted = {"temperature": fit_temperature(logits, self.dev.labels), usefulness.KEY: against}
         metrics = {
             "pairs": {"train": len(self.train), "dev": len(self.dev)},
             "parameters": sum(parameter.numel() for parameter in self.network.parameters()),

@@ -33,6 +33,8 @@ from apps.cli.train import network_question_option, threads_option
         "kept": "pairs that an earlier run of this version had predicted",
         "missing": "pairs that have no features, as their image cannot be read: left out",
         "labels": "map from labels to the new pairs that most likely have it; empty for a score",
+        "warning": "one line where the network is no better than train's most frequent label or than text alone on "
+        "dev, or where that is not known; else null",
         "seconds": "seconds that this run took",
     }
 )
@@ -58,6 +60,7 @@ def predict_command(
     from collection.text import model_text
     from model.checkpoint import chosen
     from model.prediction import predict, question_for, version_of
+    from model.usefulness import KEY, warning
 
     campaign = Campaign.open(folder)
     if question:
@@ -76,6 +79,7 @@ def predict_command(
         "kept": done.kept,
         "missing": done.missing,
         "labels": done.labels,
+        "warning": None if checkpoint.is_score else warning(checkpoint.metrics.get(KEY)),
         "seconds": round(done.seconds, 2),
     }
     return contract.Report(facts, _shown(facts))
@@ -89,4 +93,6 @@ def _shown(facts: Mapping[str, Any]) -> list[str]:
         lines.append(f"Likeliest label of the new ones: {shares}.")
     if facts["missing"]:
         lines.append(f"{facts['missing']:,} pairs have no features and were left out; `ccd encode` says why.")
+    if facts["warning"]:
+        lines.append(facts["warning"])
     return [*lines, f"They are in {facts['folder']}."]

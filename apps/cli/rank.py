@@ -44,6 +44,8 @@ SHOWN = 10
         "question": "the question",
         "label": "the label of it that is looked for",
         "model_version": "the network whose predictions were used; null for none",
+        "warning": "one line where the network is no better than train's most frequent label or than text alone on "
+        "dev, or where that is not known; null also without a network",
         "seed": "the seed",
         "size": "pairs in the round",
         "pool": "pairs that could be drawn",
@@ -75,6 +77,7 @@ def rank_command(folder: Path, strategy: str, size: int, question: str | None, s
     from collection.text import model_text
     from model.acquisition import STRATEGIES, batch
     from model.acquisition.campaign import candidates
+    from model.usefulness import read, warning
 
     campaign = Campaign.open(folder)
     kind = STRATEGIES[strategy]
@@ -115,6 +118,7 @@ def rank_command(folder: Path, strategy: str, size: int, question: str | None, s
         "question": of.name,
         "label": label,
         "model_version": found.version,
+        "warning": warning(read(folder / "models", found.version)) if found.version else None,
         "seed": seed,
         "size": made.size,
         "pool": pool,
@@ -198,6 +202,8 @@ def _shown(facts: dict[str, Any]) -> list[Any]:
         f"({facts['strategy']}, {told}, {facts['labelled']:,} labelled pairs, seed {facts['seed']}).",
         f"Parts: {parts}.",
     ]
+    if facts["warning"]:
+        shown.append(facts["warning"])
     if facts["again"]:
         shown.append(f"{facts['again']} of them were judged before and get one more judgment.")
     if facts["unpredicted"]:

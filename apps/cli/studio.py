@@ -11,6 +11,7 @@ from apps.cli.contract import Report, in_campaign, reports, say
 
 if TYPE_CHECKING:
     from ccd.assist import Decided
+    from ccd.campaign import Campaign
     from ccd.config import Person
 
 
@@ -181,17 +182,22 @@ def studio_status(folder: Path) -> Report:
     type=float,
     help="With --assist: the share of pairs that stays without any prediction (default: 0.2).",
 )
+@click.option(
+    "--anyway", is_flag=True, help="With --assist: also where the network is no better than one label or text alone."
+)
 @in_campaign
 @reports(
     {
         "url": "the server",
+        "warning": "with --assist one line where the network is no better than train's most frequent label or than "
+        "text alone on dev, or where that is not known; else null",
         "assisted": "list of {round, version, shown, blind, unknown}: what was decided just now, in pairs",
         "sent": "map from desk to tasks sent just now",
         "desks": "map from desk to the page its annotator opens",
         "notes": "what was found amiss and mended, a line each",
     }
 )
-def push_command(folder: Path, assist: str | None, blind: float | None) -> Report:
+def push_command(folder: Path, assist: str | None, blind: float | None, anyway: bool) -> Report:
     """Put every assigned pair on its annotator's desk.
 
     Open ties go on the adjudicators' desk. Pushed twice is pushed once; a push that was interrupted is simply run
@@ -214,7 +220,10 @@ def push_command(folder: Path, assist: str | None, blind: float | None) -> Repor
 
     if blind is not None and assist is None:
         raise CcdError("--blind goes with --assist; without that every pair is blind: leave --blind out")
+    if anyway and assist is None:
+        raise CcdError("--anyway goes with --assist; leave it out")
     campaign = Campaign.open(folder)
+    doubt = None if assist is None else _doubt(campaign, assist, anyway)
     with campaign.alone("push"):
         studio, pictures = connect(campaign)
         decided = [] if assist is None else decide(campaign, assist or None, BLIND_SHARE if blind is None else blind)
@@ -228,8 +237,24 @@ def push_command(folder: Path, assist: str | None, blind: float | None) -> Repor
     shown: list[Any] = [*done.notes, *([table] if pages else []), *map(_decided, decided), following]
     if assist is not None and not decided:
         shown.insert(-1, "No round is left to decide on: all have answers, or were decided before.")
-    facts = {"url": studio.url, "sent": done.sent, "desks": pages, "notes": done.notes}
+    shown[:0] = [doubt] if doubt else []
+    facts = {"url": studio.url, "warning": doubt, "sent": done.sent, "desks": pages, "notes": done.notes}
     return Report(facts | {"assisted": [asdict(one) for one in decided]}, shown)
+
+
+def _doubt(campaign: "Campaign", assist: str, anyway: bool) -> str | None:
+    """What speaks against showing the predictions of this version ("": the latest). Raises CcdError where it is no
+    better than a baseline, unless it is to be shown anyway.
+    """
+    from ccd import predictions
+    from ccd.errors import CcdError
+    from model.usefulness import is_useful, read, warning
+
+    found = read(campaign.folder / "models", assist or predictions.latest(campaign))
+    doubt = warning(found)
+    if is_useful(found) is False and not anyway:
+        raise CcdError(f"{doubt} Nothing was pushed; push without --assist, or show it anyway with --anyway.")
+    return doubt
 
 
 def _decided(one: "Decided") -> str:

@@ -68,6 +68,8 @@ threads_option = click.option("--threads", type=click.IntRange(min=1), help="Pro
         "best_epoch": "the epoch whose weights were kept",
         "dev": "accuracy, weighted_f1, macro_f1 and f1_by_label on dev, null where no pair has the label, which is no "
         "part of macro_f1; of scores mse and spearman (null: undefined)",
+        "warning": "one line where the network is no better than train's most frequent label or than text alone on "
+        "dev, or where that is not known; else null",
         "temperature": "what logits are divided by so that probabilities are right on dev",
         "precision": "fp32 or bf16",
         "device": "cpu or cuda",
@@ -104,7 +106,9 @@ def train_command(
 
     from apps.cli.progress import bars
     from model.baselines.sizes import Sizes
+    from model.calibration import at_bound
     from model.training import PRESETS, has_bf16, train
+    from model.usefulness import KEY, warning
     from model.zoo import config_of
 
     device = set_device(threads)
@@ -124,12 +128,14 @@ def train_command(
         "folder": str(done.folder),
         "new": done.new,
         "synthetic": ready.data.synthetic,
+        "warning": None if done.is_score else warning(done.metrics.get(KEY)),
         "missing": sum(loader.missing for loader in loaders),
         "precision": "bf16" if bf16 else "fp32",
         **{key: done.metrics[key] for key in ("pairs", "parameters", "epochs", "best_epoch", "dev", "temperature")},
         **{key: done.metrics[key] for key in ("device", "seconds")},
     }
-    return contract.Report(facts, _shown(facts))
+    bound = None if done.is_score else at_bound(done.temperature)
+    return contract.Report(facts, _shown(facts, *filter(None, [bound, facts["warning"]])))
 
 
 @dataclass(frozen=True)
@@ -222,7 +228,7 @@ def set_device(threads: int | None) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _shown(facts: Mapping[str, Any]) -> list[str]:
+def _shown(facts: Mapping[str, Any], *notes: str) -> list[str]:
     made, pairs = "synthetic " if facts["synthetic"] else "", facts["pairs"]
     lines = [
         f"{facts['model']}, {facts['parameters']:,} parameters, {facts['precision']} on {facts['device']}: "
@@ -232,6 +238,7 @@ def _shown(facts: Mapping[str, Any]) -> list[str]:
     ]
     if facts["missing"]:
         lines.append(f"{facts['missing']:,} pairs have no features and were left out; `ccd encode` says why.")
+    lines += notes
     was = "is written" if facts["new"] else "was trained before"
     return [*lines, f"{facts['folder']} {was}; measure it on test with `ccd evaluate {Path(facts['folder']).name}`."]
 

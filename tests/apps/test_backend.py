@@ -351,7 +351,7 @@ def test_a_half_written_network_is_passed_over_and_taken_when_it_is_whole(campai
         assert served.predict(tasks_of(campaign))["results"][0]["result"][0]["meta"] == {"version": old.name}
         (new / "weights.safetensors").write_bytes(weights)
         wait(lambda: len(served.said) == 3)
-        assert served.said[2] == f"{new.name} answers"
+        assert served.said[2].startswith(f"{new.name} answers")
         assert served.predict(tasks_of(campaign))["results"][0]["result"][0]["meta"] == {"version": new.name}
 
 
@@ -366,7 +366,7 @@ def test_a_network_that_does_not_fit_is_passed_over(campaign: Campaign, spoil: s
         served.ready()
         assert served.call("health").json()["version"] == old.name
         assert "no network answers yet" in served.said[0]
-        assert served.said[1] == f"{old.name} answers"
+        assert served.said[1].startswith(f"{old.name} answers")
 
 
 @pytest.fixture

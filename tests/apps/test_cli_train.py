@@ -44,6 +44,7 @@ def test_a_network_is_trained_once_and_measured(world: Path) -> None:
     assert (first["model"], first["new"], first["synthetic"], first["precision"]) == ("text", True, True, "fp32")
     assert first["pairs"]["train"] + first["pairs"]["dev"] < 120
     assert "synthetic pairs of train" in shown
+    assert (first["warning"] or "no better than") in " ".join(shown.split())
     again, shown = run("train", world, *data, "--model", "text", "--precision", "fp32", "--epochs", "8")
     assert again == first | {"new": False}
     assert "was trained before" in shown
@@ -53,7 +54,9 @@ def test_a_network_is_trained_once_and_measured(world: Path) -> None:
     assert found["folder"] == first["folder"]
     assert found["evaluation"]["accuracy"]["value"] == first["dev"]["accuracy"]
     assert "only test is a fair measure" in shown
-    run("train", world, *data, "--model", "majority")
+    majority, shown = run("train", world, *data, "--model", "majority")
+    assert "This network is no better than saying" in majority["warning"]
+    assert majority["warning"] in " ".join(shown.split())
     found, shown = run("evaluate", world, *data, name, "--against", first["folder"])
     assert found["against"]["accuracy"]["value"] == 0
     found, shown = run("evaluate", world, *data, "--against", name)
