@@ -24,10 +24,12 @@ from ccd.gone import lives
 from ccd.handles import without_handles
 from ccd.leakage import TIES, Tie, find, groups
 from ccd.placement import FREE, place
+from ccd.protocol import Question
 from ccd.quotas import wanted
 
 TRAIN = SPLITS[0]
 RANDOM = "random"
+UNLABELLED = "no label"  # on the question that is stratified by; a label of a protocol has no blank
 ARMS = (RANDOM, "active", "gold", "imported")
 
 
@@ -173,27 +175,36 @@ def _given_up(counts: pd.DataFrame, free: int) -> tuple[str, ...]:
 # --- a campaign -----------------------------------------------------------------------------------------------------
 
 
-def split_campaign(campaign: Campaign, like: str | None = None) -> Split:
+def split_campaign(campaign: Campaign, like: str | None = None, question: str | None = None) -> Split:
     """Split the campaign's labelled pairs by campaign.toml and store it; what is published stays.
 
-    `like` goes before what campaign.toml says. Near-duplicate pictures are those that have a hash (`ccd split` makes
-    what is missing). Raises CcdError where no pair has a label yet.
+    Pairs that have a label on any question get a split. Quotas are by the labels of `question` (default: the
+    protocol's first), and pairs that have none on it count as one more label, UNLABELLED. `like` goes before what
+    campaign.toml says. Near-duplicate pictures are those that have a hash (`ccd split` makes what is missing). Raises
+    CcdError where no pair has a label on the question yet.
     """
-    question, s, config = campaign.protocol.question, schema.splits, campaign.config
+    of, s, config = (
+        campaign.protocol.by_name(question or campaign.protocol.question.name),
+        schema.splits,
+        campaign.config,
+    )
     quotas = config.quotas if like is None else Quotas(config.quotas.shares, like=like)
     with campaign.write() as db:
         published = {row.pair_id: row.split for row in db.execute(sa.select(schema.published))}
-        frame = _pairs(db, question.name, published)
-        if frame["label"].isna().all():
-            raise CcdError("no pair has a label yet; run `ccd labels`, and settle what is open")
-        if question.kind == "score":
-            frame["label"] = frame["label"].where(frame["label"].isna(), "score")  # nothing to stratify by
+        frame = _pairs(db, of.name, published)
+        has_label = frame["label"].notna() & (frame["label"] != UNLABELLED)
+        if not has_label.any():
+            on = f" on question {of.name!r}" if len(campaign.protocol.questions) > 1 else ""
+            raise CcdError(f"no pair has a label yet{on}; run `ccd labels`, and settle what is open")
+        if of.kind == "score":
+            frame["label"] = frame["label"].where(~has_label, "score")  # nothing to stratify by
         result = split(frame, quotas=quotas, seed=config.split_seed, ties=config.split_ties, published=published)
         t = schema.labels.c
-        labelled = sa.select(sa.func.count()).where(t.question == question.name, t.label.is_not(None))
+        labelled = sa.select(sa.func.count(t.pair_id.distinct())).where(t.label.is_not(None))
         schema.note(db, schema.SPLIT_OF, db.scalar(labelled))
         sizes = result.counts.groupby("split", sort=False)["wanted"].sum()
         made_with = {
+            "question": of.name,
             "wanted": {str(name): int(size) for name, size in sizes.items()},
             "like": quotas.like,
             "seed": config.split_seed,
@@ -218,14 +229,35 @@ def _stored(db: sa.Connection, table: pd.DataFrame) -> bool:
 
 
 def plan(db: sa.Connection) -> dict[str, Any] | None:
-    """What the stored split was made with: wanted (split → pairs), like, seed, ties, left_out; None if there is none.
+    """What the stored split was made with: question, wanted (split → pairs), like, seed, ties, left_out; or None.
 
     >>> with campaign.read() as db: plan(db)  # doctest: +SKIP
-    {'wanted': {'train': 10294, 'dev': 975, 'test': 983}, 'like': 'ccd', 'seed': 1, 'ties': ['image'], 'left_out': 0}
+    {'question': 'relation', 'wanted': {'train': 10294, 'dev': 975, 'test': 983}, 'like': 'ccd', 'seed': 1, …}
     """
     found = db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == schema.SPLIT_PLAN))
     made_with: dict[str, Any] | None = json.loads(found) if found else None
     return made_with
+
+
+def by_question(db: sa.Connection, questions: Iterable[Question]) -> dict[str, list[dict[str, Any]]]:
+    """Of each question the pairs of living posts by split and label: {split, label, got}, label UNLABELLED for none.
+
+    Scores are one label, "score".
+    """
+    s, p, v = schema.splits, schema.pairs, schema.labels
+    found = {}
+    for question in questions:
+        on = (v.c.pair_id == s.c.pair_id) & (v.c.question == question.name)
+        label = v.c.label if question.labels else sa.case((v.c.label.is_not(None), "score"))
+        named = sa.func.coalesce(label, UNLABELLED)
+        query = sa.select(s.c.split, named, sa.func.count()).join(p, p.c.pair_id == s.c.pair_id)
+        query = query.join(v, on, isouter=True).where(lives()).group_by(s.c.split, named)
+        number: dict[tuple[str, str], int] = {(row[0], row[1]): row[2] for row in db.execute(query)}
+        labels = [*(question.labels or ("score",)), *({UNLABELLED} & {label for _, label in number})]
+        found[question.name] = [
+            {"split": name, "label": label, "got": number.get((name, label), 0)} for name in SPLITS for label in labels
+        ]
+    return found
 
 
 def publish(db: sa.Connection, release: str, pairs: Iterable[tuple[str, str]]) -> None:
@@ -241,16 +273,19 @@ def publish(db: sa.Connection, release: str, pairs: Iterable[tuple[str, str]]) -
 def _pairs(db: sa.Connection, question: str, published: Mapping[str, str]) -> pd.DataFrame:
     """Pairs of living posts with a label, and published ones: pair_id, label, what ties look at, arm of first round.
 
-    A published pair whose post is gone has no label here: it counts for nothing, and still holds its place.
+    A pair that has a label on another question only is UNLABELLED. A published pair whose post is gone has no label
+    here: it counts for nothing, and still holds its place.
     """
     p, v, a, r = schema.pairs, schema.labels, schema.assignments, schema.rounds
     first = sa.select(a.c.pair_id, sa.func.min(a.c.round).label("round")).group_by(a.c.pair_id).subquery()
-    label = sa.case((lives(), v.c.label)).label("label")
+    other = schema.labels.alias("other")
+    has_any = sa.exists().where(other.c.pair_id == p.c.pair_id, other.c.label.is_not(None))
+    label = sa.case((lives() & has_any, sa.func.coalesce(v.c.label, UNLABELLED))).label("label")
     columns = (p.c.pair_id, label, p.c.image, schema.images.c.phash, p.c.text, p.c.post_id)
     frame = frame_of(
         db,
         sa.select(*columns, schema.posts.c.author_key, r.c.arm)
-        .join(v, (v.c.pair_id == p.c.pair_id) & (v.c.question == question))
+        .join(v, (v.c.pair_id == p.c.pair_id) & (v.c.question == question), isouter=True)
         .join(first, first.c.pair_id == p.c.pair_id)
         .join(r, r.c.round == first.c.round)
         .join(schema.images, schema.images.c.sha256 == p.c.image)

@@ -66,8 +66,8 @@ def status(campaign: Campaign) -> dict[str, Any]:
         last = db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id))) or 0
         noted = dict.fromkeys((schema.SETTLED_UP_TO, schema.SPLIT_OF, schema.RELEASED_OF), "0")
         noted |= {row.key: row.value for row in db.execute(sa.select(schema.meta))} | {"last_judgment": str(last)}
-        has_label = (t.c.question == campaign.protocol.question.name) & t.c.label.is_not(None)
-        noted["labelled"] = str(db.scalar(sa.select(sa.func.count()).select_from(t).where(has_label)))
+        labelled = sa.select(sa.func.count(t.c.pair_id.distinct())).where(t.c.label.is_not(None))
+        noted["labelled"] = str(db.scalar(labelled))
         left = drawable(db, config.max_per_group)
         facts["next"] = _next(facts, _unsent(db), ties, left, noted)
     return facts

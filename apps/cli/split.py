@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 @click.command("split")
 @contract.in_campaign
+@click.option(
+    "--question", metavar="NAME", help="Whose labels dev and test are balanced by (default: the protocol's first)."
+)
 @click.option("--like", type=click.Choice(["ccd"]), help="Divide each label as the paper's Table II does.")
 @click.option(
     "--check",
@@ -26,11 +29,13 @@ if TYPE_CHECKING:
 @contract.reports(
     {
         "synthetic": "true where the toolkit made the pairs itself",
+        "question": "the question by whose labels sizes are; null with --check",
         "pairs": "pairs that have a split now",
         "groups": "leakage groups of two pairs or more",
         "straddling": "leakage groups in two splits or more",
         "straddling_naive": "the same, had pairs been split at random one by one",
         "counts": "list of {split, label, wanted, got}; wanted is null with --check",
+        "questions": "map from every question to a list of {split, label, got}; empty with --check",
         "given_up": "where what was wanted could not be had, in words",
         "left_out": "pairs without a split, because they are tied to a published pair and may not follow it",
         "ties": "list of {tie, tied, before, after}: pairs with such a tie, and pairs of dev and test with one across "
@@ -42,11 +47,12 @@ if TYPE_CHECKING:
         "problems": "with --check: the leaks, one line each",
     }
 )
-def split_command(folder: Path, like: str | None, check: Path | None) -> contract.Report:
+def split_command(folder: Path, question: str | None, like: str | None, check: Path | None) -> contract.Report:
     """Split the labelled pairs into train, dev and test.
 
-    Pairs that are tied (the same or nearly the same image or text, post, author) stay together; dev and test take only
-    pairs chosen at random; what is published stays. Sizes, ties and the seed stand in campaign.toml.
+    Pairs that have a label on any question get a split; sizes are balanced by the labels of one. Pairs that are tied
+    (the same or nearly the same image or text, post, author) stay together; dev and test take only pairs chosen at
+    random; what is published stays. Sizes, ties and the seed stand in campaign.toml.
 
     With --check, exit code 1 where pairs are tied across splits.
 
@@ -54,12 +60,13 @@ def split_command(folder: Path, like: str | None, check: Path | None) -> contrac
     Example:
       ccd split
       ccd split --like ccd
+      ccd split --question sc
       ccd split --check releases/v1
     """
-    return _split(folder, like) if check is None else _check(check)
+    return _split(folder, question, like) if check is None else _check(check)
 
 
-def _split(folder: Path, like: str | None) -> contract.Report:
+def _split(folder: Path, question: str | None, like: str | None) -> contract.Report:
     import dataclasses
 
     from apps.cli.progress import bars
@@ -67,26 +74,31 @@ def _split(folder: Path, like: str | None) -> contract.Report:
     from ccd.leakage import leaks, straddling
     from ccd.neighbours import nearest
     from ccd.prevalence import of_campaign
-    from ccd.splits import naive, split_campaign
+    from ccd.splits import UNLABELLED, by_question, naive, split_campaign
     from collection.duplicates import hash_pictures
 
     campaign = Campaign.open(folder)
+    of = campaign.protocol.by_name(question or campaign.protocol.question.name)
     if "near_image" in campaign.config.split_ties:
         with campaign.alone("duplicates"), bars() as started:
             hash_pictures(campaign, started)
     with campaign.read() as db:
-        common = of_campaign(db, campaign.protocol.question).beside_raw_shares()
-    result = split_campaign(campaign, like)
+        common = of_campaign(db, of).beside_raw_shares()
+    result = split_campaign(campaign, like, of.name)
+    with campaign.read() as db:
+        questions = by_question(db, campaign.protocol.questions)
     group, of_pair = result.table["leakage_group"], result.table["split"]
     other = naive(result.table, campaign.config.split_seed)
     neighbours, looked_at = nearest(result.pairs, of_pair, campaign.config.split_seed)
     facts = {
         "synthetic": campaign.is_synthetic,
+        "question": of.name,
         "pairs": len(result.table),
         "groups": int((group.value_counts() > 1).sum()),
         "straddling": straddling(group, of_pair),
         "straddling_naive": straddling(group, other),
         "counts": result.counts.to_dict("records"),
+        "questions": questions,
         "given_up": list(result.given_up),
         "left_out": list(result.left_out),
         "ties": leaks(result.ties, of_pair, other),
@@ -95,8 +107,13 @@ def _split(folder: Path, like: str | None) -> contract.Report:
         "prevalence": common,
         "problems": [],
     }
-    shown = _shown(facts, campaign.protocol.labels, neighbours)
-    shown[1:1] = [f"Given up: {line}." for line in result.given_up]
+    shown = _shown(facts, [*of.labels, UNLABELLED], neighbours)
+    others = [
+        _counts(rows, list(dict.fromkeys(row["label"] for row in rows)), f", question {name}")
+        for name, rows in questions.items()
+        if name != of.name
+    ]
+    shown[1:1] = [*(f"Given up: {line}." for line in result.given_up), *others]
     if result.left_out:
         shown.append(
             f"{len(result.left_out):,} pairs have no split: they are tied to a published pair and may not follow."
@@ -121,11 +138,13 @@ def _check(folder: Path) -> contract.Report:
     ]
     facts = {
         "synthetic": is_synthetic(folder),
+        "question": None,
         "pairs": sum(row["got"] for row in counts),
         "groups": found.groups,
         "straddling": found.straddling,
         "straddling_naive": found.straddling_naive,
         "counts": counts,
+        "questions": {},
         "given_up": [],
         "left_out": [],
         "ties": found.ties,
@@ -144,7 +163,8 @@ def _check(folder: Path) -> contract.Report:
 def _shown(facts: Mapping[str, Any], labels: Sequence[str], neighbours: "Sequence[Neighbour]") -> list[Any]:
     """Table II, prevalence, ties across splits, groups, and the nearest pairs."""
     synthetic = " (synthetic)" if facts["synthetic"] else ""
-    shown: list[Any] = [_counts(facts["counts"], labels, synthetic)]
+    asked = f", question {facts['question']}" if len(facts["questions"]) > 1 else ""
+    shown: list[Any] = [_counts(facts["counts"], labels, synthetic + asked)]
     if facts["prevalence"]:
         shown.append(_prevalence(facts["prevalence"]))
     shown.append(_ties(facts["ties"]))
@@ -157,11 +177,11 @@ def _shown(facts: Mapping[str, Any], labels: Sequence[str], neighbours: "Sequenc
     return shown
 
 
-def _counts(counts: Sequence[Mapping[str, Any]], labels: Sequence[str], synthetic: str) -> "Table":
+def _counts(counts: Sequence[Mapping[str, Any]], labels: Sequence[str], of: str) -> "Table":
     """Class x split, as in Table II of the paper; what was wanted stands in brackets where it differs."""
     splits = list(dict.fromkeys(row["split"] for row in counts))
-    table = _table(f"Pairs by label and split{synthetic}", "", *splits, "all")
-    found = {(row["label"], row["split"]): (row["got"], row["wanted"]) for row in counts}
+    table = _table(f"Pairs by label and split{of}", "", *splits, "all")
+    found = {(row["label"], row["split"]): (row["got"], row.get("wanted")) for row in counts}
     known = [label for label in labels if (label, splits[0]) in found] or sorted({label for label, _ in found})
     for name, some in (*((label, [label]) for label in known), ("all", known)):
         cells = [[found.get((label, split), (0, None)) for label in some] for split in splits]

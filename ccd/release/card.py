@@ -73,7 +73,7 @@ def release_card(facts: Facts, pictures: tuple[str, ...], digest: str) -> str:
 ## Class shares
 
 {_shares(facts)}
-{shown}## Read it
+{_questions(facts)}{shown}## Read it
 
 {_use(facts)}
 ## Files
@@ -85,7 +85,7 @@ def release_card(facts: Facts, pictures: tuple[str, ...], digest: str) -> str:
 
 
 def counts(facts: Facts) -> str:
-    """Pairs by label and split, as Table II of Xu et al. (2021)."""
+    """Pairs by label and split, as Table II of Xu et al. (2021), of a release or of one of its questions."""
     found = facts["counts"]
     rows = [[label, *(found[split][label] for split in found)] for label in next(iter(found.values()))]
     return table(["", *found, "all"], [[*row, sum(row[1:])] for row in rows])
@@ -107,20 +107,48 @@ def table(head: list[str], rows: list[list[Any]]) -> str:
 
 def _shares(facts: Facts) -> str:
     arms = listed(facts["arms"])
+    basis = facts["prevalence_basis"]
+    estimated = (
+        f" How often a class occurs is estimated from pairs that were drawn at random. {basis}." if basis else ""
+    )
+    return f"""Pairs by the way they were chosen: {arms}. Only pairs of random rounds (arm `random`) are in dev and
+test. Raw shares are of all labelled pairs, also those that a model's ranking brought in (arm `active`), all of them in
+train.{estimated}
+
+{_prevalences(facts)}"""
+
+
+def _prevalences(facts: Facts) -> str:
+    """Raw shares of a release or of one of its questions, and prevalence where it is known."""
     raw = [[each["label"], f"{each['pairs']:,}", _percent(each["share"])] for each in facts["prevalence"]]
-    head, basis, estimated = ["label", "labelled pairs", "raw share"], facts["prevalence_basis"], ""
-    if basis:
+    head = ["label", "labelled pairs", "raw share"]
+    if facts["prevalence_basis"]:
         head += ["prevalence", "95 % interval"]
         raw = [
             [*row, _percent(each["prevalence"]), interval(each)]
             for row, each in zip(raw, facts["prevalence"], strict=True)
         ]
-        estimated = f" How often a class occurs is estimated from pairs that were drawn at random. {basis}."
-    return f"""Pairs by the way they were chosen: {arms}. Only pairs of random rounds (arm `random`) are in dev and
-test. Raw shares are of all labelled pairs, also those that a model's ranking brought in (arm `active`), all of them in
-train.{estimated}
+    return table(head, raw) if raw else ""
 
-{table(head, raw) if raw else ""}"""
+
+def others(facts: Facts) -> dict[str, Facts]:
+    """What release.json has of each question but the first; older releases have nothing."""
+    return {name: each for name, each in facts.get("questions", {}).items() if name != facts["question"]}
+
+
+def _questions(facts: Facts) -> str:
+    if not others(facts):
+        return ""
+    parts = [
+        f"""## Question `{name}`
+
+{each["title"]} Without a label: {listed(each["unlabelled"]) or "none"}. Labels by: {listed(each["resolved_by"])}.
+
+{counts(each)}
+{_prevalences(each)}"""
+        for name, each in others(facts).items()
+    ]
+    return "\n".join(parts) + "\n"
 
 
 def _use(facts: Facts) -> str:
@@ -154,7 +182,7 @@ def _files(facts: Facts) -> str:
     }.get(facts["images"], "")
     return f"""- `train.jsonl`, `dev.jsonl`, `test.jsonl`: one pair a line: pair_id, post_id, {content}label, label_id,
   resolved_by, votes, arm, inclusion_probability, leakage_group. Handles in texts are @USER. Pairs of one leakage group
-  are never in two splits; what ties pairs is: {ties(facts)}.
+  are never in two splits; what ties pairs is: {ties(facts)}.{_several(facts)}
 - `train.parquet`, `dev.parquet`, `test.parquet`: the same.{renamed}
 {images}- `judgments.parquet`: every judgment that counts, of annotators A1, A2, … and adjudicators R1, …: task
   (pair_id), worker, question, label, role, prediction (the model whose prediction was shown), seconds.
@@ -162,6 +190,15 @@ def _files(facts: Facts) -> str:
 - `methods.md`, `datasheet.md`, `CITATION.cff`, `croissant.json`, `pictures/`: for papers, readers and catalogues.
 - `MANIFEST.sha256`: check with `sha256sum -c MANIFEST.sha256`, or in full with `ccd verify`.
 """
+
+
+def _several(facts: Facts) -> str:
+    """Where the answers to each question stand."""
+    if not others(facts):
+        return ""
+    return f"""
+  These are of question `{facts["question"]}`; `labels`, `labels_resolved_by` and `labels_votes` have those of every
+  question by its name, null where a pair has no label on it."""
 
 
 def ties(facts: Facts) -> str:

@@ -52,7 +52,7 @@ def pairs(db: sa.Connection, campaign: Campaign, question: str | None = None) ->
         if not found["lives"]:
             yield Pair(GONE)
         elif found["label_0"] is None:
-            yield Pair(found["resolved_by"])
+            yield Pair(found["resolved_by_0"])
         elif found["split"] is None:
             yield Pair(UNSPLIT)
         else:
@@ -71,8 +71,13 @@ def _query(db: sa.Connection, questions: tuple[Question, ...]) -> "sa.Select[Any
     query = (
         sa.select(p.c.pair_id, p.c.post_id, p.c.text, i.c.sha256, i.c.file, s.c.split, s.c.leakage_group)
         .add_columns(r.c.arm, b.c.inclusion_probability, gone.lives().label("lives"))
-        .add_columns(answers[0].c.resolved_by, answers[0].c.votes)
-        .add_columns(*(each.c.label.label(f"label_{number}") for number, each in enumerate(answers)))
+        .add_columns(
+            *(
+                each.c[column].label(f"{column}_{number}")
+                for number, each in enumerate(answers)
+                for column in ("label", "resolved_by", "votes")
+            )
+        )
         .join(i, i.c.sha256 == p.c.image)
         .join(first, first.c.pair_id == p.c.pair_id)
         .join(b, (b.c.pair_id == first.c.pair_id) & (b.c.round == first.c.round))
@@ -99,15 +104,22 @@ def _row(found: Mapping[Any, Any], questions: tuple[Question, ...]) -> Row:
         "image": f"images/{found['sha256']}.{found['file'].rpartition('.')[2]}",
         "label": label,
         "label_id": question.labels.index(label) if isinstance(label, str) else None,
-        "resolved_by": found["resolved_by"],
-        "votes": dict.fromkeys(question.labels, 0) | json.loads(found["votes"]),
+        "resolved_by": found["resolved_by_0"],
+        "votes": _votes(found["votes_0"], question),
         "arm": found["arm"],
         "inclusion_probability": found["inclusion_probability"],
         "leakage_group": found["leakage_group"],
     }
     if len(questions) > 1:
         row["labels"] = {each.name: _value(found[f"label_{number}"], each) for number, each in enumerate(questions)}
+        row["labels_resolved_by"] = {each.name: found[f"resolved_by_{n}"] for n, each in enumerate(questions)}
+        row["labels_votes"] = {each.name: _votes(found[f"votes_{n}"], each) for n, each in enumerate(questions)}
     return row
+
+
+def _votes(stored: str | None, question: Question) -> dict[str, int]:
+    """How many gave each answer; also of labels that nobody chose."""
+    return dict.fromkeys(question.labels, 0) | (json.loads(stored) if stored else {})
 
 
 def _value(label: str | None, question: Question) -> str | float | None:

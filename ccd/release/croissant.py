@@ -4,11 +4,11 @@ A record set for each split, read from its Parquet file, and one for the images 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ccd.protocol import Question
-from ccd.release.card import title
+from ccd.release.card import listed, title
 from ccd.release.images import FILES
 from ccd.release.tables import schema_of
 
@@ -58,7 +58,8 @@ def croissant(facts: Facts, questions: tuple[Question, ...], hashes: Mapping[str
     about = {
         "name": title(facts),
         "description": f"Image-text pairs, judged under the protocol {facts['protocol']['title']}"
-        + (" (synthetic)" if facts["synthetic"] else ""),
+        + (" (synthetic)" if facts["synthetic"] else "")
+        + f". {' '.join(_asked(facts, question) for question in questions)}",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "license": facts["license"] or "not stated",
         "url": "README.md",
@@ -73,6 +74,16 @@ def croissant(facts: Facts, questions: tuple[Question, ...], hashes: Mapping[str
     return {"@context": _CONTEXT, "@type": "sc:Dataset", **about, "distribution": files, "recordSet": sets}
 
 
+def _asked(facts: Facts, question: Question) -> str:
+    """The question, and how many pairs have each label."""
+    about = facts.get("questions", {}).get(question.name, facts if question.name == facts["question"] else None)
+    if about is None:
+        return f"Question {question.name}: {question.title}"  # an older release does not count it
+    found = about["counts"]
+    numbers = {label: sum(split[label] for split in found.values()) for label in (*question.labels, "all")}
+    return f"Question {question.name}: {question.title} ({listed(numbers)})."
+
+
 def _file(name: str, kind: str, hashes: Mapping[str, str]) -> Json:
     return {"@type": "cr:FileObject", "@id": name, "name": name, "contentUrl": name} | {
         "encodingFormat": kind,
@@ -81,13 +92,37 @@ def _file(name: str, kind: str, hashes: Mapping[str, str]) -> Json:
 
 
 def _split(split: str, questions: tuple[Question, ...], dehydrated: bool) -> Json:
-    """A record set of the plain columns; `votes` and `labels` have fields of their own, which readers of this lack."""
+    """A record set of the plain columns, and of each question's votes, and label where there are several."""
+    source = {"fileObject": {"@id": f"{split}.parquet"}}
     fields = [
-        _field(split, column.name, _TYPES[str(column.type)], {"fileObject": {"@id": f"{split}.parquet"}}, "column")
+        _field(split, column.name, _TYPES[str(column.type)], source, "column")
         for column in schema_of(questions, dehydrated)
         if str(column.type) in _TYPES
     ]
+    for question in questions:
+        fields += _of_question(split, question, len(questions) > 1, source)
     return {"@type": "cr:RecordSet", "@id": split, "name": split, "key": {"@id": f"{split}/pair_id"}, "field": fields}
+
+
+def _of_question(split: str, question: Question, several: bool, source: Json) -> Iterator[Json]:
+    """Fields inside the columns that have one entry a question, or a label."""
+    asked = f"{question.title} ({', '.join(question.labels) or f'{question.minimum:g} to {question.maximum:g}'})"
+    name = question.name
+    votes = ("labels_votes", name) if several else ("votes",)
+    inside = [(*votes, label) for label in question.labels]
+    if several:
+        kind = "sc:Float" if question.kind == "score" else "sc:Text"
+        yield _inside(split, ("labels", name), kind, source) | {"description": asked}
+        yield _inside(split, ("labels_resolved_by", name), "sc:Text", source) | {"description": "How it came about."}
+    for path in inside:
+        yield _inside(split, path, "sc:Integer", source) | {"description": f"Votes for {path[-1]}: {question.title}"}
+
+
+def _inside(of: str, path: tuple[str, ...], kind: str, source: Json) -> Json:
+    """An entry of a column that has names inside."""
+    column, *names = path
+    entry = {"transform": {"jsonPath": "$" + "".join(f"['{name}']" for name in names)}}
+    return _field(of, "/".join(path), kind, source, "column", column, entry)
 
 
 def _images() -> Json:
@@ -97,7 +132,7 @@ def _images() -> Json:
     return {"@type": "cr:RecordSet", "@id": "images", "name": "images", "field": [name, content]}
 
 
-def _field(of: str, name: str, kind: str, source: Json, way: str, what: str = "") -> Json:
+def _field(of: str, name: str, kind: str, source: Json, way: str, what: str = "", more: Json | None = None) -> Json:
     return {"@type": "cr:Field", "@id": f"{of}/{name}", "name": name, "dataType": kind} | {
-        "source": source | {"extract": {way: what or name}}
+        "source": source | {"extract": {way: what or name}} | (more or {})
     }

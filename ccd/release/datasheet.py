@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ccd.release.card import NETWORKS, counts, listed, title
+from ccd.release.card import NETWORKS, counts, listed, others, title
 
 Facts = Mapping[str, Any]
 ASK = "*To be stated by the authors.*"
@@ -58,8 +58,10 @@ def _motivation(facts: Facts) -> dict[str, str]:
 def _composition(facts: Facts) -> dict[str, str]:
     found = facts["collected"]
     return {
-        "What is an instance?": "One image and one text of a post, with its label, its votes and where it came from.",
-        "How many are there?": f"\n\n{counts(facts)}".rstrip(),
+        "What is an instance?": "One image and one text of a post, with its label, its votes and where it came from."
+        + (f" It was asked {1 + len(others(facts))} questions." if others(facts) else ""),
+        "How many are there?": f"\n\n{counts(facts)}".rstrip()
+        + "".join(f"\n\nQuestion `{name}`:\n\n{counts(each)}".rstrip() for name, each in others(facts).items()),
         "Is it all, or a sample?": f"A part of {found['pairs']:,} collected pairs, by arm: {listed(facts['arms'])}. "
         "Arm `random` is a random sample with known inclusion probabilities; arm `active` is not.",
         "Is something missing?": f"Pairs sent out and not released: {listed(facts['excluded']) or 'none'}.",

@@ -2,8 +2,8 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,10 +12,12 @@ from ccd import __version__, schema
 from ccd.campaign import Campaign
 from ccd.gone import LIVE, lives
 from ccd.judgments import CANNOT_JUDGE, SKIPPED
-from ccd.prevalence import basis, of_campaign
+from ccd.prevalence import of_campaign
+from ccd.protocol import Question
 from ccd.release.content import Pair
 from ccd.release.images import FILES, NONE
 from ccd.release.judged import Judged
+from ccd.release.questions import Answers
 from ccd.splits import plan
 
 Facts = Mapping[str, Any]
@@ -42,18 +44,21 @@ class Form:
 class Tally:
     """Counts over the pairs of a release, taken as they pass."""
 
-    labels: tuple[str, ...]
-    counts: dict[str, dict[str, int]]
+    answers: dict[str, Answers]  # by question; a pair that is released has a label on the first
     excluded: Counter[str] = field(default_factory=Counter)
-    resolved_by: Counter[str] = field(default_factory=Counter)
     arms: Counter[str] = field(default_factory=Counter)
     networks: Counter[str] = field(default_factory=Counter)
     chosen: dict[str, list[tuple[str, Pair]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, labels: tuple[str, ...]) -> "Tally":
+    def of(cls, questions: Iterable[Question]) -> "Tally":
         """Nothing counted yet."""
-        return cls(labels, {split: dict.fromkeys((*labels, "all"), 0) for split in SPLITS})
+        return cls({question.name: Answers.of(question, SPLITS) for question in questions})
+
+    @property
+    def first(self) -> Answers:
+        """On the first question."""
+        return next(iter(self.answers.values()))
 
     def take(self, pair: Pair) -> None:
         """Count one pair."""
@@ -61,14 +66,11 @@ class Tally:
             self.excluded[pair.left_out] += 1
             return
         row = pair.row
-        here = self.counts[pair.split]
-        here["all"] += 1
-        if self.labels:
-            here[row["label"]] += 1
-        self.resolved_by[row["resolved_by"]] += 1
+        for answers in self.answers.values():
+            answers.take(pair.split, row)
         self.arms[row["arm"]] += 1
         self.networks[row["pair_id"].partition(":")[0]] += 1
-        if pair.split == "train" and self.labels:
+        if pair.split == "train" and self.first.question.labels:
             self._choose(pair)
 
     def _choose(self, pair: Pair) -> None:
@@ -89,7 +91,7 @@ class Tally:
         hidden = set(db.scalars(sa.select(p.post_id).where(p.post_id.in_(posts), p.sensitive == 1)))
         shown = {
             label: [pair for _, pair in self.chosen.get(label, []) if pair.row["post_id"] not in hidden]
-            for label in self.labels
+            for label in self.first.question.labels
         }
         return {label: some[:EXAMPLES] for label, some in shown.items()}
 
@@ -97,7 +99,10 @@ class Tally:
 def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally: Tally, judged: Judged) -> Facts:
     """The facts of release.json, of one state of the database; nothing in it depends on when or where it is run."""
     config, protocol = campaign.config, campaign.protocol
-    common = of_campaign(db, protocol.question)
+    questions = {
+        each.name: tally.answers[each.name].facts(judged.tied[each.name], of_campaign(db, each))
+        for each in protocol.questions
+    }
     return {
         "name": name,
         "campaign": config.name,
@@ -123,19 +128,19 @@ def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally:
             "pairs": judged.pairs,
             "cannot_judge": judged.answered[CANNOT_JUDGE],
             "skipped": judged.answered[SKIPPED],
-            "tied": judged.tied,
+            "tied": judged.tied[protocol.question.name],
             "adjudicated": judged.adjudicated,
             "assisted": judged.assisted,
             "tie_rule": config.tie_rule,
         },
         "split": plan(db) or {"seed": None, "ties": []},  # of an older toolkit: not noted
-        "counts": tally.counts,
+        "counts": tally.first.counts,
         "groups": _groups(db, protocol.question.name),
         "arms": dict(sorted(tally.arms.items())),
-        "prevalence": common.beside_raw_shares(),
-        "prevalence_basis": basis(asdict(common)) if common.known else None,
-        "resolved_by": dict(sorted(tally.resolved_by.items())),
+        **{key: questions[protocol.question.name][key] for key in ("prevalence", "prevalence_basis")},
+        "resolved_by": dict(sorted(tally.first.resolved_by.items())),
         "excluded": dict(sorted(tally.excluded.items())),
+        "questions": questions,
         "agreement": {question: found.to_dict(names=False) for question, found in judged.agreement().items()},
     }
 

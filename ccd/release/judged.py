@@ -44,13 +44,13 @@ class Judged:
     """Takes the campaign's judgments in once, and keeps a few bytes of each for the agreement.
 
     `answered` counts annotators' answers by status; one annotator's on one pair counts once, the best. `tied` counts
-    pairs with all their `required` answers on whose primary question no label leads.
+    pairs with all their `required` answers on which no label leads, by question.
     """
 
     protocol: Protocol
     required: int
     answered: Counter[str] = field(default_factory=Counter)
-    tied: int = 0
+    tied: Counter[str] = field(default_factory=Counter)
     adjudicated: int = 0  # pairs that an adjudicator answered
     assisted: int = 0  # annotators' judgments beside a prediction
     pairs: int = 0  # with an answer
@@ -79,7 +79,8 @@ class Judged:
                 taken.setdefault((row.role, row.annotator), row)
         self.answered.update(ANSWERED[place] for place in best.values())
         self.adjudicated += any(role != ANNOTATOR for role, _ in taken)
-        self.tied += len(best) >= self.required and self._no_lead(taken)
+        if len(best) >= self.required:
+            self.tied.update(each.name for each in self.protocol.questions if _no_lead(taken, each))
         for who, row in taken.items():
             self.assisted += row.role == ANNOTATOR and row.prediction is not None
             answers = json.loads(row.answers)
@@ -100,18 +101,16 @@ class Judged:
                         "seconds": row.seconds,
                     }
 
-    def _no_lead(self, taken: dict[tuple[str, str], Any]) -> bool:
-        """Whether two labels have the most votes of annotators; scores have a mean, and no tie."""
-        question = self.protocol.question
-        votes = Counter(
-            json.loads(row.answers).get(question.name) for (role, _), row in taken.items() if role == ANNOTATOR
-        )
-        most = [number for label, number in votes.most_common() if label is not None][:2]
-        return question.kind == "choice" and len(most) == 2 and most[0] == most[1]
-
     def agreement(self) -> dict[str, Agreement]:
         """Agreement on each question over all judged pairs, as `ccd agreement` finds it."""
         return {each.name: self._codes[each.name].agreement(each) for each in self.protocol.questions}
+
+
+def _no_lead(taken: dict[tuple[str, str], Any], question: Question) -> bool:
+    """Whether two labels of a question have the most votes of annotators; scores have a mean, and no tie."""
+    votes = Counter(json.loads(row.answers).get(question.name) for (role, _), row in taken.items() if role == ANNOTATOR)
+    most = [number for label, number in votes.most_common() if label is not None][:2]
+    return question.kind == "choice" and len(most) == 2 and most[0] == most[1]
 
 
 class _Codes:

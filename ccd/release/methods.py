@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ccd.release.card import NETWORKS, listed, ties, title
+from ccd.release.card import NETWORKS, listed, others, ties, title
 
 Facts = Mapping[str, Any]
 _RULES = {
@@ -31,6 +31,7 @@ def methods(facts: Facts) -> str:
         _annotation(facts),
         _labels(facts),
         _agreement(facts),
+        *(_question(facts, name) for name in others(facts)),
         _splits(facts),
     ]
     warning = "**Synthetic**: the toolkit made these pairs itself.\n\n" if facts["synthetic"] else ""
@@ -127,21 +128,53 @@ def _agreement(facts: Facts) -> str:
     )
 
 
+def _question(facts: Facts, name: str) -> str:
+    """Labels, ties, agreement and prevalence of a question but the first, in one paragraph."""
+    found, agreement = facts["questions"][name], facts["agreement"][name]
+    counts = {label: sum(split[label] for split in found["counts"].values()) for label in found["counts"]["train"]}
+    labelled = counts.pop("all")
+    said = f"Question `{name}` ({found['title']}): {_number(labelled, 'released pair')} {_have(labelled)} a label"
+    said += f" ({listed(counts)})" if counts else ""
+    said += f", which came about by: {listed(found['resolved_by'])}." if labelled else "."
+    said += f" Without a label: {listed(found['unlabelled'])}." if found["unlabelled"] else ""
+    said += f" {_number(found['tied'], 'pair')} had a tie, left to an adjudicator." if found["kind"] == "choice" else ""
+    coefficients = agreement["coefficients"]
+    level = found["level"]
+    each = [f"Krippendorff's alpha ({level}) {_value(coefficients[f'krippendorff_{level}'])}"]
+    if found["kind"] == "choice":
+        each += [f"Gwet's AC1 {_value(coefficients['gwet_ac1'])}"]
+    said += f" Agreement over {_number(agreement['n_judgments'], 'judgment')}: {', '.join(each)}."
+    return said + _prevalence(found)
+
+
+def _have(number: int) -> str:
+    return "has" if number == 1 else "have"
+
+
 def _splits(facts: Facts) -> str:
     sizes = ", ".join(f"{split} {of_split['all']:,}" for split, of_split in facts["counts"].items())
-    said = (
-        f"The {_total(facts):,} pairs were divided into {sizes}, stratified by label (seed {facts['split']['seed']}). "
-    )
+    said = f"The {_total(facts):,} pairs were divided into {sizes}, stratified by {_stratum(facts)} "
+    said += f"(seed {facts['split']['seed']}). "
     if groups := facts["groups"]:
         said += f"{_number(groups, 'leakage group')} of two pairs or more (tied by {ties(facts)}) "
         said += "was never divided. " if groups == 1 else "were never divided. "
     else:
         said += f"No two pairs are tied by {ties(facts)}. "
     said += "Dev and test hold only pairs that were drawn at random."
+    return said + _prevalence(facts)
+
+
+def _stratum(facts: Facts) -> str:
+    """What splits were balanced by; of an older toolkit the first question, which was not noted."""
+    return f"label of question `{facts['split'].get('question', facts['question'])}`" if others(facts) else "label"
+
+
+def _prevalence(facts: Facts) -> str:
+    """Of a release or of one of its questions; nothing where it is not known."""
     if not facts["prevalence_basis"]:
-        return said
+        return ""
     shares = [f"{each['label']} {each['prevalence']:.1%} ({_interval(each)})" for each in facts["prevalence"]]
-    return f"{said} How common the labels are, estimated from pairs drawn at random: {', '.join(shares)}. " + (
+    return f" How common the labels are, estimated from pairs drawn at random: {', '.join(shares)}. " + (
         f"{facts['prevalence_basis']}."
     )
 

@@ -17,11 +17,11 @@ from ccd import schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError, damaged
 from ccd.handles import without_handles
-from ccd.protocol import Category, Question
 from ccd.release import tables
 from ccd.release.facts import SPLITS
 from ccd.release.images import FILES, Files
 from ccd.release.pages import MANIFEST, describe
+from ccd.release.questions import Answers, questions_of
 from ccd.release.write import clear
 
 GONE = "gone when hydrated"
@@ -81,8 +81,8 @@ def refill(
 
 def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -> Refilled:
     facts = json.loads((folder / "release.json").read_bytes())
-    questions = _questions(folder / "protocol.json")
-    counts = {split: dict.fromkeys((*questions[0].labels, "all"), 0) for split in SPLITS}
+    questions = questions_of(json.loads((folder / "protocol.json").read_bytes()))
+    answers = {question.name: Answers.of(question, SPLITS) for question in questions}
     gone: dict[str, str] = {}
     images = Files(part)
     with source.read() as db, tables.Rows(part, SPLITS, questions) as rows:
@@ -93,8 +93,9 @@ def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -
             filled = _filled(row, found)
             images.put(split, filled, source.folder / found.file, found.sha256)
             rows.add(split, filled)
-            for key in ({row["label"]} & counts[split].keys()) | {"all"}:
-                counts[split][key] += 1
+            for each in answers.values():
+                each.take(split, row)
+    counts = answers[facts["question"]].counts
     if not any(of_split["all"] for of_split in counts.values()):
         told = ", ".join(f"{number:,} {reason}" for reason, number in Counter(gone.values()).most_common(3))
         raise CcdError(f"{folder}: none of its pairs was found ({told}); see that it is the right archive or network")
@@ -107,6 +108,8 @@ def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -
         (part / "gone.jsonl").write_text("".join(lines), encoding="utf-8")
     left = facts["excluded"] | ({GONE: len(gone)} if gone else {})
     facts |= {"dehydrated": False, "images": FILES, "counts": counts, "excluded": left}
+    for name, about in facts.get("questions", {}).items():
+        about |= answers[name].counted()
     facts["of"] = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()  # the release that was filled
     describe(part, facts, questions, {}, part)
     return Refilled(sum(of_split["all"] for of_split in counts.values()), gone)
@@ -140,18 +143,6 @@ def _reason(db: sa.Connection, row: Mapping[str, Any], why: Mapping[str, str]) -
     photo = db.scalar(sa.select(photos.reason).where(photos.pair_id == row["pair_id"]))
     drop = db.scalar(sa.select(d.reason).where(d.item == row["pair_id"]).limit(1))
     return f"photo: {photo or drop}" if photo or drop else "post not found"
-
-
-def _questions(file: Path) -> tuple[Question, ...]:
-    """The questions of a protocol.json."""
-    return tuple(
-        Question(**{**question, "categories": tuple(_category(each) for each in question["categories"])})
-        for question in json.loads(file.read_bytes())["questions"]
-    )
-
-
-def _category(each: Mapping[str, Any]) -> Category:
-    return Category(**{**each, "examples": tuple(each["examples"])})
 
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:

@@ -28,12 +28,17 @@ def schema_of(questions: Sequence[Question], dehydrated: bool = False) -> pa.Sch
     """
     question, text = questions[0], pa.string()
     of = {each.name: pa.float64() if each.kind == "score" else text for each in questions}
-    votes = pa.struct([(label, pa.int64()) for label in question.labels]) if question.labels else text
+    votes = {
+        each.name: pa.struct([(label, pa.int64()) for label in each.labels]) if each.labels else text
+        for each in questions
+    }
     columns = [("pair_id", text), ("post_id", text), ("text", text), ("file_name", text), ("label", of[question.name])]
-    columns += [("label_id", pa.int64()), ("resolved_by", text), ("votes", votes), ("arm", text)]
+    columns += [("label_id", pa.int64()), ("resolved_by", text), ("votes", votes[question.name]), ("arm", text)]
     columns += [("inclusion_probability", pa.float64()), ("leakage_group", text)]
     if len(questions) > 1:
         columns.append(("labels", pa.struct(list(of.items()))))
+        columns.append(("labels_resolved_by", pa.struct([(name, text) for name in of])))
+        columns.append(("labels_votes", pa.struct(list(votes.items()))))
     if dehydrated:
         columns = [column for column in columns if column[0] not in ("text", "file_name")]
     return pa.schema(columns)
@@ -83,7 +88,7 @@ class Rows:
         self, folder: Path, splits: Iterable[str], questions: Sequence[Question], dehydrated: bool = False
     ) -> None:
         self._dehydrated = dehydrated
-        self._labels = questions[0].labels
+        self._questions = questions
         schema = schema_of(questions, dehydrated)
         self._open = contextlib.ExitStack()
         enter = self._open.enter_context
@@ -94,14 +99,22 @@ class Rows:
         if self._dehydrated:
             row = {key: value for key, value in row.items() if key not in _CONTENT}
         self._lines[split].write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-        votes = row["votes"] if self._labels else json.dumps(row["votes"])
-        self._parquet[split].add({**row, "file_name": row.get("image"), "votes": votes})
+        first, *others = self._questions
+        columns = {**row, "file_name": row.get("image"), "votes": _of_scores(row["votes"], first)}
+        if others and (given := row.get("labels_votes")):  # releases of an older toolkit lack them
+            columns["labels_votes"] = {each.name: _of_scores(given[each.name], each) for each in self._questions}
+        self._parquet[split].add(columns)
 
     def __enter__(self) -> "Rows":
         return self
 
     def __exit__(self, *error: Any) -> None:
         self._open.__exit__(*error)
+
+
+def _of_scores(votes: Mapping[str, int], question: Question) -> Mapping[str, int] | str:
+    """Votes as Parquet has them: of a score as JSON, since any number may have been given."""
+    return votes if question.labels else json.dumps(votes)
 
 
 def judgments(path: Path) -> Parquet:

@@ -20,6 +20,7 @@ from ccd.photo import MOST_BYTES, opened
 from ccd.release import card, leaks
 from ccd.release.images import FILES, NONE, TAR, Opened
 from ccd.release.pages import MANIFEST
+from ccd.release.questions import Answers, questions_of
 
 Started = Callable[[str, int], Callable[[int], None]]
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
@@ -121,12 +122,14 @@ class _Content:
     split_of_pair: dict[str, str] = field(default_factory=dict)
     split_of_group: dict[str, str] = field(default_factory=dict)
     told: set[tuple[str, str]] = field(default_factory=set)
+    answers: dict[str, Answers] = field(default_factory=dict)  # by question
 
     def problems(self) -> Iterator[str]:
         """Labels, images, pairs that stand twice, groups in two splits, counts, and Parquet that says another thing."""
         facts = json.loads((self.folder / "release.json").read_bytes())
         protocol = json.loads((self.folder / "protocol.json").read_bytes())
         questions = {question["name"]: question for question in protocol["questions"]}
+        self.answers = {each.name: Answers.of(each, SPLITS) for each in questions_of(protocol)}
         labels = {category["name"]: category["id"] for category in questions[facts["question"]]["categories"]}
         images = facts.get("images", FILES)
         opened = Opened(self.folder)
@@ -141,6 +144,8 @@ class _Content:
                         counted[row["label"]] += 1
                     where = f"{split}.jsonl, line {number}"
                     yield from _label(where, row, labels)
+                    if len(questions) > 1:
+                        yield from self._others(where, split, row)
                     yield from self._apart(split, row)
                     if images != NONE:
                         yield from self._image(where, row["image"], images, opened)
@@ -150,11 +155,28 @@ class _Content:
             if f"{split}.parquet" in self.listed:
                 yield from self._parquet(split)
         opened.close()
+        if len(questions) > 1:
+            yield from self._counts(facts)
         if "judgments.parquet" in self.listed:
             yield from self._judgments(questions)
         page = self.folder / "README.md"
         if page.is_file() and card.counts(facts) not in page.read_text(encoding="utf-8"):
             yield "README.md: its counts are not those of release.json"
+
+    def _others(self, where: str, split: str, row: Mapping[str, Any]) -> Iterator[str]:
+        """Labels that are not in the protocol, question by question; what is right is counted."""
+        for name, answers in self.answers.items():
+            label = row["labels"].get(name)
+            if label is not None and (problem := answers.question.problem(label)):
+                yield f"{where}: {problem}"
+            elif "labels_resolved_by" in row:
+                answers.take(split, row)
+
+    def _counts(self, facts: Mapping[str, Any]) -> Iterator[str]:
+        """Questions whose counts in release.json are not those of the rows; older releases count the first alone."""
+        for name, said in facts.get("questions", {}).items():
+            if any(said.get(key) != number for key, number in self.answers[name].counted().items()):
+                yield f"release.json: its counts of question {name} are not those of the rows"
 
     def _apart(self, split: str, row: Mapping[str, Any]) -> Iterator[str]:
         """A pair that stands twice, and a leakage group in two splits."""
@@ -187,8 +209,9 @@ class _Content:
                     yield f"{split}.parquet: has {'fewer' if row is None else 'more'} rows than {split}.jsonl"
                     return
                 line["file_name"] = line.pop("image", None)
-                if isinstance(row["votes"], str):  # scores are no columns
-                    row["votes"] = json.loads(row["votes"])
+                for votes, name in ((row, "votes"), *((row.get("labels_votes") or {}, each) for each in self.answers)):
+                    if isinstance(votes.get(name), str):  # scores are no columns
+                        votes[name] = json.loads(votes[name])
                 if {key: value for key, value in line.items() if value is not None} != {
                     key: value for key, value in row.items() if value is not None
                 }:

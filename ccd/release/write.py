@@ -107,11 +107,11 @@ def _known(campaign: Campaign, name: str) -> bool:
 def _write(part: Path, campaign: Campaign, name: str, form: Form, started: Started | None) -> tuple[Facts, int]:
     """Fill the folder `part` from one state of the database; returns the facts and the number of images."""
     protocol = campaign.protocol
-    tally = Tally.of(protocol.labels)
+    tally = Tally.of(protocol.questions)
     judged = Judged(protocol, campaign.config.judgments_per_pair)
     with campaign.read() as db:
         _pairs(part, campaign, db, form, tally, started)
-        if not any(of_split["all"] for of_split in tally.counts.values()):
+        if not any(of_split["all"] for of_split in tally.first.counts.values()):
             raise CcdError("no pair has both a label and a split; run `ccd labels`, then `ccd split`")
         with tables.judgments(part / "judgments.parquet") as file:
             for row in judged.rows(db):

@@ -194,7 +194,7 @@ def test_pictures_are_there_and_sensitive_posts_are_not_in_them(made: Campaign, 
     from ccd.release.content import pairs
     from ccd.release.facts import Tally
 
-    tally = Tally.of(made.protocol.labels)
+    tally = Tally.of(made.protocol.questions)
     with made.read() as db:
         for pair in pairs(db, made):
             tally.take(pair)

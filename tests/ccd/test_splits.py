@@ -346,7 +346,7 @@ def test_a_campaign_stores_its_split_and_what_it_was_made_with(tmp_path: Path) -
     split_campaign(made)
     with made.read() as db:
         assert plan(db) == {
-            "wanted": {"train": 84, "dev": 8, "test": 8}, "like": None, "seed": 1,
+            "question": "relation", "wanted": {"train": 84, "dev": 8, "test": 8}, "like": None, "seed": 1,
             "ties": ["image", "near_image", "near_text", "post", "author"], "left_out": 0,
         }  # fmt: skip
         first = dict(db.execute(sa.select(schema.splits.c.pair_id, schema.splits.c.split)).all())
