@@ -62,9 +62,14 @@ class Checkpoint:
         """Whether it predicts a score."""
         return not self.labels
 
+    @property
+    def mean(self) -> float:
+        """The mean score of train's pairs."""
+        return float(self.metrics["mean"])
+
     def scores(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """[N, 1] → [N]: the network's outputs in units of the question; it learned standardised ones."""
-        return np.asarray(logits[:, 0] * float(self.metrics["scale"]) + float(self.metrics["mean"]))
+        return np.asarray(logits[:, 0] * float(self.metrics["scale"]) + self.mean)
 
     @property
     def temperature(self) -> float:

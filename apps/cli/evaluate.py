@@ -45,7 +45,7 @@ MEASURE_NAMES = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1
         "macro_f1 is; support, confusion (rows are labels, columns predictions); temperature; calibration and "
         "calibrated, before and after it: error, perfect and perfect_high (what a perfectly calibrated network gets on "
         "average, and in one of 20 test sets), debiased, log_loss, brier; of scores pairs; mse, mse_of_mean (of saying "
-        "train's mean of every pair), spearman (null where undefined)",
+        "train's mean of every pair), spearman",
         "against": "with --against: the other's folder; the differences to it (value, low, high: paired bootstrap); "
         "macro_over; only_a, only_b: pairs that one alone has right; test: mcnemar (exact) or, where leakage groups "
         "have several pairs, durkalski; p_value; of scores the differences of mse and spearman; else null",
@@ -91,7 +91,7 @@ def evaluate_command(
     title = f"{first.folder.name} on {len(one.ids):,} {made}pairs of {split}"
     if first.is_score:
         predicted = first.scores(one.logits)
-        evaluation, shown = scores.evaluated(predicted, one.labels, float(first.metrics["mean"]), title)
+        evaluation, shown = scores.evaluated(predicted, one.labels, first.mean, one.groups, title)
     else:
         found = evaluate(one.logits, one.labels, first.labels, first.temperature, groups=one.groups)
         evaluation, shown = asdict(found), _measured(title, found)
@@ -162,9 +162,9 @@ def _compared(told: list[_Told], checkpoints: list["Checkpoint"]) -> tuple[dict[
     first, second = checkpoints
     a, b, labels = told[0].logits[of_a], told[1].logits[of_b], told[0].labels[of_a]
     names = first.folder.name, second.folder.name
-    if first.is_score:
-        return scores.compared(first.scores(a), second.scores(b), labels, names)
     groups = None if told[0].groups is None else [told[0].groups[row] for row in of_a]
+    if first.is_score:
+        return scores.compared(first.scores(a), second.scores(b), labels, groups, names)
     found = compare(a.argmax(1), b.argmax(1), labels, first.labels, groups=groups)
     return asdict(found), _difference(*names, found, first.labels)
 

@@ -1,6 +1,6 @@
 """What `ccd evaluate` says of a network that predicts scores."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,24 +11,33 @@ if TYPE_CHECKING:
     from model.resampling import Interval
     from model.scores import ScoreComparison, ScoreEvaluation
 
-UNDEFINED = "undefined", "all scores of one side are equal"
+Groups = Sequence[str] | None
 
 
-def evaluated(predicted: "np.ndarray[Any, Any]", scores: "np.ndarray[Any, Any]", mean: float, title: str) -> Any:
+def evaluated(
+    predicted: "np.ndarray[Any, Any]", scores: "np.ndarray[Any, Any]", mean: float, groups: Groups, title: str
+) -> tuple[dict[str, Any], list[Any]]:
     """The facts of `evaluation` and what is shown of them; `mean` is that of train's scores."""
     from model.scores import evaluate_scores
 
-    found = evaluate_scores(predicted, scores, mean)
-    return asdict(found), [f"{title}:", _table(found)]
+    found = evaluate_scores(predicted, scores, mean, groups=groups)
+    return asdict(found), [
+        f"{title} in {found.groups:,} leakage group{'' if found.groups == 1 else 's'}:",
+        _table(found),
+    ]
 
 
 def compared(
-    a: "np.ndarray[Any, Any]", b: "np.ndarray[Any, Any]", scores: "np.ndarray[Any, Any]", names: tuple[str, str]
+    a: "np.ndarray[Any, Any]",
+    b: "np.ndarray[Any, Any]",
+    scores: "np.ndarray[Any, Any]",
+    groups: Groups,
+    names: tuple[str, str],
 ) -> tuple[dict[str, Any], list[str]]:
     """The facts of `against` and what is shown of them, over the pairs that both have features of."""
     from model.scores import compare_scores
 
-    found = compare_scores(a, b, scores)
+    found = compare_scores(a, b, scores, groups=groups)
     return asdict(found), [_difference(names, found)]
 
 
@@ -38,7 +47,7 @@ def on_dev(dev: Mapping[str, Any]) -> str:
     >>> on_dev({"mse": 0.0123, "spearman": 0.5})
     "mean squared error 0.0123, Spearman's rho 0.500"
     """
-    rho = ", ".join(UNDEFINED) if dev["spearman"] is None else f"{dev['spearman']:.3f}"
+    rho = "undefined, as all scores are equal" if dev["spearman"] is None else f"{dev['spearman']:.3f}"
     return f"mean squared error {dev['mse']:.4g}, Spearman's rho {rho}"
 
 
@@ -52,15 +61,20 @@ def _table(found: "ScoreEvaluation") -> "Table":
         "Spearman's rho": found.spearman,
     }
     for name, interval in rows.items():
-        table.add_row(name, *(UNDEFINED if interval is None else _cells(interval)), f"{found.pairs:,}")
+        table.add_row(name, *_cells(interval), f"{found.pairs:,}")
     return table
 
 
 def _cells(found: "Interval", sign: str = "") -> tuple[str, str]:
+    """The value and its interval, or why there is none."""
+    if found.value is None:
+        return "undefined", found.reason or ""
+    if found.low is None or found.high is None:
+        return f"{found.value:{sign}.4g}", f"no interval: {found.reason}"
     return f"{found.value:{sign}.4g}", f"{found.low:{sign}.4g} to {found.high:{sign}.4g}"
 
 
 def _difference(names: tuple[str, str], found: "ScoreComparison") -> str:
     parts = {"mean squared error": found.mse, "Spearman's rho": found.spearman}
-    each = [f"{name} {' ('.join(UNDEFINED if i is None else _cells(i, '+'))})" for name, i in parts.items()]
+    each = [f"{name} {' ('.join(_cells(one, '+'))})" for name, one in parts.items()]
     return f"{names[0]} against {names[1]} on {found.pairs:,} pairs, differences: {', '.join(each)}."
