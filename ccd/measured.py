@@ -17,12 +17,12 @@ from ccd.predictions import uncertainty
 Floats = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
 
-BINS = 10  # of confidence, in the reliability diagram
+BINS = 15  # of confidence, in the reliability diagram and in every calibration error
 
 
 @dataclass(frozen=True)
 class Bin:
-    """The predictions of one tenth of confidence: how many, how sure they are on average, how often they are right."""
+    """The predictions of one of BINS equal bins: how many, how sure they are on average, how often they are right."""
 
     pairs: int
     confidence: float

@@ -17,9 +17,9 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from scipy.stats import t as student
 
+from ccd.measured import BINS
 from model.resampling import ONE_GROUP, Floats, Ids, Interval, numbered, resampled
 
-BINS = 15
 RESAMPLES = 1_000
 PERFECT = 400  # test sets of a perfectly calibrated network
 LOWEST, HIGHEST = 0.05, 20.0  # bounds of the temperature

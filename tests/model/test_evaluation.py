@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ccd.measured import measure
 from model.calibration import at_bound, calibration, calibration_error, fit_temperature
 from model.evaluation import accuracy, compare, confusion, evaluate, f1, macro_f1, mcnemar, recall, weighted_f1
 
@@ -65,6 +66,14 @@ def test_a_label_with_hardly_a_pair_has_a_value_and_no_interval() -> None:
         assert (found.value, found.low, found.high) == (1, None, None)
         assert "more than 5 % of the resamples" in (found.reason or "")
     assert done.accuracy.low == 1
+
+
+def test_the_review_app_and_evaluate_have_one_calibration_error() -> None:
+    draw = np.random.default_rng(0)
+    chances = draw.dirichlet((1.0, 1.0, 1.0), 500)
+    labels = np.array([draw.choice(3, p=each) for each in chances])  # calibrated: bins err in both directions
+    shown = measure(chances, labels, ("irrelevant", "implicit", "explicit")).calibration_error
+    assert shown == pytest.approx(calibration_error(chances, labels))
 
 
 def test_calibration_error_by_hand() -> None:
