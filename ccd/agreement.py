@@ -42,7 +42,7 @@ CROWD = f"no interval: not drawn for more than {SMALL_TEAM} annotators"
 ONE_PAIR = "no interval: one pair alone"
 FEWEST_PAIRS = 20  # with fewer, an interval of two annotators' kappa holds the truth far less often than it says
 FEWEST_OF_LABEL = 10  # judgments of a label, in a kappa of two annotators or the label's own alpha
-FEWEST_ANNOTATORS = 15  # drawn with the pairs, fewer give a range that is too narrow for a 95 % interval
+FEWEST_ANNOTATORS = 20  # drawn with the pairs, fewer give a range that is too narrow for a 95 % interval
 UNSTEADY = "no interval: undefined on more than 5 % of the draws"
 
 
@@ -82,7 +82,7 @@ class Agreement:
 
         Where annotators are drawn too and there are few of them, the middle 95 % of the draws hold the value of all
         annotators of the kind less often: in 120 simulated campaigns 75 % with three annotators, 84 with five, 91 with
-        ten, 94 with fifteen (Owen 2007 gives the method; it holds as both numbers grow).
+        ten, 95 with twenty (Owen 2007 gives the method; it holds as both numbers grow).
         """
         few = self.resample == "both" and self.annotators < FEWEST_ANNOTATORS
         return "range of draws, too narrow for a 95 % interval" if few else "95 % interval"
