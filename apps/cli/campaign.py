@@ -143,8 +143,10 @@ def round_new(folder: Path, size: int, seed: int) -> Report:
         "labels": "map from question to {resolved_by: pairs}, as of the last `ccd labels`",
         "splits": "map from split to pairs",
         "releases": "names of releases, oldest first",
-        "prevalence": "{pairs, drawn, labels, sought, payoff}: shares of the labels and pairs not found yet, with "
-        "95 % intervals, from pairs drawn at random; payoff says whether ranking still pays (docs/rank.md)",
+        "prevalence": "{pairs, left, drawn, sent, uncovered, labels, sought, payoff}: shares of the labels and pairs "
+        "still to find, with 95 % intervals, among so many pairs, of which `left` have no label; `drawn` of the `sent` "
+        "pairs drawn at random are settled, `uncovered` pairs are in no figure; shares are null where too little is "
+        "known; payoff.pays says whether ranking pays: true, false, or null where that cannot be told (docs/rank.md)",
         "next": "{command, why}",
     }
 )

@@ -102,8 +102,8 @@ def rank_command(folder: Path, strategy: str, size: int, question: str | None, s
         raise CcdError(f"--size {size}: {found.could_be_drawn} pairs can be ranked; ask for fewer")
     diverse, random = (0.0, 1.0) if strategy == "random" else (0.2, 0.2)
     ranking = kind(target, seed, shares)
-    shares_of_batch = {"diverse": diverse, "random": random}
-    chosen = batch(ranking, found.pool, found.labelled, size, seed, **shares_of_batch, beyond=len(found.beyond))
+    beyond = len(found.beyond)
+    chosen = batch(ranking, found.pool, found.labelled, size, seed, diverse=diverse, random=random, beyond=beyond)
     queue = [
         Ranked(found.pair(row), str(part), float(chance) if part == "random" else None)
         for row, part, chance in zip(chosen.rows, chosen.part, chosen.probability, strict=True)

@@ -1,6 +1,7 @@
 """`ccd init`, `round new`, `status`, `doctor`, `studio stop`: exit codes, facts, and one line for an error."""
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,14 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from apps.cli.campaign import init_command, round_group, status_command
+from apps.cli.campaign import _prevalence, init_command, round_group, status_command
 from apps.cli.contract import Report, in_campaign, reports
 from apps.cli.doctor import doctor_command
 from apps.cli.studio import studio_group
 from ccd.campaign import Campaign
 from ccd.config import read_config
 from ccd.errors import CcdError
+from ccd.prevalence import LabelShare, Payoff, Prevalence
 from tests.annotation.serving import Answer, Asked, serving
 from tests.campaigns import add_pairs, people, small_campaign
 
@@ -244,3 +246,43 @@ def test_studio_commands_where_none_runs(tmp_path: Path) -> None:
     assert "run `ccd studio start`" in error_of(studio_group, "accounts", "--dir", tmp_path)
     name_server(tmp_path, "http://127.0.0.1:1")
     assert "campaign.toml names a server" in error_of(studio_group, "start", "--dir", tmp_path)
+
+
+def shares_as_printed(**fields: Any) -> list[str]:
+    labels = (
+        LabelShare("no", 100, 0.72, 0.64, 0.79, 617.0, 540.0, 690.0),
+        LabelShare("yes", 39, 0.28, 0.21, 0.36, 238.2, 170.0, 320.0),
+    )
+    plain = Prevalence(990, 851, 139, 149, 0, labels, "yes", None)
+    return _prevalence(asdict(replace(plain, **fields)))
+
+
+def test_status_says_what_shares_are_of_and_nothing_where_too_little_is_known() -> None:
+    first, second = shares_as_printed()
+    assert first == (
+        "Of 990 pairs, by 139 of 149 drawn at random (10 drawn and not settled are in no figure): "
+        "no 72.0% (64.0% to 79.0%), yes 28.0% (21.0% to 36.0%)."
+    )
+    assert second == "yes: 39 found, about 238 still to find (170 to 320) among 851 pairs without a label."
+    known = (LabelShare("no", 100, 0.72, 0.72, 0.72, 0.0, 0.0, 0.0), LabelShare("yes", 39, 0.28, 0.28, 0.28, 0, 0, 0))
+    assert shares_as_printed(pairs=139, left=0, labels=known, uncovered=1) == [
+        "Of 139 pairs, all judged (10 drawn and not settled are in no figure; 1 pair from which nothing was drawn at "
+        "random is in none): no 72.0%, yes 28.0%."
+    ]
+    unknown = (LabelShare("no", 1), LabelShare("yes", 0))
+    assert shares_as_printed(drawn=1, labels=unknown) == [
+        "Too little is known of how common the labels are: 1 of 149 pairs drawn at random is settled."
+    ]
+    assert shares_as_printed(drawn=0, sent=0, labels=(LabelShare("no", 0),)) == []
+
+
+@pytest.mark.parametrize(
+    ("pays", "verdict"),
+    [(True, "ranking pays."), (None, "whether ranking pays cannot be told yet."), (False, "less than 1.25 times what")],
+)
+def test_status_says_whether_ranking_pays_does_not_or_cannot_be_told(pays: bool | None, verdict: str) -> None:
+    paid = Payoff(2, 240, 76, 0.317, 0.258, 0.38, 0.103, 0.079, 0.131, 3.08, 2.25, None, pays)
+    said = shares_as_printed(payoff=paid)[2]
+    assert "Ranking (2 rounds) found yes in 76 of 240 pairs: 31.7% (25.8% to 38.0%)" in said
+    assert "3.08 times as many (2.25 to more)" in said
+    assert verdict in said
