@@ -58,6 +58,13 @@ def test_a_label_that_no_pair_has_keeps_its_name(tmp_path: Path) -> None:
     assert read_folder(folder, str).labels == NAMES
 
 
+def test_leakage_groups_are_read_where_every_pair_has_one(tmp_path: Path) -> None:
+    whole = folder_of(tmp_path / "a", test=[row(0, leakage_group="g"), row(1, leakage_group="g")])
+    half = folder_of(tmp_path / "b", test=[row(0, leakage_group="g"), row(1)])
+    assert read_folder(whole, str).splits["test"].groups == ("g", "g")
+    assert read_folder(half, str).splits["test"].groups is None
+
+
 def test_images_with_other_names_are_known_by_what_they_hold(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "d", train=[row(0, image="images/a.png"), row(1, image="images/b.png")])
     for name in "ab":
@@ -174,8 +181,10 @@ def test_pairs_without_features_are_counted(tmp_path: Path) -> None:
     keys = regions.keys[pairs._places[0]], words.keys[pairs._places[1]]
     images = keys[0].copy()
     images[[3, 7]] = b"0" * 64
-    part = Loader(Pairs(pairs.ids, images, keys[1], pairs.labels), regions, words)
+    groups = tuple(f"group {i}" for i in range(40))
+    part = Loader(Pairs(pairs.ids, images, keys[1], pairs.labels, groups), regions, words)
     assert (len(part), part.missing) == (38, 2)
+    assert part.groups == tuple(group for i, group in enumerate(groups) if i not in (3, 7))
     assert "pair:3" not in part.ids
     assert part.labels.tolist() == np.delete(pairs.labels, [3, 7]).tolist()
 
