@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
+from ccd import schema
 from ccd.draws import Design, Stratum, read
 from ccd.protocol import Question
 from ccd.review import watched
@@ -266,7 +267,8 @@ def of_campaign(db: sa.Connection, question: Question) -> Prevalence:
     labels, paid = shares(strata, names), None
     if all((one.high or 0) - (one.low or 0) <= TOO_WIDE for one in labels) and strata and sought:
         labels = tuple(replace(one, found=found[one.label]) for one in labels)
-        paid = payoff(_ranked(design, names.index(sought)), strata, names.index(sought))
+        ranked = _ranked(design, names.index(sought), _for_others(db, question))
+        paid = payoff(ranked, strata, names.index(sought))
     else:
         labels = tuple(LabelShare(name, number) for name, number in found.items())
     return Prevalence(
@@ -281,11 +283,17 @@ def of_campaign(db: sa.Connection, question: Question) -> Prevalence:
     )
 
 
-def _ranked(design: Design, label: int) -> dict[int, tuple[int, int]]:
-    """Of each active round with a judged ranked pair: how many of these have the label, and how many are judged."""
+def _for_others(db: sa.Connection, question: Question) -> set[int]:
+    """The rounds that were ranked for a label of another question: they say nothing of ranking for one of this."""
+    r = schema.rounds.c
+    return set(db.scalars(sa.select(r.round).where(r.question != question.name)))
+
+
+def _ranked(design: Design, label: int, but: set[int]) -> dict[int, tuple[int, int]]:
+    """Of each active round, `but` some, with a judged ranked pair: how many of these have the label or are judged."""
     judged, hits = Counter[int](), Counter[int]()
     for pair in design.pairs:
-        if pair.ranked and pair.label is not None and pair.stratum in design.strata:
+        if pair.ranked and pair.round not in but and pair.label is not None and pair.stratum in design.strata:
             judged[pair.round] += 1
             hits[pair.round] += pair.label == label
     return {number: (hits[number], judged[number]) for number in sorted(judged)}

@@ -94,13 +94,15 @@ def ranked_round(
     seed: int,
     pool: int,
     model_version: str | None,
+    question: str | None = None,
     at: str | None = None,
 ) -> Round:
     """Store a round of the arm `active`: its pairs in the order in which every annotator gets them.
 
-    `pool` is how many pairs could have been drawn at random, `at` the time at which it was read (None: now). A pair
-    that was in a round before gets one more judgment, by an annotator who has not had it. Raises CcdError where a pair
-    is gone, or was taken by another round since it was ranked and nobody is left for it.
+    `question` is the one whose label is to be found (None: the protocol's first), `pool` is how many pairs could have
+    been drawn at random, `at` the time at which it was read (None: now). A pair that was in a round before gets one
+    more judgment, by an annotator who has not had it. Raises CcdError where a pair is gone, or was taken by another
+    round since it was ranked and nobody is left for it.
     """
     config = campaign.config
     pairs = [ranked.pair_id for ranked in queue]
@@ -127,6 +129,7 @@ def ranked_round(
                 size=made.size,
                 pool=pool,
                 model_version=model_version,
+                question=question or campaign.protocol.question.name,
                 created_at=at or now(),
             )
         )

@@ -129,6 +129,7 @@ rounds = Table(
     Column("pool", Integer, nullable=False),  # pairs that could have been drawn
     Column("model_version", Text),
     Column("created_at", Text, nullable=False),
+    Column("question", Text),  # whose label an active round is to find; None where an older toolkit made it
 )
 
 round_pairs = Table(
@@ -344,6 +345,7 @@ def _to_6(connection: sa.Connection) -> None:
     """
     added = {
         "pairs": ("copy_of TEXT",),
+        "rounds": ("question TEXT",),
         "desks": ("page TEXT", "page_since TEXT"),
         "tasks": ("annotations TEXT", "shown_since TEXT"),
         "stray_tasks": ("annotations TEXT",),

@@ -20,7 +20,8 @@ def status(campaign: Campaign) -> dict[str, Any]:
     Keys: name, protocol, synthetic, pairs, posts, images, dropped {reason: n}, rounds [{round, arm, size, pool, seed,
     inclusion_probability}], annotators [{name, assigned, pushed, judged, cannot_judge, skipped, lost, open}],
     adjudicators [{name, pushed, judged, cannot_judge, skipped, open}], labels {question: {resolved_by: n}}, splits
-    {split: n}, releases [name], prevalence (ccd.prevalence.Prevalence), next. An active round has no
+    {split: n}, releases [name], prevalence (ccd.prevalence.Prevalence) of the first question and prevalences {question:
+    the same} of every question that has labels, next. An active round has no
     inclusion_probability; `lost` is as in ccd.progress.
     """
     config = campaign.config
@@ -61,8 +62,12 @@ def status(campaign: Campaign) -> dict[str, Any]:
             "labels": labels,
             "splits": _tally(db, schema.splits.c.split),
             "releases": list(db.scalars(sa.select(schema.releases.c.name).order_by(schema.releases.c.created_at))),
-            "prevalence": asdict(of_campaign(db, campaign.protocol.question)),
+            "prevalences": {
+                each.name: asdict(of_campaign(db, each)) for each in campaign.protocol.questions if each.labels
+            },
         }
+        first = campaign.protocol.question
+        facts["prevalence"] = facts["prevalences"].get(first.name) or asdict(of_campaign(db, first))
         last = db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id))) or 0
         noted = dict.fromkeys((schema.SETTLED_UP_TO, schema.SPLIT_OF, schema.RELEASED_OF), "0")
         noted |= {row.key: row.value for row in db.execute(sa.select(schema.meta))} | {"last_judgment": str(last)}

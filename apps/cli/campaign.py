@@ -147,6 +147,7 @@ def round_new(folder: Path, size: int, seed: int) -> Report:
         "still to find, with 95 % intervals, among so many pairs, of which `left` have no label; `drawn` of the `sent` "
         "pairs drawn at random are settled, `uncovered` pairs are in no figure; shares are null where too little is "
         "known; payoff.pays says whether ranking pays: true, false, or null where that cannot be told (docs/rank.md)",
+        "prevalences": "map from every question that has labels to the same",
         "next": "{command, why}",
     }
 )
@@ -186,7 +187,9 @@ def status_command(folder: Path) -> Report:
         shown.append("Splits: " + ", ".join(f"{split} {n:,}" for split, n in facts["splits"].items()) + ".")
     if facts["releases"]:
         shown.append("Releases: " + ", ".join(facts["releases"]) + ".")
-    shown += _prevalence(facts["prevalence"])
+    several = len(facts["prevalences"]) > 1
+    for question, found in facts["prevalences"].items():
+        shown += [f"{question}: {line}" if several else line for line in _prevalence(found)]
     shown.append(f"Next: {facts['next']['command']}  ({facts['next']['why']})")
     return Report(facts, shown)
 

@@ -110,7 +110,14 @@ def rank_command(folder: Path, strategy: str, size: int, question: str | None, s
     ]
     pool = found.could_be_drawn
     made = ranked_round(
-        campaign, queue, strategy=strategy, seed=seed, pool=pool, model_version=found.version, at=found.at
+        campaign,
+        queue,
+        strategy=strategy,
+        question=of.name,
+        seed=seed,
+        pool=pool,
+        model_version=found.version,
+        at=found.at,
     )
     facts = {
         "round": made.round,

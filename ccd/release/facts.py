@@ -185,7 +185,7 @@ def _rounds(db: sa.Connection) -> list[dict[str, Any]]:
     every annotator had the pairs in the round's order, "same" where all had one order, "own" where orders differ.
     """
     r, b = schema.rounds.c, schema.round_pairs.c
-    columns = r.round, r.arm, r.strategy, r.seed, r.size, r.pool, r.model_version
+    columns = r.round, r.arm, r.strategy, r.seed, r.size, r.pool, r.model_version, r.question
     found = {row["round"]: dict(row) for row in db.execute(sa.select(*columns).order_by(r.round)).mappings()}
     number = sa.func.count()
     for each in found.values():

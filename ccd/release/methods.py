@@ -55,6 +55,8 @@ def _sampling(facts: Facts) -> str:
     told = []
     for each in facts["rounds"]:
         seed = f"seed {each['seed']}" + (f", model {each['model_version']}" if each["model_version"] else "")
+        if others(facts) and each.get("question"):
+            seed += f", to find labels of question `{each['question']}`"
         told.append(f"round {each['round']}: {each['size']:,} of {each['pool']:,} pairs, {_how(each)} ({seed})")
     return f"Pairs were sent out in {_number(len(told), 'round')} ({'; '.join(told)})."
 

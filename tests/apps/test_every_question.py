@@ -128,6 +128,16 @@ def test_a_label_of_any_question_is_looked_for(otto: Path) -> None:
     assert facts["label"] in ("text-leads", "equal", "image-leads")
     assert facts["model_version"] == networks(otto)["status"]
     assert "text-leads 0." in shown
+    for number in range(100, 110):
+        for worker in ANNOTATORS:
+            judge(made, f"x:{number}:0", worker, label_of("otto2020", number))
+    settle(made)
+    found, shown = run("status", otto)
+    assert list(found["prevalences"]) == ["cmi", "sc", "status"]
+    assert found["prevalence"] == found["prevalences"]["cmi"]
+    ranked = {name: each["payoff"] and each["payoff"]["judged"] for name, each in found["prevalences"].items()}
+    assert ranked == {"cmi": None, "sc": None, "status": facts["parts"]["strategy"]}  # it was ranked for status alone
+    assert "status: Ranking (1 round) found" in shown
 
 
 @pytest.fixture(scope="module")

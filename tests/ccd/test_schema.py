@@ -98,6 +98,7 @@ def test_a_campaign_of_schema_1_becomes_one_of_today(tmp_path: Path) -> None:
             "pairs": ("model_text", "alt_text", "duplicate_group", "copy_of"),
             "judgments": ("prediction", "answered_at", "revision"),
             "round_pairs": ("part", "place"),
+            "rounds": ("question",),
             "desks": ("page", "page_since"),
             "tasks": ("annotations", "shown_since"),
             "stray_tasks": ("annotations",),
