@@ -40,6 +40,8 @@ PAIRS = [f"x:{number}:0" for number in range(5)]
 LABELS = ("explicit", "implicit", "irrelevant")
 SAID = st.sampled_from((*LABELS, *LABELS, "cannot_judge", "nonsense"))
 NUMBER = st.integers(0, 50)
+ODD: list[Any] = ["x:nobody:0", "", None, 7, ["x:0:0"]]
+NUMBERS = st.lists(NUMBER, min_size=2, max_size=6)
 PHASES = (Phase.generate, Phase.shrink)
 MEMORY = Path("/dev/shm")
 
@@ -133,32 +135,24 @@ class Votes(RuleBasedStateMachine):
             self.office.pull()
         self.pull()
 
-    @rule()
-    def rename(self) -> None:
-        """Somebody goes by another name from now on; what they have stays under the old one."""
-        self._rewrite('name = "bob"', 'name = "bobby"')
-
-    @rule()
-    def leave(self) -> None:
-        self._rewrite('\n[[annotators]]\nname = "cy"\nemail = "cy@example.org"\n', "\n")
-
     # What annotators do.
 
-    @rule(number=NUMBER, said=SAID, skip=st.integers(0, 9), truth=st.integers(0, 9), killed=st.booleans())
-    def answer(self, number: int, said: str, skip: int, truth: int, killed: bool) -> None:
-        if (task := self._any(self._tasks(), number)) is not None:
-            self.office.server.killed = killed
-            made = self._answer(task, said, skip=skip == 0)
-            made.ground_truth = truth == 0
-            self._save(made)
+    @rule(numbers=NUMBERS, said=SAID, kind=st.sampled_from((*["vote"] * 6, "skip", "truth")), killed=st.booleans())
+    def answer(self, numbers: list[int], said: str, kind: str, killed: bool) -> None:
+        for number in numbers:
+            if (task := self._any(self._tasks(), number)) is not None:
+                self.office.server.killed = killed
+                made = self._answer(task, said, skip=kind == "skip")
+                made.ground_truth = kind == "truth"
+                self._save(made)
 
     @rule(number=NUMBER, said=SAID, by=st.sampled_from(("ann", "bob", "cy", "lead")))
     def answer_on_any_desk(self, number: int, said: str, by: str) -> None:
         if (task := self._any(self._tasks(), number)) is not None:
             self._save(self.office.server.answer(task.id, self.office.server.user(by), choice(said)))
 
-    @rule(number=NUMBER, said=SAID, own=st.integers(0, 3), killed=st.booleans())
-    def edit(self, number: int, said: str, own: int, killed: bool) -> None:
+    @rule(number=NUMBER, said=SAID, own=st.sampled_from((True, True, False)), killed=st.booleans())
+    def edit(self, number: int, said: str, own: bool, killed: bool) -> None:
         if (found := self._any(self._annotations(), number)) is not None:
             self.office.server.killed = killed
             self.office.server.edit(found.id, found.completed_by if own else ADMIN, result=choice(said))
@@ -177,15 +171,15 @@ class Votes(RuleBasedStateMachine):
         if (task := self._any(self._tasks(), number)) is not None:
             self.office.server.add_task(task.project, dict(task.data))
 
-    @rule(
-        number=NUMBER,
-        pair=st.sampled_from([*PAIRS, "x:nobody:0", "", None, 7, ["x:0:0"]]),
-        text=st.sampled_from(("text", "")),
-    )
-    def stray(self, number: int, pair: Any, text: str) -> None:
-        if (project := self._any(sorted(self.office.server.projects), number)) is not None:
-            data = {"pair_key": pair, "text": text, "image": _address(pair), "round": 1}
-            self._answer(self.office.server.add_task(project, data), "explicit")
+    @rule(numbers=NUMBERS, text=st.sampled_from(("text", "text", "")))
+    def stray(self, numbers: list[int], text: str) -> None:
+        """Tasks imported by hand: mostly of pairs that the desk's annotator was not assigned."""
+        for number in numbers:
+            if (project := self._any(sorted(self.office.server.projects), number)) is not None:
+                desk, has = self._desk(project), self._assigned()
+                pair = self._any([*(p for p in PAIRS if (p, desk) not in has), "x:0:0", *ODD], number)
+                data = {"pair_key": pair, "text": text, "image": _address(pair), "round": 1}
+                self._answer(self.office.server.add_task(project, data), "explicit")
 
     @rule(number=NUMBER)
     def delete_task(self, number: int) -> None:
@@ -199,11 +193,6 @@ class Votes(RuleBasedStateMachine):
         found = [project for project in sorted(self.office.server.projects) if self._desk(project) in people]
         if (project := self._any(found, number)) is not None:
             self.office.server.delete_project(project)
-
-    @rule(number=NUMBER)
-    def rename_project(self, number: int) -> None:
-        if (project := self._any(sorted(self.office.server.projects), number)) is not None:
-            self.office.server.projects[project]["title"] = "mine"
 
     @rule(number=NUMBER, key=st.sampled_from(("text", "image")), seen=st.booleans(), pushed=st.booleans())
     def edit_task(self, number: int, key: str, seen: bool, pushed: bool) -> None:
@@ -238,9 +227,18 @@ class Votes(RuleBasedStateMachine):
             page["label_config"] = label_config(self.office.campaign.protocol)
         self.pull()
 
-    @rule(seconds=st.sampled_from((0.1, 5, 11, 3600)))
-    def wait(self, seconds: float) -> None:
-        self.office.server.wait(seconds)
+    @rule(what=st.sampled_from(("rename", "leave", "title", "0.1", "11", "3600")))
+    def pass_time(self, what: str) -> None:
+        """Somebody goes by another name, or leaves: what they have stays. A title is changed, or time passes."""
+        if what == "rename":
+            self._rewrite('name = "bob"', 'name = "bobby"')
+        elif what == "leave":
+            self._rewrite('\n[[annotators]]\nname = "cy"\nemail = "cy@example.org"\n', "\n")
+        elif what == "title":
+            for project in self.office.server.projects.values():
+                project["title"] = "mine"
+        else:
+            self.office.server.wait(float(what))
 
     @invariant()
     def no_answer_was_destroyed(self) -> None:
