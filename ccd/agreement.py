@@ -6,7 +6,7 @@ ccd/bootstrap.py.
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
 from numbers import Real
 from typing import Any, Literal
@@ -16,13 +16,14 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from ccd import judgments
+from ccd import judgments, revisions
 from ccd.bootstrap import interval, over_both, over_pairs
 from ccd.coded import Coded, code
 from ccd.coefficients import Weights, alpha, cohen, fleiss, gwet_ac1, one_against_rest, percent, scott
 from ccd.errors import CcdError
 from ccd.patterns import Floats, Patterns, Rows, crossed, distinct, left_out, patterns
-from ccd.protocol import Level, Protocol
+from ccd.protocol import Level, Protocol, Question
+from ccd.revisions import Revision
 
 Resample = Literal["pairs", "both"]
 LEVELS: tuple[Level, ...] = ("nominal", "ordinal", "interval")
@@ -62,7 +63,8 @@ class Agreement:
     `coefficients` has percent, krippendorff_nominal, krippendorff_ordinal, krippendorff_interval, fleiss, scott and
     gwet_ac1; `cohen` each two annotators' ("A|B"), `per_class` each label's alpha against the rest (none for scores),
     `leave_one_out` the alpha without each annotator, on the question's level. All but gwet_ac1 and fleiss, whose label
-    shares take in every judged pair, rest on the pairs with two judgments or more.
+    shares take in every judged pair, rest on the pairs with two judgments or more. `by_revision` has the agreement
+    under each set of categories where the protocol's changed, by its revisions ("1", "2, 3"); otherwise it is empty.
     """
 
     n_pairs: int
@@ -75,6 +77,7 @@ class Agreement:
     cohen: dict[str, Coefficient]
     per_class: dict[str, Coefficient]
     leave_one_out: dict[str, Coefficient]
+    by_revision: "dict[str, Agreement]" = field(default_factory=dict)
 
     @property
     def interval(self) -> str:
@@ -88,7 +91,7 @@ class Agreement:
         return "range of draws, too narrow for a 95 % interval" if few else "95 % interval"
 
     def to_dict(self, names: bool = True) -> dict[str, Any]:
-        """For JSON: n_pairs, n_judgments, annotators, bootstrap {folds, seed, resample}, coefficients {name: {…}}.
+        """For JSON: n_pairs, n_judgments, annotators, bootstrap {folds, seed, resample}, coefficients, by_revision.
 
         cohen, per_class and leave_one_out are maps among the coefficients; without `names`, for what is published,
         only per_class, as the others name annotators.
@@ -108,6 +111,7 @@ class Agreement:
             },
             "coefficients": {name: _plain(each) for name, each in self.coefficients.items()}
             | {name: {key: _plain(each) for key, each in found.items()} for name, found in maps.items()},
+            "by_revision": {numbers: each.to_dict(names) for numbers, each in self.by_revision.items()},
         }
 
 
@@ -140,12 +144,49 @@ def of_campaign(
     db: sa.Connection, protocol: Protocol, folds: int = 1000, seed: int = 0, resample: Resample = "pairs"
 ) -> dict[str, Agreement]:
     """Agreement on each question of the protocol, from the annotators' judgments that count."""
+    asked = revisions.used(db, protocol)
     return {
-        question.name: agreement(
-            judgments.counted(db, question.name), question.labels, question.level, folds, seed, resample
-        )
+        question.name: of_judged(judgments.counted(db, question.name), question, asked, folds, seed, resample)
         for question in protocol.questions
     }
+
+
+def of_judged(
+    df: pd.DataFrame,
+    question: Question,
+    asked: Sequence[Revision],
+    folds: int = 1000,
+    seed: int = 0,
+    resample: Resample = "pairs",
+) -> Agreement:
+    """Agreement on a question, with the categories that its judges could choose among.
+
+    `df` is `ccd.judgments.counted`, `asked` the revisions of the protocol that its judgments were given under. Where
+    the categories changed in between, Gwet's AC1, whose chance agreement depends on their number (Gwet 2008, Eq. 5 with
+    1/(K - 1)), has no value for all judgments together: it is undefined, with the value under each set of categories.
+    """
+    under = set(df["revision"])
+    sets: dict[tuple[Any, ...], list[Revision]] = {}
+    for each in asked:
+        if each.number in under and each.asks(question.name):
+            sets.setdefault(revisions.answers_of(each.protocol.by_name(question.name)), []).append(each)
+    judged = revisions.as_judged(question, [each for some in sets.values() for each in some])
+    found = agreement(df, judged.labels, question.level, folds, seed, resample)
+    if len(sets) < 2 or question.kind == "score":
+        return found
+    parts = {}
+    for some in sets.values():
+        part = df[df["revision"].isin([each.number for each in some])]
+        labels = revisions.as_judged(question, some).labels
+        parts[", ".join(str(each.number) for each in some)] = agreement(
+            part, labels, question.level, folds, seed, resample
+        )
+    values = {numbers: each.coefficients["gwet_ac1"].value for numbers, each in parts.items()}
+    told = (f"{'undefined' if ac1 is None else f'{ac1:.3f}'} under {numbers}" for numbers, ac1 in values.items())
+    reason = f"the categories changed between revisions of the protocol: {', '.join(told)}"
+    return replace(
+        found, coefficients=found.coefficients | {"gwet_ac1": Coefficient(None, None, reason)}, by_revision=parts
+    )
 
 
 def of_coded(coded: Coded, level: Level, folds: int = 1000, seed: int = 0, resample: Resample = "pairs") -> Agreement:

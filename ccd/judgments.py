@@ -119,14 +119,14 @@ def counted(db: sa.Connection, question: str, role: str = "annotator") -> "pd.Da
     """The judgments that count on one question, one row a pair and annotator.
 
     Columns: task (pair id), worker (annotator), label (text, or a number for a score), seconds (NaN where unknown),
-    prediction (the version of the model whose prediction was shown, or None), created_at. `cannot judge` and skips are
-    no votes and are not here.
+    prediction (the version of the model whose prediction was shown, or None), created_at, revision (of the protocol it
+    was given under). `cannot judge` and skips are no votes and are not here.
     """
     import pandas as pd
 
     j = schema.judgments.c
     columns = (j.pair_id.label("task"), j.annotator.label("worker"), j.answers.label("label"))
-    query = _newest(role, *columns, j.seconds, j.prediction, j.created_at).where(j.status == VALID)
+    query = _newest(role, *columns, j.seconds, j.prediction, j.created_at, j.revision).where(j.status == VALID)
     frame = frame_of(db, query.order_by(j.created_at, j.judgment_id), differ=("seconds", "created_at"))
     answer = functools.lru_cache(_REMEMBERED)(lambda answers: json.loads(answers).get(question))
     frame["label"] = pd.Series([answer(answers) for answers in frame["label"]], dtype=object)

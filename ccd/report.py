@@ -16,8 +16,8 @@ from typing import Any
 
 import pandas as pd
 
-from ccd import annotators, judgments
-from ccd.agreement import Agreement, Resample, agreement
+from ccd import annotators, judgments, revisions
+from ccd.agreement import Agreement, Resample, agreement, of_judged
 from ccd.annotators import Scorecard
 from ccd.campaign import Campaign, write_atomic
 from ccd.errors import CcdError
@@ -45,15 +45,17 @@ def of_campaign(campaign: Campaign, wanted: Wanted) -> dict[str, Any]:
     """The report of a campaign. Raises CcdError where its primary question has no judgments yet."""
     questions = {}
     with campaign.read() as db:
-        for question in campaign.protocol.questions:
+        asked = revisions.used(db, campaign.protocol)
+        for question in (revisions.as_judged(each, asked) for each in campaign.protocol.questions):
             # Each reads the judgments for itself: all of a large campaign are in memory once at a time
             cards = annotators.of_campaign(db, question, campaign.config.fastest_seconds)
-            subsets = by_subset(db, question, wanted.folds, wanted.seed, wanted.resample)
+            subsets = by_subset(db, question, asked, wanted.folds, wanted.seed, wanted.resample)
             df = judgments.counted(db, question.name)
-            if df.empty and question == campaign.protocol.question:
+            if df.empty and question.name == campaign.protocol.question.name:
                 raise CcdError("no judgments yet; run `ccd pull` once annotators have judged some pairs")
-            questions[question.name] = _question(df, question.labels, question.level, cards, subsets, wanted)
-    return _report(campaign.protocol.question.name, campaign.is_synthetic, questions)
+            found = of_judged(df, question, asked, wanted.folds, wanted.seed, wanted.resample)
+            questions[question.name] = _question(df, question.labels, question.level, found, cards, subsets, wanted)
+    return _report(campaign.protocol.question.name, campaign.is_synthetic, questions, revisions.mixed(asked))
 
 
 def of_table(df: pd.DataFrame, labels: Sequence[str], wanted: Wanted) -> dict[str, Any]:
@@ -62,7 +64,8 @@ def of_table(df: pd.DataFrame, labels: Sequence[str], wanted: Wanted) -> dict[st
     The labels are nominal. Settled is what most judgments of a task say, where it has two or more and no tie.
     """
     cards = annotators.scorecards(df, labels, MajorityVote(labels, required=2).fit_predict(df))
-    return _report(QUESTION, False, {QUESTION: _question(df, labels, "nominal", cards, {}, wanted)})
+    found = agreement(df, labels, "nominal", wanted.folds, wanted.seed, wanted.resample)
+    return _report(QUESTION, False, {QUESTION: _question(df, labels, "nominal", found, cards, {}, wanted)}, None)
 
 
 def write(folder: Path, title: str, report: Mapping[str, Any], new: bool = False) -> list[Path]:
@@ -91,19 +94,20 @@ def write(folder: Path, title: str, report: Mapping[str, Any], new: bool = False
     return [folder / name for name in files]
 
 
-def _report(primary: str, synthetic: bool, questions: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    return {"synthetic": synthetic, "question": primary, **questions[primary], "questions": questions}
+def _report(primary: str, synthetic: bool, questions: dict[str, dict[str, Any]], mixed: str | None) -> dict[str, Any]:
+    of = {"synthetic": synthetic, "question": primary}
+    return of | questions[primary] | {"questions": questions, "mixed": mixed}
 
 
 def _question(
     df: pd.DataFrame,
     labels: Sequence[str],
     level: Level,
+    found: Agreement,
     cards: Mapping[Any, Scorecard],
     subsets: Mapping[str, Mapping[str, Agreement]],
     wanted: Wanted,
 ) -> dict[str, Any]:
-    found = agreement(df, labels, level, wanted.folds, wanted.seed, wanted.resample)
     planned = None if wanted.half_width is None else plan(df, labels, level, wanted.half_width, seed=wanted.seed)
     return {
         "level": level,

@@ -63,12 +63,13 @@ td.note, th.note { max-width: none; }
 def page(title: str, facts: Facts, drawn: Mapping[str, Mapping[str, bytes]]) -> str:
     """The page. `facts` is agreement.json; `drawn` is question → picture → PNG, as `ccd.plots.pictures` gives."""
     made_up = "<p><strong>Synthetic</strong>: the toolkit made these pairs itself.</p>" if facts["synthetic"] else ""
+    changed = f"<p><strong>{escape(facts['mixed'])}</strong></p>" if facts["mixed"] else ""
     body = "".join(_question(name, found, drawn[name]) for name, found in facts["questions"].items())
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Agreement: {escape(title)}</title><style>{STYLE}</style></head>\n"
-        f"<body><h1>Agreement: {escape(title)}</h1>{made_up}"
+        f"<body><h1>Agreement: {escape(title)}</h1>{made_up}{changed}"
         "<p class=soft>This page names annotators; keep it to yourself. All numbers are in agreement.json.</p>"
         f"{body}</body></html>\n"
     )

@@ -11,7 +11,7 @@ import datetime
 import hashlib
 import itertools
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -95,6 +95,20 @@ def used(db: sa.Connection, protocol: Protocol) -> list[Revision]:
     protocols = known(db, protocol)
     counts = judgments.by_revision(db)
     return [Revision(number, protocols[number], counts[number], at.get(number, "")) for number in sorted(counts)]
+
+
+def as_judged(question: Question, found: list[Revision]) -> Question:
+    """Return a question with the categories that the judges could choose among, in the order of their ids.
+
+    Those that only some could choose are all in it; those that nobody could are not. Without judgments, and for a
+    score, it is the question itself.
+    """
+    asked = [each.protocol.by_name(question.name) for each in found if each.asks(question.name)]
+    choices = [each for each in (question, *reversed(asked)) if each.kind == question.kind == "choice"]
+    offered = {label for each in asked for label in each.labels} if asked else set(question.labels)
+    named = {category.name: category for each in reversed(choices) for category in each.categories}
+    order = dict.fromkeys(label for each in choices for label in each.labels if label in offered)
+    return replace(question, categories=tuple(replace(named[label], id=n) for n, label in enumerate(order)))
 
 
 def mixed(found: list[Revision]) -> str | None:

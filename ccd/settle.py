@@ -118,10 +118,10 @@ def _settle_question(
     settled = label[resolved.isin([votes.UNANIMOUS, votes.MAJORITY])].to_dict()
     before = _vote_maps(given.answered_before(final["last"]).dropna(subset="label"), question)
     conflicts = []
-    for pair, decided in final["label"].items():
+    for pair, decided in zip(map(str, final.index), final["label"], strict=True):
         says, changed = settled.get(pair), before.get(pair, {}) != maps.get(pair, {})
         if says != decided and (says is not None or changed):
-            conflicts.append(Conflict(str(pair), question.name, decided, says, maps.get(pair, {}), changed))
+            conflicts.append(Conflict(pair, question.name, decided, says, maps.get(pair, {}), changed))
     label[final.index] = final["label"]
     resolved[final.index] = ADJUDICATED
     number = {name: i for i, name in enumerate(question.labels)}

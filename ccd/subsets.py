@@ -1,17 +1,21 @@
 """Agreement on one question by arm, by round, and with and without the pairs that were shown a prediction."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import sqlalchemy as sa
 
 from ccd import judgments, schema
-from ccd.agreement import Agreement, Resample, agreement
+from ccd.agreement import Agreement, Resample, of_judged
 from ccd.frames import frame_of
 from ccd.protocol import Question
+from ccd.revisions import Revision
 
 
 def by_subset(
     db: sa.Connection,
     question: Question,
+    asked: Sequence[Revision],
     folds: int = 1000,
     seed: int = 0,
     resample: Resample = "pairs",
@@ -19,7 +23,8 @@ def by_subset(
     """Agreement of the judgments that count: {"arm": {arm: …}, "round": {number: …}}.
 
     A judgment belongs to the round in which its pair was assigned to its annotator. Where any annotator was shown a
-    prediction, "prediction" has the pairs of which one was "shown", to whomever, and those "not shown".
+    prediction, "prediction" has the pairs of which one was "shown", to whomever, and those "not shown". `asked` are the
+    revisions of the protocol that the judgments were given under.
     """
     df = judgments.counted(db, question.name)
     df = df.merge(_rounds(db), how="left", on=["task", "worker"])
@@ -27,10 +32,7 @@ def by_subset(
     assisted = df.loc[df["prediction"].notna(), "task"]
     df["prediction"] = df["task"].isin(assisted).map({True: "shown", False: "not shown"})
     return {
-        name: {
-            str(key): agreement(part, question.labels, question.level, folds, seed, resample)
-            for key, part in df.groupby(name)
-        }
+        name: {str(key): of_judged(part, question, asked, folds, seed, resample) for key, part in df.groupby(name)}
         for name in (["arm", "round", "prediction"] if len(assisted) else ["arm", "round"])
     }
 

@@ -64,12 +64,15 @@ MOST_SHOWN = 12  # annotators in the terminal; the report has them all
         "bootstrap": "map with folds, seed, resample (what is resampled) and interval (what every ci is)",
         "coefficients": "map from name to {value, ci: [low, high], reason}; value null where undefined. "
         "cohen (`A|B`), per_class (label) and leave_one_out (annotator) are maps of these",
+        "by_revision": "where the categories changed: map from the revisions of the protocol (`1`, `2, 3`) to the "
+        "agreement under them; otherwise empty",
         "confusions": "a row a label: how often, where one annotator said it, another said each label",
         "scorecards": "map from annotator to judgments, cannot_judge, skipped, others, precision, recall, confusion, "
         "seconds, fast, drift",
         "subsets": "map with arm, round and, where one was shown, prediction, each a map from its name to that part's "
         "agreement; empty for a table",
         "plan": "with --plan a map: half_width, pairs, reached, pilot_pairs and more; otherwise null",
+        "mixed": "what to know of judgments that were given under several revisions of the protocol; null for one",
         "questions": "map from every question to its own level, labels, n_pairs … plan",
         "table": contract.OF_TABLE,
     }
@@ -117,6 +120,8 @@ def _of_campaign(folder: Path, wanted: "Wanted") -> contract.Report:
     found = report.of_campaign(campaign, wanted) | {"table": None}
     report.write(campaign.folder, campaign.config.name, found)
     shown = [*_shown(found), "agreement.json, agreement.html and pictures (agreement-*.png) are written."]
+    if found["mixed"]:
+        shown.append(found["mixed"])
     with campaign.read() as db:
         if labels_are_old(db):
             shown.append("Judgments came since the last `ccd labels`: precision and recall wait for it.")

@@ -185,8 +185,10 @@ def _files(facts: Facts) -> str:
   are never in two splits; what ties pairs is: {ties(facts)}.{_several(facts)}
 - `train.parquet`, `dev.parquet`, `test.parquet`: the same.{renamed}
 {images}- `judgments.parquet`: every judgment that counts, of annotators A1, A2, … and adjudicators R1, …: task
-  (pair_id), worker, question, label, role, prediction (the model whose prediction was shown), seconds.
-- `protocol.json`, `release.json`: what was asked; all that this page says, for programs.
+  (pair_id), worker, question, label, role, prediction (the model whose prediction was shown), seconds, revision (of the
+  protocol).
+- `protocol.json`: what was asked, now and in every revision that judgments were given under.
+- `release.json`: all that this page says, for programs.
 - `methods.md`, `datasheet.md`, `CITATION.cff`, `croissant.json`, `pictures/`: for papers, readers and catalogues.
 - `MANIFEST.sha256`: check with `sha256sum -c MANIFEST.sha256`, or in full with `ccd verify`.
 """

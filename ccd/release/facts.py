@@ -18,6 +18,7 @@ from ccd.release.content import Pair
 from ccd.release.images import FILES, NONE
 from ccd.release.judged import Judged
 from ccd.release.questions import Answers
+from ccd.revisions import mixed
 from ccd.splits import plan
 
 Facts = Mapping[str, Any]
@@ -115,6 +116,7 @@ def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally:
             "title": protocol.title,
             "reference": " ".join(protocol.reference.split()),
             "fingerprint": protocol.fingerprint,
+            "mixed": mixed(judged.revisions),
         },
         "question": protocol.question.name,
         "toolkit": f"ccd-toolkit {__version__}",

@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from ccd import gone, schema
-from ccd.agreement import Agreement, agreement
+from ccd import gone, revisions, schema
+from ccd.agreement import Agreement, of_judged
+from ccd.decisions import ADJUDICATED
 from ccd.judgments import ANSWERED, VALID
 from ccd.protocol import Protocol, Question
 from ccd.release.content import by_bytes
+from ccd.revisions import Revision
 
 _BATCH = 5_000
 ANNOTATOR = "annotator"
@@ -51,15 +53,23 @@ class Judged:
     required: int
     answered: Counter[str] = field(default_factory=Counter)
     tied: Counter[str] = field(default_factory=Counter)
-    adjudicated: int = 0  # pairs that an adjudicator answered
+    adjudicated: int = 0  # pairs with a question on which an adjudicator's answer is the label
     assisted: int = 0  # annotators' judgments beside a prediction
     pairs: int = 0  # with an answer
     last: str = ""  # when the last judgment was given
+    revisions: list[Revision] = field(default_factory=list)  # of the protocol, that the judgments were given under
     _codes: dict[str, "_Codes"] = field(default_factory=dict)
+    _settled: dict[tuple[str, str], str] = field(default_factory=dict)  # adjudicated labels by pair and question
 
     def rows(self, db: sa.Connection) -> Iterator[dict[str, Any]]:
-        """The rows of judgments.parquet: those that count, of pairs whose posts live, sorted by pair."""
-        names = pseudonyms(db)
+        """The rows of judgments.parquet: those that count, of pairs whose posts live, sorted by pair.
+
+        An adjudicator's answer is one where it is the adjudicated label, as of the last `ccd labels`.
+        """
+        names, t = pseudonyms(db), schema.labels.c
+        self.revisions = revisions.used(db, self.protocol)
+        rows = db.execute(sa.select(t.pair_id, t.question, t.label).where(t.resolved_by == ADJUDICATED))
+        self._settled = {(pair, question): label for pair, question, label in rows}
         self._codes = {question.name: _Codes() for question in self.protocol.questions}
         found = db.execute(_query(db), execution_options={"yield_per": _BATCH})
         for number, (pair, of_pair) in enumerate(groupby(found, key=lambda row: row.pair_id)):
@@ -69,73 +79,78 @@ class Judged:
     def _pair(
         self, number: int, pair: str, found: list[Any], names: dict[tuple[str, str], str]
     ) -> Iterator[dict[str, Any]]:
-        taken: dict[tuple[str, str], Any] = {}
+        taken: dict[tuple[str, str, str], Any] = {}
         best: dict[str, int] = {}
         for row in found:
             self.last = max(self.last, row.created_at)
             if row.role == ANNOTATOR:
                 best[row.annotator] = min(best.get(row.annotator, len(ANSWERED)), ANSWERED.index(row.status))
             if row.status == VALID:
-                taken.setdefault((row.role, row.annotator), row)
+                # Of an adjudicator each: the desk's answer may count on one question, the review app's on another
+                taken.setdefault((row.role, row.annotator, "" if row.role == ANNOTATOR else row.annotation), row)
         self.answered.update(ANSWERED[place] for place in best.values())
-        self.adjudicated += any(role != ANNOTATOR for role, _ in taken)
+        self.adjudicated += any((pair, question.name) in self._settled for question in self.protocol.questions)
         if len(best) >= self.required:
             self.tied.update(each.name for each in self.protocol.questions if _no_lead(taken, each))
-        for who, row in taken.items():
+        for row in taken.values():
             self.assisted += row.role == ANNOTATOR and row.prediction is not None
             answers = json.loads(row.answers)
             for question in self.protocol.questions:
                 label = answers.get(question.name)
-                if label is None:
+                text = label if label is None or isinstance(label, str) else format(label, ".15g")
+                if text is None or (row.role != ANNOTATOR and text != self._settled.get((pair, question.name))):
                     continue
+                worker = names[row.role, row.annotator]
                 if row.role == ANNOTATOR:
-                    self._codes[question.name].add(number, names[who], label)
+                    self._codes[question.name].add(number, worker, label, row.revision)
                 if row.lives:
                     yield {
                         "task": pair,
-                        "worker": names[who],
+                        "worker": worker,
                         "question": question.name,
-                        "label": label if isinstance(label, str) else format(label, ".15g"),
+                        "label": text,
                         "role": row.role,
                         "prediction": row.prediction,
                         "seconds": row.seconds,
+                        "revision": row.revision,
                     }
 
     def agreement(self) -> dict[str, Agreement]:
         """Agreement on each question over all judged pairs, as `ccd agreement` finds it."""
-        return {each.name: self._codes[each.name].agreement(each) for each in self.protocol.questions}
+        return {each.name: self._codes[each.name].agreement(each, self.revisions) for each in self.protocol.questions}
 
 
-def _no_lead(taken: dict[tuple[str, str], Any], question: Question) -> bool:
+def _no_lead(taken: dict[tuple[str, str, str], Any], question: Question) -> bool:
     """Whether two labels of a question have the most votes of annotators; scores have a mean, and no tie."""
-    votes = Counter(json.loads(row.answers).get(question.name) for (role, _), row in taken.items() if role == ANNOTATOR)
+    votes = Counter(json.loads(row.answers).get(question.name) for row in taken.values() if row.role == ANNOTATOR)
     most = [number for label, number in votes.most_common() if label is not None][:2]
     return question.kind == "choice" and len(most) == 2 and most[0] == most[1]
 
 
 class _Codes:
-    """Judgments on one question as small numbers: ten bytes each."""
+    """Judgments on one question as small numbers: twelve bytes each."""
 
     def __init__(self) -> None:
-        self.columns = array("i"), array("h"), array("i")
+        self.columns = array("i"), array("h"), array("i"), array("h")
         self.workers: dict[str, int] = {}
         self.labels: dict[Any, int] = {}  # names, or scores
 
-    def add(self, pair: int, worker: str, label: str | float) -> None:
+    def add(self, pair: int, worker: str, label: str | float, revision: int) -> None:
         codes = (
             pair,
             self.workers.setdefault(worker, len(self.workers)),
             self.labels.setdefault(label, len(self.labels)),
+            revision,
         )
         for column, code in zip(self.columns, codes, strict=True):
             column.append(code)
 
-    def agreement(self, question: Question) -> Agreement:
-        pairs, workers, labels = (np.asarray(column, dtype=np.int32) for column in self.columns)
-        frame = pd.DataFrame({"task": pairs})
+    def agreement(self, question: Question, asked: list[Revision]) -> Agreement:
+        pairs, workers, labels, under = (np.asarray(column, dtype=np.int32) for column in self.columns)
+        frame = pd.DataFrame({"task": pairs, "revision": under})
         frame["worker"] = pd.Categorical.from_codes(workers, pd.Index(list(self.workers)))
         frame["label"] = pd.Categorical.from_codes(labels, pd.Index(list(self.labels)))
-        return agreement(frame, question.labels, question.level)
+        return of_judged(frame, question, asked)
 
 
 def _query(db: sa.Connection) -> "sa.Select[Any]":
@@ -144,7 +159,7 @@ def _query(db: sa.Connection) -> "sa.Select[Any]":
     outdated = sa.exists().where(newer.c.annotation == j.c.annotation, newer.c.version > j.c.version)
     return (
         sa.select(j.c.pair_id, j.c.annotator, j.c.role, j.c.status, j.c.answers, j.c.prediction, j.c.seconds)
-        .add_columns(j.c.created_at, gone.lives().label("lives"))
+        .add_columns(j.c.annotation, j.c.created_at, j.c.revision, gone.lives().label("lives"))
         .join(p, p.c.pair_id == j.c.pair_id)
         .where(j.c.role.in_(_LETTER), j.c.status.in_(ANSWERED), ~outdated)
         .order_by(by_bytes(db, j.c.pair_id), j.c.created_at, j.c.judgment_id)

@@ -96,6 +96,8 @@ def _annotation(facts: Facts) -> str:
     said += f", and {_number(judged['skipped'], 'task')} skipped." if judged["skipped"] else "."
     if judged["assisted"]:
         said += f" Of the judgments, {judged['assisted']:,} were given beside a model's prediction."
+    if mixed := facts["protocol"].get("mixed"):  # of an older toolkit: not noted
+        said += f" {mixed}"
     return said
 
 

@@ -17,7 +17,7 @@ _GROUP = 10_000  # rows of a Parquet row group, and the most that are held
 _CONTENT = ("text", "image")  # what a dehydrated release leaves out
 _JUDGMENTS = pa.schema(
     [(name, pa.string()) for name in ("task", "worker", "question", "label", "role", "prediction")]
-    + [("seconds", pa.float64())]
+    + [("seconds", pa.float64()), ("revision", pa.int64())]
 )
 
 
@@ -118,5 +118,5 @@ def _of_scores(votes: Mapping[str, int], question: Question) -> Mapping[str, int
 
 
 def judgments(path: Path) -> Parquet:
-    """The file of the judgments: task (pair id), worker (pseudonym), question, label, role, prediction, seconds."""
+    """The file of the judgments: task (pair id), worker (pseudonym), question, label, role, and how each was given."""
     return Parquet(path, _JUDGMENTS)

@@ -158,7 +158,7 @@ class _Content:
         if len(questions) > 1:
             yield from self._counts(facts)
         if "judgments.parquet" in self.listed:
-            yield from self._judgments(questions)
+            yield from self._judgments([protocol, *(each["protocol"] for each in protocol.get("revisions", ()))])
         page = self.folder / "README.md"
         if page.is_file() and card.counts(facts) not in page.read_text(encoding="utf-8"):
             yield "README.md: its counts are not those of release.json"
@@ -218,9 +218,11 @@ class _Content:
                     yield f"{split}.parquet, row {number}: differs from {split}.jsonl"
                     return
 
-    def _judgments(self, questions: Mapping[str, Any]) -> Iterator[str]:
+    def _judgments(self, protocols: list[Mapping[str, Any]]) -> Iterator[str]:
         """The first judgment that is none: a few bytes of Parquet may hold millions of them."""
-        names = {name: {each["name"] for each in question["categories"]} for name, question in questions.items()}
+        names: dict[str, set[str]] = {}
+        for question in (question for protocol in protocols for question in protocol["questions"]):
+            names.setdefault(question["name"], set()).update(each["name"] for each in question["categories"])
         for number, row in enumerate(_rows(self.folder / "judgments.parquet", ["question", "label"]), 1):
             allowed = names.get(row["question"])
             if allowed is None or (allowed and row["label"] not in allowed):

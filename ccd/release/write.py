@@ -12,7 +12,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ccd import schema
+from ccd import revisions, schema
 from ccd.alone import alone_on
 from ccd.campaign import Campaign, now, record
 from ccd.errors import CcdError
@@ -110,6 +110,7 @@ def _write(part: Path, campaign: Campaign, name: str, form: Form, started: Start
     tally = Tally.of(protocol.questions)
     judged = Judged(protocol, campaign.config.judgments_per_pair)
     with campaign.read() as db:
+        revisions.check_answers(db, protocol)
         _pairs(part, campaign, db, form, tally, started)
         if not any(of_split["all"] for of_split in tally.first.counts.values()):
             raise CcdError("no pair has both a label and a split; run `ccd labels`, then `ccd split`")
@@ -118,7 +119,8 @@ def _write(part: Path, campaign: Campaign, name: str, form: Form, started: Start
                 file.add(row)
         facts = collect(db, campaign, name, form, tally, judged)
         examples = tally.examples(db) if form.images != NONE else {}
-    (part / "protocol.json").write_bytes(pretty(asdict(protocol)).encode())
+    asked = {"revisions": [each.to_dict() for each in judged.revisions]}
+    (part / "protocol.json").write_bytes(pretty(asdict(protocol) | asked).encode())
     return facts, describe(part, facts, protocol.questions, examples, campaign.folder)
 
 

@@ -31,7 +31,7 @@ def labels(campaign: Campaign, **options: Any) -> dict[tuple[str, str], Any]:
 
 def test_an_empty_campaign_has_the_columns(campaign: Campaign) -> None:
     with campaign.read() as db:
-        columns = ["task", "worker", "label", "seconds", "prediction", "created_at"]
+        columns = ["task", "worker", "label", "seconds", "prediction", "created_at", "revision"]
         assert list(counted(db, "relation").columns) == columns
         assert heard(db) == {}
 
@@ -48,6 +48,7 @@ def test_what_was_judged_is_counted_as_it_was_given(campaign: Campaign) -> None:
         "seconds": 3.5,
         "prediction": None,
         "created_at": "2024-01-01T00:00:00.000000Z",
+        "revision": 1,
     }
     assert list(frame["label"]) == ["implicit", "explicit"]
 

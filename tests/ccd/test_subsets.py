@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ccd import schema
+from ccd.revisions import used
 from ccd.subsets import by_subset
 from tests.ccd import build
 
@@ -16,13 +17,13 @@ def test_arms_rounds_and_pairs_shown_a_prediction(tmp_path: Path) -> None:
     build.judge(campaign, "x:1:0", "somebody", "implicit")  # was never assigned it
     question = campaign.protocol.question
     with campaign.read() as db:
-        assert list(by_subset(db, question, folds=10)) == ["arm", "round"]
+        assert list(by_subset(db, question, used(db, campaign.protocol), folds=10)) == ["arm", "round"]
     j = schema.judgments
     one_of_three = j.c.pair_id.in_(["x:2:0", "x:3:0"]) & (j.c.annotator == "a1")
     with campaign.write() as db:
         db.execute(j.update().where(one_of_three).values(prediction="light-1"))
     with campaign.read() as db:
-        found = by_subset(db, question, folds=10)
+        found = by_subset(db, question, used(db, campaign.protocol), folds=10)
     assert {name: {key: each.n_pairs for key, each in parts.items()} for name, parts in found.items()} == {
         "arm": {"active": 1, "random": 2},
         "round": {"1": 2, "2": 1},
@@ -35,4 +36,4 @@ def test_arms_rounds_and_pairs_shown_a_prediction(tmp_path: Path) -> None:
 def test_no_judgments_have_no_subsets(tmp_path: Path) -> None:
     campaign = build.campaign(tmp_path, {"x:1:0": (None, None, None)})
     with campaign.read() as db:
-        assert by_subset(db, campaign.protocol.question) == {"arm": {}, "round": {}}
+        assert by_subset(db, campaign.protocol.question, used(db, campaign.protocol)) == {"arm": {}, "round": {}}
