@@ -136,8 +136,9 @@ def _aggregator(campaign: Campaign, question: Question, required: int) -> votes.
     """What settles a question: the campaign's tie rule is for the primary one alone."""
     if question.kind == "score":
         return votes.MeanScore(required=required)
-    rule = campaign.config.tie_rule if question == campaign.protocol.question else ties.ADJUDICATE
-    experts = [person.name for person in campaign.config.annotators if person.expert]
+    config = campaign.config
+    rule = config.tie_rule if question == campaign.protocol.question else ties.ADJUDICATE
+    experts = [person.name for person in config.annotators if person.expert]
     return votes.MajorityVote(question.labels, tie_rule=rule, required=required, experts=experts)
 
 

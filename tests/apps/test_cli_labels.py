@@ -9,6 +9,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from apps.cli.labels import labels_command
+from ccd.campaign import Campaign
+from ccd.decisions import decide
+from ccd.protocol import source
+from ccd.revisions import current
+from ccd.settle import settle
 from tests.ccd.build import add_pairs, campaign, judge
 
 VOTES = {
@@ -61,8 +66,9 @@ def test_synthetic_pairs_are_called_so(tmp_path: Path) -> None:
 
 def test_conflicts_are_listed(tmp_path: Path) -> None:
     made = campaign(tmp_path, {f"x:{n}:0": ("explicit", "explicit", "irrelevant") for n in range(12)})
-    for n in range(12):
-        judge(made, f"x:{n}:0", "lead", "implicit", role="adjudicator")
+    settle(made)
+    for n in range(12):  # in the review app, which may overrule a majority
+        decide(made, f"x:{n}:0", "relation", "lead", "implicit")
     judge(made, "x:0:0", "a3", "explicit", version=2)
     result = run(tmp_path, "--json", "-")
     assert "12 adjudicated labels are not what the votes say; the labels stay:" in result.stderr
@@ -220,3 +226,28 @@ def test_a_campaign_has_its_own_rules(tmp_path: Path, words: tuple[str, ...]) ->
     result = run(tmp_path, *words)
     assert result.exit_code == 2
     assert result.stderr.startswith(f"ccd: {words[0]} goes with --table; a campaign has its rules in campaign.toml")
+
+
+def test_labels_that_the_protocol_lacks_end_in_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(source("ccd")[0])
+    campaign(tmp_path, VOTES, protocol="mine.toml")
+    (tmp_path / "mine.toml").write_text(source("ccd")[0].replace('name = "implicit"', 'name = "hidden"'))
+    result = run(tmp_path)
+    assert result.exit_code == 2
+    assert "2 judgments with the answer 'implicit', which the protocol no longer has" in " ".join(result.output.split())
+    assert not (tmp_path / "labels.jsonl").exists()
+
+
+def test_mixed_revisions_are_said(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(source("ccd")[0])
+    made = campaign(tmp_path, VOTES, protocol="mine.toml")
+    for text in (source("ccd")[0], source("ccd")[0].replace("Implicit", "Quite implicit")):
+        (tmp_path / "mine.toml").write_text(text)
+        made = Campaign.open(tmp_path)
+        with made.write() as db:
+            last = current(db, made.protocol)
+    judge(made, "x:3:0", "a2", "implicit", revision=last)
+    result = run(tmp_path, "--json", "-")
+    said = json.loads(result.stdout)["mixed"]
+    assert "revision 1, 7 judgments; revision 2, 1 judgment): 2 against 1: another wording only." in said
+    assert said in result.stderr.replace("\n", " ")

@@ -291,7 +291,7 @@ def test_in_a_crowd_only_those_with_pairs_in_common_are_set_against_each_other()
 def test_the_layout() -> None:
     made = agreement(observed(R1), "12345", "ordinal", folds=50, seed=7)
     found = made.to_dict()
-    assert list(found) == ["n_pairs", "n_judgments", "annotators", "bootstrap", "coefficients"]
+    assert list(found) == ["n_pairs", "n_judgments", "annotators", "bootstrap", "coefficients", "by_revision"]
     assert (found["n_pairs"], found["n_judgments"], found["annotators"]) == (12, 41, 4)
     assert found["bootstrap"] == {"folds": 50, "seed": 7, "resample": "pairs", "interval": "95 % interval"}
     assert list(found["coefficients"]) == [*COEFFICIENTS, "cohen", "per_class", "leave_one_out"]

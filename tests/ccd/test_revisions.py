@@ -187,19 +187,14 @@ def test_a_release_has_every_revision_and_each_judgment_its_own(made: Campaign) 
     assert "revision 1, 14 judgments; revision 2, 1 judgment)" in (folder / "methods.md").read_text()
 
 
-def test_judgments_of_an_older_toolkit_are_of_the_protocol_at_that_time(tmp_path: Path) -> None:
+def test_judgments_of_an_older_toolkit_are_of_the_protocol_at_that_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "mine.toml").write_text(CCD)
     made = campaign(tmp_path, VOTES, protocol="mine.toml")
     before = ac1(made)
+    monkeypatch.setitem(schema.MIGRATIONS, 5, lambda _db: None)  # the columns are there already
     with made.write() as db:
-        for table, columns in {
-            "desks": ("page", "page_since"),
-            "tasks": ("annotations", "shown_since"),
-            "stray_tasks": ("annotations",),
-            "judgments": ("answered_at", "revision"),
-        }.items():
-            for column in columns:
-                db.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
         schema.note(db, "schema_version", 5)
     Campaign.open(tmp_path)
     made = changed(made, CCD + VAGUE)
