@@ -274,7 +274,8 @@ class Votes(RuleBasedStateMachine):
             self.pulled |= {number: self.saved[number] for number in now}
 
     def _expected(self) -> dict[tuple[str, str], str]:
-        has, first = self._assigned(), {}
+        has = self._assigned()
+        first: dict[tuple[str, str], str] = {}
         for one in sorted(self.pulled.values(), key=lambda one: one.created_at):
             if one.is_right and one.label and (one.pair, one.desk) in has:
                 first.setdefault((one.pair, one.desk), one.label)
@@ -343,7 +344,7 @@ def _address(pair: Any) -> str:
 def _failing(machine: Votes, fault: Callable[[str, str], str | None]) -> Iterator[None]:
     """Let requests fail as `fault` says, and the command with them."""
     server, pauses = machine.office.server, pushing.PAUSES
-    server.fault, pushing.PAUSES = fault, (0, 0, 0, 0)  # type: ignore[assignment]
+    server.fault, pushing.PAUSES = fault, (0, 0, 0, 0)
     try:
         with contextlib.suppress(StudioError, Dead):
             yield

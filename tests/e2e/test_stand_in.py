@@ -58,6 +58,7 @@ COUNTS = ("task_number", "total_annotations_number", "skipped_annotations_number
 def observed(studio: Studio, ann: Person) -> list[Any]:
     """What the client sees of a desk that is filled, answered, edited and emptied; without numbers and times."""
     seen: list[Any] = []
+    last = "2000-01-01T00:00:00.000000Z"
     page = label_config(load("ccd"))
     with studio.errors("make a project"):
         made = studio.sdk.projects.create(title="both", description="a mark", label_config=page, maximum_annotations=1)
@@ -79,7 +80,6 @@ def observed(studio: Studio, ann: Person) -> list[Any]:
         item = {"filter": f"filter:tasks:{field}", "operator": operator, "type": kind, "value": value}
         return [ids.index(task["id"]) for task in studio.tasks(project, fields="id", where=(item,))]
 
-    last = "2000-01-01T00:00:00.000000Z"
     datas = [{"pair_key": f"x:{n}:0", "text": "ä", "image": "", "round": 1} for n in range(4)]
     predictions = [{"model_version": "ccd", "score": 0.5, "result": choice("explicit")}]
     sent = [{"data": data} for data in datas[:3]] + [{"data": datas[3], "predictions": predictions}]
