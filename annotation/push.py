@@ -310,10 +310,8 @@ def _reconcile(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[_Task
             pair = keep[number] if keep[number] in known else None
             db.execute(strays.insert().values(project_id=desk.project, task_id=number, desk=desk.name, pair_id=pair))
     if new:
-        what = "1 task was added by hand, or doubled and holds answers"
-        if len(new) > 1:
-            what = f"{len(new)} tasks were added by hand, or doubled and hold answers"
-        notes.append(f"desk {desk.name}: {what}; left alone")
+        which = ("task " if len(new) == 1 else "tasks ") + ", ".join(map(str, new))
+        notes.append(f"desk {desk.name}: left alone, added by hand or doubled with answers: {which}")
 
 
 def _send_again(campaign: Campaign, desk: Desk, dead: set[str], notes: list[str]) -> None:
@@ -348,13 +346,15 @@ def _mend_edited(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[_Ta
         row = shown.get(task.pair_id)
         if row is None or row.data_sha256 == digest(task.data()):
             continue
-        since = studio.send("PATCH", f"/api/tasks/{row.task_id}/", {"data": task.data()})["updated_at"]
+        one = {"filter": "filter:tasks:id", "operator": "in_list", "type": "Number", "value": [row.task_id]}
+        same = any(task.is_shown_by(found["data"]) for found in studio.tasks(desk.project, fields="data", where=(one,)))
+        at = studio.send("PATCH", f"/api/tasks/{row.task_id}/", {"data": task.data()})["updated_at"]
+        new = {"data_sha256": digest(task.data())} | (
+            {} if same else {"shown_since": at}
+        )  # same: another round's number
+        here = (ledger.c.desk == desk.name) & (ledger.c.pair_id == task.pair_id)
         with campaign.write() as db:
-            db.execute(
-                ledger.update()
-                .where(ledger.c.desk == desk.name, ledger.c.pair_id == task.pair_id)
-                .values(data_sha256=digest(task.data()), shown_since=since)
-            )
+            db.execute(ledger.update().where(here).values(new))
         said = "did not show its pair any more; put right" if task.text != GONE else "emptied, as its post is gone"
         notes.append(f"desk {desk.name}: task {row.task_id} {said}")
 

@@ -84,7 +84,7 @@ def test_a_doubled_task_is_deleted_only_where_it_holds_no_answer(office: Office,
     notes = office.push().notes
     assert notes == [
         f"desk ann: task {empty.id} doubled x:1:0 and held no answer; deleted",
-        "desk ann: 1 task was added by hand, or doubled and holds answers; left alone",
+        f"desk ann: left alone, added by hand or doubled with answers: task {held.id}",
     ]
     assert keys(office) == EACH_ONCE + Counter({"x:0:0": 1})
     assert office.push().notes == []  # reported once

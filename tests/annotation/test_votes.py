@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from ccd import schema
-from ccd.campaign import Campaign
 from ccd.judgments import CHANGED_PAGE, CHANGED_TASK, UNASSIGNED
 from tests.annotation.desks import Office, swapped
 
@@ -54,14 +53,15 @@ def test_a_campaign_of_an_older_toolkit_loses_the_votes_that_were_not_assigned(o
     for name in ("ann", "bob"):
         office.answer(name, office.server.add_task(office.project(name), office.task("bob", "x:7:0").data), "explicit")
     office.pull()
-    added = {"desks": ("page", "page_since"), "tasks": ("annotations", "shown_since"), "stray_tasks": ("annotations",)}
-    with office.campaign.write() as db:  # as schema 5 had it: both are votes, and nothing says when they were given
-        db.exec_driver_sql("UPDATE judgments SET status = 'valid', digest = 'of a vote' WHERE annotator = 'ann'")
-        for table, columns in (added | {"judgments": ("answered_at", "revision")}).items():
-            for column in columns:
-                db.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
-        schema.note(db, "schema_version", 5)
-    office.campaign = Campaign.open(office.campaign.folder)
+    with (
+        office.campaign.write() as db
+    ):  # as a migration leaves it: both are votes, and nothing says when they were given
+        db.execute(schema.judgments.update().values(answered_at=None))
+        mine = schema.judgments.c.annotator == "ann"
+        db.execute(schema.judgments.update().where(mine).values(status="valid", digest="of a vote"))
+        db.execute(schema.desks.update().values(page=None, page_since=None, watermark=None))
+        for table in (schema.tasks, schema.stray_tasks):
+            db.execute(table.update().values(annotations=None))
     assert len(office.counts()) == 2
     office.server.wait(60)
     assert office.pull().new == {UNASSIGNED: 1}
@@ -194,3 +194,13 @@ def test_a_server_killed_before_it_moved_the_time_stamp_loses_nothing(office: Of
     office.server.asked.clear()
     office.pull()
     assert office.server.asked.count("GET /api/tasks/") == 3  # one a desk: nothing is listed where the counts agree
+
+
+def test_a_task_that_gets_another_round_keeps_its_answers(office: Office) -> None:
+    task = office.task("ann", "x:0:0")
+    office.answer("ann", task, "explicit")
+    with office.campaign.write() as db:  # as of a task that is adopted, or that goes to the adjudicators again
+        db.execute(schema.tasks.update().where(schema.tasks.c.task_id == task.id).values(data_sha256="of round 7"))
+    office.push()
+    office.server.wait(60)
+    assert office.pull().new == {"valid": 1}
