@@ -91,6 +91,9 @@ class Votes(RuleBasedStateMachine):
         people = [person.name for person in self.office.campaign.config.annotators]
         chosen = {people[number] for number in names if number < len(people)}
         has = self._assigned()
+        if any(row.page_since for row in known_desks(self.office.campaign).values()):
+            # An answer from before its pair was assigned and the page was put right is set aside, and sent again
+            has |= {(one.pair, one.desk) for one in self.saved.values()}
         orders = {p: tuple(n for n in sorted(chosen) if (p, n) not in has) for p in sorted(pairs)}
         if any(orders.values()):
             self.office.assign({pair: who for pair, who in orders.items() if who})
