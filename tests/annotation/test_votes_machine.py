@@ -97,6 +97,7 @@ class Votes(RuleBasedStateMachine):
         orders = {p: tuple(n for n in sorted(chosen) if (p, n) not in has) for p in sorted(pairs)}
         if any(orders.values()):
             self.office.assign({pair: who for pair, who in orders.items() if who})
+            self.pull()  # an answer from before counts from here on, unless its task is deleted first
 
     @rule()
     def push(self) -> None:
