@@ -93,7 +93,7 @@ class Votes(RuleBasedStateMachine):
         has = self._assigned()
         if any(row.page_since for row in known_desks(self.office.campaign).values()):
             # An answer from before its pair was assigned and the page was put right is set aside, and sent again
-            has |= {(one.pair, one.desk) for one in self.saved.values()}
+            has |= {(one.pair, one.desk) for one in self.saved.values() if isinstance(one.pair, str)}
         orders = {p: tuple(n for n in sorted(chosen) if (p, n) not in has) for p in sorted(pairs)}
         if any(orders.values()):
             self.office.assign({pair: who for pair, who in orders.items() if who})
