@@ -18,15 +18,19 @@ CCD_COUNTS = {
 }  # fmt: skip
 
 
-def wanted(quotas: Quotas, labels: Sequence[str], totals: Ints, drawn: Ints) -> Ints:
-    """Pairs wanted [splits, labels], of SPLITS: `totals` [labels] are all pairs, `drawn` [labels] those of random arm.
+Floats = npt.NDArray[np.float64]
 
-    Dev and test are to look like the random arm, as they are to show what was collected: `totals` say how large they
-    are, `drawn` how they divide by label. Each number is rounded up or down, and so are the sums of rows and columns.
-    Raises CcdError where dev and test ask for more pairs than there are, or where labels are not the paper's.
+
+def wanted(quotas: Quotas, labels: Sequence[str], totals: Ints, like: Floats, free: Ints | None = None) -> Ints:
+    """Pairs wanted [splits, labels], of SPLITS: `totals` [labels] are the labelled pairs, `like` [labels] all pairs.
+
+    Dev and test are to look like all that was collected: `totals` say how large they are, `like` how they divide by
+    label. With `free` [labels], the pairs that may be there, they are no larger than `fair_size` allows. Each number is
+    rounded up or down, and so are the sums of rows and columns. Raises CcdError where dev and test ask for more pairs
+    than there are, or where labels are not the paper's.
 
     >>> half = Quotas({"train": 0.5, "dev": 0.25, "test": 0.25})
-    >>> wanted(half, ["a", "b"], np.array([8, 8]), np.array([6, 2])).tolist()
+    >>> wanted(half, ["a", "b"], np.array([8, 8]), np.array([6.0, 2.0])).tolist()
     [[2, 6], [3, 1], [3, 1]]
     """
     if quotas.like == CCD:
@@ -39,9 +43,21 @@ def wanted(quotas: Quotas, labels: Sequence[str], totals: Ints, drawn: Ints) -> 
             raise CcdError(f"[splits] {asked} are more than the {pairs:,} pairs with a label; ask for fewer")
     else:
         sizes = rounded(np.array([[quotas.shares[name] * pairs] for name in SPLITS]))[1:, 0]
-    like = drawn if drawn.sum() else totals
-    held_out = rounded(np.outer(sizes, like / max(int(like.sum()), 1)))
+    like = like if like.sum() else totals.astype(float)
+    if free is not None and sizes.sum() > (most := fair_size(like, free)):
+        sizes = rounded(sizes[:, None] * most / sizes.sum())[:, 0]
+    held_out = rounded(np.outer(sizes, like / max(like.sum(), 1)))
     return np.concatenate([np.maximum(totals - held_out.sum(axis=0), 0)[None], held_out])
+
+
+def fair_size(like: Floats, free: Ints) -> int:
+    """The most pairs that can have the label shares of `like` [labels], up to rounding, by those `free` [labels].
+
+    >>> fair_size(np.array([90.0, 10.0]), np.array([400, 12]))
+    120
+    """
+    with np.errstate(divide="ignore"):
+        return int(np.min(np.maximum(free, 0.5) / (like / like.sum())))
 
 
 def rounded(exact: npt.NDArray[np.float64]) -> Ints:

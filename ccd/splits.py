@@ -1,8 +1,10 @@
 """Train, dev and test by leakage group: tied pairs are never apart (ccd/leakage.py).
 
-Dev and test are drawn only from groups whose pairs were all chosen at random (arm `random`), so that they stay a fair
-sample; within that, sizes and labels come as near to what is wanted (ccd/quotas.py) as whole groups allow
-(ccd/placement.py), and what was given up is told.
+Dev and test are drawn only from groups whose pairs were all chosen at random (arm `random`). Where each labelled pair
+says how many it stands for (`weight`, ccd/draws.py), they have the label shares of all pairs, also of those that a
+ranking took before a later random round; they are smaller where too few pairs of a label may be there. Within that,
+sizes and labels come as near to what is wanted (ccd/quotas.py) as whole groups allow (ccd/placement.py), and what was
+given up is reported.
 """
 
 import hashlib
@@ -15,7 +17,7 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from ccd import schema
+from ccd import draws, schema
 from ccd.campaign import Campaign, record
 from ccd.config import SPLITS, Quotas
 from ccd.errors import CcdError
@@ -25,7 +27,7 @@ from ccd.handles import without_handles
 from ccd.leakage import TIES, Tie, find, groups
 from ccd.placement import FREE, place
 from ccd.protocol import Question
-from ccd.quotas import wanted
+from ccd.quotas import Floats, Ints, wanted
 
 TRAIN = SPLITS[0]
 RANDOM = "random"
@@ -60,6 +62,9 @@ def split(
 ) -> Split:
     """Give every pair of `frame` (pair_id, label, arm, and what the `ties` look at) a split.
 
+    With a column `weight`, the number of pairs that each labelled pair stands for, dev and test have the label shares
+    of its sums, else those of the random arm.
+
     `published` (pair_id → split) are pairs of earlier releases, with or without a label: those of dev and test stay
     whatever happens, those of train stay unless they are tied to dev or test, and are left out then. A new pair tied to
     a published one follows it; it is left out where it would go to dev or test and is not of the random arm, or where
@@ -87,7 +92,6 @@ def split(
     labels = sorted(frame["label"].dropna().unique())
     label = pd.Categorical(frame["label"], categories=labels).codes
     drawn = (frame["arm"] == RANDOM).to_numpy()
-    asked = wanted(quotas, labels, _count(label, labels), _count(label[drawn], labels))
     at, names_of = pd.factorize(group)
     counts = np.zeros((len(names_of), len(labels)), dtype=np.int64)
     np.add.at(counts, (at[label >= 0], label[label >= 0]), 1)
@@ -95,6 +99,11 @@ def split(
     held[at[~drawn]] = SPLITS.index(TRAIN)
     for name in SPLITS:  # dev and test last: a published pair of theirs goes before all else
         held[at[(stays == name).to_numpy()]] = SPLITS.index(name)
+    free = counts[held != SPLITS.index(TRAIN)].sum(axis=0)
+    weight = frame["weight"].fillna(0) if "weight" in frame else pd.Series(drawn.astype(float))
+    like = np.bincount(label[label >= 0], weight[label >= 0], len(labels))
+    full = wanted(quotas, labels, _count(label, labels), like)
+    asked = wanted(quotas, labels, _count(label, labels), like, free) if "weight" in frame else full
     chosen, got = place(counts, held, asked, np.array([_order(seed, name) for name in names_of], dtype=np.uint64))
 
     of_pair = np.array(SPLITS, dtype=object)[chosen[at]]
@@ -109,7 +118,7 @@ def split(
         ],
         columns=["split", "label", "wanted", "got"],
     )
-    given_up = _given_up(told, int(counts[held != SPLITS.index(TRAIN)].sum()))
+    given_up = _too_few(labels, full, asked, like, free) + _given_up(told, int(free.sum()))
     return Split(table, frame, found, told, left_out, given_up)
 
 
@@ -154,6 +163,19 @@ def _order(seed: int, name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8], "big")
 
 
+def _too_few(labels: list[str], full: Ints, asked: Ints, like: Floats, free: Ints) -> tuple[str, ...]:
+    """That dev and test are smaller than was asked for, and for want of which label, in words."""
+    sizes = [int(each[1:].sum()) for each in (full, asked)]
+    if sizes[0] == sizes[1]:
+        return ()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        short = int(np.argmin(np.where(like > 0, free / like, np.inf)))
+    return (
+        f"dev and test have {sizes[1]:,} pairs for {sizes[0]:,} wanted: {free[short]:,} {labels[short]} may be there, "
+        "and with more of the other labels they would not look like all pairs; draw a random round (`ccd round new`)",
+    )
+
+
 def _given_up(counts: pd.DataFrame, free: int) -> tuple[str, ...]:
     """Where `got` is not `wanted`, in words; `free` are the labelled pairs that may be in dev or test."""
     told = []
@@ -196,6 +218,10 @@ def split_campaign(campaign: Campaign, like: str | None = None, question: str | 
         if not has_label.any():
             on = f" on question {of.name!r}" if len(campaign.protocol.questions) > 1 else ""
             raise CcdError(f"no pair has a label yet{on}; run `ccd labels`, and settle what is open")
+        if weights := draws.read(db, of).weights():
+            frame["weight"] = frame["pair_id"].map(weights)
+            unlabelled = (frame["label"] == UNLABELLED) & (frame["arm"] == RANDOM)
+            frame.loc[unlabelled, "weight"] = frame.loc[frame["arm"] == RANDOM, "weight"].mean()
         if of.kind == "score":
             frame["label"] = frame["label"].where(~has_label, "score")  # nothing to stratify by
         result = split(frame, quotas=quotas, seed=config.split_seed, ties=config.split_ties, published=published)

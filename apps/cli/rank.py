@@ -51,6 +51,7 @@ SHOWN = 10
         "pool": "pairs that could be drawn",
         "labelled": "labelled pairs that the strategy could learn from",
         "unpredicted": "pairs that are not ranked, as this network has no prediction of them",
+        "linked": "ranked pairs that are linked to pairs drawn at random, as too few others are left; else 0",
         "parts": "map from part to pairs: strategy, diverse, random",
         "again": "pairs that were judged before and get one more judgment",
         "assigned": "map from annotator to pairs assigned in this round",
@@ -94,7 +95,13 @@ def rank_command(folder: Path, strategy: str, size: int, question: str | None, s
             f"`ccd predict`, or choose {' or '.join(WITHOUT_PREDICTIONS)}"
         )
     found = candidates(
-        campaign, versions[-1] if versions else None, model_text, question=of.name, again=kind.again, seed=seed
+        campaign,
+        versions[-1] if versions else None,
+        model_text,
+        question=of.name,
+        again=kind.again,
+        seed=seed,
+        size=size,
     )
     label, shares = _sought(campaign, of)
     target = of.labels.index(label)
@@ -131,6 +138,7 @@ def rank_command(folder: Path, strategy: str, size: int, question: str | None, s
         "pool": pool,
         "labelled": len(found.labelled.rows),
         "unpredicted": found.unpredicted,
+        "linked": found.linked,
         "parts": {name: int((chosen.part == name).sum()) for name in ("strategy", "diverse", "random")},
         "again": _again(found, chosen),
         "assigned": _assigned(campaign, made.round),
@@ -213,6 +221,11 @@ def _shown(facts: dict[str, Any]) -> list[Any]:
         shown.append(facts["warning"])
     if facts["again"]:
         shown.append(f"{facts['again']} of them were judged before and get one more judgment.")
+    if facts["linked"]:
+        shown.append(
+            f"Too few pairs are left that are not linked to pairs drawn at random: {facts['linked']:,} linked ones "
+            "were ranked too, and `ccd split` keeps the random pairs that they are linked to out of dev and test."
+        )
     if facts["unpredicted"]:
         shown.append(f"{facts['unpredicted']:,} pairs have no prediction of this network; `ccd predict` makes them.")
     table = Table("place", "pair", "part", "score", "why", title="First in every queue")

@@ -181,8 +181,12 @@ def _files(facts: Facts) -> str:
         TAR: "- `train-00000.tar`, …: WebDataset shards, of each pair its image and its line as JSON.\n",
     }.get(facts["images"], "")
     return f"""- `train.jsonl`, `dev.jsonl`, `test.jsonl`: one pair a line: pair_id, post_id, {content}label, label_id,
-  resolved_by, votes, arm, inclusion_probability, leakage_group. Handles in texts are @USER. Pairs of one leakage group
-  are never in two splits; what ties pairs is: {ties(facts)}.{_several(facts)}
+  resolved_by, votes, arm, inclusion_probability, weight, leakage_group. Handles in texts are @USER.
+  `inclusion_probability` is the chance that the pair's round had to draw it from the pairs that were left then;
+  `weight` is how many of all collected pairs it stands for, over all rounds (null where that is not known): weighted
+  by it, all splits together have the label shares of what was collected. Pairs of one leakage group are never in two
+  splits; what
+  ties pairs is: {ties(facts)}.{_several(facts)}
 - `train.parquet`, `dev.parquet`, `test.parquet`: the same.{renamed}
 {images}- `judgments.parquet`: every judgment that counts, of annotators A1, A2, … and adjudicators R1, …: task
   (pair_id), worker, question, label, role, prediction (the model whose prediction was shown), seconds, revision (of the

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ccd import gone, schema
+from ccd import draws, gone, schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
 from ccd.handles import without_handles
@@ -48,6 +48,7 @@ def pairs(db: sa.Connection, campaign: Campaign, question: str | None = None) ->
         raise CcdError("no splits yet; run `ccd split`")
     first = campaign.protocol.by_name(question) if question else campaign.protocol.question
     questions = (first, *(each for each in campaign.protocol.questions if each != first))
+    weights = draws.read(db, first).weights()
     for found in db.execute(_query(db, questions), execution_options={"yield_per": _BATCH}).mappings():
         if not found["lives"]:
             yield Pair(GONE)
@@ -56,7 +57,8 @@ def pairs(db: sa.Connection, campaign: Campaign, question: str | None = None) ->
         elif found["split"] is None:
             yield Pair(UNSPLIT)
         else:
-            yield Pair("", found["split"], _row(found, questions), found["file"], found["sha256"])
+            row = _row(found, questions, weights.get(found["pair_id"]))
+            yield Pair("", found["split"], row, found["file"], found["sha256"])
 
 
 def by_bytes(db: sa.Connection, column: Any) -> Any:
@@ -92,7 +94,7 @@ def _query(db: sa.Connection, questions: tuple[Question, ...]) -> "sa.Select[Any
     return query
 
 
-def _row(found: Mapping[Any, Any], questions: tuple[Question, ...]) -> Row:
+def _row(found: Mapping[Any, Any], questions: tuple[Question, ...], weight: float | None) -> Row:
     question, pair = questions[0], found["pair_id"]
     label = _value(found["label_0"], question)
     if question.kind == "choice" and label not in question.labels:
@@ -108,6 +110,7 @@ def _row(found: Mapping[Any, Any], questions: tuple[Question, ...]) -> Row:
         "votes": _votes(found["votes_0"], question),
         "arm": found["arm"],
         "inclusion_probability": found["inclusion_probability"],
+        "weight": weight,
         "leakage_group": found["leakage_group"],
     }
     if len(questions) > 1:

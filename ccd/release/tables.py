@@ -34,7 +34,7 @@ def schema_of(questions: Sequence[Question], dehydrated: bool = False) -> pa.Sch
     }
     columns = [("pair_id", text), ("post_id", text), ("text", text), ("file_name", text), ("label", of[question.name])]
     columns += [("label_id", pa.int64()), ("resolved_by", text), ("votes", votes[question.name]), ("arm", text)]
-    columns += [("inclusion_probability", pa.float64()), ("leakage_group", text)]
+    columns += [("inclusion_probability", pa.float64()), ("weight", pa.float64()), ("leakage_group", text)]
     if len(questions) > 1:
         columns.append(("labels", pa.struct(list(of.items()))))
         columns.append(("labels_resolved_by", pa.struct([(name, text) for name in of])))

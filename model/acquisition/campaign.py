@@ -11,6 +11,7 @@ from ccd import judgments, predictions, schema
 from ccd.campaign import Campaign, now
 from ccd.errors import CcdError
 from ccd.gone import lives
+from ccd.random_arm import linked
 from model.acquisition.clusters import cluster
 from model.acquisition.pool import Floats, Ints, Labelled, Pool
 
@@ -25,8 +26,9 @@ CLUSTERS = 256  # at most
 class Candidates:
     """The `pool`, and what of it is `labelled`; `beyond` it are the pairs that can be judged and not ranked.
 
-    These have no prediction of the model `version` (`unpredicted`; of all pairs that were to be ranked or learned from)
-    or are copies of a pair that is in a round. `could_be_drawn` pairs, ranked or not, were in no round `at` that time.
+    These have no prediction of the model `version` (`unpredicted`; of all pairs that were to be ranked or learned
+    from), are copies of a pair that is in a round, or are linked to one that was drawn at random. `could_be_drawn`
+    pairs, ranked or not, were in no round `at` that time.
     """
 
     pool: Pool
@@ -36,6 +38,7 @@ class Candidates:
     version: str | None
     unpredicted: int
     at: str
+    linked: int = 0  # pairs of the pool that are linked to one drawn at random, as there are too few others
 
     def pair(self, row: int) -> str:
         """The id of a row of a batch: of the pool, or beyond it."""
@@ -50,10 +53,12 @@ def candidates(
     question: str | None = None,
     again: bool = False,
     seed: int = 0,
+    size: int = 0,
 ) -> Candidates:
     """Pairs of living posts that are in no round, but for copies of one that is (`pairs.copy_of`); and labelled ones.
 
-    The same photo with another text is another pair, and no copy.
+    The same photo with another text is another pair, and no copy. Pairs that are linked to one drawn at random are left
+    `beyond`, where `size` others can be ranked: it would have to follow them into train (ccd/random_arm.py).
 
     With `again` the judged pairs are those that an annotator has not had, with their votes. Without a `version` there
     are no predictions, and embeddings are the pairs' similarity profiles, where encoders share a space and `ccd encode`
@@ -87,9 +92,13 @@ def candidates(
         votes = judgments.counted(db, of.name) if again else None
         everybody = had.where(a.annotator.in_(names)).having(sa.func.count() == len(names))
         had_by_all = set(db.scalars(everybody)) if again else set()
+        tied = linked(db, campaign.config.split_ties)
     copied = {group_of[pair] for pair in drawn}
     could_be_drawn = [pair for pair in group_of if pair not in drawn]
     free = [pair for pair in could_be_drawn if group_of[pair] not in copied]
+    apart = [pair for pair in free if pair not in tied]
+    follow = 0 if len(apart) >= size else len(free) - len(apart)
+    free = free if follow else apart
     known = sorted(label_of if votes is None else (set(votes["task"]) & group_of.keys()) - had_by_all)
     ids = free + known
     told = _told(campaign, version, ids, of.labels)
@@ -115,7 +124,7 @@ def candidates(
     rows = [place[pair] for pair in known if pair in place and pair in label_of]
     labelled = Labelled(np.array(rows, np.int64), np.array([label_of[kept[row]] for row in rows], np.int64))
     beyond = [pair for pair in could_be_drawn if pair not in place]
-    return Candidates(pool, labelled, beyond, len(could_be_drawn), version, len(ids) - len(kept), at)
+    return Candidates(pool, labelled, beyond, len(could_be_drawn), version, len(ids) - len(kept), at, follow)
 
 
 def _told(
