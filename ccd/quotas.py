@@ -57,7 +57,7 @@ def fair_size(like: Floats, free: Ints) -> int:
     120
     """
     with np.errstate(divide="ignore"):
-        return int(np.min(np.maximum(free, 0.5) / (like / like.sum())))
+        return int(np.ceil(np.min(np.maximum(free, 0.5) / (like / like.sum()))))
 
 
 def rounded(exact: npt.NDArray[np.float64]) -> Ints:

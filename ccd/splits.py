@@ -101,7 +101,7 @@ def split(
         held[at[(stays == name).to_numpy()]] = SPLITS.index(name)
     free = counts[held != SPLITS.index(TRAIN)].sum(axis=0)
     weight = frame["weight"].fillna(0) if "weight" in frame else pd.Series(drawn.astype(float))
-    like = np.bincount(label[label >= 0], weight[label >= 0], len(labels))
+    like: Floats = np.bincount(label[label >= 0], weight[label >= 0], len(labels)).astype(float)
     full = wanted(quotas, labels, _count(label, labels), like)
     asked = wanted(quotas, labels, _count(label, labels), like, free) if "weight" in frame else full
     chosen, got = place(counts, held, asked, np.array([_order(seed, name) for name in names_of], dtype=np.uint64))

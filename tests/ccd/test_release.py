@@ -82,6 +82,7 @@ def test_what_is_in_it(made: Campaign) -> None:
         "votes": {R: 0, I: 2, E: 1},
         "arm": "random",
         "inclusion_probability": 1.0,
+        "weight": 1.0,
         "leakage_group": "x:1:0",
     }
     assert all((done.folder / str(row["image"])).is_file() for row in found)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ccd import schema
 from ccd.campaign import Campaign, now
+from ccd.protocol import load
 from ccd.release import content
 from ccd.release.content import Pair
 from ccd.release.facts import Tally
@@ -57,7 +58,7 @@ def test_pseudonyms_are_numbered_by_first_judgments_and_not_by_names(tmp_path: P
 
 
 def test_examples_show_each_photo_once() -> None:
-    tally = Tally.of((E,))
+    tally = Tally.of(load("ccd").questions)
     for number in range(20):
         row = {"pair_id": f"x:{number}:0", "label": E, "resolved_by": "unanimous", "arm": "random"}
         tally.take(Pair("", "train", row, sha256=f"photo {number % 5}"))

@@ -119,9 +119,9 @@ def test_judgments_have_pseudonyms_and_give_the_votes(files: Path) -> None:
 
 
 def test_a_pseudonym_stays_when_others_join(tmp_path: Path) -> None:
-    made = campaign(tmp_path / "c", {f"x:{n}:0": (None, E, E) for n in range(6)})
+    made = campaign(tmp_path / "c", {f"x:{n}:0": (None, E, I if n == 1 else E) for n in range(6)})
     for n in range(6):
-        judge(made, f"x:{n}:0", "a1", E)
+        judge(made, f"x:{n}:0", "a1", R if n == 1 else E)
     judge(made, "x:1:0", "lead", I, role="adjudicator")
     settle(made)
     split_campaign(made)
