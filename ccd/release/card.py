@@ -109,7 +109,9 @@ def _shares(facts: Facts) -> str:
     arms = listed(facts["arms"])
     basis = facts["prevalence_basis"]
     estimated = (
-        f" How often a class occurs is estimated from pairs that were drawn at random. {basis}." if basis else ""
+        f" The prevalence of the majority labels is estimated from pairs that were drawn at random. {basis}."
+        if basis
+        else ""
     )
     return f"""Pairs by the way they were chosen: {arms}. Only pairs of random rounds (arm `random`) are in dev and
 test. Raw shares are of all labelled pairs, also those that a model's ranking brought in (arm `active`), all of them in

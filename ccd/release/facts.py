@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ccd import __version__, schema
+from ccd import __version__, bias, schema
 from ccd.campaign import Campaign
 from ccd.gone import LIVE, lives
 from ccd.judgments import CANNOT_JUDGE, SKIPPED
@@ -20,6 +20,7 @@ from ccd.release.judged import Judged
 from ccd.release.questions import Answers
 from ccd.revisions import mixed
 from ccd.splits import plan
+from ccd.subsets import by_subset
 
 Facts = Mapping[str, Any]
 SPLITS = ("train", "dev", "test")
@@ -49,6 +50,7 @@ class Tally:
     excluded: Counter[str] = field(default_factory=Counter)
     arms: Counter[str] = field(default_factory=Counter)
     networks: Counter[str] = field(default_factory=Counter)
+    contested: int = 0  # labels of the first question against which an annotator voted
     chosen: dict[str, list[tuple[str, Pair]]] = field(default_factory=dict)
 
     @classmethod
@@ -70,6 +72,7 @@ class Tally:
         for answers in self.answers.values():
             answers.take(pair.split, row)
         self.arms[row["arm"]] += 1
+        self.contested += any(number for label, number in row["votes"].items() if label != row["label"])
         self.networks[row["pair_id"].partition(":")[0]] += 1
         if pair.split == "train" and self.first.question.labels:
             self._choose(pair)
@@ -132,6 +135,7 @@ def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally:
             "skipped": judged.answered[SKIPPED],
             "tied": judged.tied[protocol.question.name],
             "adjudicated": judged.adjudicated,
+            "reviewed": dict(judged.reviewed),
             "assisted": judged.assisted,
             "tie_rule": config.tie_rule,
         },
@@ -140,11 +144,29 @@ def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally:
         "groups": _groups(db, protocol.question.name),
         "arms": dict(sorted(tally.arms.items())),
         **{key: questions[protocol.question.name][key] for key in ("prevalence", "prevalence_basis")},
+        "contested": tally.contested if protocol.question.labels else None,
         "resolved_by": dict(sorted(tally.first.resolved_by.items())),
         "excluded": dict(sorted(tally.excluded.items())),
         "questions": questions,
         "agreement": {question: found.to_dict(names=False) for question, found in judged.agreement().items()},
+        "agreement_by_arm": _by_arm(db, protocol.question, judged),
+        "assistance": _assistance(db, protocol.question) if judged.assisted and protocol.question.labels else None,
     }
+
+
+def _by_arm(db: sa.Connection, question: Question, judged: Judged) -> dict[str, Any]:
+    """Agreement on the question of the pairs of each arm; nothing where all are of one."""
+    arms = by_subset(db, question, judged.revisions)["arm"]
+    return {arm: found.to_dict(names=False) for arm, found in arms.items()} if len(arms) > 1 else {}
+
+
+def _assistance(db: sa.Connection, question: Question) -> dict[str, Any]:
+    """What the predictions that were shown did to the judgments on the question (ccd/bias.py), as far as it is known.
+
+    `model` has the share of judgments that are the model's label, of assisted and of blind pairs, and the difference.
+    """
+    found, _ = bias.of_campaign(db, question)
+    return {key: found.to_dict()[key] for key in ("rounds", "assisted", "blind", "model")}
 
 
 def _collected(db: sa.Connection, networks: Mapping[str, int]) -> dict[str, Any]:

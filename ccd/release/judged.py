@@ -54,6 +54,7 @@ class Judged:
     answered: Counter[str] = field(default_factory=Counter)
     tied: Counter[str] = field(default_factory=Counter)
     adjudicated: int = 0  # pairs with a question on which an adjudicator's answer is the label
+    reviewed: Counter[str] = field(default_factory=Counter)  # see _review
     assisted: int = 0  # annotators' judgments beside a prediction
     pairs: int = 0  # with an answer
     last: str = ""  # when the last judgment was given
@@ -91,7 +92,8 @@ class Judged:
         self.answered.update(ANSWERED[place] for place in best.values())
         self.adjudicated += any((pair, question.name) in self._settled for question in self.protocol.questions)
         if len(best) >= self.required:
-            self.tied.update(each.name for each in self.protocol.questions if _no_lead(taken, each))
+            self.tied.update(each.name for each in self.protocol.questions if len(_leading(taken, each)) > 1)
+        self._review(taken)
         for row in taken.values():
             self.assisted += row.role == ANNOTATOR and row.prediction is not None
             answers = json.loads(row.answers)
@@ -115,16 +117,37 @@ class Judged:
                         "revision": row.revision,
                     }
 
+    def _review(self, taken: dict[tuple[str, str, str], Any]) -> None:
+        """Count a pair that adjudicators answered on the first question, by what their answers can be compared with.
+
+        `twice` has the pairs that two adjudicators or more answered, `twice_same` those to which all gave one label;
+        `beside` the pairs on which one label led by the annotators' votes, `beside_same` those that got it from every
+        adjudicator. An adjudicator's newest answer counts.
+        """
+        first = self.protocol.question
+        answers = {
+            name: json.loads(row.answers).get(first.name) for (role, name, _), row in taken.items() if role != ANNOTATOR
+        }
+        given = {label for label in answers.values() if label is not None}
+        if first.kind != "choice" or not given:
+            return
+        leading = _leading(taken, first)
+        number = sum(label is not None for label in answers.values())
+        self.reviewed.update(twice=number > 1, twice_same=number > 1 and len(given) == 1)
+        self.reviewed.update(beside=len(leading) == 1, beside_same=len(leading) == 1 and given == set(leading))
+
     def agreement(self) -> dict[str, Agreement]:
         """Agreement on each question over all judged pairs, as `ccd agreement` finds it."""
         return {each.name: self._codes[each.name].agreement(each, self.revisions) for each in self.protocol.questions}
 
 
-def _no_lead(taken: dict[tuple[str, str, str], Any], question: Question) -> bool:
-    """Whether two labels of a question have the most votes of annotators; scores have a mean, and no tie."""
+def _leading(taken: dict[tuple[str, str, str], Any], question: Question) -> list[str]:
+    """The labels of a question with the most votes of annotators: two or more are a tie; none of scores."""
+    if question.kind != "choice":
+        return []
     votes = Counter(json.loads(row.answers).get(question.name) for row in taken.values() if row.role == ANNOTATOR)
-    most = [number for label, number in votes.most_common() if label is not None][:2]
-    return question.kind == "choice" and len(most) == 2 and most[0] == most[1]
+    del votes[None]
+    return [label for label, number in votes.items() if number == max(votes.values())]
 
 
 class _Codes:

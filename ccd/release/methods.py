@@ -16,6 +16,26 @@ _PARTS = {
     "diverse": "as unlike the others",
     "random": "at random",
 }
+_REFERENCES = {
+    "krippendorff_nominal": "Krippendorff, K. (2011). Computing Krippendorff's alpha-reliability. "
+    "https://repository.upenn.edu/asc_papers/43",
+    "fleiss": "Fleiss, J. L. (1971). Measuring nominal scale agreement among many raters. Psychological Bulletin "
+    "76(5), 378-382.",
+    "gwet_ac1": "Gwet, K. L. (2008). Computing inter-rater reliability and its variance in the presence of high "
+    "agreement. British Journal of Mathematical and Statistical Psychology 61(1), 29-48.",
+    "bootstrap": "Efron, B. and Tibshirani, R. J. (1993). An introduction to the bootstrap. Chapman and Hall.",
+}
+_COEFFICIENTS = {
+    "krippendorff_nominal": "Krippendorff's alpha (nominal; Krippendorff 2011)",
+    "fleiss": "Fleiss' kappa (Fleiss 1971)",
+    "gwet_ac1": "Gwet's AC1 (Gwet 2008)",
+    "percent": "observed agreement",
+}
+_AUTHORS = (
+    "To be stated by the authors: how annotators were recruited and trained, what they were paid, whether they and "
+    "those who posted gave consent, and what an ethics board decided."
+)
+_ARMS = {"random": "random rounds", "active": "rounds chosen with the help of a model"}
 _ORDERS = {
     "own": "to each annotator in an order of their own",
     "ranked": "to all in the order of the ranking",
@@ -24,7 +44,7 @@ _ORDERS = {
 
 
 def methods(facts: Facts) -> str:
-    """The paragraphs, as Markdown: collection, annotation, labels and agreement, splits."""
+    """Return the paragraphs, as Markdown: collection, annotation, labels and agreement, splits, references."""
     parts = [
         _collection(facts),
         _sampling(facts),
@@ -33,6 +53,8 @@ def methods(facts: Facts) -> str:
         _agreement(facts),
         *(_question(facts, name) for name in others(facts)),
         _splits(facts),
+        _AUTHORS,
+        "References:\n\n" + "\n".join(f"- {each}" for each in _REFERENCES.values()),
     ]
     warning = "**Synthetic**: the toolkit made these pairs itself.\n\n" if facts["synthetic"] else ""
     return f"# Methods: {title(facts)}\n\n{warning}" + "\n\n".join(parts) + "\n"
@@ -96,6 +118,7 @@ def _annotation(facts: Facts) -> str:
     said += f", and {_number(judged['skipped'], 'task')} skipped." if judged["skipped"] else "."
     if judged["assisted"]:
         said += f" Of the judgments, {judged['assisted']:,} were given beside a model's prediction."
+        said += _assistance(facts.get("assistance"))
     if mixed := facts["protocol"].get("mixed"):  # of an older toolkit: not noted
         said += f" {mixed}"
     return said
@@ -108,27 +131,75 @@ def _labels(facts: Facts) -> str:
     said = f"The label of a pair is that of the majority; {told}. {tied} had a tie. "
     said += f"Of the {_total(facts):,} released pairs, the label came about by: {listed(facts['resolved_by'])}. "
     if judged := facts["judgments"]["adjudicated"]:
-        said += f"An adjudicator answered {_number(judged, 'pair')}. "
+        said += f"An adjudicator's answer is the label of {_number(judged, 'pair')}. "
+    said += _reviewed(facts["judgments"])
+    if (contested := facts.get("contested")) is not None:
+        said += f"Of all labels, {contested:,} ({contested / _total(facts):.1%}) had at least one annotator's vote for "
+        said += "another label; how many labels are wrong was not measured. "
     if left := facts["excluded"]:
         said += f"Sent out and not released: {listed(left)}."
     return said.rstrip()
 
 
+def _assistance(found: Mapping[str, Any] | None) -> str:
+    """What the predictions shown did to the judgments, as `ccd bias` measures it."""
+    if found is None:
+        return ""  # of an older toolkit, or of scores
+    model = found["model"]
+    if model["difference"] is None:
+        return f" What that did to them cannot be measured: {model['reason']}."
+    low, high = (100 * end for end in model["ci"] or (0, 0))
+    ci = f" [{low:+.1f}, {high:+.1f}]" if model["ci"] else ""
+    return (
+        f" Which pairs stayed blind was drawn at random: the model's label is {model['assisted']:.1%} of the "
+        f"judgments on {_number(found['assisted']['pairs'], 'assisted pair')} and {model['blind']:.1%} of those on "
+        f"{_number(found['blind']['pairs'], 'blind pair')}, {100 * model['difference']:+.1f} points{ci}."
+    )
+
+
+def _reviewed(judged: Mapping[str, Any]) -> str:
+    """How reliable adjudicators are, as far as their answers can be compared."""
+    found, said = judged.get("reviewed"), ""
+    if found is None or not (judged["adjudicated"] or found):
+        return ""  # of an older toolkit, or without adjudicators
+    if twice := found.get("twice", 0):
+        said = f"Of {_number(twice, 'pair')} that two adjudicators or more answered, {found['twice_same']:,} got one "
+        said += "label from all. "
+    if beside := found.get("beside", 0):
+        said += f"Of {_number(beside, 'pair')} with an adjudicator's answer on which one label led by the annotators' "
+        said += f"votes, {found['beside_same']:,} got that label. "
+    return said or (
+        "How reliable adjudication is was not measured: no pair was answered by two adjudicators, or by one where a "
+        "label led by the annotators' votes. "
+    )
+
+
 def _agreement(facts: Facts) -> str:
-    found = facts["agreement"][facts["question"]]["coefficients"]
-    named = {
-        "krippendorff_nominal": "Krippendorff's alpha (nominal)",
-        "fleiss": "Fleiss' kappa",
-        "gwet_ac1": "Gwet's AC1",
-        "percent": "observed agreement",
-    }
-    said = [f"{name} {_value(found[key])}" for key, name in named.items()]
+    whole = facts["agreement"][facts["question"]]
+    found = whole["coefficients"]
+    said = [f"{name} {_value(found[key])}" for key, name in _COEFFICIENTS.items()]
     classes = [f"{label} {_value(each)}" for label, each in found["per_class"].items()]
     each = f" Alpha of each label against the rest: {', '.join(classes)}." if classes else ""
-    folds = facts["agreement"][facts["question"]]["bootstrap"]["folds"]
     return (
-        f"Agreement over all judged pairs, with 95 % intervals from {folds:,} bootstrap draws of pairs: "
-        f"{', '.join(said)}.{each}"
+        f"Agreement over all judged pairs, with 95 % intervals of the percentile bootstrap (Efron and Tibshirani 1993) "
+        f"from {whole['bootstrap']['folds']:,} resamples of pairs: {', '.join(said)}.{each}{_by_arm(facts)}"
+    )
+
+
+def _by_arm(facts: Facts) -> str:
+    """Agreement of pairs drawn at random and of the others, where there are both."""
+    arms = facts.get("agreement_by_arm") or {}
+    parts = [
+        f"{_ARMS.get(arm, arm)} {_value(each['coefficients']['krippendorff_nominal'])} "
+        f"({_number(each['n_pairs'], 'pair')})"
+        for arm, each in arms.items()
+    ]
+    if not parts:
+        return ""
+    return (
+        f" Alpha by how the pairs were chosen: {', '.join(parts)}. Alpha depends on how common the labels "
+        "are: pairs chosen so that a label is more common can have another alpha without any change in how annotators "
+        "judge."
     )
 
 
@@ -178,7 +249,7 @@ def _prevalence(facts: Facts) -> str:
     if not facts["prevalence_basis"]:
         return ""
     shares = [f"{each['label']} {each['prevalence']:.1%} ({_interval(each)})" for each in facts["prevalence"]]
-    return f" How common the labels are, estimated from pairs drawn at random: {', '.join(shares)}. " + (
+    return f" Prevalence of the majority labels, estimated from pairs drawn at random: {', '.join(shares)}. " + (
         f"{facts['prevalence_basis']}."
     )
 

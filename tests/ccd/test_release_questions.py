@@ -84,7 +84,7 @@ def test_pages_tell_of_every_question(released: Path) -> None:
     (paragraph,) = (part for part in methods.split("\n\n") if part.startswith("Question `sc`"))
     assert "9 released pairs have a label (0 negative, 9 unrelated, 0 positive)" in paragraph
     assert "1 pair had a tie, left to an adjudicator. Agreement over 30 judgments: Krippendorff's alpha" in paragraph
-    assert ("How common the labels are" in paragraph) == (about["prevalence_basis"] is not None)
+    assert ("Prevalence of the majority labels" in paragraph) == (about["prevalence_basis"] is not None)
     assert "Question `cmi`" not in methods  # the first has the paragraphs before
     assert "Question `status`:\n\n|  | train" in sheet
     assert "It was asked 3 questions." in sheet
