@@ -57,7 +57,7 @@ Image-text pairs, judged under the protocol `{facts["protocol"]["name"]}` (proto
 `{facts["question"]}`. Made with {facts["toolkit"]}.
 
 {counts(facts)}
-Pairs that were sent out and are not here: {excluded}.
+Pairs that were sent out and are in no split: {excluded}.
 
 ## Agreement
 
@@ -117,7 +117,21 @@ def _shares(facts: Facts) -> str:
 test. Raw shares are of all labelled pairs, also those that a model's ranking brought in (arm `active`), all of them in
 train.{estimated}
 
-{_prevalences(facts)}"""
+{_prevalences(facts)}{bounds(facts)}"""
+
+
+def bounds(facts: Facts) -> str:
+    """What the pairs without a label leave unknown of the shares; nothing where there are none, or all is older."""
+    found = facts.get("bounds")
+    if not found:
+        return ""
+    shares = ", ".join(f"{label} {low:.1%} to {high:.1%}" for label, (low, high) in found["labels"].items())
+    number = found["unsettled"]
+    were, have = ("was", "has") if number == 1 else ("were", "have")
+    return f"""
+Of {found["pairs"]:,} pairs of random rounds that were judged in full, {number:,} {have} no label and {were} left out of
+the shares; open.jsonl has the votes. With none and with all of these pairs counted for a label, its share is: {shares}.
+"""
 
 
 def _prevalences(facts: Facts) -> str:
@@ -182,6 +196,11 @@ def _files(facts: Facts) -> str:
         FILES: "- `images/`: named by their SHA-256.\n",
         TAR: "- `train-00000.tar`, …: WebDataset shards, of each pair its image and its line as JSON.\n",
     }.get(facts["images"], "")
+    unsettled = ""
+    if "bounds" in facts:  # else of an older toolkit
+        unsettled = """- `open.jsonl`, `open.parquet`: pairs that were judged in full and have no label, as after a tie.
+  In no split: pair_id, post_id, resolved_by, votes, arm, inclusion_probability.
+"""
     return f"""- `train.jsonl`, `dev.jsonl`, `test.jsonl`: one pair a line: pair_id, post_id, {content}label, label_id,
   resolved_by, votes, arm, inclusion_probability, weight, leakage_group. Handles in texts are @USER.
   `inclusion_probability` is the chance that the pair's round had to draw it from the pairs that were left then;
@@ -190,9 +209,9 @@ def _files(facts: Facts) -> str:
   splits; what
   ties pairs is: {ties(facts)}.{_several(facts)}
 - `train.parquet`, `dev.parquet`, `test.parquet`: the same.{renamed}
-{images}- `judgments.parquet`: every judgment that counts, of annotators A1, A2, … and adjudicators R1, …: task
-  (pair_id), worker, question, label, role, prediction (the model whose prediction was shown), seconds, revision (of the
-  protocol).
+{images}{unsettled}- `judgments.parquet`: every judgment that counts, of annotators A1, A2, … and adjudicators R1, …:
+  task (pair_id), worker, question, label, role, prediction (the model whose prediction was shown), seconds, revision
+  (of the protocol).
 - `protocol.json`: what was asked, now and in every revision that judgments were given under.
 - `release.json`: all that this page says, for programs.
 - `methods.md`, `datasheet.md`, `CITATION.cff`, `croissant.json`, `pictures/`: for papers, readers and catalogues.

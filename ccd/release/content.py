@@ -12,6 +12,7 @@ from ccd.campaign import Campaign
 from ccd.errors import CcdError
 from ccd.handles import without_handles
 from ccd.protocol import Question
+from ccd.ties import DROPPED, OPEN
 
 UNSPLIT = "not split"
 GONE = "post is gone"
@@ -21,9 +22,10 @@ _BATCH = 5_000  # rows of the database that are held at once
 
 @dataclass(frozen=True)
 class Pair:
-    """A pair that was sent out. Where `left_out` has a reason, it is in no release, and nothing else is set.
+    """A pair that was sent out. Where `left_out` has a reason, it is in no split, and nothing else is set.
 
-    `row` is its line in `<split>.jsonl`; `file` and `sha256` are its image in the campaign's folder.
+    `row` is its line in `<split>.jsonl`, or in `open.jsonl` where it is `unsettled`, which alone has a row and is left
+    out. `file` and `sha256` are its image in the campaign's folder.
     """
 
     left_out: str = ""
@@ -31,6 +33,11 @@ class Pair:
     row: Row = field(default_factory=dict)
     file: str = ""
     sha256: str = ""
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether it was judged in full and has no label, as after a tie."""
+        return self.left_out in (OPEN, DROPPED)
 
 
 def pairs(db: sa.Connection, campaign: Campaign, question: str | None = None) -> Iterator[Pair]:
@@ -53,7 +60,8 @@ def pairs(db: sa.Connection, campaign: Campaign, question: str | None = None) ->
         if not found["lives"]:
             yield Pair(GONE)
         elif found["label_0"] is None:
-            yield Pair(found["resolved_by_0"])
+            by = found["resolved_by_0"]
+            yield Pair(by, row=_unsettled(found, first) if by in (OPEN, DROPPED) else {})
         elif found["split"] is None:
             yield Pair(UNSPLIT)
         else:
@@ -118,6 +126,13 @@ def _row(found: Mapping[Any, Any], questions: tuple[Question, ...], weight: floa
         row["labels_resolved_by"] = {each.name: found[f"resolved_by_{n}"] for n, each in enumerate(questions)}
         row["labels_votes"] = {each.name: _votes(found[f"votes_{n}"], each) for n, each in enumerate(questions)}
     return row
+
+
+def _unsettled(found: Mapping[Any, Any], question: Question) -> Row:
+    """The line of a pair without a label: its ids, its votes on the question and how it was chosen, no content."""
+    columns = {"pair_id": found["pair_id"], "post_id": found["post_id"], "resolved_by": found["resolved_by_0"]}
+    columns["votes"] = _votes(found["votes_0"], question)
+    return columns | {key: found[key] for key in ("arm", "inclusion_probability")}
 
 
 def _votes(stored: str | None, question: Question) -> dict[str, int]:

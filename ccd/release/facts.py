@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from ccd import __version__, bias, schema
 from ccd.campaign import Campaign
+from ccd.draws import RANDOM
 from ccd.gone import LIVE, lives
 from ccd.judgments import CANNOT_JUDGE, SKIPPED
 from ccd.prevalence import of_campaign
@@ -24,6 +25,7 @@ from ccd.subsets import by_subset
 
 Facts = Mapping[str, Any]
 SPLITS = ("train", "dev", "test")
+UNSETTLED = ""  # of pairs without a label
 EXAMPLES = 4  # of each label, in a picture
 _SPARE = 12  # candidates, as some may be sensitive
 
@@ -50,6 +52,7 @@ class Tally:
     excluded: Counter[str] = field(default_factory=Counter)
     arms: Counter[str] = field(default_factory=Counter)
     networks: Counter[str] = field(default_factory=Counter)
+    sampled: Counter[str] = field(default_factory=Counter)  # pairs of random rounds by label; without one: UNSETTLED
     contested: int = 0  # labels of the first question against which an annotator voted
     chosen: dict[str, list[tuple[str, Pair]]] = field(default_factory=dict)
 
@@ -67,8 +70,12 @@ class Tally:
         """Count one pair."""
         if pair.left_out:
             self.excluded[pair.left_out] += 1
+            if pair.unsettled and pair.row["arm"] == RANDOM:
+                self.sampled[UNSETTLED] += 1
             return
         row = pair.row
+        if row["arm"] == RANDOM:
+            self.sampled[row["label"]] += 1
         for answers in self.answers.values():
             answers.take(pair.split, row)
         self.arms[row["arm"]] += 1
@@ -76,6 +83,20 @@ class Tally:
         self.networks[row["pair_id"].partition(":")[0]] += 1
         if pair.split == "train" and self.first.question.labels:
             self._choose(pair)
+
+    def bounds(self) -> dict[str, Any] | None:
+        """What unsettled pairs leave unknown of each label's share in the pairs of random rounds; None: nothing.
+
+        Of `pairs` with a label or `unsettled`, a label's share is between `labels`' two ends: with none of the
+        unsettled pairs having the label, and with all. Manski (1989), "Anatomy of the selection problem", Journal of
+        Human Resources 24(3), 343-360.
+        """
+        pairs, unsettled = self.sampled.total(), self.sampled[UNSETTLED]
+        if not unsettled or not self.first.question.labels:
+            return None
+        ends = {name: (self.sampled[name], self.sampled[name] + unsettled) for name in self.first.question.labels}
+        shares = {name: [low / pairs, high / pairs] for name, (low, high) in ends.items()}
+        return {"pairs": pairs, "unsettled": unsettled, "labels": shares}
 
     def _choose(self, pair: Pair) -> None:
         """Keep the pairs of each label whose hash of label and image is smallest: a draw that is the same each time."""
@@ -144,6 +165,7 @@ def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally:
         "groups": _groups(db, protocol.question.name),
         "arms": dict(sorted(tally.arms.items())),
         **{key: questions[protocol.question.name][key] for key in ("prevalence", "prevalence_basis")},
+        "bounds": tally.bounds(),
         "contested": tally.contested if protocol.question.labels else None,
         "resolved_by": dict(sorted(tally.first.resolved_by.items())),
         "excluded": dict(sorted(tally.excluded.items())),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ccd.release.card import NETWORKS, listed, others, ties, title
+from ccd.release.card import NETWORKS, bounds, listed, others, ties, title
 
 Facts = Mapping[str, Any]
 _RULES = {
@@ -137,7 +137,7 @@ def _labels(facts: Facts) -> str:
         said += f"Of all labels, {contested:,} ({contested / _total(facts):.1%}) had at least one annotator's vote for "
         said += "another label; how many labels are wrong was not measured. "
     if left := facts["excluded"]:
-        said += f"Sent out and not released: {listed(left)}."
+        said += f"Sent out and in no split: {listed(left)}."
     return said.rstrip()
 
 
@@ -236,7 +236,7 @@ def _splits(facts: Facts) -> str:
     else:
         said += f"No two pairs are tied by {ties(facts)}. "
     said += "Dev and test hold only pairs that were drawn at random."
-    return said + _prevalence(facts)
+    return said + _prevalence(facts) + " ".join(("", *bounds(facts).split()))
 
 
 def _stratum(facts: Facts) -> str:

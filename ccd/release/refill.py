@@ -27,6 +27,7 @@ from ccd.release.write import clear
 GONE = "gone when hydrated"
 _BATCH = 500
 _COPIED = ("judgments.parquet", "protocol.json")
+_UNSETTLED = ("open.jsonl", "open.parquet")  # releases of an older toolkit lack them
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -
     if not any(of_split["all"] for of_split in counts.values()):
         told = ", ".join(f"{number:,} {reason}" for reason, number in Counter(gone.values()).most_common(3))
         raise CcdError(f"{folder}: none of its pairs was found ({told}); see that it is the right archive or network")
-    for name in _COPIED:
+    for name in (*_COPIED, *(name for name in _UNSETTLED if (folder / name).is_symlink() or (folder / name).exists())):
         if (folder / name).is_symlink():  # it may lead to any file of this machine, and what is filled gets published
             raise CcdError(f"{folder / name}: is a link; put the file itself there")
         shutil.copyfile(folder / name, part / name)

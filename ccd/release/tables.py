@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ccd.protocol import Question
+from ccd.ties import OPEN
 
 Row = Mapping[str, Any]
 _GROUP = 10_000  # rows of a Parquet row group, and the most that are held
@@ -42,6 +43,12 @@ def schema_of(questions: Sequence[Question], dehydrated: bool = False) -> pa.Sch
     if dehydrated:
         columns = [column for column in columns if column[0] not in ("text", "file_name")]
     return pa.schema(columns)
+
+
+def _open_schema(question: Question) -> pa.Schema:
+    """The columns of `open.parquet`."""
+    columns = ("pair_id", "post_id", "resolved_by", "votes", "arm", "inclusion_probability")
+    return pa.schema([schema_of([question]).field(name) for name in columns])
 
 
 class Parquet:
@@ -81,19 +88,30 @@ class Parquet:
 class Rows:
     """`<split>.jsonl` and `<split>.parquet` in a folder, for every split; `dehydrated` leaves text and image out.
 
+    With `unsettled`, also `open.jsonl` and `open.parquet`: OPEN is then one more split, whose rows have no label.
+
     >>> with Rows(part, ("train", "dev", "test"), protocol.questions) as rows: rows.add("dev", row)  # doctest: +SKIP
     """
 
     def __init__(
-        self, folder: Path, splits: Iterable[str], questions: Sequence[Question], dehydrated: bool = False
+        self,
+        folder: Path,
+        splits: Iterable[str],
+        questions: Sequence[Question],
+        dehydrated: bool = False,
+        unsettled: bool = False,
     ) -> None:
         self._dehydrated = dehydrated
         self._questions = questions
-        schema = schema_of(questions, dehydrated)
+        schemas = dict.fromkeys(splits, schema_of(questions, dehydrated))
+        if unsettled:
+            schemas[OPEN] = _open_schema(questions[0])
         self._open = contextlib.ExitStack()
         enter = self._open.enter_context
-        self._lines = {split: enter((folder / f"{split}.jsonl").open("wb")) for split in splits}
-        self._parquet = {split: enter(Parquet(folder / f"{split}.parquet", schema)) for split in splits}
+        self._lines = {split: enter((folder / f"{split}.jsonl").open("wb")) for split in schemas}
+        self._parquet = {
+            split: enter(Parquet(folder / f"{split}.parquet", schema)) for split, schema in schemas.items()
+        }
 
     def add(self, split: str, row: Row) -> None:
         if self._dehydrated:

@@ -21,6 +21,7 @@ from ccd.release import card, leaks
 from ccd.release.images import FILES, NONE, TAR, Opened
 from ccd.release.pages import MANIFEST
 from ccd.release.questions import Answers, questions_of
+from ccd.ties import DROPPED, OPEN
 
 Started = Callable[[str, int], Callable[[int], None]]
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
@@ -155,6 +156,9 @@ class _Content:
             if f"{split}.parquet" in self.listed:
                 yield from self._parquet(split)
         opened.close()
+        if f"{OPEN}.jsonl" in self.listed:
+            yield from self._unsettled(facts, labels)
+            yield from self._parquet(OPEN)
         if len(questions) > 1:
             yield from self._counts(facts)
         if "judgments.parquet" in self.listed:
@@ -172,6 +176,19 @@ class _Content:
             elif "labels_resolved_by" in row:
                 answers.take(split, row)
 
+    def _unsettled(self, facts: Mapping[str, Any], labels: Mapping[str, int]) -> Iterator[str]:
+        """Unsettled pairs that a split has too, votes for what is no label, and a number that release.json denies."""
+        number = 0
+        with (self.folder / f"{OPEN}.jsonl").open(encoding="utf-8") as lines:
+            for number, row in enumerate(map(json.loads, lines), 1):
+                yield from self._apart(OPEN, row | {"leakage_group": None})
+                for label in row["votes"]:
+                    if labels and label not in labels:
+                        yield f"{OPEN}.jsonl, line {number}: label {label!r} is not in protocol.json"
+        said = sum(facts["excluded"].get(reason, 0) for reason in (OPEN, DROPPED))
+        if number != said:
+            yield f"{OPEN}.jsonl: {number} pairs, release.json says {said}"
+
     def _counts(self, facts: Mapping[str, Any]) -> Iterator[str]:
         """Questions whose counts in release.json are not those of the rows; older releases count the first alone."""
         for name, said in facts.get("questions", {}).items():
@@ -184,7 +201,7 @@ class _Content:
         if pair in self.split_of_pair:
             yield f"{split}.jsonl: pair {pair} stands twice, first in {self.split_of_pair[pair]}.jsonl"
         self.split_of_pair.setdefault(pair, split)
-        first = self.split_of_group.setdefault(group, split)
+        first = self.split_of_group.setdefault(group, split) if group else split
         if first != split and (group, split) not in self.told:
             self.told.add((group, split))
             yield f"{split}.jsonl: leakage group {group} is also in {first}.jsonl"

@@ -24,6 +24,7 @@ from ccd.release.judged import Judged
 from ccd.release.pages import MANIFEST, describe, pretty
 from ccd.release.vempala import Vempala
 from ccd.splits import publish
+from ccd.ties import OPEN
 
 Started = Callable[[str, int], Callable[[int], None]]  # opens a progress bar of that length, returns what moves it
 FILED = Form()
@@ -133,11 +134,13 @@ def _pairs(
     questions = campaign.protocol.questions
     with contextlib.ExitStack() as stack:
         images = None if form.images == NONE else stack.enter_context(contextlib.closing(_images(part, db, form)))
-        rows = stack.enter_context(tables.Rows(part, SPLITS, questions, form.dehydrated))
+        rows = stack.enter_context(tables.Rows(part, SPLITS, questions, form.dehydrated, unsettled=True))
         other = stack.enter_context(Vempala(part, SPLITS, campaign.protocol)) if form.vempala else None
         number = 0
         for pair in pairs(db, campaign):
             tally.take(pair)
+            if pair.unsettled:
+                rows.add(OPEN, pair.row)
             if pair.left_out:
                 continue
             if images:

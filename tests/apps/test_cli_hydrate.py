@@ -82,7 +82,7 @@ def hydrate(made: Campaign, *words: str) -> Result:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    rows = [folder / f"{split}.{end}" for split in SPLITS for end in ("jsonl", "parquet")]
+    rows = [folder / f"{split}.{end}" for split in (*SPLITS, "open") for end in ("jsonl", "parquet")]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in (*rows, *folder.glob("images/*"))}
 
 

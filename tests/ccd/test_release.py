@@ -98,6 +98,65 @@ def test_what_is_in_it(made: Campaign) -> None:
         assert db.scalar(sa.select(schema.releases.c.manifest_sha256)) == done.manifest_sha256
 
 
+@pytest.mark.parametrize("form", [Form("none"), Form.dry()])
+def test_unsettled_pairs_are_released_with_their_votes(made: Campaign, form: Form) -> None:
+    folder = write_release(made, "v1", form).folder
+    row = {"pair_id": "x:900:0", "post_id": "x:900", "resolved_by": "open", "votes": {R: 1, I: 1, E: 1}}
+    row |= {"arm": "random", "inclusion_probability": 1.0}
+    assert [json.loads(line) for line in (folder / "open.jsonl").open()] == [row]
+    assert pq.read_table(folder / "open.parquet").to_pylist() == [row]
+    assert verify(folder) == []
+    facts = json.loads((folder / "release.json").read_text())
+    found = facts["counts"]
+    bounds = {
+        label: [number / 31, (number + 1) / 31]
+        for label, number in ((label, sum(found[split][label] for split in found)) for label in (R, I, E))
+    }
+    assert facts["bounds"] == {"pairs": 31, "unsettled": 1, "labels": bounds}
+    said = "Of 31 pairs of random rounds that were judged in full, 1 has no label and was left out of"
+    assert said in (folder / "README.md").read_text()
+    assert f"{I} {10 / 31:.1%} to {11 / 31:.1%}" in (folder / "methods.md").read_text()
+
+
+def test_ties_that_were_dropped_are_released_too(made: Campaign) -> None:
+    toml = made.folder / "campaign.toml"
+    text = toml.read_text()
+    assert 'tie_rule = "adjudicate"' in text
+    toml.write_text(text.replace('tie_rule = "adjudicate"', 'tie_rule = "drop"'))
+    made = Campaign.open(made.folder)
+    settle(made)
+    folder = write_release(made, "v1", Form.dry()).folder
+    assert [json.loads(line)["resolved_by"] for line in (folder / "open.jsonl").open()] == ["dropped"]
+    assert verify(folder) == []
+
+
+def test_no_unsettled_pair_leaves_the_shares_as_they_are(made: Campaign) -> None:
+    judge(made, "x:900:0", "lead", I, role="adjudicator")
+    settle(made)
+    split_campaign(made)
+    folder = write_release(made, "v1", Form.dry()).folder
+    assert (folder / "open.jsonl").read_text() == ""
+    assert pq.read_table(folder / "open.parquet").num_rows == 0
+    assert json.loads((folder / "release.json").read_text())["bounds"] is None
+    assert verify(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        ({"pair_id": "x:1:0"}, "open.jsonl: pair x:1:0 stands twice, first in "),
+        ({"votes": {"vague": 1}}, "open.jsonl, line 1: label 'vague' is not in protocol.json"),
+        ({"arm": "active"}, "open.parquet, row 1: differs from open.jsonl"),
+        (None, "open.jsonl: 0 pairs, release.json says 1"),
+    ],
+)
+def test_damage_to_unsettled_pairs_is_found(release: Path, damage: dict[str, object] | None, problem: str) -> None:
+    row = json.loads((release / "open.jsonl").read_text())
+    (release / "open.jsonl").write_text("" if damage is None else json.dumps(row | damage) + "\n")
+    rehash(release, "open.jsonl")
+    assert any(found.startswith(problem) for found in verify(release))
+
+
 def test_agreement_is_that_of_the_campaign(made: Campaign) -> None:
     facts = json.loads((write_release(made, "v1").folder / "release.json").read_text())
     with made.read() as db:

@@ -60,7 +60,8 @@ def test_pseudonyms_are_numbered_by_first_judgments_and_not_by_names(tmp_path: P
 def test_examples_show_each_photo_once() -> None:
     tally = Tally.of(load("ccd").questions)
     for number in range(20):
-        row = {"pair_id": f"x:{number}:0", "label": E, "resolved_by": "unanimous", "arm": "random"}
+        row = {"pair_id": f"x:{number}:0", "label": E, "resolved_by": "unanimous", "votes": {E: 3}}
+        row["arm"] = "random"
         tally.take(Pair("", "train", row, sha256=f"photo {number % 5}"))
     chosen = [pair.sha256 for _, pair in tally.chosen[E]]
     assert sorted(chosen) == [f"photo {number}" for number in range(5)]

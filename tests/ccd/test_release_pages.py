@@ -92,7 +92,7 @@ def test_methods_are_written_from_the_data(folder: Path, facts: dict[str, Any]) 
         "To be stated by the authors: how annotators were recruited and trained, what they were paid",
         "- Gwet, K. L. (2008).",
         "1 adjudicated, 19 majority, 16 unanimous",
-        "Sent out and not released: 1 open, 1 post is gone.",
+        "Sent out and in no split: 1 open, 1 post is gone.",
         "Dev and test hold only pairs that were drawn at random.",
     ):
         assert piece in told
