@@ -17,18 +17,20 @@ import pandas as pd
 import sqlalchemy as sa
 
 from ccd import judgments, revisions
-from ccd.bootstrap import interval, over_both, over_pairs
+from ccd.bootstrap import over_both, over_pairs
 from ccd.coded import Coded, code
 from ccd.coefficients import Weights, alpha, cohen, fleiss, gwet_ac1, one_against_rest, percent, scott
 from ccd.errors import CcdError
-from ccd.patterns import Floats, Patterns, Rows, crossed, distinct, left_out, patterns
+from ccd.estimate import ONE_LABEL, SMALL_TEAM, Carrying, Coefficient, carrying, coefficient, withheld
+from ccd.judged_groups import with_groups
+from ccd.patterns import Codes, Floats, Patterns, Rows, crossed, distinct, left_out, patterns
 from ccd.protocol import Level, Protocol, Question
+from ccd.related import GROUP, Clusters, Related
 from ccd.revisions import Revision
 
 Resample = Literal["pairs", "both"]
 LEVELS: tuple[Level, ...] = ("nominal", "ordinal", "interval")
 LARGEST_PACKAGE_INPUT = 1_000_000  # cells that `krippendorff` builds: pairs x labels x labels
-SMALL_TEAM = 50  # of more annotators, only those two are in `cohen` who have pairs in common, without intervals
 
 COEFFICIENTS = (
     "percent",
@@ -37,23 +39,7 @@ COEFFICIENTS = (
     "scott",
     "gwet_ac1",
 )
-NOTHING = "no pair has two judgments"
-ONE_LABEL = "one label only: chance agreement is 1"
-CROWD = f"no interval: not drawn for more than {SMALL_TEAM} annotators"
-ONE_PAIR = "no interval: one pair alone"
-FEWEST_PAIRS = 20  # with fewer, an interval of two annotators' kappa holds the truth far less often than it says
-FEWEST_OF_LABEL = 10  # judgments of a label, in a kappa of two annotators or the label's own alpha
 FEWEST_ANNOTATORS = 20  # drawn with the pairs, fewer give a range that is too narrow for a 95 % interval
-UNSTEADY = "no interval: undefined on more than 5 % of the draws"
-
-
-@dataclass(frozen=True)
-class Coefficient:
-    """A value and its 95 % interval; None where undefined. `reason` says why, or how the value is to be read."""
-
-    value: float | None
-    ci: tuple[float, float] | None
-    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +51,7 @@ class Agreement:
     `leave_one_out` the alpha without each annotator, on the question's level. All but gwet_ac1 and fleiss, whose label
     shares take in every judged pair, rest on the pairs with two judgments or more. `by_revision` has the agreement
     under each set of categories where the protocol's changed, by its revisions ("1", "2, 3"); otherwise it is empty.
+    `groups` is how many leakage groups the pairs are of, and the bootstrap draws; None where every pair is one.
     """
 
     n_pairs: int
@@ -78,6 +65,7 @@ class Agreement:
     per_class: dict[str, Coefficient]
     leave_one_out: dict[str, Coefficient]
     by_revision: "dict[str, Agreement]" = field(default_factory=dict)
+    groups: int | None = None
 
     @property
     def interval(self) -> str:
@@ -91,7 +79,7 @@ class Agreement:
         return "range of draws, too narrow for a 95 % interval" if few else "95 % interval"
 
     def to_dict(self, names: bool = True) -> dict[str, Any]:
-        """For JSON: n_pairs, n_judgments, annotators, bootstrap {folds, seed, resample}, coefficients, by_revision.
+        """For JSON: n_pairs, n_judgments, annotators, bootstrap (a map), coefficients, by_revision.
 
         cohen, per_class and leave_one_out are maps among the coefficients; without `names`, for what is published,
         only per_class, as the others name annotators.
@@ -107,6 +95,7 @@ class Agreement:
                 "folds": self.folds,
                 "seed": self.seed,
                 "resample": self.resample,
+                "groups": self.groups,
                 "interval": self.interval,
             },
             "coefficients": {name: _plain(each) for name, each in self.coefficients.items()}
@@ -126,8 +115,9 @@ def agreement(
     """Agreement of the judgments `df` (task, worker, label; one row a judgment, adjudicators left out).
 
     `labels` in id order; empty takes those that occur, sorted. Numbers on interval level are scores and count as
-    themselves, other labels count as their place. Raises CcdError as `ccd.coded.code` does, for an unknown level or
-    resample, and for a score that is no number.
+    themselves, other labels count as their place. Where `df` has a column leakage_group (the same in all rows of a
+    task, None for a pair that is alone), the bootstrap draws groups. Raises CcdError as `ccd.coded.code` does, for an
+    unknown level or resample, and for a score that is no number.
 
     >>> df = pd.DataFrame({"task": [0, 0, 1, 1], "worker": [0, 1, 0, 1], "label": ["a", "a", "b", "b"]})
     >>> agreement(df, ["a", "b"], "nominal").coefficients["krippendorff_nominal"].value
@@ -137,7 +127,8 @@ def agreement(
         for label in df["label"].unique():
             if not isinstance(label, Real) or not math.isfinite(label):
                 raise CcdError(f"scores must be numbers, one is {label!r}; check the protocol")
-    return of_coded(code(df, labels), level, folds, seed, resample)
+    group = df.drop_duplicates("task")[GROUP] if GROUP in df.columns else None  # in the order of Coded.tasks
+    return of_coded(code(df, labels), level, folds, seed, resample, group)
 
 
 def of_campaign(
@@ -146,7 +137,9 @@ def of_campaign(
     """Agreement on each question of the protocol, from the annotators' judgments that count."""
     asked = revisions.used(db, protocol)
     return {
-        question.name: of_judged(judgments.counted(db, question.name), question, asked, folds, seed, resample)
+        question.name: of_judged(
+            with_groups(db, judgments.counted(db, question.name)), question, asked, folds, seed, resample
+        )
         for question in protocol.questions
     }
 
@@ -161,9 +154,10 @@ def of_judged(
 ) -> Agreement:
     """Agreement on a question, with the categories that its judges could choose among.
 
-    `df` is `ccd.judgments.counted`, `asked` the revisions of the protocol that its judgments were given under. Where
-    the categories changed in between, Gwet's AC1, whose chance agreement depends on their number (Gwet 2008, Eq. 5 with
-    1/(K - 1)), has no value for all judgments together: it is undefined, with the value under each set of categories.
+    `df` is `ccd.judgments.counted`, with or without leakage groups (`ccd.judged_groups`), `asked` the revisions of the
+    protocol that its judgments were given under. Where the categories changed in between, Gwet's AC1, whose chance
+    agreement depends on their number (Gwet 2008, Eq. 5 with 1/(K - 1)), has no value for all judgments together: it is
+    undefined, with the value under each set of categories.
     """
     under = set(df["revision"])
     sets: dict[tuple[Any, ...], list[Revision]] = {}
@@ -189,19 +183,33 @@ def of_judged(
     )
 
 
-def of_coded(coded: Coded, level: Level, folds: int = 1000, seed: int = 0, resample: Resample = "pairs") -> Agreement:
-    """Agreement of coded judgments, as `agreement` has it; no annotator may be on a pair twice."""
+def of_coded(
+    coded: Coded,
+    level: Level,
+    folds: int = 1000,
+    seed: int = 0,
+    resample: Resample = "pairs",
+    group: "pd.Series[Any] | None" = None,
+) -> Agreement:
+    """Agreement of coded judgments, as `agreement` has it; no annotator may be on a pair twice.
+
+    `group` is the leakage group of each of its tasks.
+    """
     if level not in LEVELS:
         raise CcdError(f"level {level!r} is unknown; it must be one of {', '.join(LEVELS)}")
     if resample not in ("pairs", "both"):
         raise CcdError(f"resample {resample!r} is unknown; it must be pairs or both")
     scale, size = Scale.of(coded.labels, level), len(coded.tasks)
-    rows, workers = _by_name(distinct(coded), coded.workers)
+    number, workers = _by_name(coded.workers)
+    rows = distinct(coded)
+    rows = Rows(rows.label, number[rows.worker], rows.pairs)
     table = patterns(rows, len(coded.labels))
+    related = Related.of(coded, number[coded.worker], group)
+    clusters = None if related is None else related.voted(table, np.ones(len(workers), dtype=np.int64))
     if resample == "both":
-        drawn = over_both(rows, len(coded.labels), scale.measure, size, folds, seed)
+        drawn = over_both(rows, len(coded.labels), scale.measure, size, folds, seed, related)
     else:
-        drawn = over_pairs(table, scale.measure, size, folds, seed)
+        drawn = over_pairs(table, scale.measure, size, folds, seed, clusters=clusters)
     values = _values(scale, table)
     first = len(COEFFICIENTS)
     return Agreement(
@@ -211,10 +219,11 @@ def of_coded(coded: Coded, level: Level, folds: int = 1000, seed: int = 0, resam
         folds=folds,
         seed=seed,
         resample=resample,
-        coefficients=_coefficients(scale, table, values, drawn, len(workers)),
-        cohen=_cohen(rows, len(coded.labels), workers, size, folds, seed),
-        per_class=_per_class(coded.labels, table, values[first:], drawn[:, first:]),
-        leave_one_out=_leave_one_out(rows, workers, scale, size, folds, seed),
+        coefficients=_coefficients(scale, table, values, drawn, len(workers), clusters),
+        cohen=_cohen(rows, len(coded.labels), workers, size, folds, seed, related),
+        per_class=_per_class(coded.labels, table, values[first:], drawn[:, first:], clusters),
+        leave_one_out=_leave_one_out(rows, workers, scale, size, folds, seed, related),
+        groups=None if clusters is None else size - len(clusters.group) + clusters.number,
     )
 
 
@@ -259,7 +268,7 @@ def _values(scale: Scale, table: Patterns) -> Floats:
 
 
 def _coefficients(
-    scale: Scale, table: Patterns, values: Floats, drawn: Floats, annotators: int
+    scale: Scale, table: Patterns, values: Floats, drawn: Floats, annotators: int, clusters: Clusters | None
 ) -> dict[str, Coefficient]:
     """The COEFFICIENTS, with what is to be said of each."""
     notes = {}
@@ -270,7 +279,7 @@ def _coefficients(
     if len(set(table.votes)) > 1:
         notes["fleiss"] = "numbers of judgments differ; every pair weighs the same in the label shares"
     found = {
-        name: _coefficient(value, column, _carrying(table), ONE_LABEL, notes.get(name))
+        name: coefficient(value, column, carrying(table, clusters), ONE_LABEL, notes.get(name))
         for name, value, column in zip(COEFFICIENTS, values, drawn.T, strict=False)
     }
     if annotators > 2:
@@ -281,7 +290,9 @@ def _coefficients(
     return found
 
 
-def _per_class(labels: tuple[Any, ...], table: Patterns, values: Floats, drawn: Floats) -> dict[str, Coefficient]:
+def _per_class(
+    labels: tuple[Any, ...], table: Patterns, values: Floats, drawn: Floats, clusters: Clusters | None
+) -> dict[str, Coefficient]:
     """Each label's alpha against the rest; of scores none, as they have no columns."""
     found = {}
     compared = table.counts.T @ (table.pairs * (table.comparisons > 0))
@@ -289,11 +300,13 @@ def _per_class(labels: tuple[Any, ...], table: Patterns, values: Floats, drawn: 
         labels, table.counts.T @ table.pairs, compared, values, drawn.T, strict=False
     ):
         undefined = ONE_LABEL if used else "nobody gives this label"
-        found[str(label)] = _few(_coefficient(value, column, _carrying(table), undefined), None, int(given))
+        found[str(label)] = withheld(coefficient(value, column, carrying(table, clusters), undefined), None, int(given))
     return found
 
 
-def _cohen(rows: Rows, labels: int, workers: list[str], size: int, folds: int, seed: int) -> dict[str, Coefficient]:
+def _cohen(
+    rows: Rows, labels: int, workers: list[str], size: int, folds: int, seed: int, related: Related | None
+) -> dict[str, Coefficient]:
     """Cohen's kappa of each two annotators.
 
     Its intervals need FEWEST_PAIRS in common and FEWEST_OF_LABEL judgments of every label that occurs: with 3 pairs in
@@ -305,72 +318,41 @@ def _cohen(rows: Rows, labels: int, workers: list[str], size: int, folds: int, s
         found = {f"{a}|{b}": Coefficient(None, None, "no pair was judged by both") for a, b in combinations(workers, 2)}
     for table in crossed(rows, labels, len(workers)):
         value = float(cohen(table, table.pairs[None, :])[0, 0])
-        drawn = over_pairs(table, cohen, size, folds, seed)[:, 0] if small else None
+        clusters = related.crossed(table) if related is not None and small else None
+        drawn = over_pairs(table, cohen, size, folds, seed, clusters=clusters)[:, 0] if small else None
         first, second = table.workers
         common = int(table.pairs.sum())
         of_label = np.bincount(table.label.ravel(), np.repeat(table.pairs, 2))
-        kappa = _coefficient(value, drawn, common, ONE_LABEL, expanded=True)
-        found[f"{workers[first]}|{workers[second]}"] = _few(kappa, common, int(of_label[of_label > 0].min()))
+        kappa = coefficient(value, drawn, Carrying.of(table.pairs, clusters), ONE_LABEL, expanded=True)
+        found[f"{workers[first]}|{workers[second]}"] = withheld(kappa, common, int(of_label[of_label > 0].min()))
     return found
 
 
 def _leave_one_out(
-    rows: Rows, workers: list[str], scale: Scale, size: int, folds: int, seed: int
+    rows: Rows, workers: list[str], scale: Scale, size: int, folds: int, seed: int, related: Related | None
 ) -> dict[str, Coefficient]:
     """Alpha, on the question's level, without each annotator."""
     found = {}
-    for name, table in zip(workers, left_out(rows, len(scale.values), len(workers)), strict=True):
+    tables = left_out(rows, len(scale.values), len(workers))
+    for name, table, times in zip(workers, tables, 1 - np.eye(len(workers), dtype=np.int64), strict=True):
         value = float(scale.alpha(table, table.pairs[None, :])[0, 0])
-        drawn = over_pairs(table, scale.alpha, size, folds, seed)[:, 0]
-        found[name] = _coefficient(value, drawn, _carrying(table), ONE_LABEL)
+        clusters = None if related is None else related.voted(table, times)
+        drawn = over_pairs(table, scale.alpha, size, folds, seed, clusters=clusters)[:, 0]
+        found[name] = coefficient(value, drawn, carrying(table, clusters), ONE_LABEL)
     return found
 
 
-def _coefficient(
-    value: float,
-    drawn: Floats | None,
-    carrying: int,
-    undefined: str,
-    note: str | None = None,
-    expanded: bool = False,
-) -> Coefficient:
-    """`carrying` pairs carry it; `undefined` is why it would be NaN, `note` how to read its value."""
-    if not carrying:
-        return Coefficient(None, None, NOTHING)
-    if np.isnan(value):
-        return Coefficient(None, None, undefined)
-    if drawn is None:
-        return Coefficient(float(value), None, CROWD)
-    ci = interval(drawn, carrying if expanded else None) if carrying > 1 else None
-    if ci is None:
-        note = "; ".join(filter(None, [ONE_PAIR if carrying == 1 else UNSTEADY, note]))
-    return Coefficient(float(value), ci, note)
+def _by_name(workers: "pd.Index[Any]") -> tuple[Codes, list[str]]:
+    """The number of each annotator in the order of their names, so that no result depends on the order of rows.
 
-
-def _few(found: Coefficient, pairs: int | None, of_label: int) -> Coefficient:
-    """The coefficient without its interval, and why, where too few `pairs` or judgments of a label carry it."""
-    if found.value is None or found.reason == CROWD:
-        return found
-    if pairs is not None and pairs < FEWEST_PAIRS:
-        return Coefficient(found.value, None, f"no interval: fewer than {FEWEST_PAIRS} pairs in common")
-    if of_label < FEWEST_OF_LABEL:
-        return Coefficient(found.value, None, f"no interval: a label with fewer than {FEWEST_OF_LABEL} judgments")
-    return found
-
-
-def _carrying(table: Patterns) -> int:
-    """How many pairs have two judgments or more."""
-    return int(table.pairs[table.comparisons > 0].sum())
-
-
-def _by_name(rows: Rows, workers: "pd.Index[Any]") -> tuple[Rows, list[str]]:
-    """The rows with annotators numbered in the order of their names, so that no result hangs on the order of rows."""
+    The last number is -1, that of an empty slot.
+    """
     names = [str(worker) for worker in workers]
     order = sorted(range(len(names)), key=names.__getitem__)
     number = np.zeros(len(names) + 1, dtype=np.int32)
     number[order] = np.arange(len(names))
-    number[-1] = -1  # an empty slot
-    return Rows(rows.label, number[rows.worker], rows.pairs), [names[i] for i in order]
+    number[-1] = -1
+    return number, [names[i] for i in order]
 
 
 def _plain(found: Coefficient) -> dict[str, Any]:

@@ -17,12 +17,14 @@ import sqlalchemy as sa
 from ccd import decisions, judgments, schema
 from ccd.coded import code
 from ccd.config import FASTEST_SECONDS
+from ccd.proportions import holm, trend, wilson
 from ccd.protocol import Question
 from ccd.votes import others_majority, tally
 
 Ints = npt.NDArray[np.int64]
 
 TENTHS = 10
+SURE = 0.05  # a p-value below it is a change
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,27 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Trend:
+    """How `others` changes over an annotator's own time: `z` below 0 where it falls (Cochran-Armitage).
+
+    `p` is adjusted by Holm's method for all annotators that are tested; `changes` is true where it is below SURE.
+    """
+
+    z: float
+    p: float
+    changes: bool
+
+
+@dataclass(frozen=True)
 class Scorecard:
     """One annotator on one question. `cannot_judge` and `skipped` are pairs, and about all questions at once.
 
     `others`: judgments that are the majority of the others on that pair; ties of the others are left out.
+    `others_ci` is its 95 % interval (Wilson), None where `others` has no value.
     `precision`, `recall` (label → Share) and `confusion` [given][settled] are against the settled labels.
     `seconds` is the median a judgment, `fast` the share of judgments under the set time, of those that were timed.
-    `drift` is `others` in each tenth of the annotator's own judgments, first to last.
+    `drift` is `others` in each tenth of the annotator's own judgments, first to last; `trend` is
+    the test of it, None where there are too few.
     """
 
     judgments: int
@@ -55,10 +71,12 @@ class Scorecard:
     seconds: float | None
     fast: Share
     drift: list[Share]
+    others_ci: tuple[float, float] | None = None
+    trend: Trend | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: the fields above, a Share as {value, part, of, reason}."""
-        return asdict(self)
+        return asdict(self) | {"others_ci": None if self.others_ci is None else list(self.others_ci)}
 
 
 def scorecards(
@@ -89,6 +107,7 @@ def scorecards(
     right = agreed == 1
     others = _shares(worker, compared, right, len(everybody), _no_others(labels))
     drift = _drift(df, worker, compared, right, len(everybody), labels)
+    trends = _trends(dict(zip(everybody, drift, strict=True)))
     confusion = _confusion(df["task"], worker, given, labels, settled, len(everybody))
     seconds = _seconds(df)
     median = pd.Series(seconds).groupby(worker).median().reindex(range(len(everybody)))
@@ -106,6 +125,8 @@ def scorecards(
             seconds=None if np.isnan(median[i]) else float(median[i]),
             fast=fast[i],
             drift=drift[i],
+            others_ci=wilson(others[i].part, others[i].of) if others[i].of else None,
+            trend=trends.get(name),
         )
         for i, name in enumerate(everybody)
     }
@@ -187,6 +208,14 @@ def _drift(
     tenth = worker * TENTHS + place * TENTHS // np.maximum(length, 1)[worker]
     flat = _shares(tenth, compared, right, size * TENTHS, _no_others(labels))
     return [flat[i * TENTHS : (i + 1) * TENTHS] for i in range(size)]
+
+
+def _trends(drift: Mapping[Any, Sequence[Share]]) -> dict[Any, Trend]:
+    """Of the annotators whose tenths can be tested."""
+    found = {name: trend([each.part for each in some], [each.of for each in some]) for name, some in drift.items()}
+    tested = {name: each for name, each in found.items() if each is not None}
+    adjusted = holm({name: p for name, (_, p) in tested.items()})
+    return {name: Trend(z, adjusted[name], adjusted[name] < SURE) for name, (z, _) in tested.items()}
 
 
 def _confusion(

@@ -4,6 +4,7 @@ Resampling pairs with replacement is a multinomial draw over the pattern table, 
 whatever the number of pairs.
 
 Hesterberg, T. C. (2015). What teachers should know about the bootstrap. The American Statistician 69(4), 371-386.
+Davison, A. C., & Hinkley, D. V. (1997). Bootstrap methods and their application. Section 3.8, strategy 1 (groups).
 Owen, A. B. (2007). The pigeonhole bootstrap. Annals of Applied Statistics 1(2), 386-411.
 """
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from ccd.coefficients import Weights
 from ccd.patterns import Crossed, Floats, Ints, Patterns, Rows, patterns
+from ccd.related import Clusters, Related
 
 DRAWN_AT_ONCE = 4_000_000  # cells of one block of draws
 DEFINED = 0.95  # of the draws must be defined for an interval
@@ -29,11 +31,13 @@ def over_pairs(
     folds: int,
     seed: int,
     drawn: int | None = None,
+    clusters: Clusters | None = None,
 ) -> Floats:
     """The measure [columns] on `folds` draws of pairs with replacement: [folds, columns].
 
     `size` pairs were judged; those that are not in the table are drawn too, and carry nothing. `drawn` is how many
-    pairs a draw has, `size` where None.
+    pairs a draw has, `size` where None. Pairs of a group of `clusters` are drawn together: a draw has as many groups as
+    there are, a pair outside them being one, and so not always as many pairs.
 
     >>> from ccd.coefficients import percent
     >>> two = Patterns(np.array([[2.0, 0.0]]), np.array([2.0]), np.array([7]))
@@ -42,17 +46,27 @@ def over_pairs(
     """
     random = np.random.default_rng(seed)
     number = size if drawn is None else drawn
-    return np.concatenate([measure(table, weights) for weights in _draws(table.pairs, size, number, folds, random)])
+    draws = _draws(table.pairs, size, number, folds, random)
+    if clusters is not None:
+        draws = _draws_of_groups(table.pairs, size, clusters, folds, random)
+    return np.concatenate([measure(table, weights) for weights in draws])
 
 
 def over_both(
-    rows: Rows, labels: int, measure: Callable[[Patterns, Weights], Floats], size: int, folds: int, seed: int
+    rows: Rows,
+    labels: int,
+    measure: Callable[[Patterns, Weights], Floats],
+    size: int,
+    folds: int,
+    seed: int,
+    related: Related | None = None,
 ) -> Floats:
     """The measure on `folds` draws of pairs and of annotators, both with replacement: [folds, columns].
 
     The pigeonhole bootstrap (Owen 2007): a vote counts as often as its pair was drawn, times as often as its annotator
     was; a vote is never compared with its annotator's own copy. A draw that has one annotator alone compares nothing
-    and is drawn again. The cost grows with the distinct rows, who judged what how, times the draws.
+    and is drawn again. Pairs that are `related` are drawn together. The cost grows with the distinct rows, who judged
+    what how, times the draws.
     """
     random = np.random.default_rng(seed)
     annotators = int(rows.worker.max(initial=-1)) + 1
@@ -64,7 +78,10 @@ def over_both(
     found = []
     for chosen, number in zip(*np.unique(times, axis=0, return_counts=True), strict=True):
         table = patterns(rows, labels, chosen)
-        found += [measure(table, weights) for weights in _draws(table.pairs, size, size, int(number), random)]
+        draws = _draws(table.pairs, size, size, int(number), random)
+        if related is not None:
+            draws = _draws_of_groups(table.pairs, size, related.voted(table, chosen), int(number), random)
+        found += [measure(table, weights) for weights in draws]
     return np.concatenate(found)
 
 
@@ -99,3 +116,28 @@ def _draws(
     block = max(1, DRAWN_AT_ONCE // len(chances))
     for start in range(0, max(folds, 1), block):
         yield random.multinomial(number, chances, size=min(block, folds - start))[:, :-1]
+
+
+def _draws_of_groups(
+    pairs: Ints, size: int, clusters: Clusters, folds: int, random: np.random.Generator
+) -> Iterator[npt.NDArray[np.int64]]:
+    """As `_draws`, of whole groups. Groups with the same patterns are one kind, and drawn together."""
+    from scipy.sparse import csr_array
+
+    patterns, many = len(pairs), clusters.number
+    within = clusters.place >= 0
+    # A group's patterns as the sum of a random 64-bit number for each: equal for equal groups alone
+    marks = np.random.default_rng(0).integers(0, 2**63, patterns, dtype=np.uint64)
+    mark = np.zeros(many, dtype=np.uint64)
+    np.add.at(mark, clusters.group[within], marks[clusters.place[within]])
+    _, example, groups = np.unique(mark, return_index=True, return_counts=True)
+    has = (np.ones(within.sum()), (clusters.group[within], clusters.place[within]))
+    of_kind = csr_array(has, shape=(many, patterns), dtype=np.int64)[example]
+    alone = pairs - np.bincount(clusters.place[within], minlength=patterns)
+    others = size - len(within) - alone.sum()  # alone, and not in the table
+    number = size - len(within) + many
+    chances = np.concatenate([alone, groups, [others]]) / number
+    block = max(1, DRAWN_AT_ONCE // len(chances))
+    for start in range(0, max(folds, 1), block):
+        times = random.multinomial(number, chances, size=min(block, folds - start))
+        yield times[:, :patterns] + times[:, patterns:-1] @ of_kind

@@ -55,7 +55,7 @@ def sheet(title: str, name: str, question: Question, card: Scorecard, examples: 
     titles = {category.name: category.title for category in question.categories}
     facts = [
         ("Judgments", str(card.judgments)),
-        ("As most of the others", number(card.others.value)),
+        ("As most of the others", _with_interval(card)),
         ("Median seconds", "–" if card.seconds is None else f"{card.seconds:.1f}"),
         ("Too fast", number(card.fast.value)),
     ]
@@ -72,6 +72,11 @@ def sheet(title: str, name: str, question: Question, card: Scorecard, examples: 
         f"<h2>Where the label became another</h2>{''.join(_example(each, question, titles) for each in examples)}"
         f"{'' if examples else '<p>Nowhere.</p>'}</body></html>\n"
     )
+
+
+def _with_interval(card: Scorecard) -> str:
+    ends = "" if card.others_ci is None else f" (95 % interval {' to '.join(map(number, card.others_ci))})"
+    return number(card.others.value) + ends
 
 
 def _confusion(card: Scorecard, question: Question, titles: dict[str, str]) -> str:

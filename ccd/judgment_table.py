@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import pandas as pd
 
 from ccd.errors import CcdError
+from ccd.related import GROUP
 from ccd.spellings import NULL_WORDS, fold, spelling_key, variants
 
 COLUMNS = ("task", "worker", "label")
@@ -18,7 +19,8 @@ COLUMNS = ("task", "worker", "label")
 
 @dataclass(frozen=True)
 class JudgmentTable:
-    """The `judgments` of a file: a frame task, worker, label, all text, a row a judgment in the file's order.
+    """The `judgments` of a file: a frame task, worker, label, all text, a row a judgment in the file's order, and
+    leakage_group (None where a task is alone) where the file has that column.
 
     `unjudged` tasks have no judgment. `missing` lines had no label and `repeated` ones judged a task again: they are no
     judgments. `spellings` (label, worker → names in several spellings) are those of `judgments`.
@@ -62,27 +64,29 @@ def read_table(
     """Read the judgments of a file.
 
     The file is UTF-8 with a header line, tabs between cells where it is named `.tsv` and commas otherwise; other
-    columns and empty lines are ignored, as are spaces around a cell. A line whose label is empty or a null word (nan,
+    columns and empty lines are ignored, as are spaces around a cell. A column leakage_group is read: tasks that share a
+    group are not independent. A line whose label is empty or a null word (nan,
     None, N/A, NULL: those of pandas) is no judgment, unless `labels` has that word. `labels`, where given, are all
     there may be. Of a worker's judgments of one task the first counts if `repeats`. If `folded`, spellings of labels
     and workers that differ only in case, spaces, number or Unicode form are one: the one in `labels` or the most
     frequent.
 
     Raises CcdError with file, line and remedy: no such file, not UTF-8, no header or no judgment, a missing column, a
-    line with more or fewer cells than the header, a missing task or worker, a label outside `labels` and, unless
-    `repeats`, two judgments of one worker on one task.
+    line with more or fewer cells than the header, a missing task or worker, a label outside `labels`, a task in two
+    groups and, unless `repeats`, two judgments of one worker on one task.
 
     >>> read_table("votes.csv", ["no", "yes"]).judgments  # doctest: +SKIP
        task worker label
     0  p1      ann   yes
     """
     path = Path(path)
-    cells: list[str] = []  # three a judgment
+    cells: list[str] = []  # as many a judgment as columns
     lines: list[int] = []  # where in the file each judgment ends
     missing: list[str] = []  # the tasks of lines without a label
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             for line, judgment in _rows(path, file):
+                width = len(judgment)
                 if judgment[2] == "" or (judgment[2] in NULL_WORDS and judgment[2] not in labels):
                     missing.append(judgment[0])
                 else:
@@ -94,7 +98,11 @@ def read_table(
         raise CcdError(f"{path}: cannot be read ({error.strerror}); check the name and the rights") from None
     if not lines:
         raise CcdError(f"{path}: no judgments; each line after the header is one, with task, worker and label")
-    frame = pd.DataFrame({name: cells[place :: len(COLUMNS)] for place, name in enumerate(COLUMNS)})
+    names = (*COLUMNS, GROUP)[:width]
+    frame = pd.DataFrame({name: cells[place::width] for place, name in enumerate(names)})
+    if GROUP in frame.columns:
+        frame[GROUP] = frame[GROUP].mask(frame[GROUP] == "", None)
+        _one_group(path, frame, lines)
     if folded:
         frame["label"], frame["worker"] = fold(frame["label"], labels), fold(frame["worker"])
     _known(path, frame, labels, lines)
@@ -125,7 +133,10 @@ def labels_of(frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
-    """(line, [task, worker, label]) of each row that is not empty; the line is the row's last."""
+    """(line, [task, worker, label]), the leakage group too if there is one, of each row that is not empty.
+
+    The line is the row's last.
+    """
     rows = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
     width = 0
     try:
@@ -134,9 +145,9 @@ def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
                 continue
             if not width:
                 width = len(row)
-                task, worker, label = _places(path, [name.strip() for name in row])
+                places = _places(path, [name.strip() for name in row])
             elif len(row) == width:
-                judgment = [row[place].strip() for place in (task, worker, label)]
+                judgment = [row[place].strip() for place in places]
                 for name, cell in zip(COLUMNS[:2], judgment, strict=False):
                     if cell == "" or cell in NULL_WORDS:
                         shown = f" ({cell})" if cell else ""
@@ -166,7 +177,7 @@ def _not_utf8(path: Path) -> int:
 
 
 def _places(path: Path, header: list[str]) -> list[int]:
-    """Return the places of the three columns in the header."""
+    """Return the places of the three columns in the header, and of the leakage group where it is there once."""
     for name in COLUMNS:
         if header.count(name) != 1:
             fault = "is there twice" if name in header else "is missing"
@@ -174,7 +185,17 @@ def _places(path: Path, header: list[str]) -> list[int]:
                 f"{path}, line 1: the column {name!r} {fault} among {', '.join(header)}; "
                 f"the header must name {', '.join(COLUMNS)} once each"
             )
-    return [header.index(name) for name in COLUMNS]
+    return [header.index(name) for name in (*COLUMNS, *([GROUP] if header.count(GROUP) == 1 else []))]
+
+
+def _one_group(path: Path, frame: pd.DataFrame, lines: list[int]) -> None:
+    other = frame[GROUP].fillna("") != frame.groupby("task")[GROUP].transform(lambda of: of.fillna("").iloc[0])
+    if other.any():
+        row = int(other.to_numpy().argmax())
+        raise CcdError(
+            f"{path}, line {lines[row]}: {frame['task'][row]} has another {GROUP} than on its first line; "
+            "give a task the same one on all its lines"
+        )
 
 
 def _known(path: Path, frame: pd.DataFrame, labels: Sequence[str], lines: list[int]) -> None:

@@ -92,14 +92,14 @@ def patterns(rows: Rows, labels: int, drawn: Ints | None = None) -> Patterns:
     """
     given = rows.label >= 0
     times = given.astype(np.int64) if drawn is None else np.where(given, drawn[rows.worker], 0)
-    return _table(_tally(rows.label, times, labels), (times**2).sum(axis=1), rows.pairs)
+    return _table(votes_of(rows.label, times, labels), (times**2).sum(axis=1), rows.pairs)
 
 
 def left_out(rows: Rows, labels: int, workers: int) -> Iterator[Patterns]:
     """The pattern table without each annotator in turn, by number; one pass over the rows serves them all."""
     voted = rows.label >= 0
-    counts = _tally(rows.label, voted.astype(np.int64), labels)
-    kinds, kind = _kinds(list(counts.T), [int(counts.max(initial=0)) + 2] * labels)
+    counts = votes_of(rows.label, voted.astype(np.int64), labels)
+    kinds, kind = kinds_of(list(counts.T), [int(counts.max(initial=0)) + 2] * labels)
     pairs = _sums(kind, rows.pairs, len(kinds))
     row, slot = np.nonzero(voted)
     votes = [rows.worker[row, slot], kind[row], rows.label[row, slot]]
@@ -141,7 +141,7 @@ def _table(counts: Ints, own: Ints, pairs: Ints) -> Patterns:
     return Patterns(kinds[:, :-1].astype(float), kinds[:, -1].astype(float), number)
 
 
-def _tally(label: Codes, times: Ints, labels: int) -> Ints:
+def votes_of(label: Codes, times: Ints, labels: int) -> Ints:
     """Votes for each label [rows, labels], a vote in a slot counting so many `times`; none in an empty slot."""
     counts = np.zeros((len(label), labels), dtype=np.int64)
     every = np.arange(len(label))
@@ -160,7 +160,7 @@ def _group(columns: Sequence[Codes], sizes: Sequence[int], pairs: Ints | None = 
     if not rows:
         return np.zeros((0, len(columns)), dtype=np.int64), np.zeros(0, dtype=np.int64)
     if size > COUNTED * rows:
-        kinds, place = _kinds(columns, bases)
+        kinds, place = kinds_of(columns, bases)
         return kinds, _sums(place, pairs, len(kinds))
     number = np.zeros(size, dtype=np.int64)
     step = max(AT_ONCE, size)
@@ -175,7 +175,7 @@ def _group(columns: Sequence[Codes], sizes: Sequence[int], pairs: Ints | None = 
     return np.column_stack(np.unravel_index(found, bases)) - 1, number[found]
 
 
-def _kinds(columns: Sequence[Codes], bases: Sequence[int]) -> tuple[Codes, Ints]:
+def kinds_of(columns: Sequence[Codes], bases: Sequence[int]) -> tuple[Codes, Ints]:
     """The kinds [kinds, columns] in order, and the kind of each row, by sorting, however many keys are possible."""
     key: npt.NDArray[Any] = np.zeros(len(columns[0]), dtype=np.int64)
     size = 1

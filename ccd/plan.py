@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccd.agreement import NOTHING, ONE_LABEL, Scale
+from ccd.agreement import Scale
 from ccd.bootstrap import interval, over_pairs
 from ccd.coded import code
 from ccd.errors import CcdError
+from ccd.estimate import NOTHING, ONE_LABEL
 from ccd.patterns import Patterns, distinct, patterns
 from ccd.protocol import Level
 

@@ -79,10 +79,13 @@ def classes(found: Facts) -> bytes | None:
 
 
 def drift(found: Facts) -> bytes | None:
-    """Agreement with the others' majority by tenths of each annotator's own judgments; in grey, of all annotators."""
+    """Agreement with the others' majority by tenths of an annotator's own judgments, of those with whom it changes.
+
+    In grey, of all annotators. None where the test sees no change (see `ccd.annotators.Trend`).
+    """
     cards = found["scorecards"]
-    lines = {name: _line([cards[name]["drift"]]) for name in busiest(found) if cards[name]["drift"]}
-    lines = {name: line for name, line in lines.items() if not np.isnan(line).all()}
+    changes = [name for name in busiest(found) if (cards[name]["trend"] or {"changes": False})["changes"]]
+    lines = {name: _line([cards[name]["drift"]]) for name in changes}
     if not lines:
         return None
     everybody = _line([card["drift"] for card in cards.values() if card["drift"]])

@@ -21,6 +21,7 @@ from ccd.agreement import Agreement, Resample, agreement, of_judged
 from ccd.annotators import Scorecard
 from ccd.campaign import Campaign, write_atomic
 from ccd.errors import CcdError
+from ccd.judged_groups import with_groups
 from ccd.plan import plan
 from ccd.plots import pictures
 from ccd.protocol import Level
@@ -50,7 +51,7 @@ def of_campaign(campaign: Campaign, wanted: Wanted) -> dict[str, Any]:
             # Each reads the judgments for itself: all of a large campaign are in memory once at a time
             cards = annotators.of_campaign(db, question, campaign.config.fastest_seconds)
             subsets = by_subset(db, question, asked, wanted.folds, wanted.seed, wanted.resample)
-            df = judgments.counted(db, question.name)
+            df = with_groups(db, judgments.counted(db, question.name))
             if df.empty and question.name == campaign.protocol.question.name:
                 raise CcdError("no judgments yet; run `ccd pull` once annotators have judged some pairs")
             found = of_judged(df, question, asked, wanted.folds, wanted.seed, wanted.resample)

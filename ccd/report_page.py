@@ -28,7 +28,7 @@ NAMES = {
 ALT = {
     "confusion": "Which labels annotators confuse, and Cohen’s kappa of each two annotators",
     "classes": "Alpha of each label against the rest, with its interval",
-    "drift": "Agreement with the others’ majority over time, a panel for each annotator",
+    "drift": "Agreement with the others’ majority over time, a panel for each annotator with whom it changes",
 }
 
 STYLE = """
@@ -79,7 +79,8 @@ def _question(name: str, found: Facts, drawn: Mapping[str, bytes]) -> str:
     coefficients, draws = found["coefficients"], found["bootstrap"]
     main = coefficients[f"krippendorff_{found['level']}"]
     value = f"<strong>{number(main['value'])}</strong>" if main["value"] is not None else f"undefined, {main['reason']}"
-    what = "pairs" if draws["resample"] == "pairs" else "pairs and of annotators"
+    what = "pairs" if draws["groups"] is None else f"{draws['groups']} leakage groups"
+    what += "" if draws["resample"] == "pairs" else " and of annotators"
     parts = [
         f"<h2>{escape(name)}</h2>",
         f"<p class=key>{NAMES['krippendorff_' + found['level']]}: {value}"
@@ -106,12 +107,13 @@ def _labels(found: Facts, drawn: Mapping[str, bytes]) -> str:
 
 def _annotators(found: Facts, drawn: Mapping[str, bytes]) -> str:
     cards, labels, shown = found["scorecards"], found["labels"], busiest(found)
-    head = ["", "judgments", "cannot judge", "skipped", "as the others", "median seconds", "too fast"]
+    head = ["", "judgments", "cannot judge", "skipped", "as the others", "95 % interval", "median seconds", "too fast"]
     rows = [
         [
             name,
             *(str(card[key]) for key in ("judgments", "cannot_judge", "skipped")),
             number(card["others"]["value"]),
+            interval(card["others_ci"]) if card["others_ci"] else "–",
             "–" if card["seconds"] is None else f"{card['seconds']:.1f}",
             number(card["fast"]["value"]),
         ]
@@ -120,14 +122,18 @@ def _annotators(found: Facts, drawn: Mapping[str, bytes]) -> str:
     parts = [
         "<h3>Annotators</h3>",
         "<p class=soft>As the others: the share of judgments that are what most of the others say of that pair, ties "
-        "left out. Too fast: under <code>fastest_seconds</code> of campaign.toml.</p>",
+        "left out. The interval is Wilson’s (1927). Too fast: under <code>fastest_seconds</code> of campaign.toml.</p>",
         _table(head, rows),
     ]
     if len(shown) < len(cards):
         parts.append(f"<p class=soft>What follows shows the {len(shown)} annotators with most judgments.</p>")
     parts += [_picture("confusion", drawn), _against_settled({name: cards[name] for name in shown}, labels)]
     if "drift" in drawn:
-        parts += ["<h3>Drift</h3>", _picture("drift", drawn)]
+        tested = (
+            "<p class=soft>Whose agreement with the others rises or falls over their own time, by the test of Cochran "
+        )
+        tested += "and Armitage, p-values adjusted by Holm’s method for all annotators.</p>"
+        parts += ["<h3>Drift</h3>", tested, _picture("drift", drawn)]
     each_two, without = found["coefficients"]["cohen"], found["coefficients"]["leave_one_out"]
     if len(each_two) <= MOST_KAPPAS:
         both = ((f"{a} | {b}", each_two.get(f"{a}|{b}")) for a, b in combinations(shown, 2))

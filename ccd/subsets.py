@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from ccd import judgments, schema
 from ccd.agreement import Agreement, Resample, of_judged
 from ccd.frames import frame_of
+from ccd.judged_groups import with_groups
 from ccd.protocol import Question
 from ccd.revisions import Revision
 
@@ -26,7 +27,7 @@ def by_subset(
     prediction, "prediction" has the pairs of which one was "shown", to whomever, and those "not shown". `asked` are the
     revisions of the protocol that the judgments were given under.
     """
-    df = judgments.counted(db, question.name)
+    df = with_groups(db, judgments.counted(db, question.name))
     df = df.merge(_rounds(db), how="left", on=["task", "worker"])
     df["round"] = df["round"].astype("Int64")  # a judgment outside the rounds makes no 1.0 of 1
     assisted = df.loc[df["prediction"].notna(), "task"]

@@ -15,6 +15,7 @@ from ccd import __version__
 from ccd.campaign import write_atomic
 from ccd.errors import CcdError
 from ccd.plots import png
+from ccd.proportions import holm
 from model.data import Started
 from model.replay import BUDGETS, ORACLE, Case, Run, Start, Streams, budgets, replay
 from model.resampling import Interval
@@ -127,19 +128,6 @@ def against_random(rows: Sequence[Row], start: Start) -> dict[str, float]:
     compared = [row for row in measured if chance and row.strategy not in ("random", ORACLE)]
     found = {row.strategy: p for row in compared if chance and (p := row.p_value(chance, "area")) is not None}
     return holm(found)
-
-
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Adjusted p-values: the smallest of m times m, the next times m - 1, none below the one before, none above 1.
-
-    >>> holm({"a": 0.01, "b": 0.04, "c": 0.03})
-    {'a': 0.03, 'c': 0.06, 'b': 0.06}
-    """
-    adjusted, highest = {}, 0.0
-    for place, (name, p) in enumerate(sorted(p_values.items(), key=lambda each: each[1])):
-        highest = max(highest, min(1.0, p * (len(p_values) - place)))
-        adjusted[name] = highest
-    return adjusted
 
 
 def draw_curves(rows: Sequence[Row], title: str, file: Path) -> None:

@@ -61,14 +61,15 @@ MOST_SHOWN = 12  # annotators in the terminal; the report has them all
         "n_pairs": "pairs with a judgment; only those with two or more carry agreement",
         "n_judgments": "judgments of annotators; adjudicators are not in it",
         "annotators": "number of annotators",
-        "bootstrap": "map with folds, seed, resample (what is resampled) and interval (what every ci is)",
+        "bootstrap": "map with folds, seed, resample (what is resampled), groups (leakage groups that are drawn; null "
+        "where every pair is one) and interval (what every ci is)",
         "coefficients": "map from name to {value, ci: [low, high], reason}; value null where undefined. "
         "cohen (`A|B`), per_class (label) and leave_one_out (annotator) are maps of these",
         "by_revision": "where the categories changed: map from the revisions of the protocol (`1`, `2, 3`) to the "
         "agreement under them; otherwise empty",
         "confusions": "a row a label: how often, where one annotator said it, another said each label",
         "scorecards": "map from annotator to judgments, cannot_judge, skipped, others, precision, recall, confusion, "
-        "seconds, fast, drift",
+        "seconds, fast, drift, others_ci (Wilson), trend {z, p, changes} (Cochran-Armitage, p by Holm) or null",
         "subsets": "map with arm, round and, where one was shown, prediction, each a map from its name to that part's "
         "agreement; empty for a table",
         "plan": "with --plan a map: half_width, pairs, reached, pilot_pairs and more; otherwise null",
@@ -90,6 +91,8 @@ def agreement_command(
     out: Path | None,
 ) -> contract.Report:
     """Measure agreement, with 95 % bootstrap intervals.
+
+    Pairs of one photo, post or author are drawn together; a table says which with a column leakage_group.
 
     Writes agreement.json (all numbers), agreement.html (one page) and its pictures as PNG. They name annotators: they
     are for the campaign's lead, and not for publishing.
@@ -146,7 +149,11 @@ def _of_table(
 def _shown(found: dict[str, Any]) -> list[Any]:
     shown: list[Any] = []
     for question, each in found["questions"].items():
-        shown += [_coefficients(question, each, found["synthetic"]), _annotators(each["scorecards"])]
+        shown += [
+            _coefficients(question, each, found["synthetic"]),
+            _annotators(each["scorecards"]),
+            *_drifts(each["scorecards"]),
+        ]
         if each["plan"] is not None:
             shown.append(_plan(each["plan"], each["level"]))
     return shown
@@ -170,7 +177,10 @@ def _coefficients(question: str, found: dict[str, Any], synthetic: bool) -> "Tab
         value = "undefined" if each["value"] is None else f"{each['value']:.4f}"
         interval = "" if each["ci"] is None else f"{each['ci'][0]:.4f} to {each['ci'][1]:.4f}"
         table.add_row(name, value, interval, each["reason"] or "")
-    draws = "pairs" if found["bootstrap"]["resample"] == "pairs" else "pairs and annotators"
+    groups = found["bootstrap"]["groups"]
+    draws = "pairs" if groups is None else f"the {groups:,} leakage groups"
+    if found["bootstrap"]["resample"] == "both":
+        draws += " and annotators"
     table.caption = (
         f"{found['n_pairs']:,} pairs, {found['n_judgments']:,} judgments, {found['annotators']} annotators; "
         f"{found['bootstrap']['folds']:,} draws of {draws}, seed {found['bootstrap']['seed']}"
@@ -187,6 +197,7 @@ def _annotators(cards: dict[str, Any]) -> "Table":
         "cannot judge": lambda card: str(card["cannot_judge"] or ""),
         "skipped": lambda card: str(card["skipped"] or ""),
         "as the others": lambda card: _percent(card["others"]["value"]),
+        "95 %": lambda card: "–".join(f"{100 * end:.0f}" for end in card["others_ci"] or ()),
         "median s": lambda card: "" if card["seconds"] is None else f"{card['seconds']:.1f}",
         "too fast": lambda card: _percent(card["fast"]["value"]),
     }
@@ -203,6 +214,16 @@ def _annotators(cards: dict[str, Any]) -> "Table":
     for name in shown:
         table.add_row(name, *(cell(cards[name]) for cell in columns.values()))
     return table
+
+
+def _drifts(cards: dict[str, Any]) -> list[str]:
+    """A line for each annotator whose agreement with the others changes over their own time."""
+    changing = {name: card["trend"] for name, card in cards.items() if card["trend"] and card["trend"]["changes"]}
+    return [
+        f"{name}: agreement with the others {'falls' if each['z'] < 0 else 'rises'} over their own judgments "
+        f"(Cochran-Armitage test, p = {each['p']:.2g}, adjusted by Holm's method)."
+        for name, each in changing.items()
+    ]
 
 
 def _percent(value: float | None) -> str:

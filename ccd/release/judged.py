@@ -15,8 +15,10 @@ import sqlalchemy as sa
 from ccd import gone, revisions, schema
 from ccd.agreement import Agreement, of_judged
 from ccd.decisions import ADJUDICATED
+from ccd.judged_groups import of_pairs
 from ccd.judgments import ANSWERED, VALID
 from ccd.protocol import Protocol, Question
+from ccd.related import GROUP
 from ccd.release.content import by_bytes
 from ccd.revisions import Revision
 
@@ -59,7 +61,9 @@ class Judged:
     pairs: int = 0  # with an answer
     last: str = ""  # when the last judgment was given
     revisions: list[Revision] = field(default_factory=list)  # of the protocol, that the judgments were given under
+    _group: dict[str, Any] = field(default_factory=dict)  # pair → leakage group of those that share one
     _codes: dict[str, "_Codes"] = field(default_factory=dict)
+    _groups: list[Any] = field(default_factory=list)  # of each pair, by number
     _settled: dict[tuple[str, str], str] = field(default_factory=dict)  # adjudicated labels by pair and question
 
     def rows(self, db: sa.Connection) -> Iterator[dict[str, Any]]:
@@ -72,9 +76,11 @@ class Judged:
         rows = db.execute(sa.select(t.pair_id, t.question, t.label).where(t.resolved_by == ADJUDICATED))
         self._settled = {(pair, question): label for pair, question, label in rows}
         self._codes = {question.name: _Codes() for question in self.protocol.questions}
+        self._group = of_pairs(db)
         found = db.execute(_query(db), execution_options={"yield_per": _BATCH})
         for number, (pair, of_pair) in enumerate(groupby(found, key=lambda row: row.pair_id)):
             self.pairs = number + 1
+            self._groups.append(self._group.get(pair))
             yield from self._pair(number, pair, list(of_pair), names)
 
     def _pair(
@@ -138,7 +144,10 @@ class Judged:
 
     def agreement(self) -> dict[str, Agreement]:
         """Agreement on each question over all judged pairs, as `ccd agreement` finds it."""
-        return {each.name: self._codes[each.name].agreement(each, self.revisions) for each in self.protocol.questions}
+        return {
+            each.name: self._codes[each.name].agreement(each, self.revisions, self._groups)
+            for each in self.protocol.questions
+        }
 
 
 def _leading(taken: dict[tuple[str, str, str], Any], question: Question) -> list[str]:
@@ -168,11 +177,12 @@ class _Codes:
         for column, code in zip(self.columns, codes, strict=True):
             column.append(code)
 
-    def agreement(self, question: Question, asked: list[Revision]) -> Agreement:
+    def agreement(self, question: Question, asked: list[Revision], groups: list[Any]) -> Agreement:
         pairs, workers, labels, under = (np.asarray(column, dtype=np.int32) for column in self.columns)
         frame = pd.DataFrame({"task": pairs, "revision": under})
         frame["worker"] = pd.Categorical.from_codes(workers, pd.Index(list(self.workers)))
         frame["label"] = pd.Categorical.from_codes(labels, pd.Index(list(self.labels)))
+        frame[GROUP] = pd.Series(groups, dtype=object).take(pairs).to_numpy()
         return of_judged(frame, question, asked)
 
 

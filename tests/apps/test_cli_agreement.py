@@ -31,11 +31,13 @@ def test_facts_files_and_text(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "agreement.json").read_text()) == facts
     assert (tmp_path / "agreement.html").exists()
     assert sorted(path.name for path in tmp_path.glob("*.png")) == [
-        f"agreement-relation-{name}.png" for name in ("classes", "confusion", "drift")
+        f"agreement-relation-{name}.png" for name in ("classes", "confusion")
     ]
     assert (facts["n_pairs"], facts["n_judgments"], facts["annotators"]) == (4, 12, 3)  # the adjudicator is in none
     assert (facts["question"], facts["level"], facts["labels"]) == ("relation", "nominal", [R, I, E])
-    assert facts["bootstrap"] == {"folds": 1000, "seed": 0, "resample": "pairs", "interval": "95 % interval"}
+    assert facts["bootstrap"] == {"folds": 1000, "seed": 0, "resample": "pairs", "groups": None} | {
+        "interval": "95 % interval"
+    }
     assert facts["plan"] is None
     percent = facts["coefficients"]["percent"]
     assert abs(percent["value"] - (1 + 0 + 1 / 3 + 1) / 4) < 1e-12
@@ -64,7 +66,7 @@ def test_draws_are_as_asked(tmp_path: Path) -> None:
     result = run(*words)
     facts = json.loads(result.stdout)
     rough = "range of draws, too narrow for a 95 % interval"  # three annotators
-    assert facts["bootstrap"] == {"folds": 50, "seed": 7, "resample": "both", "interval": rough}
+    assert facts["bootstrap"] == {"folds": 50, "seed": 7, "resample": "both", "groups": None, "interval": rough}
     assert "95 % interval" not in result.stderr.replace("too narrow for a 95 % interval", "")
     assert (tmp_path / "agreement.html").read_text().count(rough) == 4  # alpha, coefficients, labels, subsets
     assert facts["subsets"]["round"]["1"]["bootstrap"] == facts["bootstrap"]

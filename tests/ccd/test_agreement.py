@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd.agreement import COEFFICIENTS, CROWD, NOTHING, ONE_LABEL, ONE_PAIR, Agreement, Coefficient, agreement
+from ccd.agreement import COEFFICIENTS, Agreement, agreement
 from ccd.errors import CcdError
+from ccd.estimate import CROWD, NOTHING, ONE_LABEL, ONE_PAIR, Coefficient
 from ccd.protocol import Level
 from tests.ccd.tables import R1, R2, R4, R5, R6, R7, R9, crossed, matrix, names, observed, simulated, voted
 from tests.data import SHARED
@@ -293,7 +294,13 @@ def test_the_layout() -> None:
     found = made.to_dict()
     assert list(found) == ["n_pairs", "n_judgments", "annotators", "bootstrap", "coefficients", "by_revision"]
     assert (found["n_pairs"], found["n_judgments"], found["annotators"]) == (12, 41, 4)
-    assert found["bootstrap"] == {"folds": 50, "seed": 7, "resample": "pairs", "interval": "95 % interval"}
+    assert found["bootstrap"] == {
+        "folds": 50,
+        "seed": 7,
+        "resample": "pairs",
+        "groups": None,
+        "interval": "95 % interval",
+    }
     assert list(found["coefficients"]) == [*COEFFICIENTS, "cohen", "per_class", "leave_one_out"]
     assert list(found["coefficients"]["cohen"]) == ["w0|w1", "w0|w2", "w0|w3", "w1|w2", "w1|w3", "w2|w3"]
     assert list(found["coefficients"]["per_class"]) == list("12345")

@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
-from ccd.agreement import NOTHING, ONE_LABEL, agreement
+from ccd.agreement import agreement
 from ccd.errors import CcdError
+from ccd.estimate import NOTHING, ONE_LABEL
 from ccd.plan import plan
 from tests.ccd.tables import observed, simulated
 

@@ -84,7 +84,7 @@ def test_a_campaign_gets_all_its_files(tmp_path: Path) -> None:
     settle(made)
     found = report.of_campaign(made, Wanted(folds=50, half_width=0.2))
     written = report.write(tmp_path, "t", found)
-    names = ["confusion", "classes", "drift"]
+    names = ["confusion", "classes"]
     assert [path.name for path in written] == [
         "agreement.json",
         "agreement.html",
@@ -93,7 +93,7 @@ def test_a_campaign_gets_all_its_files(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "agreement.json").read_text()) == found
     html = Page((tmp_path / "agreement.html").read_text())
     assert sorted(html.pictures) == sorted(path.read_bytes() for path in written[2:])
-    assert [size(png)[0] > 800 and size(png)[1] > 150 for png in html.pictures] == [True] * 3
+    assert [size(png)[0] > 800 and size(png)[1] > 150 for png in html.pictures] == [True] * 2
     assert found["scorecards"]["a1"]["recall"][E] == {"value": 1.0, "part": 2, "of": 2, "reason": None}
     assert found["confusions"][2] == [1, 1, 6]  # explicit beside irrelevant, implicit, explicit
     assert {kind: list(each) for kind, each in found["subsets"].items()} == {"arm": ["random"], "round": ["1"]}

@@ -59,6 +59,7 @@ def _everybody(found: dict[str, Scorecard], names: dict[str, str]) -> None:
             "cannot judge": card.cannot_judge,
             "skipped": card.skipped,
             "as the others": show.percent(card.others.value),
+            "95 % interval": _interval(card),
             "median seconds": card.seconds,
             "too fast": show.percent(card.fast.value),
         }
@@ -67,9 +68,14 @@ def _everybody(found: dict[str, Scorecard], names: dict[str, str]) -> None:
     formats = {"as the others": show.PERCENT, "too fast": show.PERCENT, "median seconds": "%.1f"}
     show.table(rows, column_config={name: st.column_config.NumberColumn(format=each) for name, each in formats.items()})
     st.caption(
-        "As the others: judgments that are what most of the others say of that pair. Too fast: under fastest\\_seconds "
+        "As the others: judgments that are what most of the others say of that pair, with the interval of "
+        "Wilson (1927). Too fast: under fastest\\_seconds "
         "of campaign.toml. A card shows where to look; it is no verdict."
     )
+
+
+def _interval(card: Scorecard) -> str:
+    return "–" if card.others_ci is None else " to ".join(show.share(end) for end in card.others_ci)
 
 
 def _key_figures(card: Scorecard) -> None:
@@ -99,10 +105,13 @@ def _confusion(card: Scorecard, question: Question) -> None:
 
 def _drift(card: Scorecard) -> None:
     st.subheader("As the others, over time")
-    points = {place: each.value for place, each in enumerate(card.drift, 1) if each.value is not None}
-    if len(points) < 2:
+    if card.trend is None:
         st.text("Too few judgments to tell.")
         return
+    if not card.trend.changes:
+        st.text(f"No change to be seen (Cochran-Armitage test, Holm-adjusted p = {card.trend.p:.2g}).")
+        return
+    points = {place: each.value for place, each in enumerate(card.drift, 1) if each.value is not None}
     frame = pd.DataFrame({"tenth of their judgments": list(points), "share": list(points.values())})
     st.line_chart(frame, x="tenth of their judgments", y="share", height=240)
 
