@@ -180,7 +180,7 @@ def _agreement(facts: Facts) -> str:
     said = [f"{name} {_value(found[key])}" for key, name in _COEFFICIENTS.items()]
     classes = [f"{label} {_value(each)}" for label, each in found["per_class"].items()]
     each = f" Alpha of each label against the rest: {', '.join(classes)}." if classes else ""
-    groups = whole["bootstrap"]["groups"]
+    groups = whole["bootstrap"].get("groups")
     of = "pairs" if groups is None else f"the {groups:,} leakage groups that they are of"
     return (
         f"Agreement over all judged pairs, with 95 % intervals of the percentile bootstrap (Efron and Tibshirani 1993) "
