@@ -28,7 +28,18 @@ from annotation.push import digest
 from ccd import decisions, schema
 from ccd.campaign import ADJUDICATION_DESK, Campaign, now
 from ccd.frames import batches
-from ccd.judgments import CHANGED_PAGE, CHANGED_TASK, DELETED, OUTSIDE_PROTOCOL, REPORTED, UNASSIGNED
+from ccd.judgments import (
+    CHANGED_PAGE,
+    CHANGED_TASK,
+    DELETED,
+    EDITED_BY_OTHER,
+    FOREIGN,
+    GROUND_TRUTH,
+    OUTSIDE_PROTOCOL,
+    REPORTED,
+    UNASSIGNED,
+)
+from ccd.wording import number_of
 
 OVERLAP = datetime.timedelta(seconds=10)  # pulled again, as clocks and transactions do not end in order
 BATCH = 1000  # tasks a transaction, and a request by id
@@ -207,14 +218,22 @@ def _store(
             done.notes.append(f"{where}: {_amiss(row['status'], desk.name)}")
 
 
-def _amiss(status: str, name: str) -> str:
+_HOW = {
+    FOREIGN: "was given by someone else",
+    EDITED_BY_OTHER: "was edited by someone else",
+    GROUND_TRUTH: "is marked as ground truth",
+}
+
+
+def _amiss(status: str, desk: str) -> str:
     """Why an answer does not count, and what to do."""
+    name = "an adjudicator" if desk == ADJUDICATION_DESK else desk
     if status == UNASSIGNED:
-        return f"an answer to a pair that was not assigned to {name}; not counted, nothing is to be done"
+        return f"an answer to a pair that was not assigned to {name}; not counted, there is nothing to do"
     if status in (CHANGED_TASK, CHANGED_PAGE):
         what = "the task showed something else than its pair" if status == CHANGED_TASK else "the page was another"
         return f"an answer was given while {what}; not counted, `ccd push` sends the pair to {name} again"
-    return f"an answer is {status.replace('_', ' ')} and not counted; have {name} answer it again there"
+    return f"an answer {_HOW[status]}; not counted, have {name} answer it again there"
 
 
 def _shown_by(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]], notes: list[str]) -> dict[int, Shown]:
@@ -270,7 +289,7 @@ def _shown_by(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]], notes:
                 )
             )
     if new:
-        notes.append(f"desk {desk.name}: {new} {'task was' if new == 1 else 'tasks were'} added or doubled by hand")
+        notes.append(f"desk {desk.name}: {number_of(new, 'task was', 'tasks were')} added or doubled by hand")
     if updates:
         db.execute(
             ledger.update()
@@ -371,7 +390,8 @@ def _compare(campaign: Campaign, studio: Studio, desk: Desk, notes: list[str]) -
                     .values(annotations=None)
                 )
         notes.append(
-            f"desk {desk.name}: {gone} tasks were deleted by hand; their judgments stay, `ccd push` sends the rest"
+            f"desk {desk.name}: {number_of(gone, 'task was', 'tasks were')} deleted by hand; judgments stay, "
+            "`ccd push` sends the rest"
         )
     if others - there:
         with campaign.write() as db:

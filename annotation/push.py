@@ -27,6 +27,7 @@ from ccd.campaign import ADJUDICATION_DESK, Campaign
 from ccd.errors import CcdError
 from ccd.frames import batches
 from ccd.judgments import answered, set_aside
+from ccd.wording import number_of
 
 BATCH = 4000  # tasks a request: a task costs Label Studio a fifth less than in thousands
 ROWS = 5_000  # of the database that are held at once
@@ -278,7 +279,8 @@ def _reconcile(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[_Task
     judged = {task["id"] for task in studio.tasks(desk.project, fields="id", where=(HOLDS_ANSWERS,))}
     gone = [number for number in mine if number not in listed]
     if gone:
-        notes.append(f"desk {desk.name}: {len(gone)} tasks were deleted by hand; those not judged yet are sent again")
+        which = number_of(len(gone), "task was", "tasks were")
+        notes.append(f"desk {desk.name}: {which} deleted by hand; what is not judged yet is sent again")
     lost = {task.pair_id: task for task in tasks}
     for number in mine.keys() & listed.keys():
         lost.pop(mine[number], None)
@@ -328,8 +330,8 @@ def _send_again(campaign: Campaign, desk: Desk, dead: set[str], notes: list[str]
             db.execute(ledger.delete().where(ledger.c.desk == desk.name, ledger.c.pair_id == row["pair_id"]))
             db.execute(strays.insert().values({column.name: row[column.name] for column in strays.c}))
     if let_go:
-        pairs = "1 pair" if len(let_go) == 1 else f"{len(let_go)} pairs"
-        notes.append(f"desk {desk.name}: an answer to {pairs} was set aside; sent again")
+        which = number_of(len(let_go), "pair whose answer was set aside is", "pairs whose answers were set aside are")
+        notes.append(f"desk {desk.name}: {which} sent again")
 
 
 def _mend_edited(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[_Task], notes: list[str]) -> None:
@@ -349,9 +351,8 @@ def _mend_edited(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[_Ta
         one = {"filter": "filter:tasks:id", "operator": "in_list", "type": "Number", "value": [row.task_id]}
         same = any(task.is_shown_by(found["data"]) for found in studio.tasks(desk.project, fields="data", where=(one,)))
         at = studio.send("PATCH", f"/api/tasks/{row.task_id}/", {"data": task.data()})["updated_at"]
-        new = {"data_sha256": digest(task.data())} | (
-            {} if same else {"shown_since": at}
-        )  # same: another round's number
+        new = {"data_sha256": digest(task.data())}
+        new |= {} if same else {"shown_since": at}  # same: another round's number
         here = (ledger.c.desk == desk.name) & (ledger.c.pair_id == task.pair_id)
         with campaign.write() as db:
             db.execute(ledger.update().where(here).values(new))

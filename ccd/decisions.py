@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from ccd import revisions, schema
 from ccd.campaign import Campaign, now, record
 from ccd.errors import CcdError
-from ccd.judgments import ANSWERED, CANNOT_JUDGE, DELETED, VALID
+from ccd.judgments import ANSWERED, CANNOT_JUDGE, DELETED, IN_APP, VALID
 
 # What `resolved_by` of the table `labels` says; ccd/settle.py, which loads pandas, has them from the aggregators
 OPEN, INCOMPLETE, ADJUDICATED = "open", "incomplete", "adjudicated"
@@ -249,7 +249,7 @@ def _store(
         schema.judgments.insert().values(
             **content,
             revision=before.revision,
-            project_id=0,  # made here: no project and no task of Label Studio
+            project_id=IN_APP,
             task_id=0,
             role="adjudicator",
             created_at=at.replace("+00:00", "Z"),  # as Label Studio writes it, as the two are sorted together

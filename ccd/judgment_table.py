@@ -1,4 +1,4 @@
-"""A table of judgments in a file: any CSV or TSV with the columns `task, worker, label`, without a campaign."""
+"""A table of judgments in a file: CSV, TSV or Parquet with the columns `task, worker, label`, without a campaign."""
 
 import contextlib
 import csv
@@ -6,15 +6,18 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from textwrap import shorten
+from typing import Any
 
 import pandas as pd
 
 from ccd.errors import CcdError
 from ccd.related import GROUP
 from ccd.spellings import NULL_WORDS, fold, spelling_key, variants
+from ccd.wording import number_of
 
 COLUMNS = ("task", "worker", "label")
+MOST_OF_HEADER = 200  # characters that an error shows
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,10 @@ class JudgmentTable:
         """Return what a reader must know of the file called `name`: a sentence each."""
         notes = []
         if self.missing:
-            lines = "1 line without a label is" if self.missing == 1 else f"{self.missing:,} lines without a label are"
+            lines = number_of(self.missing, "line without a label is", "lines without a label are")
             notes.append(f"{name}: {lines} not counted (an empty cell, nan, None, N/A, NULL or the like).")
         if self.repeated:
-            repeats = "1 judgment repeats" if self.repeated == 1 else f"{self.repeated:,} judgments repeat"
+            repeats = number_of(self.repeated, "judgment repeats", "judgments repeat")
             notes.append(f"{name}: {repeats} a worker's judgment of the same task; the first counts.")
         found = [
             f"{column}s {'; '.join(' = '.join(map(repr, one)) for one in several)}"
@@ -63,17 +66,17 @@ def read_table(
 ) -> JudgmentTable:
     """Read the judgments of a file.
 
-    The file is UTF-8 with a header line, tabs between cells where it is named `.tsv` and commas otherwise; other
-    columns and empty lines are ignored, as are spaces around a cell. A column leakage_group is read: tasks that share a
-    group are not independent. A line whose label is empty or a null word (nan,
-    None, N/A, NULL: those of pandas) is no judgment, unless `labels` has that word. `labels`, where given, are all
-    there may be. Of a worker's judgments of one task the first counts if `repeats`. If `folded`, spellings of labels
-    and workers that differ only in case, spaces, number or Unicode form are one: the one in `labels` or the most
+    The file is Parquet where it is named `.parquet`. Otherwise it is UTF-8 with a header line, tabs between cells where
+    it is named `.tsv` and commas elsewhere. Other columns and empty lines are ignored, as are spaces around a cell. A
+    column leakage_group is read: tasks that share a group are not independent. A line whose label is empty or a null
+    word (nan, None, N/A, NULL: those of pandas) is no judgment, unless `labels` has that word. `labels`, where given,
+    are all there may be. Of a worker's judgments of one task the first counts if `repeats`. If `folded`, spellings of
+    labels and workers that differ only in case, spaces, number or Unicode form are one: the one in `labels` or the most
     frequent.
 
-    Raises CcdError with file, line and remedy: no such file, not UTF-8, no header or no judgment, a missing column, a
-    line with more or fewer cells than the header, a missing task or worker, a label outside `labels`, a task in two
-    groups and, unless `repeats`, two judgments of one worker on one task.
+    Raises CcdError with file, line (of Parquet: row, from 1) and remedy: no such file, not UTF-8, no Parquet, no header
+    or no judgment, a missing column, a line with more or fewer cells than the header, a missing task or worker, a label
+    outside `labels`, a task in two groups and, unless `repeats`, two judgments of one worker on one task.
 
     >>> read_table("votes.csv", ["no", "yes"]).judgments  # doctest: +SKIP
        task worker label
@@ -83,19 +86,13 @@ def read_table(
     cells: list[str] = []  # as many a judgment as columns
     lines: list[int] = []  # where in the file each judgment ends
     missing: list[str] = []  # the tasks of lines without a label
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for line, judgment in _rows(path, file):
-                width = len(judgment)
-                if judgment[2] == "" or (judgment[2] in NULL_WORDS and judgment[2] not in labels):
-                    missing.append(judgment[0])
-                else:
-                    cells += judgment
-                    lines.append(line)
-    except UnicodeDecodeError:
-        raise CcdError(f"{path}, line {_not_utf8(path)}: not UTF-8; save the file as UTF-8") from None
-    except OSError as error:
-        raise CcdError(f"{path}: cannot be read ({error.strerror}); check the name and the rights") from None
+    for line, judgment in _judgments(path):
+        width = len(judgment)
+        if judgment[2] == "" or (judgment[2] in NULL_WORDS and judgment[2] not in labels):
+            missing.append(judgment[0])
+        else:
+            cells += judgment
+            lines.append(line)
     if not lines:
         raise CcdError(f"{path}: no judgments; each line after the header is one, with task, worker and label")
     names = (*COLUMNS, GROUP)[:width]
@@ -132,38 +129,72 @@ def labels_of(frame: pd.DataFrame) -> tuple[str, ...]:
         return tuple(labels)
 
 
-def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
-    """(line, [task, worker, label]), the leakage group too if there is one, of each row that is not empty.
+def _judgments(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """(line, [task, worker, label]), the leakage group too if there is one, of each row.
 
-    The line is the row's last.
+    A task and a worker are always there, a label may be empty.
     """
-    rows = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
-    width = 0
     try:
-        for row in rows:
-            if not row:
-                continue
-            if not width:
-                width = len(row)
-                places = _places(path, [name.strip() for name in row])
-            elif len(row) == width:
-                judgment = [row[place].strip() for place in places]
-                for name, cell in zip(COLUMNS[:2], judgment, strict=False):
-                    if cell == "" or cell in NULL_WORDS:
-                        shown = f" ({cell})" if cell else ""
-                        raise CcdError(
-                            f"{path}, line {rows.line_num}: no {name}{shown}; fill it in or take the line out"
-                        )
-                yield rows.line_num, judgment
-            else:
-                raise CcdError(
-                    f"{path}, line {rows.line_num}: {len(row)} cells where the header has {width}; "
-                    "correct the line, with quotes around a cell that holds the separator"
-                )
-    except csv.Error as error:
-        raise CcdError(f"{path}, line {rows.line_num}: not valid CSV ({error}); correct its quotes") from None
-    if not width:
-        raise CcdError(f"{path}: the file is empty; it must have a header line with {', '.join(COLUMNS)}")
+        for line, judgment in _parquet(path) if path.suffix.lower() == ".parquet" else _text(path):
+            for name, cell in zip(COLUMNS[:2], judgment, strict=False):
+                if cell == "" or cell in NULL_WORDS:
+                    shown = f" ({cell})" if cell else ""
+                    where = _at(path, line)
+                    raise CcdError(f"{where}: no {name}{shown}; fill it in or take the {_line(path)} out")
+            yield line, judgment
+    except UnicodeDecodeError:
+        raise CcdError(f"{path}, line {_not_utf8(path)}: not UTF-8; save the file as UTF-8") from None
+    except OSError as error:
+        raise CcdError(f"{path}: cannot be read ({error.strerror}); check the name and the rights") from None
+
+
+def _text(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV or TSV that are not empty; the line is the row's last."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+        width = 0
+        try:
+            for row in rows:
+                if not row:
+                    continue
+                if not width:
+                    width = len(row)
+                    places = _places(path, [name.strip() for name in row])
+                elif len(row) == width:
+                    yield rows.line_num, [row[place].strip() for place in places]
+                else:
+                    raise CcdError(
+                        f"{path}, line {rows.line_num}: {number_of(len(row), 'cell')} where the header has {width}; "
+                        "correct the line, with quotes around a cell that holds the separator"
+                    )
+        except csv.Error as error:
+            raise CcdError(f"{path}, line {rows.line_num}: not valid CSV ({error}); correct its quotes") from None
+        if not width:
+            raise CcdError(f"{path}: the file is empty; it must have a header line with {', '.join(COLUMNS)}")
+
+
+def _parquet(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a Parquet file, numbered from 1; numbers as Python writes them, null as an empty cell."""
+    from pyarrow import ArrowException
+
+    from ccd import parquet
+
+    try:
+        with parquet.opened(path) as file:
+            header = file.schema_arrow.names
+            names = [header[place] for place in _places(path, header)]
+            for number, row in enumerate(parquet.rows(file, names), 1):
+                yield number, ["" if row[name] is None else str(row[name]).strip() for name in names]
+    except (ArrowException, ValueError) as error:
+        raise CcdError(f"{path}: cannot be read as Parquet ({error}); write it again, with one value a cell") from None
+
+
+def _line(path: Path) -> str:
+    return "row" if path.suffix.lower() == ".parquet" else "line"
+
+
+def _at(path: Path, line: int) -> str:
+    return f"{path}, {_line(path)} {line}"
 
 
 def _not_utf8(path: Path) -> int:
@@ -182,8 +213,8 @@ def _places(path: Path, header: list[str]) -> list[int]:
         if header.count(name) != 1:
             fault = "is there twice" if name in header else "is missing"
             raise CcdError(
-                f"{path}, line 1: the column {name!r} {fault} among {', '.join(header)}; "
-                f"the header must name {', '.join(COLUMNS)} once each"
+                f"{_at(path, 1) if _line(path) == 'line' else path}: the column {name!r} {fault} among "
+                f"{shorten(', '.join(header), MOST_OF_HEADER)}; the header must name {', '.join(COLUMNS)} once each"
             )
     return [header.index(name) for name in (*COLUMNS, *([GROUP] if header.count(GROUP) == 1 else []))]
 
@@ -193,8 +224,8 @@ def _one_group(path: Path, frame: pd.DataFrame, lines: list[int]) -> None:
     if other.any():
         row = int(other.to_numpy().argmax())
         raise CcdError(
-            f"{path}, line {lines[row]}: {frame['task'][row]} has another {GROUP} than on its first line; "
-            "give a task the same one on all its lines"
+            f"{_at(path, lines[row])}: {frame['task'][row]} has another {GROUP} than on its first {_line(path)}; "
+            f"give a task the same one on all its {_line(path)}s"
         )
 
 
@@ -203,16 +234,16 @@ def _known(path: Path, frame: pd.DataFrame, labels: Sequence[str], lines: list[i
     if outside.any():
         row = int(outside.argmax())
         label = frame["label"][row]
-        remedy = "correct it, add it to the labels or take the line out"
+        remedy = f"correct it, add it to the labels or take the {_line(path)} out"
         if spelling_key(label) in map(spelling_key, labels):
             remedy = "correct it, or let --fold count spellings of one name as one"
-        raise CcdError(f"{path}, line {lines[row]}: the label {label!r} is not one of {', '.join(labels)}; {remedy}")
+        raise CcdError(f"{_at(path, lines[row])}: the label {label!r} is not one of {', '.join(labels)}; {remedy}")
 
 
 def _refuse_repeat(path: Path, frame: pd.DataFrame, lines: list[int], row: int) -> None:
     task, worker = frame["task"][row], frame["worker"][row]
     first = int(((frame["task"] == task) & (frame["worker"] == worker)).argmax())
     raise CcdError(
-        f"{path}, line {lines[row]}: {worker} judges {task} again, first on line {lines[first]}; "
+        f"{_at(path, lines[row])}: {worker} judges {task} again, first on {_line(path)} {lines[first]}; "
         "keep one of the two, or allow repeats: then the first counts"
     )

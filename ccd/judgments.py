@@ -6,7 +6,7 @@ annotator's annotations of one pair, the oldest valid one counts. Statuses that 
 
 import functools
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -34,17 +34,51 @@ ANSWERED = (VALID, CANNOT_JUDGE, SKIPPED)  # the annotator is done with the pair
 SET_ASIDE = (CHANGED_TASK, CHANGED_PAGE)  # the annotator did nothing wrong: `ccd push` sends the pair again
 REPORTED = (EDITED_BY_OTHER, FOREIGN, GROUND_TRUTH, UNASSIGNED, *SET_ASIDE)
 
+IN_APP = 0  # project_id of what was decided in the review app: no project of Label Studio
+
 _REMEMBERED = 10_000  # different answers that are decoded once
 
 
 def answered(db: sa.Connection, annotator: str | None) -> set[str]:
-    """The pairs that an annotator (None: any adjudicator) has answered: judged, skipped, or found that nobody could."""
+    """The pairs that an annotator has answered: judged, skipped, or found that nobody could.
+
+    For None those of which adjudicators have answered every question that is open.
+    """
+    j, t = schema.judgments.c, schema.labels.c
+    if annotator is not None:
+        found = _newest("annotator", j.pair_id).where(j.annotator == annotator, j.status.in_(ANSWERED))
+        return set(db.scalars(found))
+    done = adjudicated(db)
+    pairs = done.desk | {pair for pair, _question in done.app}
+    open_ = db.execute(sa.select(t.pair_id, t.question).where(t.resolved_by == "open"))
+    return pairs - {pair for pair, question in open_ if not done.has(pair, question, is_open=True)}
+
+
+class Adjudicated(NamedTuple):
+    """What adjudicators have answered: pairs on their `desk`, and each question of a pair in the review `app`.
+
+    The question is None where somebody found in the app that the pair cannot be judged.
+    """
+
+    desk: set[str]
+    app: set[tuple[str, str | None]]
+
+    def has(self, pair: str, question: str, *, is_open: bool) -> bool:
+        """True where this question is answered; an answer on the desk is to those that are open."""
+        return (is_open and pair in self.desk) or (pair, question) in self.app or (pair, None) in self.app
+
+
+def adjudicated(db: sa.Connection) -> Adjudicated:
+    """Look up what adjudicators have answered."""
     j = schema.judgments.c
-    if annotator is None:
-        found = _newest("adjudicator", j.pair_id)
-    else:
-        found = _newest("annotator", j.pair_id).where(j.annotator == annotator)
-    return set(db.scalars(found.where(j.status.in_(ANSWERED))))
+    done = Adjudicated(set(), set())
+    rows = _newest("adjudicator", j.pair_id, j.project_id, j.answers).where(j.status.in_(ANSWERED))
+    for pair, project, answers in db.execute(rows):
+        if project != IN_APP:
+            done.desk.add(pair)
+        else:
+            done.app.update((pair, question) for question in (json.loads(answers) if answers else (None,)))
+    return done
 
 
 def tally(db: sa.Connection, role: str = "annotator") -> dict[tuple[str, str], int]:

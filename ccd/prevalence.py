@@ -110,9 +110,7 @@ def basis(facts: Mapping[str, Any]) -> str:
     if missing := facts["sent"] - facts["drawn"]:
         without.append(f"{missing:,} drawn and not settled {'is' if missing == 1 else 'are'} in no figure")
     if later := facts["uncovered"]:
-        without.append(
-            f"{_pairs(later)} from which nothing was drawn at random {'is' if later == 1 else 'are'} in none"
-        )
+        without.append(f"{_pairs(later)} that no settled draw speaks for {'is' if later == 1 else 'are'} in none")
     return said + (f" ({'; '.join(without)})" if without else "")
 
 

@@ -26,7 +26,7 @@ def review_queue(
     those that a majority settled against a vote for the watched label (`minority`), then other majorities (`split`); in
     each the closest votes first, then by pair. The watched label is `implicit`, and in a question without it the one
     that fewest pairs are settled on. Pairs that are unanimous, adjudicated or settled by the tie rule are not in it.
-    `among` is a query of pair ids that narrows it; `left` leaves out pairs that an adjudicator has answered.
+    `among` is a query of pair ids that narrows it; `left` leaves out what an adjudicator has answered.
     """
     t = schema.labels.c
     settled = {
@@ -40,7 +40,7 @@ def review_queue(
     query = query.where(t.resolved_by.in_((ties.OPEN, votes.MAJORITY)))
     if among is not None:
         query = query.where(t.pair_id.in_(among))
-    done = judgments.answered(db, None) if left else set()
+    done = judgments.adjudicated(db) if left else judgments.Adjudicated(set(), set())
     patterns: dict[str, dict[str, int]] = {}  # few, however many pairs
     order = (TIE, MINORITY, SPLIT)
     found = []
@@ -48,7 +48,9 @@ def review_queue(
         if text not in patterns:
             patterns[text] = json.loads(text)
         given = patterns[text]
-        if pair in done or (resolved_by == votes.MAJORITY and len(given) < 2):
+        if resolved_by == votes.MAJORITY and len(given) < 2:
+            continue
+        if done.has(pair, question, is_open=resolved_by == ties.OPEN):
             continue
         why = TIE
         if resolved_by == votes.MAJORITY:

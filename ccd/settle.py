@@ -53,6 +53,8 @@ class Settled:
 
     pairs: int  # assigned, whether or not judged yet
     changed: int  # rows of the table that are new or different
+    open: int  # pairs with a question that waits for an adjudicator
+    incomplete: int  # pairs with a question that waits for annotators
     counts: dict[str, dict[str, dict[str, int]]]
     conflicts: tuple[Conflict, ...]  # by pair
     mixed: str | None  # what to say of judgments that were given under several revisions of the protocol
@@ -92,7 +94,18 @@ def settle(campaign: Campaign) -> Settled:
     rows.sort(key=lambda row: row.pair_id)  # stable: the protocol's order of questions in a pair
     _write_files(campaign, rows)
     conflicts.sort(key=lambda conflict: conflict.pair_id)
-    return Settled(len(pairs), changed, _counts(campaign, rows), tuple(conflicts), revisions.mixed(found_revisions))
+    still_open, incomplete = (
+        len({row.pair_id for row in rows if row.resolved_by == by}) for by in (ties.OPEN, votes.INCOMPLETE)
+    )
+    return Settled(
+        pairs=len(pairs),
+        changed=changed,
+        open=still_open,
+        incomplete=incomplete,
+        counts=_counts(campaign, rows),
+        conflicts=tuple(conflicts),
+        mixed=revisions.mixed(found_revisions),
+    )
 
 
 def _answered(db: sa.Connection, pairs: list[str], under: list[int] | None = None) -> "pd.Series[int]":

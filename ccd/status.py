@@ -12,6 +12,7 @@ from ccd.judgments import CANNOT_JUDGE, SKIPPED, VALID, answered, set_aside, tal
 from ccd.prevalence import of_campaign
 from ccd.progress import progress
 from ccd.rounds import drawable
+from ccd.wording import number_of
 
 
 def status(campaign: Campaign) -> dict[str, Any]:
@@ -163,8 +164,8 @@ def _next(facts: dict[str, Any], unsent: int, ties: Ties, left: int, noted: dict
     steps = [
         (not facts["pairs"], "ccd collect table FILE", "there are no pairs yet"),
         (not facts["rounds"] and left > 0, draw, "no pairs were drawn yet"),
-        (unsent > 0, "ccd push", f"{_number(unsent, 'task is', 'tasks are')} not on the desks yet"),
-        (waiting > 0, "ccd pull --follow", f"{_number(waiting, 'answer is', 'answers are')} still to come"),
+        (unsent > 0, "ccd push", f"{number_of(unsent, 'task is', 'tasks are')} not on the desks yet"),
+        (waiting > 0, "ccd pull --follow", f"{number_of(waiting, 'answer is', 'answers are')} still to come"),
         (
             noted[schema.SETTLED_UP_TO] != noted["last_judgment"],
             "ccd labels",
@@ -173,16 +174,24 @@ def _next(facts: dict[str, Any], unsent: int, ties: Ties, left: int, noted: dict
         (
             ties.unsent > 0,
             "ccd push",
-            f"{_number(ties.unsent, 'tie is', 'ties are')} not on the adjudicators' desk yet",
+            f"{number_of(ties.unsent, 'tie is', 'ties are')} not on the adjudicators' desk yet",
         ),
         (
             ties.on_desk > 0,
             "ccd pull --follow",
-            f"{_number(ties.on_desk, 'tie waits', 'ties wait')} on the adjudicators' desk, or in ccd review",
+            f"{number_of(ties.on_desk, 'tie waits', 'ties wait')} on the adjudicators' desk, or in ccd review",
         ),
-        (noted[schema.SPLIT_OF] != noted["labelled"], "ccd split", f"{noted['labelled']} pairs have a label by now"),
-        (noted[schema.RELEASED_OF] != str(split), f"ccd release {again}", f"{split:,} pairs are ready for {again}"),
-        (left > 0, draw, f"{left:,} pairs can be drawn"),
+        (
+            noted[schema.SPLIT_OF] != noted["labelled"],
+            "ccd split",
+            f"{number_of(int(noted['labelled']), 'pair has', 'pairs have')} a label",
+        ),
+        (
+            noted[schema.RELEASED_OF] != str(split),
+            f"ccd release {again}",
+            f"{number_of(split, 'pair is', 'pairs are')} ready for {again}",
+        ),
+        (left > 0, draw, f"{number_of(left, 'pair')} can be drawn"),
     ]
     for due, command, why in steps:
         if due:
@@ -193,7 +202,3 @@ def _next(facts: dict[str, Any], unsent: int, ties: Ties, left: int, noted: dict
         "command": f"ccd verify releases/{facts['releases'][-1]}",
         "why": "everything collected is drawn and released",
     }
-
-
-def _number(number: int, one: str, several: str) -> str:
-    return f"{number:,} {one if number == 1 else several}"

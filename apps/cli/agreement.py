@@ -41,7 +41,8 @@ MOST_SHOWN = 12  # annotators in the terminal; the report has them all
     "--table",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Take the judgments from a CSV with the columns task, worker, label; no campaign is needed.",
+    help="Take the judgments from a CSV, TSV or Parquet file with the columns task, worker, label; "
+    "no campaign is needed.",
 )
 @click.option("--labels", metavar="A,B,...", help="With --table: the labels, in order (default: those found).")
 @contract.allow_repeats

@@ -12,6 +12,7 @@ import click
 
 from apps.cli import contract
 from ccd.errors import CcdError
+from ccd.wording import number_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,9 @@ SHOWN = 10  # conflicts; all are in the facts
 @click.command("labels")
 @contract.in_campaign
 @click.option(
-    "--table", type=click.Path(path_type=Path), help="Settle the judgments of this CSV instead of a campaign's."
+    "--table",
+    type=click.Path(path_type=Path),
+    help="Settle the judgments of this CSV, TSV or Parquet file instead of a campaign's.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="With --table: write the labels to this CSV.")
 @click.option(
@@ -51,8 +54,8 @@ SHOWN = 10  # conflicts; all are in the facts
         "synthetic": "true where the toolkit made the pairs itself",
         "pairs": "assigned pairs; with --table, tasks",
         "changed": "rows of the campaign's table that are new or different; with --table, rows written",
-        "open": "pairs whose primary question waits for an adjudicator",
-        "incomplete": "pairs whose primary question waits for annotators",
+        "open": "pairs with a question that waits for an adjudicator",
+        "incomplete": "pairs with a question that waits for annotators",
         "counts": 'map from question to label ("" where there is none) to how it was resolved to pairs',
         "conflicts": "adjudicated pairs whose votes do not bear the label out: pair_id, question, label, says (the "
         "label that the votes settle on, or null), votes, changed (since the adjudication)",
@@ -66,8 +69,8 @@ SHOWN = 10  # conflicts; all are in the facts
 def labels_command(folder: Path, table: Path | None, **options: Any) -> contract.Report:
     """Settle the label of every judged pair.
 
-    Writes labels.jsonl and labels.parquet, and says what is open. It needs no campaign where --table names a CSV with
-    the columns task, worker and label, as in `ccd labels --table votes.csv --out labels.csv`.
+    Writes labels.jsonl and labels.parquet, and says what is open. It needs no campaign where --table names a CSV,
+    TSV or Parquet file with the columns task, worker and label, as in `ccd labels --table votes.csv --out labels.csv`.
 
     \b
     Example: ccd labels
@@ -93,13 +96,15 @@ def _of_campaign(folder: Path) -> contract.Report:
     done = settle(campaign)
     with campaign.read() as db:
         queue = Counter(review.review_queue(db, campaign.protocol)["why"])
-    primary, synthetic = campaign.protocol.question.name, campaign.is_synthetic
+        left = review.review_queue(db, campaign.protocol, left=True)
+    to_settle = left.loc[left["why"] == review.TIE, "pair_id"].nunique() if campaign.config.adjudicators else 0
+    synthetic = campaign.is_synthetic
     facts = {
         "synthetic": synthetic,
         "pairs": done.pairs,
         "changed": done.changed,
-        "open": done.number(primary, ties.OPEN),
-        "incomplete": done.number(primary, votes.INCOMPLETE),
+        "open": done.open,
+        "incomplete": done.incomplete,
         "counts": done.counts,
         "conflicts": [asdict(conflict) for conflict in done.conflicts],
         "review": {why: queue[why] for why in (review.TIE, review.MINORITY, review.SPLIT)},
@@ -113,12 +118,24 @@ def _of_campaign(folder: Path) -> contract.Report:
         _counts(f"{question} (synthetic)" if synthetic else question, by_label, ways)
         for question, by_label in done.counts.items()
     ]
-    shown.append(f"{done.pairs:,} pairs, {done.changed:,} rows changed; labels.jsonl and labels.parquet are written.")
-    if facts["open"]:
-        shown.append(f"{facts['open']:,} pairs are open: `ccd push` puts them on the adjudicators' desk.")
+    shown.append(
+        f"{number_of(done.pairs, 'pair')}, {number_of(done.changed, 'row')} changed; "
+        "labels.jsonl and labels.parquet are written."
+    )
+    if done.open:
+        shown.append(_open(done.open, to_settle))
     if done.mixed:
         shown.append(done.mixed)
     return contract.Report(facts, shown + _conflicts(done.conflicts))
+
+
+def _open(pairs: int, to_settle: int) -> str:
+    """What becomes of open pairs, of which adjudicators have not answered some."""
+    said, them = f"{number_of(pairs, 'pair is', 'pairs are')} open", "it" if pairs == 1 else "them"
+    if not to_settle:
+        return f"{said}, and nobody is left to settle {them}."
+    some = "" if to_settle == pairs else f"{to_settle:,} of "
+    return f"{said}: `ccd push` puts {some}{them} on the adjudicators' desk."
 
 
 def _of_table(
@@ -179,11 +196,14 @@ def _of_table(
     shown: list[Any] = read.notes(table.name)
     ways = [votes.UNANIMOUS, votes.MAJORITY] if method == "majority" else [method]
     shown.append(_counts(f"{table.name}, {method}", counts, [*ways, ties.OPEN, votes.INCOMPLETE]))
-    shown.append(f"{len(found)} tasks" + (f"; {out} is written." if out else "; --out FILE writes their labels."))
+    shown.append(number_of(len(found), "task") + (f"; {out} is written." if out else "; --out FILE writes the labels."))
     if facts["incomplete"]:
-        shown.append(f"{facts['incomplete']} tasks have fewer than {required} judgments (--required).")
+        shown.append(
+            f"{number_of(facts['incomplete'], 'task has', 'tasks have')} fewer than {required} judgments (--required)."
+        )
     if method != "majority":
-        shown.append(f"{differ} labels are not the majority's: check some by hand before you adopt them.")
+        which = number_of(differ, "label is", "labels are")
+        shown.append(f"{which} not the majority's" + (": check some by hand before you adopt them." if differ else "."))
     if facts["converged"] is False:
         shown.append(f"Warning: Dawid-Skene did not converge in {aggregator.n_iter} rounds; its labels may change.")
     return contract.Report(facts, shown)
@@ -235,7 +255,8 @@ def _conflicts(conflicts: "Sequence[Conflict]") -> list[str]:
     """A line for each of the first, for people."""
     if not conflicts:
         return []
-    lines = [f"{len(conflicts)} adjudicated labels are not what the votes say; the labels stay:"]
+    which, stay = number_of(len(conflicts), "adjudicated label is", "adjudicated labels are"), "labels stay"
+    lines = [f"{which} not what the votes say; the {stay if len(conflicts) > 1 else 'label stays'}:"]
     for each in conflicts[:SHOWN]:
         given = ", ".join(f"{number} {label}" for label, number in each.votes.items()) or "none"
         since = ", changed since" if each.changed else ""

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from ccd import draws, gone, schema
 from ccd.campaign import Campaign
+from ccd.decisions import INCOMPLETE
 from ccd.errors import CcdError
 from ccd.handles import without_handles
 from ccd.protocol import Question
@@ -60,7 +61,7 @@ def pairs(db: sa.Connection, campaign: Campaign, question: str | None = None) ->
         if not found["lives"]:
             yield Pair(GONE)
         elif found["label_0"] is None:
-            by = found["resolved_by_0"]
+            by = found["resolved_by_0"] or INCOMPLETE  # sent out since the last `ccd labels`
             yield Pair(by, row=_unsettled(found, first) if by in (OPEN, DROPPED) else {})
         elif found["split"] is None:
             yield Pair(UNSPLIT)
@@ -95,10 +96,8 @@ def _query(db: sa.Connection, questions: tuple[Question, ...]) -> "sa.Select[Any
         .outerjoin(s, s.c.pair_id == p.c.pair_id)
         .order_by(by_bytes(db, p.c.pair_id))
     )
-    for number, (each, question) in enumerate(zip(answers, questions, strict=True)):
-        query = query.join(
-            each, (each.c.pair_id == p.c.pair_id) & (each.c.question == question.name), isouter=number > 0
-        )
+    for each, question in zip(answers, questions, strict=True):
+        query = query.outerjoin(each, (each.c.pair_id == p.c.pair_id) & (each.c.question == question.name))
     return query
 
 

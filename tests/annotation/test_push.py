@@ -120,12 +120,20 @@ def test_a_lost_ledger_is_found_again_by_what_tasks_show(office: Office) -> None
     assert wrong.id not in ledger.values()
 
 
+def test_what_is_amiss_is_said_in_words(office: Office) -> None:
+    office.answer("bob", office.task("ann", "x:0:0"), "explicit")
+    (note,) = office.pull().notes
+    assert note.endswith("an answer was given by someone else; not counted, have ann answer it again there")
+    del office.server.tasks[office.task("ann", "x:1:0").id]
+    assert any("desk ann: 1 task was deleted by hand" in note for note in office.push().notes)
+
+
 def test_ground_truths_on_annotators_desks_are_no_votes(office: Office) -> None:
     task = office.task("ann", "x:0:0")
     office.answer("ann", task, "explicit").ground_truth = True
     pulled = office.pull()
     assert pulled.new == {GROUND_TRUTH: 1}
-    assert "an answer is ground truth and not counted; have ann answer it again there" in pulled.notes[0]
+    assert "an answer is marked as ground truth; not counted, have ann answer it again there" in pulled.notes[0]
     assert office.counts() == {}
     office.answer("ann", task, "implicit")
     office.pull()

@@ -93,7 +93,7 @@ def test_an_answer_to_a_task_that_showed_something_else_is_no_vote(office: Offic
     assert office.counts() == {}
     pushed = office.push()
     assert pushed.sent["ann"] == 1  # in a new task: the queue does not offer the old one again
-    assert "desk ann: an answer to 1 pair was set aside; sent again" in pushed.notes
+    assert "desk ann: 1 pair whose answer was set aside is sent again" in pushed.notes
     assert office.pull().new == {}  # the old answer stays what it was
     new = office.tasks("ann")[-1]
     assert new.data == right

@@ -52,7 +52,7 @@ def test_facts_and_text(tmp_path: Path) -> None:
         "converged": None,
         "table": None,
     }
-    assert "1 pairs are open: `ccd push`" in result.stderr
+    assert "1 pair is open: `ccd push` puts it on" in result.stderr
     assert "synthetic" not in result.stderr
     assert len((tmp_path / "labels.jsonl").read_text().splitlines()) == 3
 
@@ -121,7 +121,7 @@ def test_a_table_needs_no_campaign(tmp_path: Path) -> None:
     assert facts["counts"] == {"label": {"n": {"unanimous": 1}, "y": {"majority": 2}, "z": {}, "": {"incomplete": 1}}}
     assert (facts["pairs"], facts["changed"], facts["open"], facts["incomplete"]) == (4, 4, 0, 1)
     assert "4 tasks; labels.csv is written." in result.stderr
-    assert "1 tasks have fewer than 3 judgments (--required)." in result.stderr
+    assert "1 task has fewer than 3 judgments (--required)." in result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["labels.csv", "votes.csv"]
 
 

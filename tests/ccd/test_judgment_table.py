@@ -1,7 +1,9 @@
 """A CSV of judgments: what is read, and that every fault is one line with the file, the line and the remedy."""
 
+import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from ccd.errors import CcdError
@@ -153,3 +155,42 @@ def test_labels_as_they_are_typed() -> None:
     for wrong in ("", "a,,b", "a,b,a", ","):
         with pytest.raises(CcdError, match="write each label once, with commas between"):
             parse_labels(wrong)
+
+
+def test_parquet_is_read_like_text(tmp_path: Path) -> None:
+    path = tmp_path / "votes.parquet"
+    frame = pd.DataFrame({"task": [7, 7, 8, 9], "worker": ["ann", "Ann", "ann", "bob"], "other": None})
+    frame.assign(label=[1.0, None, 2.5, float("nan")]).to_parquet(path)
+    found = read_table(path)
+    assert found.judgments.to_numpy().tolist() == [["7", "ann", "1.0"], ["8", "ann", "2.5"]]
+    assert (found.missing, found.unjudged) == (2, ("9",))
+    frame.assign(label=["Yes", "yes ", "None", "NULL"]).to_parquet(path)
+    assert read_table(path).spellings["label"] == [("Yes", "yes")]
+    frame.assign(label=[True, False, None, True]).to_parquet(path)
+    assert list(read_table(path).judgments["label"]) == ["True", "False", "True"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"task": ["a", "a"], "worker": ["w", "w"], "label": [1, 1]}, ", row 2: w judges a again, first on row 1; "),
+        ({"task": ["a", None], "worker": ["w", "w"], "label": [1, 1]}, ", row 2: no task; fill it in or take the row"),
+        ({"task": ["a"], "worker": ["w"], "vote": [1]}, ": the column 'label' is missing among task, worker, vote; "),
+        ({"task": ["a"], "worker": ["w"], "label": [["x"]]}, ": cannot be read as Parquet (label.list.element is in"),
+    ],
+)
+def test_a_fault_in_parquet_is_one_line(tmp_path: Path, columns: dict[str, list[object]], message: str) -> None:
+    path = tmp_path / "votes.parquet"
+    pd.DataFrame(columns).to_parquet(path)
+    with pytest.raises(CcdError, match=re.escape(f"votes.parquet{message}")):
+        read_table(path)
+
+
+def test_what_is_no_parquet_and_a_long_header_are_one_short_line(tmp_path: Path) -> None:
+    path = tmp_path / "votes.parquet"
+    path.write_text("task,worker,label\n")
+    with pytest.raises(CcdError, match=r"votes\.parquet: cannot be read as Parquet"):
+        read_table(path)
+    with pytest.raises(CcdError) as fault:
+        read_table(write(tmp_path, ",".join(f"column {n}" for n in range(1000)) + "\n"))
+    assert len(str(fault.value)) < 500 + len(str(tmp_path))

@@ -247,7 +247,7 @@ def test_one_photo_with_many_texts_is_many_pairs_and_a_label_says_nothing_of_the
     assert implicit.unfound is not None
     assert implicit.unfound_high is not None
     assert 0 <= implicit.unfound <= implicit.unfound_high <= now.left
-    assert "40 pairs from which nothing was drawn at random are in none" in basis(asdict(now))
+    assert "40 pairs that no settled draw speaks for are in none" in basis(asdict(now))
 
 
 def test_draws_before_pairs_were_collected_speak_for_the_pairs_of_their_time(tmp_path: Path) -> None:

@@ -64,6 +64,17 @@ def rehash(folder: Path, name: str) -> None:
     (folder / "MANIFEST.sha256").write_text("\n".join(lines) + "\n")
 
 
+def test_pairs_sent_out_since_labels_were_settled_are_counted_as_incomplete(tmp_path: Path) -> None:
+    made = campaign(tmp_path / "c", {f"x:{n}:0": ("explicit",) * 3 for n in range(12)})
+    settle(made)
+    split_campaign(made)
+    add_pairs(made, ["y:0:0", "y:1:0"], number=2)
+    done = write_release(made, "v1")
+    assert done.excluded == {"incomplete": 2}
+    assert "2 incomplete." in (done.folder / "methods.md").read_text()
+    assert verify(done.folder) == []
+
+
 def test_what_is_in_it(made: Campaign) -> None:
     done = write_release(made, "v1")
     assert done.excluded == {"incomplete": 1, "open": 1}

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from ccd.campaign import Campaign
+from ccd.decisions import decide
+from ccd.judgments import CANNOT_JUDGE, answered
 from ccd.review import review_queue
 from ccd.settle import settle
 from tests.ccd.build import SKIP, campaign, judge
@@ -67,3 +69,22 @@ def test_an_empty_table(tmp_path: Path) -> None:
         found = review_queue(db, made.protocol)
     assert found.empty
     assert list(found.columns) == ["pair_id", "question", "why", "label", "votes"]
+
+
+def test_a_decision_on_one_question_leaves_the_others_of_its_pair_to_review(tmp_path: Path) -> None:
+    made = campaign(tmp_path, {"x:0:0": (None,) * 3, "x:1:0": (None,) * 3}, protocol="otto2020")
+    for pair in ("x:0:0", "x:1:0"):
+        for n, worker in enumerate(("a1", "a2", "a3")):
+            tied = {name: made.protocol.by_name(name).labels[n] for name in ("status", "sc")}
+            judge(made, pair, worker, {"cmi": "shared", **tied})
+    settle(made)
+    decide(made, "x:0:0", "status", "lead", "equal")
+    judge(made, "x:1:0", "lead", {"cmi": "shared", "status": "equal", "sc": "negative"}, role="adjudicator")
+    with made.read() as db:
+        left = review_queue(db, made.protocol, left=True)
+        assert list(zip(left["pair_id"], left["question"], strict=True)) == [("x:0:0", "sc")]
+        assert answered(db, None) == {"x:1:0"}
+    decide(made, "x:0:0", "sc", "lead", CANNOT_JUDGE)
+    with made.read() as db:
+        assert review_queue(db, made.protocol, left=True).empty
+        assert answered(db, None) == {"x:0:0", "x:1:0"}
