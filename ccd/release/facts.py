@@ -192,7 +192,7 @@ def _assistance(db: sa.Connection, question: Question) -> dict[str, Any]:
 
 
 def _collected(db: sa.Connection, networks: Mapping[str, int]) -> dict[str, Any]:
-    """How many posts and pairs there are, from when, and what was not kept, by reason. No file and no name."""
+    """How many posts and pairs there are, from where and when, and what was not kept, by reason. No file, no name."""
     posts, d = schema.posts.c, schema.drops.c
     number = sa.func.count()
     first, last = db.execute(sa.select(sa.func.min(posts.created_at), sa.func.max(posts.created_at))).one()
@@ -204,7 +204,8 @@ def _collected(db: sa.Connection, networks: Mapping[str, int]) -> dict[str, Any]
         "images": db.scalar(sa.select(number).select_from(schema.images)),
         "first": first and first[:10],
         "last": last and last[:10],
-        "networks": dict(sorted(networks.items())),
+        "networks": dict(sorted(networks.items())),  # of the released pairs
+        "sources": sorted({pair.partition(":")[0] for pair in db.scalars(sa.select(schema.pairs.c.pair_id))}),
         "dropped": dict(sorted((reason, count) for reason, count in db.execute(dropped))),
         "gone": dict(sorted((status, count) for status, count in db.execute(gone))),
     }

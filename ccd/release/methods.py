@@ -23,6 +23,8 @@ _REFERENCES = {
     "76(5), 378-382.",
     "gwet_ac1": "Gwet, K. L. (2008). Computing inter-rater reliability and its variance in the presence of high "
     "agreement. British Journal of Mathematical and Statistical Psychology 61(1), 29-48.",
+    "expanded": "Hesterberg, T. C. (2015). What teachers should know about the bootstrap. The American Statistician "
+    "69(4), 371-386.",
     "bootstrap": "Efron, B. and Tibshirani, R. J. (1993). An introduction to the bootstrap. Chapman and Hall.",
 }
 _COEFFICIENTS = {
@@ -54,7 +56,7 @@ def methods(facts: Facts) -> str:
         *(_question(facts, name) for name in others(facts)),
         _splits(facts),
         _AUTHORS,
-        "References:\n\n" + "\n".join(f"- {each}" for each in _REFERENCES.values()),
+        "References:\n\n" + "\n".join(sorted(f"- {_REFERENCES[name]}" for name in _cited(facts))),
     ]
     warning = "**Synthetic**: the toolkit made these pairs itself.\n\n" if facts["synthetic"] else ""
     return f"# Methods: {title(facts)}\n\n{warning}" + "\n\n".join(parts) + "\n"
@@ -62,7 +64,7 @@ def methods(facts: Facts) -> str:
 
 def _collection(facts: Facts) -> str:
     found = facts["collected"]
-    networks = " and ".join(NETWORKS.get(name, name) for name in found["networks"])
+    networks = " and ".join(NETWORKS.get(name, name) for name in found.get("sources", found["networks"]))
     when = f", posted between {found['first']} and {found['last']}" if found["first"] and found["last"] else ""
     said = f"We collected {found['pairs']:,} image-text pairs of {found['posts']:,} posts with {found['images']:,} "
     said += f"different images from {networks}{when}."
@@ -181,11 +183,18 @@ def _agreement(facts: Facts) -> str:
     classes = [f"{label} {_value(each)}" for label, each in found["per_class"].items()]
     each = f" Alpha of each label against the rest: {', '.join(classes)}." if classes else ""
     groups = whole["bootstrap"].get("groups")
-    of = "pairs" if groups is None else f"the {groups:,} leakage groups that they are of"
+    how = "from" if groups is None else "expanded for few groups (Hesterberg 2015), from"
+    of = "pairs" if groups is None else f"their {_number(groups, 'leakage group')}"
     return (
-        f"Agreement over all judged pairs, with 95 % intervals of the percentile bootstrap (Efron and Tibshirani 1993) "
-        f"from {whole['bootstrap']['folds']:,} resamples of {of}: {', '.join(said)}.{each}{_by_arm(facts)}"
+        "Agreement over all judged pairs, with 95 % intervals of the percentile bootstrap (Efron and Tibshirani 1993), "
+        f"{how} {whole['bootstrap']['folds']:,} resamples of {of}: {', '.join(said)}.{each}{_by_arm(facts)}"
     )
+
+
+def _cited(facts: Facts) -> list[str]:
+    """The references: that of expanded intervals only where leakage groups were drawn."""
+    groups = facts["agreement"][facts["question"]]["bootstrap"].get("groups")
+    return [name for name in _REFERENCES if name != "expanded" or groups is not None]
 
 
 def _by_arm(facts: Facts) -> str:

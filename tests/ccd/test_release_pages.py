@@ -87,7 +87,7 @@ def test_methods_are_written_from_the_data(folder: Path, facts: dict[str, Any]) 
         "ties were left to an adjudicator. 2 pairs had a tie.",
         "An adjudicator's answer is the label of 1 pair. How reliable adjudication is was not measured: no pair was",
         "Of all labels, 20 (55.6%) had at least one annotator's vote for another label;",
-        "percentile bootstrap (Efron and Tibshirani 1993) from 1,000 resamples of pairs",
+        "percentile bootstrap (Efron and Tibshirani 1993), from 1,000 resamples of pairs",
         "Alpha by how the pairs were chosen: rounds chosen with the help of a model undefined (one label only: chance",
         "To be stated by the authors: how annotators were recruited and trained, what they were paid",
         "- Gwet, K. L. (2008).",
