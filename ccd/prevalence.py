@@ -256,14 +256,22 @@ def _ratio(one: tuple[float, float, float], other: tuple[float, float, float]) -
 
 
 def of_campaign(db: sa.Connection, question: Question) -> Prevalence:
-    """Prevalence of the labels of one question, as they are settled; open pairs have no label yet."""
+    """Prevalence of the labels of one question, as they are settled; open pairs have no label yet.
+
+    Nothing is known where pairs are settled on a label that the question no longer has.
+    """
     design, names = read(db, question), question.labels
     strata = tuple(design.strata.values())
     numbers = Counter(pair.label for pair in design.pairs)
     found = {name: numbers[place] for place, name in enumerate(names)}
     sought = watched(question, {(question.name, name): number for name, number in found.items()})
     labels, paid = shares(strata, names), None
-    if all((one.high or 0) - (one.low or 0) <= TOO_WIDE for one in labels) and strata and sought:
+    if (
+        not _lacks(db, question)
+        and all((one.high or 0) - (one.low or 0) <= TOO_WIDE for one in labels)
+        and strata
+        and sought
+    ):
         labels = tuple(replace(one, found=found[one.label]) for one in labels)
         ranked = _ranked(design, names.index(sought), _for_others(db, question))
         paid = payoff(ranked, strata, names.index(sought))
@@ -279,6 +287,13 @@ def of_campaign(db: sa.Connection, question: Question) -> Prevalence:
         sought=sought,
         payoff=paid,
     )
+
+
+def _lacks(db: sa.Connection, question: Question) -> bool:
+    """Whether pairs are settled on a label that the question no longer has: shares of the others would be too high."""
+    t = schema.labels.c
+    other = (t.question == question.name) & t.label.not_in(question.labels)
+    return bool(db.scalar(sa.select(sa.exists().where(other))))
 
 
 def _for_others(db: sa.Connection, question: Question) -> set[int]:

@@ -133,7 +133,13 @@ def difference(old: Protocol, new: Protocol) -> str:
 
 
 def check_answers(db: sa.Connection, protocol: Protocol) -> None:
-    """Raise CcdError where judgments that count have an answer that the protocol lacks: it would be lost otherwise.
+    """Raise CcdError where judgments that count have an answer that the protocol lacks: it would be lost otherwise."""
+    if problem := lost_answers(db, protocol):
+        raise CcdError(f"{problem}; nothing was written")
+
+
+def lost_answers(db: sa.Connection, protocol: Protocol) -> str | None:
+    """Return what is wrong where judgments that count have an answer that the protocol lacks; None where all have one.
 
     An answer to a question that the protocol no longer asks is not looked at; `mixed` names the question.
     """
@@ -144,14 +150,15 @@ def check_answers(db: sa.Connection, protocol: Protocol) -> None:
             if name in asked and asked[name].problem(answer) is not None:
                 key = (name, answer if isinstance(answer, str) else format(answer, ".15g"))
                 lost[key] = lost.get(key, 0) + number
-    if lost:
-        (question, answer), number = next(iter(sorted(lost.items())))
-        others = f" ({len(lost) - 1} more {'answer is' if len(lost) == 2 else 'answers are'} missing too)"
-        raise CcdError(
-            f"protocol {protocol.name}, question {question!r}: {_counted(number)} with the answer {answer!r}, which "
-            f"the protocol no longer has{others if len(lost) > 1 else ''}. Put it back under that name (its title may "
-            "change); nothing was written"
-        )
+    if not lost:
+        return None
+    (question, answer), number = next(iter(sorted(lost.items())))
+    others = f" ({len(lost) - 1} more {'answer is' if len(lost) == 2 else 'answers are'} missing too)"
+    return (
+        f"protocol {protocol.name}, question {question!r}: {_counted(number)} with the answer {answer!r}, which "
+        f"the protocol no longer has{others if len(lost) > 1 else ''}. Put it back under that name (its title may "
+        "change)"
+    )
 
 
 _DESKS, _JUDGMENTS = schema.desks, schema.judgments

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from ccd import draws, schema
+from ccd import draws, revisions, schema
 from ccd.campaign import Campaign, record
 from ccd.config import SPLITS, Quotas
 from ccd.errors import CcdError
@@ -203,7 +203,7 @@ def split_campaign(campaign: Campaign, like: str | None = None, question: str | 
     Pairs that have a label on any question get a split. Quotas are by the labels of `question` (default: the
     protocol's first), and pairs that have none on it count as one more label, UNLABELLED. `like` goes before what
     campaign.toml says. Near-duplicate pictures are those that have a hash (`ccd split` makes what is missing). Raises
-    CcdError where no pair has a label on the question yet.
+    CcdError where no pair has a label on the question yet, and where judgments have an answer that the protocol lacks.
     """
     of, s, config = (
         campaign.protocol.by_name(question or campaign.protocol.question.name),
@@ -213,6 +213,7 @@ def split_campaign(campaign: Campaign, like: str | None = None, question: str | 
     quotas = config.quotas if like is None else Quotas(config.quotas.shares, like=like)
     with campaign.write() as db:
         published = {row.pair_id: row.split for row in db.execute(sa.select(schema.published))}
+        revisions.check_answers(db, campaign.protocol)
         frame = _pairs(db, of.name, published)
         has_label = frame["label"].notna() & (frame["label"] != UNLABELLED)
         if not has_label.any():

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ccd import schema
+from ccd import revisions, schema
 from ccd.campaign import ADJUDICATION_DESK, Campaign
 from ccd.gone import lives
 from ccd.judgments import CANNOT_JUDGE, SKIPPED, VALID, answered, set_aside, tally
@@ -22,7 +22,8 @@ def status(campaign: Campaign) -> dict[str, Any]:
     inclusion_probability}], annotators [{name, assigned, pushed, judged, cannot_judge, skipped, lost, open}],
     adjudicators [{name, pushed, judged, cannot_judge, skipped, open}], labels {question: {resolved_by: n}}, splits
     {split: n}, releases [name], prevalence (ccd.prevalence.Prevalence) of the first question and prevalences {question:
-    the same} of every question that has labels, next. An active round has no
+    the same} of every question that has labels, mixed (what to know of
+    judgments given under another protocol than the current one; None for nothing), next. An active round has no
     inclusion_probability; `lost` is as in ccd.progress.
     """
     config = campaign.config
@@ -75,6 +76,8 @@ def status(campaign: Campaign) -> dict[str, Any]:
         labelled = sa.select(sa.func.count(t.c.pair_id.distinct())).where(t.c.label.is_not(None))
         noted["labelled"] = str(db.scalar(labelled))
         left = drawable(db, config.max_per_group)
+        used = revisions.used(db, campaign.protocol)
+        facts["mixed"] = revisions.lost_answers(db, campaign.protocol) or revisions.mixed(used)
         facts["next"] = _next(facts, _unsent(db), ties, left, noted)
     return facts
 

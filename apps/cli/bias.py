@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         "folds": "draws of the bootstrap",
         "seed": "their seed",
         "toward": "true where labels move toward the model: the interval of `model` lies above zero",
+        "mixed": "what to know of judgments that were given under several revisions of the protocol; null for one",
         "verdict": "what was found, in words",
     }
 )
@@ -45,13 +46,16 @@ def bias_command(folder: Path, folds: int, seed: int) -> Report:
     \b
     Example: ccd bias
     """
+    from ccd import revisions
     from ccd.bias import of_campaign
     from ccd.campaign import Campaign
     from ccd.errors import CcdError
+    from ccd.wording import number_of
 
     campaign = Campaign.open(folder)
     with campaign.read() as db:
         found, left_out = of_campaign(db, campaign.protocol.question, folds, seed)
+        mixed = revisions.mixed(revisions.used(db, campaign.protocol))
     if not found.rounds:
         raise CcdError(
             "no judgments of both assisted and blind pairs yet; send a round out with `ccd push --assist`, "
@@ -59,8 +63,11 @@ def bias_command(folder: Path, folds: int, seed: int) -> Report:
         )
     shown: list[Any] = [_table(found), found.verdict]
     if left_out:
-        shown.append(f"{left_out:,} judgments are left out: their task did not show what was decided for it.")
-    return Report({**found.to_dict(), "left_out": left_out}, shown)
+        which, its = number_of(left_out, "judgment is", "judgments are"), "its" if left_out == 1 else "their"
+        shown.append(f"{which} left out: {its} task did not show what was decided for it.")
+    if mixed:
+        shown.append(mixed)
+    return Report({**found.to_dict(), "left_out": left_out, "mixed": mixed}, shown)
 
 
 def _table(found: "Bias") -> "Table":

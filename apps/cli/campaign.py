@@ -148,6 +148,7 @@ def round_new(folder: Path, size: int, seed: int) -> Report:
         "pairs drawn at random are settled, `uncovered` pairs are in no figure; shares are null where too little is "
         "known; payoff.pays says whether ranking pays: true, false, or null where that cannot be told (docs/rank.md)",
         "prevalences": "map from every question that has labels to the same",
+        "mixed": "what to know of judgments that were given under another form of the protocol; null for nothing",
         "next": "{command, why}",
     }
 )
@@ -190,6 +191,8 @@ def status_command(folder: Path) -> Report:
     several = len(facts["prevalences"]) > 1
     for question, found in facts["prevalences"].items():
         shown += [f"{question}: {line}" if several else line for line in _prevalence(found)]
+    if facts["mixed"]:
+        shown.append(facts["mixed"])
     shown.append(f"Next: {facts['next']['command']}  ({facts['next']['why']})")
     return Report(facts, shown)
 

@@ -53,6 +53,7 @@ SHOWN = 10
         "unpredicted": "pairs that are not ranked, as this network has no prediction of them",
         "linked": "ranked pairs that are linked to pairs drawn at random, as too few others are left; else 0",
         "parts": "map from part to pairs: strategy, diverse, random",
+        "mixed": "what to know of judgments that were given under several revisions of the protocol; null for one",
         "again": "pairs that were judged before and get one more judgment",
         "assigned": "map from annotator to pairs assigned in this round",
         "top": "the first ten pairs: list of {pair_id, part, score, why}; score is null where a pair cannot be ranked",
@@ -71,7 +72,7 @@ def rank_command(folder: Path, strategy: str, size: int, question: str | None, s
       ccd rank --size 200
       ccd rank --size 50 --strategy relabel
     """
-    from ccd import predictions
+    from ccd import predictions, revisions
     from ccd.campaign import Campaign
     from ccd.errors import CcdError
     from ccd.rounds import Ranked, ranked_round
@@ -103,6 +104,9 @@ def rank_command(folder: Path, strategy: str, size: int, question: str | None, s
         seed=seed,
         size=size,
     )
+    with campaign.read() as db:
+        revisions.check_answers(db, campaign.protocol)
+        mixed = revisions.mixed(revisions.used(db, campaign.protocol))
     label, shares = _sought(campaign, of)
     target = of.labels.index(label)
     if size > found.could_be_drawn:
@@ -140,6 +144,7 @@ def rank_command(folder: Path, strategy: str, size: int, question: str | None, s
         "unpredicted": found.unpredicted,
         "linked": found.linked,
         "parts": {name: int((chosen.part == name).sum()) for name in ("strategy", "diverse", "random")},
+        "mixed": mixed,
         "again": _again(found, chosen),
         "assigned": _assigned(campaign, made.round),
         "top": _top(of, found, chosen),
@@ -219,6 +224,8 @@ def _shown(facts: dict[str, Any]) -> list[Any]:
     ]
     if facts["warning"]:
         shown.append(facts["warning"])
+    if facts["mixed"]:
+        shown.append(facts["mixed"])
     if facts["again"]:
         shown.append(f"{facts['again']} of them were judged before and get one more judgment.")
     if facts["linked"]:

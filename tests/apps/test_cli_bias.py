@@ -1,6 +1,7 @@
 """`ccd bias` and `ccd push --assist` as they are typed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from apps.cli.bias import bias_command
 from apps.cli.studio import push_command
 from ccd import schema
 from ccd.assist import decide
+from ccd.campaign import Campaign
+from ccd.revisions import current
 from ccd.rounds import new_round
 from tests.campaigns import judge, small_campaign
 from tests.ccd.test_assist import predict
@@ -49,6 +52,17 @@ def test_facts_and_text(tmp_path: Path) -> None:
     assert "the model's label │ 100.0% │ 33.3% │ +66.7 │ +66.7 to +66.7" in text
     assert "WARNING: labels move toward the model. 100.0% of the judgments given beside its prediction" in text
     assert "in 100% of the judgments in which they would have said something else" in text
+
+
+def test_mixed_revisions_are_said(tmp_path: Path) -> None:
+    assisted(tmp_path, "implicit")
+    assert json.loads(run(tmp_path, "--folds", "20", "--json", "-").stdout)["mixed"] is None
+    campaign = Campaign.open(tmp_path)
+    with campaign.write() as db:
+        current(db, campaign.protocol)
+        current(db, replace(campaign.protocol, guideline="Another."))
+        db.execute(schema.judgments.update().where(schema.judgments.c.annotator == "cy").values(revision=2))
+    assert "(revision 1, 80 judgments; revision 2, 40 judgments)" in run(tmp_path, "--folds", "20").stdout
 
 
 def test_nothing_to_compare_is_one_line(tmp_path: Path) -> None:

@@ -266,8 +266,8 @@ def test_status_says_what_shares_are_of_and_nothing_where_too_little_is_known() 
     assert second == "yes: 39 found, about 238 still to find (170 to 320) among 851 pairs without a label."
     known = (LabelShare("no", 100, 0.72, 0.72, 0.72, 0.0, 0.0, 0.0), LabelShare("yes", 39, 0.28, 0.28, 0.28, 0, 0, 0))
     assert shares_as_printed(pairs=139, left=0, labels=known, uncovered=1) == [
-        "Of 139 pairs, all judged (10 drawn and not settled are in no figure; 1 pair from which nothing was drawn at "
-        "random is in none): no 72.0%, yes 28.0%."
+        "Of 139 pairs, all judged (10 drawn and not settled are in no figure; 1 pair that no settled draw speaks for "
+        "is in none): no 72.0%, yes 28.0%."
     ]
     unknown = (LabelShare("no", 1), LabelShare("yes", 0))
     assert shares_as_printed(drawn=1, labels=unknown) == [

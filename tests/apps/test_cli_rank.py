@@ -1,6 +1,7 @@
 """`ccd rank` as it is typed, and what it stores, without a Label Studio."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from apps.cli.rank import rank_command
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.predictions import Predictions, begin, write
+from ccd.revisions import current
 from ccd.rounds import new_round
 from ccd.settle import settle
 from model.acquisition.campaign import candidates
@@ -134,6 +136,17 @@ def test_one_photo_with_many_texts_is_many_pairs_and_only_a_copy_counts_as_one(t
     ranked = [pair for pair, part, _ in queue(campaign, 2) if part != "random"]
     assert len(ranked) == 46
     assert original not in ranked
+
+
+def test_mixed_revisions_are_said(tmp_path: Path) -> None:
+    campaign = made(tmp_path)
+    with campaign.write() as db:
+        current(db, campaign.protocol)
+        current(db, replace(campaign.protocol, guideline="Another."))
+        db.execute(schema.judgments.update().where(schema.judgments.c.annotator == "cy").values(revision=2))
+    facts, shown = rank(tmp_path, "--size", "5", "--strategy", "random")
+    assert "(revision 1, 40 judgments; revision 2, 20 judgments)" in facts["mixed"]
+    assert facts["mixed"] in shown
 
 
 def test_without_predictions_random_and_profile_are_left(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from ccd.report import Wanted
 from ccd.report import of_campaign as report_of
 from ccd.settle import settle
 from ccd.splits import split_campaign
+from ccd.status import status
 from tests.ccd.build import ANNOTATORS, campaign, judge
 
 E, I, R = "explicit", "implicit", "irrelevant"  # noqa: E741
@@ -157,6 +158,22 @@ def test_labels_that_the_protocol_lacks_are_refused_and_nothing_is_lost(made: Ca
     assert (made.folder / "labels.jsonl").read_bytes() == before
     with made.read() as db:
         assert sorted(revisions.known(db, made.protocol)) == [1, 2]
+
+
+def test_no_share_and_no_split_without_a_label_that_the_protocol_lacks(made: Campaign) -> None:
+    settle(made)
+    facts = status(made)
+    assert facts["prevalence"]["labels"][0]["share"] is not None
+    assert facts["mixed"] is None
+    made = changed(made, CCD.replace('name = "implicit"', 'name = "hidden"'))
+    facts = status(made)
+    assert [one["share"] for one in facts["prevalence"]["labels"]] == [None] * 3
+    assert "with the answer 'implicit', which the protocol no longer has" in facts["mixed"]
+    with pytest.raises(CcdError, match="no longer has"):
+        split_campaign(made)
+    made = changed(made, CCD + VAGUE)
+    judge(made, "x:3:0", "lead", I, role="adjudicator", revision=2)
+    assert status(made)["mixed"].startswith("The judgments were given under 2 revisions of the protocol")
 
 
 def test_a_question_added_later_waits_for_judgments_and_not_for_an_adjudicator(made: Campaign) -> None:
