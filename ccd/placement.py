@@ -34,6 +34,18 @@ def place(counts: Ints, held: Ints, wanted: Ints, order: npt.NDArray[np.uint64])
     return chosen, got
 
 
+def too_large(counts: Ints, held: Ints, chosen: Ints, wanted: Ints) -> npt.NDArray[np.bool_]:
+    """Which groups [groups] are in split 0 because they are too large for any other (see LARGEST).
+
+    >>> counts = np.array([[3], *[[1]] * 17])
+    >>> chosen, _ = place(counts, np.full(18, FREE), np.array([[12], [4], [4]]), np.arange(18, dtype=np.uint64))
+    >>> too_large(counts, np.full(18, FREE), chosen, np.array([[12], [4], [4]])).tolist()[:2]
+    [True, False]
+    """
+    largest = max((max(1, int(size) // LARGEST) for size in wanted[1:].sum(axis=1)), default=0)
+    return np.asarray((held == FREE) & (chosen == 0) & (counts.sum(axis=1) > largest))
+
+
 def _fit(counts: Ints, chosen: Ints, wanted: Ints, order: list[int]) -> None:
     """Put groups, in this order, into the split but 0 that is emptiest, where they fit whole: label by label."""
     left = wanted.copy()

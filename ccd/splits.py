@@ -10,7 +10,7 @@ given up is reported.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from ccd.frames import batches, frame_of
 from ccd.gone import lives
 from ccd.handles import without_handles
 from ccd.leakage import TIES, Tie, find, groups
-from ccd.placement import FREE, place
+from ccd.placement import FREE, place, too_large
 from ccd.protocol import Question
 from ccd.quotas import Floats, Ints, wanted
 
@@ -36,12 +36,47 @@ ARMS = (RANDOM, "active", "gold", "imported")
 
 
 @dataclass(frozen=True)
+class Large:
+    """Groups that could be in dev or test and are too large: `groups` with so many `pairs`, the `smallest` of so many.
+
+    `shares` (label → of the pairs that may be in dev or test, these groups' among them, and without them;
+    None where no other pair may be there).
+    """
+
+    groups: int
+    pairs: int
+    smallest: int
+    shares: dict[str, tuple[float, float | None]]
+
+    @classmethod
+    def of(cls, counts: Ints, fair: Any, large: Any, labels: list[str]) -> "Large | None":
+        """From the pairs [groups, labels] of each group, which may be in dev or test, and which are too large."""
+        sizes = counts[large].sum(axis=1)
+        if not len(sizes):
+            return None
+        whole, left = counts[fair].sum(axis=0), counts[fair & ~large].sum(axis=0)
+        without = (left / left.sum()).tolist() if left.any() else [None] * len(labels)
+        shares = dict(zip(labels, zip((whole / whole.sum()).tolist(), without, strict=True), strict=True))
+        return cls(len(sizes), int(sizes.sum()), int(sizes.min()), shares)
+
+    def __str__(self) -> str:
+        """Return what this does to the shares, in words."""
+        are = "leakage group is" if self.groups == 1 else "leakage groups are"
+        pairs = f"{self.pairs:,} pairs, {self.smallest:,} or more in a group"
+        left = [f"{label} {b:.1%} for {a:.1%}" for label, (a, b) in self.shares.items() if b is not None]
+        what = (
+            f"the pairs left for dev and test are {', '.join(left)}" if left else "no other pair may be in dev and test"
+        )
+        return f"{self.groups:,} {are} too large for dev and test ({pairs}): such pairs are in train alone, and {what}"
+
+
+@dataclass(frozen=True)
 class Split:
     """`table`: pair_id, split, leakage_group, sorted by pair_id; `pairs`: the same rows as they were given, and `ties`
     among them. `counts`: split, label, wanted, got.
 
-    `left_out` are pairs that must have no split, as published ones do not let them; `given_up` says in words where
-    `got` is not what was wanted.
+    `large` are the groups that are too large for dev and test. `left_out` are pairs that must have no split, as
+    published ones do not let them; `given_up` says in words where `got` is not what was wanted, or not a fair sample.
     """
 
     table: pd.DataFrame
@@ -50,6 +85,7 @@ class Split:
     counts: pd.DataFrame
     left_out: tuple[str, ...]
     given_up: tuple[str, ...]
+    large: Large | None
 
 
 def split(
@@ -119,7 +155,10 @@ def split(
         columns=["split", "label", "wanted", "got"],
     )
     given_up = _too_few(labels, full, asked, like, free) + _given_up(told, int(free.sum()))
-    return Split(table, frame, found, told, left_out, given_up)
+    fair = held != SPLITS.index(TRAIN)
+    large = Large.of(counts, fair, too_large(counts, held, chosen, asked), labels)
+    given_up += () if large is None else (str(large),)
+    return Split(table, frame, found, told, left_out, given_up, large)
 
 
 def _check(frame: pd.DataFrame, published: Mapping[str, str]) -> None:
@@ -237,6 +276,7 @@ def split_campaign(campaign: Campaign, like: str | None = None, question: str | 
             "seed": config.split_seed,
             "ties": list(config.split_ties),
             "left_out": len(result.left_out),
+            "large": None if result.large is None else asdict(result.large),
         }
         schema.note(db, schema.SPLIT_PLAN, json.dumps(made_with))
         if not _stored(db, result.table):
@@ -256,7 +296,9 @@ def _stored(db: sa.Connection, table: pd.DataFrame) -> bool:
 
 
 def plan(db: sa.Connection) -> dict[str, Any] | None:
-    """What the stored split was made with: question, wanted (split → pairs), like, seed, ties, left_out; or None.
+    """What the stored split was made with: question, wanted (split → pairs), like, seed, ties, left_out, large.
+
+    None where no split is stored.
 
     >>> with campaign.read() as db: plan(db)  # doctest: +SKIP
     {'question': 'relation', 'wanted': {'train': 10294, 'dev': 975, 'test': 983}, 'like': 'ccd', 'seed': 1, …}

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
         "model": "share of judgments that are the model's label: {assisted, blind, difference, ci, reason}",
         "alpha": "Krippendorff's alpha on the question's level, likewise",
         "seconds": "median seconds a judgment, likewise",
+        "cannot_judge": "share of the answers that are `cannot judge`, likewise",
         "shares": "map from label to its share in the judgments, likewise",
+        "smallest": "the move of `model` that four of five such comparisons would find, or null",
         "followed": "(assisted - blind) / (1 - blind) of `model`: in what share of the judgments that would have been "
         "another label the model's was given; null where undefined",
         "followed_ci": "its 95 % interval, or null",
@@ -41,7 +43,7 @@ def bias_command(folder: Path, folds: int, seed: int) -> Report:
     """Measure what assistance did: judgments given beside a prediction against blind ones.
 
     Only the blind pairs of assisted rounds are compared, which were drawn at random for it (`ccd push --assist`). All
-    differences have 95 % bootstrap intervals, drawn by pair.
+    differences have 95 % bootstrap intervals, drawn by pair within each label of the model.
 
     \b
     Example: ccd bias
@@ -80,6 +82,7 @@ def _table(found: "Bias") -> "Table":
         "the model's label": (found.model, 100, "%"),
         "alpha": (found.alpha, 1, ""),
         "seconds (median)": (found.seconds, 1, ""),
+        "cannot judge": (found.cannot_judge, 100, "%"),
         **{f"share of {label}": (each, 100, "%") for label, each in found.shares.items()},
     }
     for name, (each, factor, unit) in rows.items():

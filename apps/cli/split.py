@@ -37,6 +37,8 @@ if TYPE_CHECKING:
         "counts": "list of {split, label, wanted, got}; wanted is null with --check",
         "questions": "map from every question to a list of {split, label, got}; empty with --check",
         "given_up": "where what was wanted could not be had, in words",
+        "large": "leakage groups too large for dev and test, or null: {groups, pairs, smallest, shares}; shares "
+        "is a map from label to its share in the pairs that may be there, with these groups and without",
         "left_out": "pairs without a split, because they are tied to a published pair and may not follow it",
         "ties": "list of {tie, tied, before, after}: pairs with such a tie, and pairs of dev and test with one across "
         "splits, had pairs been split at random one by one and now",
@@ -100,6 +102,7 @@ def _split(folder: Path, question: str | None, like: str | None) -> contract.Rep
         "counts": result.counts.to_dict("records"),
         "questions": questions,
         "given_up": list(result.given_up),
+        "large": None if result.large is None else dataclasses.asdict(result.large),
         "left_out": list(result.left_out),
         "ties": leaks(result.ties, of_pair, other),
         "nearest": [dataclasses.asdict(each) for each in neighbours],
@@ -146,6 +149,7 @@ def _check(folder: Path) -> contract.Report:
         "counts": counts,
         "questions": {},
         "given_up": [],
+        "large": None,
         "left_out": [],
         "ties": found.ties,
         "nearest": [dataclasses.asdict(each) for each in found.nearest],

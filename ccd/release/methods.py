@@ -247,6 +247,14 @@ def _splits(facts: Facts) -> str:
     else:
         said += f"No two pairs are tied by {ties(facts)}. "
     said += "Dev and test hold only pairs that were drawn at random."
+    if large := facts["split"].get("large"):
+        said += (
+            f" {_number(large['groups'], 'leakage group')} of {large['smallest']:,} pairs or more, {large['pairs']:,} "
+        )
+        said += (
+            "pairs in all, could have been in dev or test and are too large for them: they are in train, and dev and "
+        )
+        said += "test have no groups like them."
     return said + _prevalence(facts) + " ".join(("", *bounds(facts).split()))
 
 

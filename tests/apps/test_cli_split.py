@@ -54,7 +54,9 @@ def test_near_duplicate_pictures_tie_without_ccd_duplicates(tmp_path: Path) -> N
     result = CliRunner().invoke(split_command, ["--dir", str(tmp_path), "--json", "-"])
     facts = json.loads(result.stdout)
     assert (facts["groups"], {each["split"]: each["got"] for each in facts["counts"]}["train"]) == (1, 20)
-    assert len(facts["given_up"]) == 2
+    assert len(facts["given_up"]) == 3
+    assert facts["given_up"][2].endswith("and no other pair may be in dev and test")
+    assert facts["large"] == {"groups": 1, "pairs": 20, "smallest": 20, "shares": {"explicit": [1.0, None]}}
     assert "Given up: dev: 0 pairs for " in result.stderr
 
 

@@ -41,6 +41,17 @@ def judged(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def even(df: pd.DataFrame) -> pd.DataFrame:
+    """Of each label of the model four assisted pairs for a blind one, so that every pair weighs the same."""
+    first = df.drop_duplicates("task")
+    place = first.groupby(["model", "shown"]).cumcount()
+    blind = first[~first["shown"]].groupby("model").size() - 1
+    some = place < first["model"].map(blind) * np.where(first["shown"], 4, 1)
+    kept = df[df["task"].isin(first.loc[some, "task"])].reset_index(drop=True)
+    assert kept["shown"].mean() == 0.8
+    return kept
+
+
 def test_followers_are_found() -> None:
     found = bias(judged(600, 1, follow=0.3), LABELS, "nominal")
     assert found.toward
@@ -62,7 +73,7 @@ def test_rates_over_seeds() -> None:
 
 
 def test_measures_are_those_of_each_kind_alone() -> None:
-    df = judged(300, 2, follow=0.3)
+    df = even(judged(300, 2, follow=0.3))
     found = bias(df, LABELS, "ordinal", folds=50)
     for side, kind in (("assisted", df[df["shown"]]), ("blind", df[~df["shown"]])):
         assert getattr(found.model, side) == pytest.approx((kind["label"] == kind["model"]).mean())
@@ -151,3 +162,62 @@ def test_of_campaign_takes_what_was_shown_as_decided(tmp_path: Path) -> None:
     assert found.model.blind == pytest.approx(10 / 29)
     assert found.toward
     assert found.followed == 1.0
+
+
+def lopsided(labels: dict[str, tuple[int, int]], of_model: dict[str, float]) -> pd.DataFrame:
+    """One judge; of each label of the model (assisted, blind) pairs, of which this share gets the model's label."""
+    rows = []
+    for label, numbers in labels.items():
+        for shown, number in zip((True, False), numbers, strict=True):
+            for i in range(number):
+                given = label if i < round(of_model[label] * number) else "other"
+                rows.append((f"{label}{shown}{i}", "a", given, 5.0, 1, label, shown))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def test_kinds_are_compared_within_each_label_of_the_model() -> None:
+    """A model that is followed nowhere, and whose hard label is more common among the blind pairs."""
+    df = lopsided({"easy": (80, 10), "hard": (20, 40)}, {"easy": 0.9, "hard": 0.2})
+    found = bias(df, ["easy", "hard", "other"], "nominal")
+    assert found.model.assisted == pytest.approx(0.8 * 0.9 + 0.2 * 0.2)
+    assert found.model.blind == pytest.approx(found.model.assisted)
+    few = lopsided({"easy": (80, 40), "rare": (4, 2), "hard": (20, 10)}, {"easy": 0.9, "rare": 0.5, "hard": 0.2})
+    assert bias(few, ["easy", "rare", "hard", "other"], "nominal", folds=50).model.difference == pytest.approx(0)
+    alone = lopsided({"easy": (3, 2), "hard": (2, 3)}, {"easy": 1.0, "hard": 0.0})  # too few: the round is one stratum
+    assert bias(alone, ["easy", "hard", "other"], "nominal", folds=50).model.difference == pytest.approx(3 / 5 - 2 / 5)
+
+
+def test_draws_of_few_pairs_vary_as_much_as_they_should() -> None:
+    """Of 10 assisted and 10 blind pairs, half the model's: the variance is 2 s² / 10 with s² = 10/9 · 1/4."""
+    df = lopsided({"one": (10, 10)}, {"one": 0.5})
+    found = bias(df, ["one", "other"], "nominal", folds=20_000)
+    assert found.smallest == pytest.approx(2.8 * np.sqrt(2 * 10 / 9 / 4 / 10), rel=0.02)
+
+
+def test_cannot_judge_is_compared() -> None:
+    df = lopsided({"one": (40, 40)}, {"one": 0.5})
+    df.loc[df["shown"] & (df.index % 4 == 0), "label"] = None
+    found = bias(df, ["one", "other"], "nominal", folds=300)
+    assert (found.cannot_judge.assisted, found.cannot_judge.blind) == (0.25, 0.0)
+    assert found.cannot_judge.ci is not None
+    assert found.cannot_judge.ci[0] > 0
+    assert (found.assisted.pairs, found.assisted.judgments) == (40, 30)
+
+
+def test_the_smallest_move_that_would_have_been_seen_is_named() -> None:
+    found = bias(judged(200, 3, 0.0), LABELS, "nominal", folds=300)
+    assert found.smallest is not None
+    assert f"a move of {100 * found.smallest:.1f} points is found in four of five comparisons" in found.verdict
+
+
+@pytest.mark.soak
+def test_small_rounds_are_not_called_moved_too_often() -> None:
+    found = [bias(judged(60, seed, 0.0, share=0.5), LABELS, "nominal", folds=300, seed=seed) for seed in range(300)]
+    assert sum(each.toward for each in found) <= 0.045 * len(found)  # 2.5 % is one side
+
+
+@pytest.mark.soak
+def test_a_move_is_found() -> None:
+    found = [bias(judged(600, seed, 0.15, skill=0.75), LABELS, "nominal", folds=300, seed=seed) for seed in range(200)]
+    share = sum(each.toward for each in found) / len(found)
+    assert share >= 0.6

@@ -347,7 +347,7 @@ def test_a_campaign_stores_its_split_and_what_it_was_made_with(tmp_path: Path) -
     with made.read() as db:
         assert plan(db) == {
             "question": "relation", "wanted": {"train": 84, "dev": 8, "test": 8}, "like": None, "seed": 1,
-            "ties": ["image", "near_image", "near_text", "post", "author"], "left_out": 0,
+            "ties": ["image", "near_image", "near_text", "post", "author"], "left_out": 0, "large": None,
         }  # fmt: skip
         first = dict(db.execute(sa.select(schema.splits.c.pair_id, schema.splits.c.split)).all())
     with made.write() as db:
@@ -409,3 +409,43 @@ def test_authors_tie_and_a_switch_lets_them_go(tmp_path: Path) -> None:
     toml.write_text(toml.read_text().replace("seed = 1", 'seed = 1\nties = ["image", "post"]', 1))
     again = split_campaign(type(made).open(tmp_path))
     assert set(again.table["split"]) == set(SPLITS)
+
+
+def with_large(groups: int = 5, size: int = 20) -> pd.DataFrame:
+    """900 pairs of which every tenth is b, and groups of b alone: each has one photo."""
+    rows = alone(810) + alone(90, "b", first=810)
+    for group in range(groups):
+        rows += [("b", f"large{group}", f"g{group}-{i}", f"g{group}-{i}", "random") for i in range(size)]
+    return frame(rows)
+
+
+def test_groups_too_large_for_dev_and_test_are_reported_with_what_they_do_to_the_shares() -> None:
+    pairs = with_large()
+    for seed in range(3):
+        found = split(pairs, quotas=SHARES, seed=seed, ties=["image"])
+        in_group = pairs["image"].str.startswith("large").to_numpy()
+        assert set(found.table["split"][in_group]) == {"train"}
+    large = found.large
+    assert large is not None
+    assert (large.groups, large.pairs, large.smallest) == (5, 100, 20)
+    assert large.shares == {"a": (0.81, 0.9), "b": (0.19, 0.1)}
+    (said,) = [line for line in found.given_up if "too large" in line]
+    assert "5 leakage groups are too large for dev and test (100 pairs, 20 or more in a group)" in said
+    assert "a 90.0% for 81.0%, b 10.0% for 19.0%" in said
+
+
+def test_small_groups_and_those_held_in_train_are_not_reported_as_large() -> None:
+    assert split(with_large(5, 4), quotas=SHARES, seed=1, ties=["image"]).large is None
+    active = with_large()
+    active.loc[active["image"].str.startswith("large"), "arm"] = "active"
+    assert split(active, quotas=SHARES, seed=1, ties=["image"]).large is None
+
+
+@pytest.mark.soak
+def test_large_groups_are_in_train_whatever_the_seed() -> None:
+    pairs = with_large()
+    large = pairs["image"].str.startswith("large").to_numpy()
+    for seed in range(40):
+        found = split(pairs, quotas=SHARES, seed=seed, ties=["image"])
+        assert set(found.table["split"][large]) == {"train"}
+        assert found.large is not None

@@ -204,6 +204,7 @@ def _assistance(campaign: Campaign, question: str, version: str) -> None:
             ("as the model", found["model"]),
             ("alpha", found["alpha"]),
             ("seconds", found["seconds"]),
+            ("cannot judge", found["cannot_judge"]),
             *((f"share of {label}", each) for label, each in found["shares"].items()),
         ]
     ]
