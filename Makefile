@@ -7,10 +7,11 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 install: .venv/installed .venv/studio
 
+# Python compiles the modules that are used when they are used: a minute less than all at once.
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --editable '.[dev]' --constraint constraints.txt
+	$(BIN)/pip install --quiet --no-compile --editable '.[dev]' --constraint constraints.txt
 	touch $@
 
 # Label Studio, in an environment of its own.

@@ -439,9 +439,16 @@ def test_synthetic_pairs_are_called_so(tmp_path: Path) -> None:
     assert "**Synthetic**" in (folder / "README.md").read_text()
 
 
+@pytest.fixture(scope="module")
+def written(ready: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release, to be copied."""
+    copy = shutil.copytree(ready, tmp_path_factory.mktemp("written") / "campaign")
+    return write_release(Campaign.open(copy), "v1").folder
+
+
 @pytest.fixture
-def release(made: Campaign) -> Path:
-    return write_release(made, "v1").folder
+def release(written: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(written, tmp_path / "v1"))
 
 
 def edit(folder: Path, split: str, **changes: object) -> None:
