@@ -34,7 +34,7 @@ demo: install
 # Everything. What only waits for the network, and the types, go beside what keeps the processor busy.
 test:
 	$(MAKE) --jobs 2 system .venv/installed
-	$(MAKE) --jobs 4 lint types quick-tests .venv/studio
+	$(MAKE) --jobs 4 lint types quick-tests .venv/studio MARKS='not soak'
 	$(MAKE) end-to-end
 
 # What to run while working.
@@ -54,8 +54,9 @@ lint: .venv/installed
 types: .venv/installed
 	$(BIN)/mypy
 
+MARKS := not soak and not slow
 quick-tests: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/e2e
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/e2e -m '$(MARKS)'
 
 # Whole campaigns, three at a time as they mostly wait; each process has a Label Studio of its own.
 end-to-end: install system

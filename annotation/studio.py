@@ -113,7 +113,7 @@ def _run_step(step: list[str], lock: int, env: dict[str, str] | None = None) -> 
     done = subprocess.run(step, capture_output=True, text=True, stdin=subprocess.DEVNULL, pass_fds=[lock], env=env)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise CcdError(f"Label Studio could not be installed ({reason}). Fix the cause and run `ccd studio install`")
+        raise CcdError(f"Label Studio could not be installed ({reason}); fix that and run `ccd studio install` again")
 
 
 def status(campaign_folder: Path) -> Server | None:

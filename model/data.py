@@ -242,7 +242,7 @@ def _dataset(
 
 def _score(where: str, label: object) -> float:
     if isinstance(label, bool) or not isinstance(label, int | float) or not math.isfinite(label):
-        raise CcdError(f"{where}: label {label!r} is not a number, and the question asks for a score")
+        raise CcdError(f"{where}: label {label!r} is not a number, as the question asks for; write its score")
     return float(label)
 
 

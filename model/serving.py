@@ -142,7 +142,10 @@ class Serving:
         checkpoint = load(folder)
         question = question_for(checkpoint, self._protocol)
         if question != self._protocol.question:
-            raise CcdError(f"{folder}: answers {question.name}, and desks show {self._protocol.question.name}")
+            raise CcdError(
+                f"{folder}: answers the question {question.name}, and desks show {self._protocol.question.name}; "
+                "train a network on that one"
+            )
         return Ready(checkpoint, self._folder, self._device)
 
     def _watch(self) -> None:

@@ -71,3 +71,21 @@ def judge(campaign: Campaign, pair: str, annotator: str, answer: Any = None, **f
             "pulled_at": "2024-01-02",
         }
         db.execute(schema.judgments.insert().values(row | fields))
+
+
+def back_to_schema_5(db: sa.Connection) -> None:
+    """Take out what version 6 of the schema added."""
+    db.exec_driver_sql("DROP INDEX ix_pairs_collected_at")
+    for table in (schema.pages, schema.revisions):
+        table.drop(db)
+    for name, columns in {
+        "pairs": ("copy_of",),
+        "judgments": ("answered_at", "revision"),
+        "rounds": ("question",),
+        "desks": ("page", "page_since"),
+        "tasks": ("annotations", "shown_since"),
+        "stray_tasks": ("annotations",),
+    }.items():
+        for column in columns:
+            db.exec_driver_sql(f"ALTER TABLE {name} DROP COLUMN {column}")
+    schema.note(db, "schema_version", 5)

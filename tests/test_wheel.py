@@ -17,6 +17,8 @@ from PIL import Image
 from apps.cli.main import cli
 from docs.reference import leaves
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 FLOORS = ("ccd", "collection", "annotation", "model", "apps")
 

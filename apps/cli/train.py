@@ -166,7 +166,9 @@ class Ready:
         from ccd.errors import CcdError
 
         if self.data.asked.is_score:
-            raise CcdError(f"question {self.data.asked.name!r} asks for a score, and this compares labels")
+            raise CcdError(
+                f"question {self.data.asked.name!r} asks for a score, and this compares labels; name one with labels"
+            )
 
     def about(self, *splits: str) -> dict[str, Any]:
         """What a training is known by: the pairs of these splits, their question, labels and features."""

@@ -336,6 +336,7 @@ def test_while_a_network_loads_health_and_setup_answer(campaign: Campaign, monke
         served.ready()
 
 
+@pytest.mark.slow
 def test_a_half_written_network_is_passed_over_and_taken_when_it_is_whole(campaign: Campaign) -> None:
     (old,) = (campaign.folder / "models").glob("[!.]*")
     with running(campaign) as served:
@@ -433,6 +434,7 @@ def test_stopping_ends_the_child(script: Path) -> None:
     assert not retraining.begin()
 
 
+@pytest.mark.slow
 def test_the_command_runs_until_it_is_interrupted(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PASSWORD, WORD)
     command = [sys.executable, "-m", "apps.cli.main", "backend", "--port", "0", "--dir", str(campaign.folder)]

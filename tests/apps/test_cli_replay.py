@@ -23,6 +23,7 @@ def typed(world: Path, *more: str) -> list[str]:
     return ["replay", *where, "--threads", "1", "--seeds", "2", *more]
 
 
+@pytest.mark.slow
 def test_a_replay_from_end_to_end(world: Path) -> None:
     strategies = ["--strategy", "margin", "--strategy", "relabel"]
     done = CliRunner().invoke(cli, typed(world, *strategies, "--json", "-"))

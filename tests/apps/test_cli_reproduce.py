@@ -28,6 +28,7 @@ def run(world: Path, table: str, *typed: str) -> tuple[dict[str, Any], str]:
     return json.loads(done.stdout), done.stderr
 
 
+@pytest.mark.slow
 def test_table4_from_end_to_end(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     facts, shown = run(world, "table4", "--seeds", "2", "--words", "light+light")
     assert [row["name"] for row in facts["rows"]][:2] == ["AnANet", "AnANet without BERT"]

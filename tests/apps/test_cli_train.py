@@ -73,6 +73,7 @@ def test_a_preset_is_a_network_and_its_training(world: Path) -> None:
     assert found["model"] == "ananet"
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on(world: Path) -> None:
     """Killed for real, at any time: the next run ends with what an undisturbed one has."""
     arguments = ["train", "--data", str(world / "data"), "--threads", "1", "--precision", "fp32", "--epochs", "6"]

@@ -9,6 +9,8 @@ from ccd import cluster
 from ccd.cluster import on_ray
 from ccd.errors import CcdError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

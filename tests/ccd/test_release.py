@@ -231,6 +231,7 @@ def test_a_dehydrated_release_has_no_content(made: Campaign) -> None:
     assert verify(dry) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", ["files", "tar"])
 def test_the_same_state_gives_the_same_bytes(ready: Path, tmp_path: Path, images: str) -> None:
     """Also in another process, with another order of sets, another place, time zone, locale and taste in pictures."""
@@ -299,6 +300,7 @@ write.write_release(
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["among the images", "before the rename", "after the rename"])
 def test_killed_anywhere_and_run_again(made: Campaign, ready: Path, tmp_path: Path, moment: str) -> None:
     before = tree(write_release(made, "v0").folder)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
-from tests.campaigns import small_campaign
+from tests.campaigns import back_to_schema_5, small_campaign
 
 
 def version_of(campaign: Campaign) -> str | None:
@@ -81,27 +81,15 @@ def test_a_campaign_of_schema_1_becomes_one_of_today(tmp_path: Path) -> None:
     with campaign.write() as db:  # what version 1 did not have
         db.exec_driver_sql("DROP INDEX ix_pairs_duplicate_group")
         db.exec_driver_sql("DROP INDEX ix_drops_item")
-        db.exec_driver_sql("DROP INDEX ix_pairs_collected_at")
-        for table in (
-            schema.photos,
-            schema.cursors,
-            schema.priors,
-            schema.tombstones,
-            schema.assists,
-            schema.pages,
-            schema.revisions,
-        ):
+        back_to_schema_5(db)
+        for table in (schema.photos, schema.cursors, schema.priors, schema.tombstones, schema.assists):
             table.drop(db)
         for table, columns in {
             "posts": ("author_key", "sensitive", "status", "checked_at"),
             "images": ("phash",),
-            "pairs": ("model_text", "alt_text", "duplicate_group", "copy_of"),
-            "judgments": ("prediction", "answered_at", "revision"),
+            "pairs": ("model_text", "alt_text", "duplicate_group"),
+            "judgments": ("prediction",),
             "round_pairs": ("part", "place"),
-            "rounds": ("question",),
-            "desks": ("page", "page_since"),
-            "tasks": ("annotations", "shown_since"),
-            "stray_tasks": ("annotations",),
         }.items():
             for column in columns:
                 db.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")

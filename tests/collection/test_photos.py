@@ -322,6 +322,7 @@ def running(campaign: Campaign, server: Server) -> "Iterator[tuple[BaseProcess, 
         told.close()
 
 
+@pytest.mark.slow
 def test_killed_at_ten_points_and_run_again_ends_as_undisturbed(tmp_path: Path, server: Server) -> None:
     calm, disturbed = (
         Campaign.create(tmp_path / name, name=name, annotators=ANNOTATORS, adjudicators=())

@@ -233,6 +233,7 @@ store.collect(Campaign.open(Path(sys.argv[1])), told(table.read(Path(sys.argv[2]
 """
 
 
+@pytest.mark.slow
 def test_killed_anywhere_and_run_again_ends_as_undisturbed(tmp_path: Path, paint: Paint) -> None:
     lines = ["id,text,image"]
     for i in range(400):
@@ -261,6 +262,7 @@ def test_killed_anywhere_and_run_again_ends_as_undisturbed(tmp_path: Path, paint
     assert state(disturbed) == state(calm)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(SHARED is None, reason="needs ../shared/data")
 def test_the_tweets(campaign: Campaign) -> None:
     assert SHARED is not None

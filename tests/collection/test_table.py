@@ -180,6 +180,7 @@ def test_no_file(tmp_path: Path) -> None:
         list(table.read(tmp_path / "folder.csv"))
 
 
+@pytest.mark.slow
 def test_memory_stays_flat(tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     file.write_text("id,text,image\n" + "".join(f"{i},{'long text ' * 30},a.jpg\n" for i in range(8_000)))

@@ -314,6 +314,7 @@ def test_a_page_on_disk_is_read_from_there(
     assert (row.pages, row.posts, row.done, row.cursor) == (3, 250, 1, None)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_ends_as_if_never_killed(campaign: Campaign, server: X) -> None:
     server.add(*[post(i) for i in range(1, 801)])
     command = [sys.executable, "-m", "apps.cli.main", "collect", "x", "search", "cat", "--max-posts", "9999"]

@@ -13,6 +13,8 @@ from tests.faults.commands import COMMANDS, Command
 from tests.faults.faults import FAULTS, NotHere, can_befall
 from tests.faults.laboratory import Laboratory, laboratory
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:

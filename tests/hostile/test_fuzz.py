@@ -19,8 +19,8 @@ KINDS: dict[str, Callable[[Path], list[Target]]] = {
     "release": release_targets,
     "model": model_targets,
 }
-EXAMPLES = {"text": 20, "release": 3, "model": 20}
-"""How many of a kind a quick run tries on each target: a release takes the longest to read."""
+EXAMPLES = [("text", 20), ("model", 20), pytest.param("release", 3, marks=pytest.mark.slow)]
+"""How many of a kind are tried on each target: a release takes the longest to read."""
 LONG = 200
 
 
@@ -44,7 +44,7 @@ def hostile(target: Target, content: bytes, folder: Path, examples: int) -> None
 
 @pytest.mark.parametrize(
     ("kind", "examples"),
-    [*EXAMPLES.items(), *(pytest.param(kind, LONG, marks=pytest.mark.soak) for kind in KINDS)],
+    [*EXAMPLES, *(pytest.param(kind, LONG, marks=pytest.mark.soak) for kind in KINDS)],
 )
 @pytest.mark.filterwarnings("ignore")
 def test_readers_take_it_or_say_what_is_wrong(kind: str, examples: int, tmp_path: Path) -> None:

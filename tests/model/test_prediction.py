@@ -216,6 +216,7 @@ prediction.predict(campaign, latest(campaign.folder / "models"), str)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     """Killed for real while it writes: the next run ends with the bytes that an undisturbed one has."""
     whole, other = campaign_with_features(tmp_path / "whole", 400), campaign_with_features(tmp_path / "killed", 400)
