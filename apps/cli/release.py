@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         "synthetic": "true where the toolkit made the pairs itself",
         "dehydrated": "true where it has ids, labels and splits only",
         "counts": "map from split to label to pairs; `all` is their sum",
-        "excluded": "assigned pairs that are not in it, by reason (open, incomplete, dropped, not split, post is gone)",
+        "excluded": "assigned pairs in no split, by reason (open, incomplete, dropped, not split, post is gone)",
         "images": "number of image files",
         "unchecked": "posts of X of which nobody asked in the last 24 hours whether they are gone",
         "manifest_sha256": "SHA-256 of MANIFEST.sha256: it names this release for ever",
@@ -70,7 +70,7 @@ def release_command(folder: Path, name: str, images: str, dehydrate: bool, also:
     shown: list[Any] = [counts_table(done.counts, done.synthetic)]
     if done.excluded:
         left = ", ".join(f"{number:,} {reason}" for reason, number in done.excluded.items())
-        shown.append(f"Not in it: {left}.{_remedy(done.excluded)}")
+        shown.append(f"In no split: {left}.{_remedy(done.excluded)}")
     unchecked = len(due(campaign))
     if unchecked:
         shown.append(

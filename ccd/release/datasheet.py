@@ -64,7 +64,8 @@ def _composition(facts: Facts) -> dict[str, str]:
         + "".join(f"\n\nQuestion `{name}`:\n\n{counts(each)}".rstrip() for name, each in others(facts).items()),
         "Is it all, or a sample?": f"A part of {found['pairs']:,} collected pairs, by arm: {listed(facts['arms'])}. "
         "Arm `random` is a random sample with known inclusion probabilities; arm `active` is not.",
-        "Is something missing?": f"Pairs sent out and in no split: {listed(facts['excluded']) or 'none'}.",
+        "Is something missing?": f"Pairs sent out and in no split: {listed(facts['excluded']) or 'none'}."
+        + (" Those that were judged in full are in open.jsonl, with their votes." if facts.get("bounds") else ""),
         "Are there recommended splits?": "train, dev and test, never to be mixed: no leakage group is in two of them.",
         "Are there errors or noise?": "Labels are people's judgments; methods.md has their agreement, and "
         "judgments.parquet each of them.",

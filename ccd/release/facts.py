@@ -18,7 +18,7 @@ from ccd.protocol import Question
 from ccd.release.content import Pair
 from ccd.release.images import FILES, NONE
 from ccd.release.judged import Judged
-from ccd.release.questions import Answers
+from ccd.release.questions import Answers, contested
 from ccd.revisions import mixed
 from ccd.splits import plan
 from ccd.subsets import by_subset
@@ -79,7 +79,7 @@ class Tally:
         for answers in self.answers.values():
             answers.take(pair.split, row)
         self.arms[row["arm"]] += 1
-        self.contested += any(number for label, number in row["votes"].items() if label != row["label"])
+        self.contested += contested(row)
         self.networks[row["pair_id"].partition(":")[0]] += 1
         if pair.split == "train" and self.first.question.labels:
             self._choose(pair)
@@ -178,8 +178,10 @@ def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally:
 
 def _by_arm(db: sa.Connection, question: Question, judged: Judged) -> dict[str, Any]:
     """Agreement on the question of the pairs of each arm; nothing where all are of one."""
+    if len(set(db.scalars(sa.select(schema.rounds.c.arm)))) < 2:
+        return {}
     arms = by_subset(db, question, judged.revisions)["arm"]
-    return {arm: found.to_dict(names=False) for arm, found in arms.items()} if len(arms) > 1 else {}
+    return {arm: found.to_dict(names=False) for arm, found in arms.items()}
 
 
 def _assistance(db: sa.Connection, question: Question) -> dict[str, Any]:

@@ -75,6 +75,15 @@ def answer(row: Mapping[str, Any], question: str) -> tuple[str | float | None, s
     return row["labels"][question], row.get("labels_resolved_by", {}).get(question)  # older releases lack the latter
 
 
+def contested(row: Mapping[str, Any]) -> bool:
+    """Whether an annotator voted for another label than a released row has on the first question.
+
+    >>> contested({"label": "yes", "votes": {"no": 1, "yes": 2}})
+    True
+    """
+    return any(number for label, number in row["votes"].items() if label != row["label"])
+
+
 def questions_of(protocol: Mapping[str, Any]) -> tuple[Question, ...]:
     """The questions of a protocol.json."""
     return tuple(

@@ -21,7 +21,7 @@ from ccd.release import tables
 from ccd.release.facts import SPLITS
 from ccd.release.images import FILES, Files
 from ccd.release.pages import MANIFEST, describe
-from ccd.release.questions import Answers, questions_of
+from ccd.release.questions import Answers, contested, questions_of
 from ccd.release.write import clear
 
 GONE = "gone when hydrated"
@@ -85,6 +85,7 @@ def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -
     questions = questions_of(json.loads((folder / "protocol.json").read_bytes()))
     answers = {question.name: Answers.of(question, SPLITS) for question in questions}
     gone: dict[str, str] = {}
+    disputed = 0
     images = Files(part)
     with source.read() as db, tables.Rows(part, SPLITS, questions) as rows:
         for split, row, found in _found(folder, db):
@@ -96,6 +97,7 @@ def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -
             rows.add(split, filled)
             for each in answers.values():
                 each.take(split, row)
+            disputed += contested(row)
     counts = answers[facts["question"]].counts
     if not any(of_split["all"] for of_split in counts.values()):
         told = ", ".join(f"{number:,} {reason}" for reason, number in Counter(gone.values()).most_common(3))
@@ -109,6 +111,9 @@ def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -
         (part / "gone.jsonl").write_text("".join(lines), encoding="utf-8")
     left = facts["excluded"] | ({GONE: len(gone)} if gone else {})
     facts |= {"dehydrated": False, "images": FILES, "counts": counts, "excluded": left}
+    facts["resolved_by"] = answers[facts["question"]].counted()["resolved_by"]
+    if facts.get("contested") is not None:  # of scores, or of an older toolkit
+        facts["contested"] = disputed
     for name, about in facts.get("questions", {}).items():
         about |= answers[name].counted()
     facts["of"] = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()  # the release that was filled

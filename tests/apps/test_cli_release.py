@@ -30,7 +30,7 @@ def test_release_and_verify(folder: Path) -> None:
     assert facts["folder"] == str(release)
     assert facts["excluded"] == {"open": 1}
     assert sum(counts["all"] for counts in facts["counts"].values()) == 12
-    assert "Not in it: 1 open." in result.stderr
+    assert "In no split: 1 open." in result.stderr
     well = CliRunner().invoke(verify_command, [str(release), "--json", "-"])
     assert (well.exit_code, json.loads(well.stdout)["problems"]) == (0, [])
 

@@ -565,7 +565,7 @@ def test_a_judgment_outside_the_protocol_is_found(release: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"pair_id": 1}', '"text"'])
-@pytest.mark.parametrize("name", ["release.json", "protocol.json", "train.jsonl"])
+@pytest.mark.parametrize("name", ["release.json", "protocol.json", "train.jsonl", "open.jsonl"])
 def test_rubbish_is_a_problem_and_no_crash(release: Path, name: str, damage: str) -> None:
     (release / name).write_text(damage)
     problems = verify(release)
