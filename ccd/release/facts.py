@@ -187,10 +187,11 @@ def _by_arm(db: sa.Connection, question: Question, judged: Judged) -> dict[str, 
 def _assistance(db: sa.Connection, question: Question) -> dict[str, Any]:
     """What the predictions that were shown did to the judgments on the question (ccd/bias.py), as far as it is known.
 
-    `model` has the share of judgments that are the model's label, of assisted and of blind pairs, and the difference.
+    `model` has the share of judgments that are the model's label, of assisted and of blind pairs, and the difference;
+    `smallest` is the difference that such a comparison finds in four of five cases.
     """
     found, _ = bias.of_campaign(db, question)
-    return {key: found.to_dict()[key] for key in ("rounds", "assisted", "blind", "model")}
+    return {key: found.to_dict()[key] for key in ("rounds", "assisted", "blind", "model", "smallest")}
 
 
 def _collected(db: sa.Connection, networks: Mapping[str, int]) -> dict[str, Any]:

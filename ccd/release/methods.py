@@ -151,12 +151,18 @@ def _assistance(found: Mapping[str, Any] | None) -> str:
     if model["difference"] is None:
         return f" What that did to them cannot be measured: {model['reason']}."
     low, high = (100 * end for end in model["ci"] or (0, 0))
-    ci = f" [{low:+.1f}, {high:+.1f}]" if model["ci"] else ""
-    return (
+    said = (
         f" Which pairs stayed blind was drawn at random: the model's label is {model['assisted']:.1%} of the "
         f"judgments on {_number(found['assisted']['pairs'], 'assisted pair')} and {model['blind']:.1%} of those on "
-        f"{_number(found['blind']['pairs'], 'blind pair')}, {100 * model['difference']:+.1f} points{ci}."
+        f"{_number(found['blind']['pairs'], 'blind pair')}, weighted to have their rounds and model labels: "
+        f"{100 * model['difference']:+.1f} points"
     )
+    said += f" [{low:+.1f}, {high:+.1f}]." if model["ci"] else "."
+    if smallest := found["smallest"]:
+        said += (
+            f" A comparison of so many pairs finds a difference of {100 * smallest:.1f} points in four of five cases."
+        )
+    return said
 
 
 def _reviewed(judged: Mapping[str, Any]) -> str:
@@ -248,13 +254,10 @@ def _splits(facts: Facts) -> str:
         said += f"No two pairs are tied by {ties(facts)}. "
     said += "Dev and test hold only pairs that were drawn at random."
     if large := facts["split"].get("large"):
-        said += (
-            f" {_number(large['groups'], 'leakage group')} of {large['smallest']:,} pairs or more, {large['pairs']:,} "
-        )
-        said += (
-            "pairs in all, could have been in dev or test and are too large for them: they are in train, and dev and "
-        )
-        said += "test have no groups like them."
+        are, they = ("is", "it is") if large["groups"] == 1 else ("are", "they are")
+        said += f" {_number(large['groups'], 'leakage group')} of {large['smallest']:,} pairs or more, "
+        said += f"{large['pairs']:,} pairs in all, could have been in dev or test and {are} too large for them: {they} "
+        said += "in train, and dev and test have no groups of that size."
     return said + _prevalence(facts) + " ".join(("", *bounds(facts).split()))
 
 

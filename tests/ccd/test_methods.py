@@ -198,11 +198,17 @@ def of_judgments(made: Campaign, db: sa.Connection, judged: pd.DataFrame) -> Ite
     kinds = votes.merge(assists, on="task").groupby("shown")
     share = {shown: (of.label == of.model).mean() for shown, of in kinds}
     pairs = kinds.task.nunique()
-    low, high = bias.of_campaign(db, made.protocol.question)[0].model.ci or (0, 0)
+    found, _ = bias.of_campaign(db, made.protocol.question)
+    low, high = found.model.ci or (0, 0)
     yield (
         f"Which pairs stayed blind was drawn at random: the model's label is {share[1]:.1%} of the judgments on "
         f"{pairs[1]} assisted pairs and {share[0]:.1%} of those on {pairs[0]} blind pairs, "
-        f"{100 * (share[1] - share[0]):+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]."
+        f"weighted to have their rounds and model labels: {100 * (share[1] - share[0]):+.1f} points "
+        f"[{100 * low:+.1f}, {100 * high:+.1f}]."
+    )
+    yield (
+        f"A comparison of so many pairs finds a difference of {100 * (found.smallest or 0):.1f} points in four of five "
+        "cases."
     )
 
 
@@ -321,6 +327,14 @@ def of_splits(made: Campaign, db: sa.Connection, labels: pd.DataFrame, released:
     yield f"1 leakage group of two pairs or more (tied by {ties}) was never divided."
     assert set(released[released.split != "train"].arm) == {"random"}
     yield "Dev and test hold only pairs that were drawn at random."
+    several = groups[groups.pair_id > 1].index
+    large = released[released.leakage_group.isin(several)]
+    assert set(large.arm) == {"random"}
+    assert set(large.split) == {"train"}
+    yield (
+        f"1 leakage group of {len(large)} pairs or more, {len(large)} pairs in all, could have been in dev or test and "
+        "is too large for them: it is in train, and dev and test have no groups of that size."
+    )
     common = prevalence.of_campaign(db, made.protocol.question)
     shares = [f"{of.label} {of.share:.1%} (95 % CI {of.low:.1%} to {of.high:.1%})" for of in common.labels]
     yield f"Prevalence of the majority labels, estimated from pairs drawn at random: {', '.join(shares)}."
