@@ -218,6 +218,5 @@ def test_small_rounds_are_not_called_moved_too_often() -> None:
 
 @pytest.mark.soak
 def test_a_move_is_found() -> None:
-    found = [bias(judged(600, seed, 0.15, skill=0.75), LABELS, "nominal", folds=300, seed=seed) for seed in range(200)]
-    share = sum(each.toward for each in found) / len(found)
-    assert share >= 0.6
+    found = [bias(judged(600, seed, 0.3, skill=0.75), LABELS, "nominal", folds=300, seed=seed) for seed in range(100)]
+    assert sum(each.toward for each in found) / len(found) >= 0.85  # in docs/assist.md
