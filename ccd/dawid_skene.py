@@ -25,7 +25,7 @@ from ccd.coded import code
 from ccd.errors import CcdError
 from ccd.patterns import Rows, distinct
 from ccd.ties import ADJUDICATE, check_tie_rule, settle_scores
-from ccd.votes import INCOMPLETE, expert_votes, results, tally
+from ccd.votes import INCOMPLETE, check_required, expert_votes, results, tally
 
 Floats = npt.NDArray[np.float64]
 
@@ -88,7 +88,7 @@ class DawidSkene:
         self.tol = tol
         self.labels = tuple(labels)
         self.tie_rule = tie_rule
-        self.required = required
+        self.required = check_required(required)
         self.experts = tuple(experts)
 
     def fit_predict(self, df: pd.DataFrame) -> "pd.Series[Any]":

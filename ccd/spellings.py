@@ -8,7 +8,11 @@ import pandas as pd
 
 NULL_WORDS = {"#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"}
 NULL_WORDS |= {"<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
-"""Words for a missing value: those that `pandas.read_csv` takes for one, written as there."""
+NULL_WORDS |= {"NAN", "Nan", "Null", "N/a", "<na>", "#n/a"}
+"""Words for a missing value: those that `pandas.read_csv` takes for one, and other cases of these.
+
+`none` and `NONE` are not among them: labels are called so.
+"""
 
 _NUMBER = re.compile(r"([+-]?)(0|[1-9][0-9]*)(?:\.([0-9]*))?")
 

@@ -89,6 +89,13 @@ def _kinds(coded: Coded) -> tuple[Ints, npt.NDArray[Any]]:
     return counts.reshape(labels, kinds).T, kind
 
 
+def check_required(required: int) -> int:
+    """Return the votes that a task needs. Raises CcdError for anything but an integer from 1 up."""
+    if isinstance(required, bool) or not isinstance(required, (int, np.integer)) or required < 1:
+        raise CcdError(f"required is {required!r}; write how many votes a task needs, from 1 up")
+    return int(required)
+
+
 class MajorityVote:
     """The label with most votes.
 
@@ -123,7 +130,7 @@ class MajorityVote:
         check_tie_rule(tie_rule, labels)
         self.labels = tuple(labels)
         self.tie_rule = tie_rule
-        self.required = required
+        self.required = check_required(required)
         self.experts = tuple(experts)
 
     def fit_predict(self, df: pd.DataFrame, answered: "pd.Series[int] | None" = None) -> "pd.Series[Any]":
@@ -189,7 +196,7 @@ class WeightedMajority:
         self.labels = tuple(labels)
         self.weights = weights
         self.tie_rule = tie_rule
-        self.required = required
+        self.required = check_required(required)
         self.experts = tuple(experts)
 
     def fit_predict(self, df: pd.DataFrame) -> "pd.Series[Any]":
@@ -230,7 +237,7 @@ class MeanScore:
     table_: pd.DataFrame
 
     def __init__(self, *, required: int = 1) -> None:
-        self.required = required
+        self.required = check_required(required)
 
     def fit_predict(self, df: pd.DataFrame, answered: "pd.Series[int] | None" = None) -> "pd.Series[float]":
         """Settle each task; arguments and errors as in MajorityVote.fit_predict, labels are numbers."""

@@ -130,7 +130,9 @@ def _labels(facts: Facts) -> str:
     rule = facts["judgments"]["tie_rule"]
     told = _RULES.get(rule, f"ties went to the first of the tied labels in the order {rule.removeprefix('rule:')}")
     tied = _number(facts["judgments"]["tied"], "pair")
-    said = f"The label of a pair is that of the majority; {told}. {tied} had a tie. "
+    said = f"The label of a pair{_on(facts)} is that of the majority; {told}. {tied} had a tie. "
+    if _is_score(facts, facts["question"]):
+        said = f"The label of a pair{_on(facts)} is the mean of its scores. "
     said += f"Of the {_total(facts):,} released pairs, the label came about by: {listed(facts['resolved_by'])}. "
     if judged := facts["judgments"]["adjudicated"]:
         said += f"An adjudicator's answer is the label of {_number(judged, 'pair')}. "
@@ -186,28 +188,39 @@ def _agreement(facts: Facts) -> str:
     whole = facts["agreement"][facts["question"]]
     found = whole["coefficients"]
     said = [f"{name} {_value(found[key])}" for key, name in _COEFFICIENTS.items()]
+    level = _level(facts)
+    if level != "nominal":
+        of_level = f"Krippendorff's alpha ({level}; Krippendorff 2011) {_value(found[f'krippendorff_{level}'])}"
+        said = [of_level] if _is_score(facts, facts["question"]) else [of_level, *said]
     classes = [f"{label} {_value(each)}" for label, each in found["per_class"].items()]
     each = f" Alpha of each label against the rest: {', '.join(classes)}." if classes else ""
     groups = whole["bootstrap"].get("groups")
     how = "from" if groups is None else "expanded for few groups (Hesterberg 2015), from"
     of = "pairs" if groups is None else f"their {_number(groups, 'leakage group')}"
     return (
-        "Agreement over all judged pairs, with 95 % intervals of the percentile bootstrap (Efron and Tibshirani 1993), "
-        f"{how} {whole['bootstrap']['folds']:,} resamples of {of}: {', '.join(said)}.{each}{_by_arm(facts)}"
+        f"Agreement{_on(facts)} over all judged pairs, with 95 % intervals of the percentile bootstrap (Efron and "
+        f"Tibshirani 1993), {how} {whole['bootstrap']['folds']:,} resamples of {of}: {', '.join(said)}."
+        f"{each}{_by_arm(facts)}"
     )
 
 
 def _cited(facts: Facts) -> list[str]:
-    """The references: that of expanded intervals only where leakage groups were drawn."""
+    """The references: that of expanded intervals only where leakage groups were drawn, of scores none for labels."""
     groups = facts["agreement"][facts["question"]]["bootstrap"].get("groups")
-    return [name for name in _REFERENCES if name != "expanded" or groups is not None]
+    without = {"fleiss", "gwet_ac1"} if _is_score(facts, facts["question"]) else set()
+    return [name for name in _REFERENCES if name not in without and (name != "expanded" or groups is not None)]
+
+
+def _level(facts: Facts) -> str:
+    """The first question's level of measurement; releases of older toolkits do not say, and reported nominal alpha."""
+    return str(facts.get("questions", {}).get(facts["question"], {}).get("level", "nominal"))
 
 
 def _by_arm(facts: Facts) -> str:
     """Agreement of pairs drawn at random and of the others, where there are both."""
     arms = facts.get("agreement_by_arm") or {}
     parts = [
-        f"{_ARMS.get(arm, arm)} {_value(each['coefficients']['krippendorff_nominal'])} "
+        f"{_ARMS.get(arm, arm)} {_value(each['coefficients'][f'krippendorff_{_level(facts)}'])} "
         f"({_number(each['n_pairs'], 'pair')})"
         for arm, each in arms.items()
     ]
@@ -245,8 +258,7 @@ def _have(number: int) -> str:
 
 def _splits(facts: Facts) -> str:
     sizes = ", ".join(f"{split} {of_split['all']:,}" for split, of_split in facts["counts"].items())
-    said = f"The {_total(facts):,} pairs were divided into {sizes}, stratified by {_stratum(facts)} "
-    said += f"(seed {facts['split']['seed']}). "
+    said = f"The {_total(facts):,} pairs were divided into {sizes}{_stratum(facts)} (seed {facts['split']['seed']}). "
     if groups := facts["groups"]:
         said += f"{_number(groups, 'leakage group')} of two pairs or more (tied by {ties(facts)}) "
         said += "was never divided. " if groups == 1 else "were never divided. "
@@ -263,7 +275,20 @@ def _splits(facts: Facts) -> str:
 
 def _stratum(facts: Facts) -> str:
     """What splits were balanced by; of an older toolkit the first question, which was not noted."""
-    return f"label of question `{facts['split'].get('question', facts['question'])}`" if others(facts) else "label"
+    question = facts["split"].get("question", facts["question"])
+    if _is_score(facts, question):
+        return ""  # scores are not stratified
+    return ", stratified by label" + (f" of question `{question}`" if others(facts) else "")
+
+
+def _is_score(facts: Facts, question: str) -> bool:
+    """Whether a question asks for a score; releases of older toolkits do not say, and are taken to ask for labels."""
+    return bool(facts.get("questions", {}).get(question, {}).get("kind") == "score")
+
+
+def _on(facts: Facts) -> str:
+    """Which question is meant, where the protocol has several."""
+    return f" on question `{facts['question']}`" if others(facts) else ""
 
 
 def _prevalence(facts: Facts) -> str:

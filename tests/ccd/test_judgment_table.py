@@ -60,6 +60,12 @@ def test_null_words_are_no_judgments(tmp_path: Path) -> None:
     assert one.unjudged == ()
 
 
+def test_null_words_in_another_case_are_no_judgments_either(tmp_path: Path) -> None:
+    words = ["NAN", "Nan", "Null", "N/a", "none", "NONE", "na"]
+    text = "task,worker,label\n" + "".join(f"p{n},ann,{word}\n" for n, word in enumerate(words))
+    assert list(read_table(write(tmp_path, text)).judgments["label"]) == ["none", "NONE", "na"]
+
+
 def test_a_null_word_that_is_named_is_a_label(tmp_path: Path) -> None:
     found = read_table(write(tmp_path, "task,worker,label\np1,ann,None\np1,bob,nan\n"), ["None", "some"])
     assert list(found.judgments["label"]) == ["None"]

@@ -140,6 +140,17 @@ def test_a_release_of_scores(tmp_path: Path) -> None:
     about = json.loads((folder / "release.json").read_bytes())["questions"]["specificity"]
     assert sum(split["all"] for split in about["counts"].values()) == 4
     assert (about["kind"], about["prevalence"], about["resolved_by"]) == ("score", [], {"mean": 4})
+    said = (folder / "methods.md").read_text()
+    assert "The label of a pair is the mean of its scores. Of the 4 released pairs" in said
+    assert "Krippendorff's alpha (interval; Krippendorff 2011)" in said
+    for claim in ("majority", "had a tie", "stratified", "nominal;", "Fleiss", "Gwet"):
+        assert claim not in said
+
+
+def test_methods_names_the_question_that_a_sentence_is_about(released: Path) -> None:
+    said = (released / "methods.md").read_text()
+    assert "The label of a pair on question `cmi` is that of the majority" in said
+    assert "Agreement on question `cmi` over all judged pairs" in said
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccd.coded import code
+from ccd.dawid_skene import DawidSkene
 from ccd.errors import CcdError
 from ccd.votes import MajorityVote, MeanScore, WeightedMajority, majority, others_majority
 from tests.data import SHARED
@@ -347,3 +348,10 @@ def test_unanimous_two_to_one_and_three_ways(data: str) -> None:
     vote = MajorityVote()
     vote.fit_predict(df)
     assert vote.table_["resolved_by"].value_counts().to_dict() == expected
+
+
+@pytest.mark.parametrize("required", [0, -1, 1.5, "2", True, None])
+@pytest.mark.parametrize("aggregator", [MajorityVote, WeightedMajority, DawidSkene, MeanScore])
+def test_required_is_a_number_of_votes(aggregator: Any, required: Any) -> None:
+    with pytest.raises(CcdError, match="write how many votes a task needs, from 1 up"):
+        aggregator(required=required)
