@@ -1,6 +1,7 @@
 """Check a release folder against itself: files, images, labels, leaks and counts. Needs no campaign."""
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -25,6 +26,9 @@ from ccd.ties import DROPPED, OPEN
 
 Started = Callable[[str, int], Callable[[int], None]]
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+
+
+ROUNDING = 1e-6  # by which shares in release.json may be off
 
 
 def verify(folder: str | os.PathLike[str], started: Started = lambda name, total: lambda number: None) -> list[str]:
@@ -159,6 +163,8 @@ class _Content:
         if f"{OPEN}.jsonl" in self.listed:
             yield from self._unsettled(facts, labels)
             yield from self._parquet(OPEN)
+        for name, said in (facts.get("questions") or {facts["question"]: facts}).items():
+            yield from _shares(f"release.json, question {name}", said.get("prevalence") or [])
         if len(questions) > 1:
             yield from self._counts(facts)
         if "judgments.parquet" in self.listed:
@@ -245,6 +251,17 @@ class _Content:
             if allowed is None or (allowed and row["label"] not in allowed):
                 yield f"judgments.parquet, row {number}: {row['label']!r:.80} is no answer in protocol.json"
                 return
+
+
+def _shares(where: str, labels: list[dict[str, Any]]) -> Iterator[str]:
+    """What no estimate of shares can be: outside its interval or 0 to 1, or adding up to something else than 1."""
+    known = [label for label in labels if label.get("prevalence") is not None]
+    for label in known:
+        ends = [0, label["low"], label["prevalence"], label["high"], 1]
+        if any(high - low < -ROUNDING for low, high in itertools.pairwise(ends)):
+            yield f"{where}: the prevalence of {label['label']} is outside its interval, or outside 0 to 1"
+    if known and abs(sum(label["prevalence"] for label in known) - 1) > ROUNDING:
+        yield f"{where}: the prevalences do not add up to 1"
 
 
 def _label(where: str, row: Mapping[str, Any], labels: Mapping[str, int]) -> Iterator[str]:

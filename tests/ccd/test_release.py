@@ -461,6 +461,28 @@ def edit(folder: Path, split: str, **changes: object) -> None:
     rehash(folder, file.name)
 
 
+@pytest.mark.parametrize(
+    ("shares", "problem"),
+    [
+        ([(0.5, 0.4, 0.6), (0.5, 0.4, 0.6)], ""),
+        ([(0.5, 0.4, 0.6), (0.449, 0.4, 0.6)], "do not add up to 1"),
+        ([(1.2, 0.9, 1.3), (-0.2, -0.3, 0.1)], "the prevalence of explicit is outside its interval, or outside 0 to 1"),
+        ([(0.7, 0.4, 0.6), (0.3, 0.2, 0.4)], "the prevalence of explicit is outside"),
+    ],
+)
+def test_shares_that_cannot_be_are_found(release: Path, shares: list[tuple[float, float, float]], problem: str) -> None:
+    facts = json.loads((release / "release.json").read_bytes())
+    said = [
+        {"label": label, "pairs": 1, "share": 0.5, "prevalence": share, "low": low, "high": high}
+        for label, (share, low, high) in zip(("explicit", "implicit"), shares, strict=True)
+    ]
+    for each in (facts, *facts["questions"].values()):
+        each["prevalence"] = said
+    (release / "release.json").write_text(json.dumps(facts))
+    rehash(release, "release.json")
+    assert any(problem in found for found in verify(release)) if problem else verify(release) == []
+
+
 def test_a_changed_missing_or_added_file_is_found(release: Path) -> None:
     image = sorted(path.name for path in (release / "images").iterdir())[0]
     (release / "images" / image).write_bytes(b"another picture")  # a byte is enough
