@@ -136,9 +136,10 @@ def _environment(error: Exception) -> str:
 def check_out(out: Path) -> None:
     """Refuse to write tables into a folder that holds something else than runs of the same kind.
 
-    `ccd replay` and `ccd reproduce` keep each run in `runs`, and make their tables anew from all of them.
+    `ccd replay` and `ccd reproduce` keep each run in `runs`, the network of one that was interrupted in `training`, and
+    make their tables anew from all runs.
     """
-    if out.exists() and not (out / "runs").is_dir() and any(out.iterdir()):
+    if out.exists() and not any((out / name).is_dir() for name in ("runs", "training")) and any(out.iterdir()):
         raise CcdError(f"{out}: is there already and holds other files; choose another folder with --out")
 
 
