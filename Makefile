@@ -31,11 +31,10 @@ system:
 demo: install
 	$(BIN)/ccd demo
 
-# Everything. What only waits for the network, and the types, go beside what keeps the processor busy.
+# Everything. Whole campaigns mostly wait, so they go beside what keeps the processor busy.
 test:
 	$(MAKE) --jobs 2 system .venv/installed
-	$(MAKE) --jobs 4 lint types quick-tests .venv/studio MARKS='not soak'
-	$(MAKE) end-to-end
+	$(MAKE) --jobs 4 lint types quick-tests end-to-end MARKS='not soak'
 
 # What to run while working.
 quick: install
@@ -58,9 +57,9 @@ MARKS := not soak and not slow
 quick-tests: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/e2e -m '$(MARKS)'
 
-# Whole campaigns, three at a time as they mostly wait; each process has a Label Studio of its own.
+# Whole campaigns, two at a time: each process has a Label Studio of its own.
 end-to-end: install system
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --dist worksteal tests/e2e
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal tests/e2e
 
 bench: install
 	$(BIN)/python -m benchmarks.measured

@@ -19,7 +19,7 @@ KINDS: dict[str, Callable[[Path], list[Target]]] = {
     "release": release_targets,
     "model": model_targets,
 }
-EXAMPLES = [("text", 20), ("model", 20), pytest.param("release", 3, marks=pytest.mark.slow)]
+EXAMPLES = [("text", 20), ("model", 20), pytest.param("release", 1, marks=pytest.mark.slow)]
 """How many of a kind are tried on each target: a release takes the longest to read."""
 LONG = 200
 
