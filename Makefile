@@ -31,10 +31,11 @@ system:
 demo: install
 	$(BIN)/ccd demo
 
-# Everything. Whole campaigns mostly wait, so they go beside what keeps the processor busy.
+# Everything. What only waits for the network, and the types, go beside what keeps the processor busy.
 test:
 	$(MAKE) --jobs 2 system .venv/installed
-	$(MAKE) --jobs 4 lint types quick-tests end-to-end MARKS='not soak'
+	$(MAKE) --jobs 4 lint types quick-tests .venv/studio MARKS='not soak'
+	$(MAKE) end-to-end
 
 # What to run while working.
 quick: install
