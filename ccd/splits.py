@@ -135,7 +135,8 @@ def split(
     held[at[~drawn]] = SPLITS.index(TRAIN)
     for name in SPLITS:  # dev and test last: a published pair of theirs goes before all else
         held[at[(stays == name).to_numpy()]] = SPLITS.index(name)
-    free = counts[held != SPLITS.index(TRAIN)].sum(axis=0)
+    fair = held != SPLITS.index(TRAIN)
+    free = counts[fair].sum(axis=0)
     weight = frame["weight"].fillna(0) if "weight" in frame else pd.Series(drawn.astype(float))
     like: Floats = np.bincount(label[label >= 0], weight[label >= 0], len(labels)).astype(float)
     full = wanted(quotas, labels, _count(label, labels), like)
@@ -155,7 +156,6 @@ def split(
         columns=["split", "label", "wanted", "got"],
     )
     given_up = _too_few(labels, full, asked, like, free) + _given_up(told, int(free.sum()))
-    fair = held != SPLITS.index(TRAIN)
     large = Large.of(counts, fair, too_large(counts, held, chosen, asked), labels)
     given_up += () if large is None else (str(large),)
     return Split(table, frame, found, told, left_out, given_up, large)
