@@ -58,9 +58,9 @@ MARKS := not soak and not slow
 quick-tests: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/e2e -m '$(MARKS)'
 
-# Whole campaigns, two at a time: each process has a Label Studio of its own.
+# Whole campaigns, three at a time, as they wait half of the time; each process has a Label Studio of its own.
 end-to-end: install system
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal tests/e2e
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --dist worksteal tests/e2e
 
 bench: install
 	$(BIN)/python -m benchmarks.measured

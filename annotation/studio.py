@@ -8,6 +8,7 @@ token.
 import contextlib
 import json
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -31,6 +32,7 @@ from ccd.errors import CcdError
 VERSION = "1.23.2"
 START_SECONDS = 300  # on a loaded machine a first start takes over a minute where its database is not prepared
 DATABASE = "label_studio.sqlite3"
+_PORTS = range(20_000, 30_000)
 SWITCHES = {
     "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
     "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
@@ -279,17 +281,20 @@ def _own_environ() -> dict[str, str]:
 
 
 def _port(folder: Path) -> int:
-    """The port of last time where it is free, so that bookmarks live; Label Studio itself would silently move on."""
+    """The port of last time where it is free, so that bookmarks live; Label Studio itself would silently move on.
+
+    A new one is none of those that the system gives to outgoing connections: one of them could take it after a crash.
+    """
     state = _state(folder)
-    wanted = int(state["url"].rsplit(":", 1)[1]) if state else 0
-    for port in (wanted, 0):
+    known = [int(state["url"].rsplit(":", 1)[1])] if state else []
+    for port in (*known, *random.sample(_PORTS, 100)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return int(probe.getsockname()[1])
+            return port
     raise CcdError("no free port on 127.0.0.1; end a server that is not needed")
 
 

@@ -10,8 +10,8 @@ import transformers
 
 from ccd.errors import CcdError
 
-transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # its hints and bars are no concern of a campaign's
-transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+transformers.utils.logging.set_verbosity_error()  # its hints and bars are no concern of a campaign's
+transformers.utils.logging.disable_progress_bar()
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 

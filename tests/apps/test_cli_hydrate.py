@@ -18,6 +18,8 @@ from tests.campaigns import people
 from tests.ccd.build import judge
 from tests.collection import photo_server, replay
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SPLITS = ("train", "dev", "test")
 POSTS = range(101, 113)
 

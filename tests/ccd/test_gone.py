@@ -18,6 +18,8 @@ from tests.campaigns import small_campaign
 from tests.ccd.build import campaign as built
 from tests.ccd.test_settle import E
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def lose(campaign: Campaign, *posts: str) -> None:
     with campaign.write() as db:

@@ -26,6 +26,8 @@ from ccd.splits import split_campaign
 from tests.ccd.build import add_pairs, campaign, judge
 from tests.ccd.test_settle import TWO, E, I, R
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 VOTES = {f"x:{n}:0": (label, label, E) for n in range(30) for label in (E, I, R)[n % 3 : n % 3 + 1]} | {
     "x:900:0": (E, I, R),
     "x:901:0": (E, None, None),
@@ -302,7 +304,10 @@ write.write_release(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["among the images", "before the rename", "after the rename"])
-def test_killed_anywhere_and_run_again(made: Campaign, ready: Path, tmp_path: Path, moment: str) -> None:
+def test_killed_anywhere_and_run_again(
+    made: Campaign, ready: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    monkeypatch.undo()  # the other process draws
     before = tree(write_release(made, "v0").folder)
     made.engine.dispose()
     done = subprocess.run([sys.executable, "-c", KILLED, moment, str(made.folder)], check=False, capture_output=True)

@@ -19,6 +19,8 @@ from ccd.splits import split_campaign
 from tests.ccd.build import campaign, judge
 from tests.ccd.test_settle import TWO, E, I, R
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SPLITS = ("train", "dev", "test")
 VOTES = {f"x:{n}:0": (label, label, E) for n in range(30) for label in (E, I, R)[n % 3 : n % 3 + 1]}
 

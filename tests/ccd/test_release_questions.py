@@ -21,6 +21,8 @@ from ccd.splits import UNLABELLED, by_question, plan, split_campaign
 from ccd.status import status
 from tests.ccd.build import ANNOTATORS, campaign, judge
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 PAIRS = 10
 SC = ("negative", "unrelated", "positive")
 

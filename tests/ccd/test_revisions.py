@@ -22,6 +22,8 @@ from ccd.splits import split_campaign
 from ccd.status import status
 from tests.ccd.build import ANNOTATORS, campaign, judge
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 E, I, R = "explicit", "implicit", "irrelevant"  # noqa: E741
 CCD = source("ccd")[0]
 VAGUE = """

@@ -19,7 +19,7 @@ from tests.data import SHARED
 from tests.e2e.browser import label_by_keyboard
 from tests.e2e.conftest import LEAD, PEOPLE, Server, api, campaign_on, ccd
 
-PAIRS = 40
+PAIRS = 24
 KEYS = {"explicit": "1", "implicit": "2", "irrelevant": "3"}
 
 
@@ -110,7 +110,7 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(SHARED is None, reason="needs ../shared/data")
 @pytest.mark.parametrize(
-    ("lines", "kept", "size"), [(400, 200, 60), pytest.param(12_000, 8_000, 600, marks=pytest.mark.soak)]
+    ("lines", "kept", "size"), [(400, 200, 30), pytest.param(12_000, 8_000, 600, marks=pytest.mark.soak)]
 )
 def test_real_tweets_with_a_browser(server: Server, tmp_path: Path, lines: int, kept: int, size: int) -> None:
     assert SHARED is not None

@@ -27,7 +27,7 @@ def some_tweets(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("source", ["synthetic", "real"])
+@pytest.mark.parametrize("source", ["synthetic", pytest.param("real", marks=pytest.mark.soak)])
 def test_demo(tmp_path: Path, source: str) -> None:
     if source == "real" and SHARED is None:
         pytest.skip("needs ../shared/data")
