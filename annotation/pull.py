@@ -24,7 +24,7 @@ from annotation.counts import on_server, overlooked
 from annotation.desks import NEVER, Asked, Desk, asked, first_second_after, is_page_right, known_desks, project_of
 from annotation.label_config import status_of
 from annotation.predictions import version_of
-from annotation.push import digest
+from annotation.tasks import digest
 from ccd import decisions, schema
 from ccd.campaign import ADJUDICATION_DESK, Campaign, now
 from ccd.frames import batches

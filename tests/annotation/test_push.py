@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-import annotation.push as pushing
+import annotation.tasks as pushing
 from annotation.client import StudioError
 from annotation.desks import forget
 from ccd import schema

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-import annotation.push as pushing
+import annotation.tasks as pushing
 from annotation.client import StudioError
 from annotation.desks import NEVER, known_desks
 from annotation.label_config import label_config
