@@ -16,9 +16,12 @@ def users(studio: Studio) -> dict[str, int]:
     return {user["email"].lower(): user["id"] for user in studio.get("/api/users/")}
 
 
-def ids_of(studio: Studio, people: tuple[Person, ...]) -> dict[str, int]:
-    """The user id of each person. Raises CcdError naming who has no account."""
-    known = users(studio)
+def ids_of(studio: Studio, people: tuple[Person, ...], known: dict[str, int] | None = None) -> dict[str, int]:
+    """The user id of each person, by name; `known` are the server's `users` where they were asked for already.
+
+    Raises CcdError naming who has no account.
+    """
+    known = users(studio) if known is None else known
     missing = [f"{p.name} <{p.email}>" for p in people if p.email not in known]
     if missing:
         raise CcdError(

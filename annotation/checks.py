@@ -28,7 +28,7 @@ class Content(NamedTuple):
         """True where a task with this data shows the pair; of a deleted post, where it still did at this time."""
         if self.deleted_at:
             return _is_before(at, self.deleted_at)
-        return data.get("text") == self.text and data.get("image") in self.images
+        return data.get("text") == self.text and any(data.get("image") == image for image in self.images)
 
 
 class Shown(NamedTuple):
@@ -37,6 +37,7 @@ class Shown(NamedTuple):
     pair: str
     data: dict[str, Any]
     since: str | None = None
+    stray: bool = False  # it was not sent by a push
 
 
 @dataclass(frozen=True)

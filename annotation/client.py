@@ -11,13 +11,14 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import requests
 import urllib3
 
+from annotation.received import LISTING, TASK, check, storable
 from ccd.errors import CcdError
 
 if TYPE_CHECKING:
@@ -26,9 +27,14 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"
 TIMEOUT = 600  # seconds; a bulk import of 12,000 tasks takes up to 30
 PAGE = 1000  # tasks an answer
+ODD = 200  # the status of an answer that no Label Studio of this version gives
+TOO_LARGE = 413  # the status of an answer that is longer than this:
+MOST_BYTES = 256 << 20  # of one answer; a page of 1,000 tasks has 2 MB, unless somebody wrote comments of megabytes
 ANNOTATION = "annotations,result,completed_by,updated_by,lead_time,was_cancelled,ground_truth,created_at"
 PREDICTION = "predictions,model_version"  # its result and created_at are named above
 PAUSES = (0.5, 1, 2, 4)  # seconds before a GET is repeated
+HOLDS_ANSWERS = {"filter": "filter:tasks:annotations_ids", "operator": "empty", "type": "List", "value": False}
+"""The filter of tasks that hold an annotation; the counter `total_annotations` may be wrong, as above."""
 
 
 class StudioError(CcdError):
@@ -42,6 +48,11 @@ class StudioError(CcdError):
     def in_doubt(self) -> bool:
         """True where the work may have been done although the answer says otherwise or never came."""
         return self.status is None or self.status >= 500 or self.status in (408, 429)
+
+    @property
+    def is_of_server(self) -> bool:
+        """True where the next request would fare no better: nobody answers, or the token is refused."""
+        return self.status in (None, 401, 408, 429, 502, 503, 504)
 
 
 class Studio:
@@ -98,7 +109,13 @@ class Studio:
         return self._json(self._request("POST", path, files=files))
 
     def tasks(
-        self, project: int, *, fields: str, where: tuple[dict[str, Any], ...] = (), annotations: bool = False
+        self,
+        project: int,
+        *,
+        fields: str,
+        where: tuple[dict[str, Any], ...] = (),
+        annotations: bool = False,
+        sick: Callable[[int, str], None] | None = None,
     ) -> Iterator[dict[str, Any]]:
         """The tasks of a project by id, with the named fields only (such as "id,data"); page by page, in flat memory.
 
@@ -106,31 +123,85 @@ class Studio:
             where: filters of Label Studio's data manager, joined by "and".
             annotations: also each task's `annotations` and `predictions`, with the fields named in ANNOTATION and
                 PREDICTION.
+            sick: called with each task that cannot be read, and why; without it, the first one raises.
 
         Not the export: exports of one project in the same minute write one file on the server, and some come broken.
-        Pages follow the last id seen, so that tasks deleted meanwhile shift nothing out of sight.
+        Pages follow the last id seen, so that tasks deleted meanwhile shift nothing out of sight. One task may make
+        its whole page fail (half a character in a comment does): the page is halved until that task is alone on it.
         Raises StudioError where the server says that there are more and gives none.
         """
-        last = 0
+        last, size = 0, PAGE
+        what = ("all", f"id,{fields},{ANNOTATION},{PREDICTION}") if annotations else ("task_only", f"id,{fields}")
         while True:
-            after = {"filter": "filter:tasks:id", "operator": "greater", "type": "Number", "value": last}
-            query = {"ordering": ["tasks:id"], "filters": {"conjunction": "and", "items": [*where, after]}}
-            answer = self.get(
-                "/api/tasks/",
-                project=project,
-                query=json.dumps(query, separators=(",", ":")),
-                fields="all" if annotations else "task_only",
-                include=f"id,{fields},{ANNOTATION},{PREDICTION}" if annotations else f"id,{fields}",
-                page_size=PAGE,
-            )
-            yield from answer["tasks"]
-            if len(answer["tasks"]) >= answer["total"]:
+            try:
+                found = self._page(project, where, last, size, what, patient=size in (1, PAGE))
+            except StudioError as error:
+                if error.status not in (500, TOO_LARGE):
+                    raise
+                if size > 1:
+                    size //= 2
+                    continue
+                alone = self._page(project, where, last, 1, ("task_only", "id"), patient=True)
+                if not alone["tasks"]:
+                    return
+                last = alone["tasks"][0].get("id")
+                self._sick(project, last, str(error), sick)
+                continue
+            for task in found["tasks"]:
+                try:
+                    yield check(TASK, task)
+                except ValueError as error:
+                    self._sick(project, task.get("id"), f"what the server sends is no task ({error})", sick)
+            if len(found["tasks"]) >= found["total"]:
                 return
-            if not answer["tasks"] or answer["tasks"][-1]["id"] <= last:
+            number = found["tasks"][-1].get("id") if found["tasks"] else last
+            if not isinstance(number, int) or number <= last:
                 raise StudioError(
-                    f"{self.url} names {answer['total']} more tasks of project {project} and sends none; try again"
+                    f"{self.url} names {found['total']} more tasks of project {project} and sends none; try again"
                 )
-            last = answer["tasks"][-1]["id"]
+            last, size = number, min(PAGE, size * 2)
+
+    def _page(
+        self,
+        project: int,
+        where: tuple[dict[str, Any], ...],
+        last: int,
+        size: int,
+        what: tuple[str, str],
+        *,
+        patient: bool,
+    ) -> dict[str, Any]:
+        """Up to `size` tasks after the id `last`, unchecked, and how many there are; repeated only where `patient`."""
+        after = {"filter": "filter:tasks:id", "operator": "greater", "type": "Number", "value": last}
+        query = {"ordering": ["tasks:id"], "filters": {"conjunction": "and", "items": [*where, after]}}
+        params = {
+            "project": project,
+            "query": json.dumps(query, separators=(",", ":")),
+            "fields": what[0],
+            "include": what[1],
+            "page_size": size,
+        }
+        answer = self.read("/api/tasks/", **params) if patient else self._request("GET", "/api/tasks/", params=params)
+        try:
+            page: dict[str, Any] = check(LISTING, self._json(answer))
+        except ValueError as error:
+            raise StudioError(
+                f"{self.url} lists the tasks of project {project} in another shape ({error}); is it a Label Studio of "
+                "another version? See `ccd doctor`",
+                ODD,
+            ) from None
+        return page
+
+    def _sick(self, project: int, number: Any, why: str, sick: Callable[[int, str], None] | None) -> None:
+        if not isinstance(number, int):
+            raise StudioError(f"{self.url}/projects/{project}: a task has no number; see `ccd doctor`", ODD)
+        if sick is None:
+            raise StudioError(
+                f"{self.url}/projects/{project}/data?task={number} cannot be read ({why}); put it right or delete it "
+                "there",
+                ODD,
+            )
+        sick(number, why)
 
     def release(self) -> str:
         """The server's version. Raises StudioError where it is no Label Studio."""
@@ -163,8 +234,18 @@ class Studio:
         try:
             # A redirected POST would arrive as a GET, and its answer would pass for success.
             answer = self._session.request(
-                method, self.url + path, timeout=(10, TIMEOUT), allow_redirects=method == "GET", **options
+                method, self.url + path, timeout=(10, TIMEOUT), allow_redirects=method == "GET", stream=True, **options
             )
+            parts, size = [], 0
+            with answer:
+                for part in answer.iter_content(1 << 20):
+                    parts.append(part)
+                    if (size := size + len(part)) > MOST_BYTES:
+                        raise StudioError(
+                            f"{self.url} answers {doing} with more than {MOST_BYTES >> 20} MB; see who wrote so much",
+                            TOO_LARGE,
+                        )
+            answer._content = b"".join(parts)
         except (
             requests.RequestException,
             urllib3.exceptions.HTTPError,
@@ -179,17 +260,22 @@ class Studio:
                 body = answer.json()
             except requests.JSONDecodeError:
                 body = None
+            if answer.status_code == 404 and not isinstance(body, dict):  # of a proxy: Label Studio's own are JSON
+                raise StudioError(f"{self.url} has no {path}, says a page; is it a Label Studio?", ODD)
             raise self._refused(doing, answer.status_code, body)
         if answer.content and path.startswith("/api/") and "json" not in answer.headers.get("Content-Type", ""):
-            raise StudioError(f"{self.url} answers {doing} with a page, not with data; is it a Label Studio?", 404)
+            raise StudioError(f"{self.url} answers {doing} with a page, not with data; is it a Label Studio?", ODD)
         return answer
 
     def _json(self, answer: requests.Response) -> Any:
         try:
-            return answer.json()
-        except requests.JSONDecodeError:
+            found = answer.json()
+        except (ValueError, RecursionError):
             doing = f"{answer.request.method} {answer.request.path_url.partition('?')[0]}"
             raise StudioError(f"{self.url} answers {doing} with broken JSON; see its log and try again") from None
+        # What no database stores comes as an escape only
+        odd = any(mark in answer.content for mark in (b"\\ud", b"\\uD", b"\\u0000"))
+        return storable(found) if odd else found
 
     def _unreached(self, doing: str, error: Exception) -> StudioError:
         kind = "does not answer in time" if "Timeout" in type(error).__name__ else "cannot be reached or cut the line"

@@ -8,13 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from annotation.client import Studio
+from annotation.client import HOLDS_ANSWERS, Studio
 from annotation.desks import Desk, is_page_right, known_desks, project_of
 from ccd import schema
 from ccd.campaign import Campaign
-
-HOLDS_ANSWERS = {"filter": "filter:tasks:annotations_ids", "operator": "empty", "type": "List", "value": False}
-"""The filter of tasks that hold an annotation; the counter `total_annotations` may be wrong, as above."""
 
 
 def on_server(project: dict[str, Any]) -> int:

@@ -3,15 +3,18 @@
 import datetime
 from dataclasses import dataclass
 from typing import Any
+from xml.etree import ElementTree
 
 import sqlalchemy as sa
 
-from annotation.client import Studio, StudioError
+from annotation.client import HOLDS_ANSWERS, ODD, Studio, StudioError
 from annotation.label_config import guidelines, label_config, page_digest
+from annotation.received import PROJECT, check
 from ccd import revisions, schema
 from ccd.campaign import ADJUDICATION_DESK, Campaign
 from ccd.errors import CcdError
 from ccd.protocol import Protocol
+from ccd.wording import number_of
 
 TITLE_LENGTH = 50  # Label Studio's limit
 NEVER = "9999-12-31T23:59:59Z"  # in `desks.page_since`: the page is wrong now
@@ -59,7 +62,13 @@ def forget_deleted(campaign: Campaign, studio: Studio, notes: list[str]) -> None
     All of them before any is made anew: a Label Studio that was set up anew gives old numbers to other desks.
     """
     for name, row in known_desks(campaign).items():
-        if project_of(campaign, studio, name, row.project_id) is None:
+        try:
+            found = project_of(campaign, studio, name, row.project_id)
+        except CcdError as error:
+            if isinstance(error, StudioError) and error.is_of_server:
+                raise
+            continue  # it is there, and who opens the desk will say what is amiss
+        if found is None:
             notes.append(
                 f"desk {name}: project {row.project_id} was deleted by hand; rebuilt with what is not judged yet"
             )
@@ -115,11 +124,19 @@ def known_desks(campaign: Campaign) -> dict[str, Any]:
 def project_of(campaign: Campaign, studio: Studio, name: str, project: int) -> dict[str, Any] | None:
     """The project as the server has it; None where it is gone, or where the number now belongs to something else."""
     try:
-        found: dict[str, Any] = studio.get(f"/api/projects/{project}/")
+        answer = studio.get(f"/api/projects/{project}/")
     except StudioError as error:
         if error.status == 404:
             return None
         raise
+    try:
+        found: dict[str, Any] = check(PROJECT, answer)
+    except ValueError as error:
+        raise StudioError(
+            f"{studio.url}/projects/{project} comes in another shape ({error}); is it a Label Studio of another "
+            "version? See `ccd doctor`",
+            ODD,
+        ) from None
     if found.get("description") == _mark(campaign, name):
         return found
     if found["title"] == _title(campaign, name):
@@ -197,7 +214,7 @@ def _keep_page(
         if since != NEVER:
             notes.append(f"desk {row['desk']}: its labeling page follows the protocol's change")
         page = {"label_config": wanted, "expert_instruction": guidelines(campaign.protocol)}
-        studio.send("PATCH", f"/api/projects/{row['project_id']}/", page)
+        _put_page(studio, row["project_id"], page)
     since = first_second_after(studio) if since == NEVER else since
     _store(campaign, row | {"page": page_digest(wanted), "page_since": since})
     if follows or not earlier:
@@ -206,6 +223,38 @@ def _keep_page(
             same = (schema.pages.c.desk == asks["desk"]) & (schema.pages.c.since == asks["since"])
             db.execute(schema.pages.delete().where(same))  # two changes in one second: nobody answered between them
             db.execute(schema.pages.insert().values(asks))
+
+
+def _put_page(studio: Studio, project: int, page: dict[str, str]) -> None:
+    """Set a project's labeling page. Raises StudioError that names the tasks whose answers Label Studio would lose."""
+    try:
+        studio.send("PATCH", f"/api/projects/{project}/", page)
+    except StudioError as error:
+        if error.status != 400:
+            raise
+        names = {part.get("name") for part in ElementTree.fromstring(page["label_config"]).iter()}
+        sick: dict[int, str] = {}
+        held = studio.tasks(
+            project, fields="updated_at", where=(HOLDS_ANSWERS,), annotations=True, sick=sick.__setitem__
+        )
+        in_the_way = [
+            f"{studio.url}/projects/{project}/data?task={task['id']}"
+            for task in held
+            if any(
+                isinstance(part, dict) and part.get("from_name") not in names
+                for annotation in task["annotations"]
+                for part in annotation["result"]
+            )
+        ]
+        if not in_the_way:
+            raise
+        which = number_of(len(in_the_way), "task has an answer", "tasks have answers")
+        raise StudioError(
+            f"the labeling page of {studio.url}/projects/{project} cannot be put right, as {which} to a question that "
+            f"the protocol does not ask ({', '.join(in_the_way[:5])}{', ...' if len(in_the_way) > 5 else ''}); delete "
+            "these answers there and run `ccd push` again",
+            400,
+        ) from None
 
 
 def _store(campaign: Campaign, row: dict[str, Any]) -> None:

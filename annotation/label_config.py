@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
+from annotation.received import storable
 from ccd.errors import CcdError
 from ccd.judgments import CANNOT_JUDGE, EDITED_BY_OTHER, FOREIGN, GROUND_TRUTH, OUTSIDE_PROTOCOL, SKIPPED, VALID
 from ccd.protocol import Category, Protocol, Question
@@ -98,7 +99,7 @@ def read_result(result: list[Any], protocol: Protocol) -> tuple[dict[str, Any], 
     """
     answers: dict[str, Any] = {}
     comment, problem = None, None
-    for part in _storable(result):
+    for part in storable(result):
         name, value = (part.get("from_name"), part.get("value")) if isinstance(part, dict) else (None, None)
         if not isinstance(value, dict):
             problem = f"a part without a value: {json.dumps(part)[:80]}"
@@ -115,17 +116,6 @@ def read_result(result: list[Any], protocol: Protocol) -> tuple[dict[str, Any], 
         else:
             problem = f"{name}: {len(_list(value.get('choices')))} choices"
     return answers, comment, problem or protocol.problem(answers)
-
-
-def _storable(value: Any) -> Any:
-    """The same JSON without what databases refuse in a text: half characters and NUL."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode().replace("\0", "")
-    if isinstance(value, list):
-        return [_storable(part) for part in value]
-    if isinstance(value, dict):
-        return {_storable(key): _storable(part) for key, part in value.items()}
-    return value
 
 
 def _list(value: object) -> list[Any]:

@@ -103,7 +103,8 @@ def _compare(studio: Studio, desk: Desk, wanted: Mapping[int, Prediction]) -> tu
     One without a result shows nothing, and is left.
     """
     missing, unwanted = [], []
-    for task in studio.tasks(desk.project, fields="total_annotations", annotations=True):
+    answered: dict[int, str] = {}  # a task that cannot be read holds an answer: what was sent can be read
+    for task in studio.tasks(desk.project, fields="total_annotations", annotations=True, sick=answered.__setitem__):
         showing = [prediction for prediction in task["predictions"] if prediction["result"]]
         if task["annotations"]:
             continue

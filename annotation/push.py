@@ -10,8 +10,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from annotation import pictures as picture
-from annotation.accounts import ids_of
-from annotation.client import Studio
+from annotation.accounts import ids_of, users
+from annotation.client import Studio, StudioError
 from annotation.desks import Desk, forget_deleted, known_desks, open_desk
 from annotation.predictions import Prediction, as_sent, reconcile
 from annotation.tasks import (
@@ -30,6 +30,7 @@ from ccd import gone, schema
 from ccd.assist import to_show
 from ccd.campaign import ADJUDICATION_DESK, Campaign
 from ccd.errors import CcdError
+from ccd.wording import folded
 
 BATCH = 4000  # tasks a request: a task costs Label Studio a fifth less than in thousands
 ROWS = 5_000  # of the database that are held at once
@@ -37,11 +38,12 @@ ROWS = 5_000  # of the database that are held at once
 
 @dataclass
 class Pushed:
-    """What a push did: tasks sent a desk, the projects, and what was mended (one line each)."""
+    """What a push did: tasks sent a desk, the projects, what was put right and which desks were left out, and why."""
 
     sent: dict[str, int] = field(default_factory=dict)
     projects: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
 
 def push(
@@ -52,51 +54,93 @@ def push(
 ) -> Pushed:
     """Bring every desk to what the campaign wants on it.
 
+    A desk that cannot be brought there is noted in `failed`, and the others are.
+
     Args:
         pictures: how the server gets at the images.
         started: called with a name and a total when a long step starts; gives the function that counts its progress.
+
+    Raises CcdError where no desk can, and StudioError as soon as the server does not answer at all.
     """
     done = Pushed()
-    ids = ids_of(studio, campaign.config.annotators + campaign.config.adjudicators)
+    known = users(studio)
     wanted = _wanted(campaign)
     with campaign.read() as db:
         shown = {key: as_sent(campaign.protocol.question.name, said) for key, said in to_show(db).items()}
     images = _images(campaign)
     urls = pictures.urls(images, started("pictures", len(images)))
     forget_deleted(campaign, studio, done.notes)
+    errors, tried = [], 0
     for name, rows in wanted.items():
+        if _has_left(campaign, name):
+            done.notes.append(
+                f"desk {name}: there is none, and {name} is no longer in campaign.toml, so nothing is sent; put {name} "
+                "back under [[annotators]] to make it"
+            )
+            continue
+        tried += 1
         tasks = [_task(row, urls, shown.get((name, row.pair_id))) for row in rows]
-        shows = any(task.prediction for task in tasks)
-        user = None if name == ADJUDICATION_DESK else _user(campaign, ids, name)
-        desk = open_desk(campaign, studio, name, user, done.notes, shows)
-        pictures.attach(desk.project)
-        picture.check(studio, [task.image for task in tasks if task.image][:1])
-        done.projects[name] = desk.project
         dead = {row.pair_id for row in rows if not row.lives}
-        reconcile_tasks(campaign, studio, desk, tasks, done.notes)
-        let_go_of_set_aside(campaign, desk, dead, done.notes)
-        put_right(campaign, studio, desk, tasks, done.notes)
-        missing = [task for task in missing_from(campaign, desk, tasks) if task.pair_id not in dead]
-        done.sent[name] = len(missing)
-        tick = started(name, len(missing))
-        for start in range(0, len(missing), BATCH):
-            send(campaign, studio, desk, missing[start : start + BATCH])
-            tick(len(missing[start : start + BATCH]))
-        if missing:
-            desk = open_desk(campaign, studio, name, user, done.notes, shows)
-            reconcile_tasks(campaign, studio, desk, tasks, done.notes)
-        reconcile(studio, desk, _predictions(campaign, desk, tasks) if shows else {}, done.notes)
+        try:
+            user = _user(campaign, studio, known, name)
+            _bring(campaign, studio, pictures, name, user, tasks, dead, started, done)
+        except CcdError as error:
+            if isinstance(error, StudioError) and error.is_of_server:
+                raise
+            errors.append(error)
+            done.failed.append(f"desk {name} was left as it is: {error}")
+    if errors and len(errors) == tried:
+        raise errors[0]
+    done.notes = folded(done.notes)
     return done
 
 
-def _user(campaign: Campaign, ids: dict[str, int], name: str) -> int | None:
+def _bring(
+    campaign: Campaign,
+    studio: Studio,
+    pictures: picture.Pictures,
+    name: str,
+    user: int | None,
+    tasks: list[Task],
+    dead: set[str],
+    started: Callable[[str, int], Callable[[int], None]],
+    done: Pushed,
+) -> None:
+    """Bring one desk to these tasks; those of `dead` pairs are emptied where they are, and not sent."""
+    shows = any(task.prediction for task in tasks)
+    desk = open_desk(campaign, studio, name, user, done.notes, shows)
+    pictures.attach(desk.project)
+    picture.check(studio, [task.image for task in tasks if task.image][:1])
+    reconcile_tasks(campaign, studio, desk, tasks, done.notes)
+    let_go_of_set_aside(campaign, desk, dead, done.notes)
+    put_right(campaign, studio, desk, tasks, done.notes)
+    missing = [task for task in missing_from(campaign, desk, tasks) if task.pair_id not in dead]
+    tick = started(name, len(missing))
+    for start in range(0, len(missing), BATCH):
+        send(campaign, studio, desk, missing[start : start + BATCH])
+        tick(len(missing[start : start + BATCH]))
+    if missing:
+        desk = open_desk(campaign, studio, name, user, done.notes, shows)
+        reconcile_tasks(campaign, studio, desk, tasks, done.notes)
+    done.sent[name], done.projects[name] = len(missing), desk.project
+    reconcile(studio, desk, _predictions(campaign, desk, tasks) if shows else {}, done.notes)
+
+
+def _has_left(campaign: Campaign, name: str) -> bool:
+    """True for somebody who is no longer in campaign.toml, and whose desk is not there either."""
+    names = {person.name for person in campaign.config.annotators} | {ADJUDICATION_DESK}
+    return name not in names and name not in known_desks(campaign)
+
+
+def _user(campaign: Campaign, studio: Studio, known: dict[str, int], name: str) -> int | None:
     """The user a desk belongs to; of somebody who has left campaign.toml, the one it always belonged to."""
-    if name in ids:
-        return ids[name]
-    stored = known_desks(campaign).get(name)
-    if stored is None:
-        raise CcdError(f"{name} has assignments and is not in campaign.toml; put {name} back under [[annotators]]")
-    return stored.user_id  # type: ignore[no-any-return]
+    config = campaign.config
+    people = config.adjudicators if name == ADJUDICATION_DESK else config.annotators
+    mine = [person for person in people if name in (ADJUDICATION_DESK, person.name)]
+    if not mine:
+        return known_desks(campaign)[name].user_id  # type: ignore[no-any-return]
+    ids = ids_of(studio, tuple(mine), known)
+    return None if name == ADJUDICATION_DESK else ids[name]
 
 
 class _Wanted(NamedTuple):

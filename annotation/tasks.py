@@ -14,8 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from annotation.checks import pair_key
-from annotation.client import Studio, StudioError
-from annotation.counts import HOLDS_ANSWERS
+from annotation.client import HOLDS_ANSWERS, Studio, StudioError
 from annotation.desks import Desk
 from annotation.predictions import Prediction, check_count
 from ccd import schema
@@ -107,7 +106,7 @@ def settle_doubt(campaign: Campaign, studio: Studio, desk: Desk) -> set[str]:
         item = {"filter": "filter:tasks:data.pair_key", "operator": "in_list", "type": "String", "value": keys}
         for task in studio.tasks(desk.project, fields="data", where=(item,)):
             if task["id"] not in others:
-                there.setdefault(task["data"]["pair_key"], task["id"])
+                there.setdefault(str(pair_key(task["data"])), task["id"])
     _note_ids(campaign, desk, there)
     return set(there)
 
@@ -139,9 +138,10 @@ def reconcile(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[Task],
     here = ledger.c.desk == desk.name
     with campaign.read() as db:
         stray = set(db.scalars(sa.select(strays.c.task_id).where(strays.c.project_id == desk.project)))
-        if desk.task_count == db.scalar(sa.select(sa.func.count()).where(here)) and not stray:
-            return
+        count, newest = db.execute(sa.select(sa.func.count(), sa.func.max(ledger.c.task_id)).where(here)).one()
         mine = dict(db.execute(sa.select(ledger.c.task_id, ledger.c.pair_id).where(here)).all())
+    if desk.task_count == count and not stray and not _has_newer(studio, desk, newest):
+        return
     listed = {task["id"]: task["data"] for task in studio.tasks(desk.project, fields="data")}
     judged = {task["id"] for task in studio.tasks(desk.project, fields="id", where=(HOLDS_ANSWERS,))}
     gone = [number for number in mine if number not in listed]
@@ -181,6 +181,12 @@ def reconcile(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[Task],
     if new:
         which = ("task " if len(new) == 1 else "tasks ") + ", ".join(map(str, new))
         notes.append(f"desk {desk.name}: left alone, added by hand or doubled with answers: {which}")
+
+
+def _has_newer(studio: Studio, desk: Desk, newest: int | None) -> bool:
+    """True where a desk has a task that came after all of ours: one added by hand hides that another was deleted."""
+    after = {"filter": "filter:tasks:id", "operator": "greater", "type": "Number", "value": newest}
+    return newest is not None and any(studio.tasks(desk.project, fields="id", where=(after,)))
 
 
 def let_go_of_set_aside(campaign: Campaign, desk: Desk, dead: set[str], notes: list[str]) -> None:

@@ -277,7 +277,8 @@ def push_all(folder: Path) -> None:
 
 
 def pull_all(folder: Path) -> None:
-    from annotation.pull import Pulled, pull
+    from annotation.pull import pull
+    from annotation.versions import Pulled
     from apps.cli.main import collect_garbage_rarely
     from ccd.campaign import Campaign
 

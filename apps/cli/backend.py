@@ -101,14 +101,15 @@ def backend_command(
 def _connect(campaign: "Campaign", studio: "Studio", url: str, password: str) -> dict[str, int]:
     """Decide what may be shown, by what Label Studio knows now, and connect the desks."""
     from annotation import backend
-    from annotation.pull import Pulled, pull
+    from annotation.pull import pull
+    from annotation.versions import Pulled
     from apps.cli.progress import bars
     from ccd.assist import decide
 
     pulled = Pulled()
     with bars() as started:
         pull(campaign, studio, started, pulled)  # a round that somebody has begun stays as it is
-    for note in (*pulled.notes, *pulled.outside):
+    for note in (*pulled.notes, *pulled.failed, *pulled.outside):
         _say(note)  # the next pull does not bring it again
     for each in decide(campaign):
         _say(f"round {each.round}: {each.shown} pairs get predictions, {each.blind} stay blind")

@@ -194,7 +194,8 @@ def studio_status(folder: Path) -> Report:
         "assisted": "list of {round, version, shown, blind, unknown}: what was decided just now, in pairs",
         "sent": "map from desk to tasks sent just now",
         "desks": "map from desk to the page its annotator opens",
-        "notes": "what was found amiss and mended, a line each",
+        "notes": "what was found amiss and put right, a line each",
+        "failed": "desks that were left as they are: why, and what to do, a line each; with any the exit code is 1",
     }
 )
 def push_command(folder: Path, assist: str | None, blind: float | None, anyway: bool) -> Report:
@@ -234,12 +235,19 @@ def push_command(folder: Path, assist: str | None, blind: float | None, anyway: 
     for name, page in pages.items():
         table.add_row(name, str(done.sent[name]), page)
     following = "Next: ccd pull --follow" if pages else "Nothing is assigned yet; draw a round with `ccd round new`"
-    shown: list[Any] = [*done.notes, *([table] if pages else []), *map(_decided, decided), following]
+    shown: list[Any] = [*done.notes, *done.failed, *([table] if pages else []), *map(_decided, decided), following]
     if assist is not None and not decided:
         shown.insert(-1, "No round is left to decide on: all have answers, or were decided before.")
     shown[:0] = [doubt] if doubt else []
-    facts = {"url": studio.url, "warning": doubt, "sent": done.sent, "desks": pages, "notes": done.notes}
-    return Report(facts | {"assisted": [asdict(one) for one in decided]}, shown)
+    facts: dict[str, Any] = {
+        "url": studio.url,
+        "warning": doubt,
+        "sent": done.sent,
+        "desks": pages,
+        "notes": done.notes,
+    }
+    facts |= {"failed": done.failed, "assisted": [asdict(one) for one in decided]}
+    return Report(facts, shown, ok=not done.failed)
 
 
 def _doubt(campaign: "Campaign", assist: str, anyway: bool) -> str | None:
@@ -276,6 +284,8 @@ def _decided(one: "Decided") -> str:
         "expected": "answers that the rounds so far will give, those still to come included; nothing is expected of "
         "annotators who left campaign.toml, or on deleted posts",
         "notes": "what was found amiss, a line each",
+        "failed": "desks and tasks that could not be read: where, why, and what to do, a line each; with any the exit "
+        "code is 1",
     }
 )
 def pull_command(folder: Path, follow: bool, every: int) -> Report:
@@ -288,13 +298,17 @@ def pull_command(folder: Path, follow: bool, every: int) -> Report:
     \b
     Example: ccd pull --follow
     """
+    from sqlalchemy.exc import OperationalError
+
     from annotation.client import StudioError
     from annotation.connection import connect
-    from annotation.pull import Pulled, pull
+    from annotation.pull import pull
+    from annotation.versions import Pulled
     from apps.cli.progress import bars
     from ccd.campaign import Campaign
     from ccd.errors import CcdError
     from ccd.status import status
+    from ccd.wording import folded
 
     campaign = Campaign.open(folder)
     studio, _pictures = connect(campaign)
@@ -309,9 +323,13 @@ def pull_command(folder: Path, follow: bool, every: int) -> Report:
                 if not follow or not error.in_doubt:
                     raise
                 say(f"ccd: {error}; trying again")  # a server that comes back is followed on
+            except OperationalError as error:
+                if not follow or not campaign.config.database_url:
+                    raise
+                say(f"ccd: the database does not answer ({str(error.orig).partition(chr(10))[0]}); trying again")
             finally:
-                for note in done.notes:
-                    if note not in total.notes:
+                for note in (*done.notes, *done.failed):
+                    if note not in (*total.notes, *total.failed):
                         say(note)  # at once: the next pull may not bring it again
                 total.add(done)
             if follow and done.new:
@@ -324,7 +342,7 @@ def pull_command(folder: Path, follow: bool, every: int) -> Report:
     if total.outside:
         raise CcdError(
             f"{len(total.outside)} answers outside the protocol are kept and not counted, all else is pulled: "
-            f"{'; '.join(total.outside)}; have them answered again"
+            f"{'; '.join(folded(total.outside))}; have them answered again"
         )
     facts = status(campaign)
     kinds = ("judged", "cannot_judge", "skipped", "lost", "open")
@@ -339,8 +357,10 @@ def pull_command(folder: Path, follow: bool, every: int) -> Report:
     ]
     if lost := counts["lost"]:
         shown[2:2] = [f"{lost:,} more will not come: their posts are deleted, or their annotator left campaign.toml."]
-    told = {"answered": answered, "judged": counts["judged"], "expected": expected}
-    return Report({"new": dict(total.new), **told, "notes": total.notes}, list(shown))
+    told: dict[str, Any] = {"answered": answered, "judged": counts["judged"], "expected": expected}
+    return Report(
+        {"new": dict(total.new), **told, "notes": total.notes, "failed": total.failed}, list(shown), ok=not total.failed
+    )
 
 
 def _counts(new: Any) -> str:

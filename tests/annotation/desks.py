@@ -6,8 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from annotation.desks import known_desks
-from annotation.pull import Pulled, pull
+from annotation.pull import pull
 from annotation.push import Pushed, push
+from annotation.versions import Pulled
 from ccd import schema
 from ccd.judgments import counted
 from tests.annotation.stand_in import Annotation, StandIn, Task

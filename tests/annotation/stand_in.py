@@ -5,6 +5,7 @@ what people did, and never looks at what a test expects. Time passes only where 
 change.
 """
 
+import copy
 import datetime
 import email.utils
 import io
@@ -68,7 +69,9 @@ class StandIn:
     """The server. Its `annotations` and `tasks` are those that exist; a test reads them as the truth.
 
     `fault(method, path)` is asked at each request, and may return "lost" (the work is done, the answer is cut),
-    "refused" (nothing is done, 500) or "dead" (the work is done, and who asked is killed). `killed` makes the next
+    "refused" (nothing is done, 500), "dead" (the work is done, and who asked is killed), or an answer to give instead:
+    status and content (a text: a page of HTML). `sick` are tasks that the server cannot list with their annotations: it
+    answers 500 to a page with one, as it does where a comment holds half a character. `killed` makes the next
     annotation that is stored, edited or deleted leave its task as it was, as a server does that is killed between the
     two. `destroyed` are annotations that went because a client deleted their task.
     """
@@ -81,7 +84,8 @@ class StandIn:
         self.projects: dict[int, dict[str, Any]] = {}
         self.tasks: dict[int, Task] = {}
         self.annotations: dict[int, Annotation] = {}
-        self.fault: Callable[[str, str], str | None] = lambda _method, _path: None
+        self.fault: Callable[[str, str], str | tuple[int, Any] | None] = lambda _method, _path: None
+        self.sick: set[int] = set()
         self.killed = False
         self.destroyed: list[Annotation] = []
         self.asked: list[str] = []
@@ -129,7 +133,7 @@ class StandIn:
 
     def add_task(self, project: int, data: dict[str, Any], predictions: Any = ()) -> Task:
         now = self._now()
-        made = Task(self._new(), project, data, now, now, dict(data))
+        made = Task(self._new(), project, data, now, now, copy.copy(data))
         made.predictions = [dict(one) | {"id": self._new(), "created_at": now, "task": made.id} for one in predictions]
         self.tasks[made.id] = made
         return made
@@ -160,6 +164,8 @@ class StandIn:
         fault = self.fault(method, parts.path)
         if fault == "refused":
             return 500, {"detail": "broken on purpose"}
+        if isinstance(fault, tuple):
+            return fault
         query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
         try:
             answer = self._route(method, parts.path.strip("/").split("/"), query, body)
@@ -188,6 +194,8 @@ class StandIn:
             case "GET", "api", "projects", number:
                 return 200, self._project(int(number))
             case "PATCH", "api", "projects", number:
+                if "label_config" in body and self._would_lose(int(number), body["label_config"]):
+                    return 400, {"validation_errors": {"label_config": ["Created annotations are incompatible"]}}
                 self.projects[int(number)].update(body)
                 return 200, self._project(int(number))
             case "DELETE", "api", "projects", number:
@@ -197,7 +205,9 @@ class StandIn:
                 predictions = sum(len(task.predictions) for task in made)
                 return 201, {"task_ids": [task.id for task in made], "prediction_count": predictions}
             case "GET", "api", "tasks":
-                return 200, self._list(query)
+                page = self._list(query)
+                is_sick = query["fields"] == "all" and any(task["id"] in self.sick for task in page["tasks"])
+                return (500, {"detail": "surrogates not allowed"}) if is_sick else (200, page)
             case "PATCH", "api", "tasks", number:
                 self.show(int(number), body["data"])
                 return 200, {"id": int(number), "updated_at": self.tasks[int(number)].updated_at}
@@ -205,6 +215,11 @@ class StandIn:
                 self.destroyed += self._on(self.tasks[int(number)])
                 return 204, self.delete_task(int(number))
         raise AssertionError(f"the stand-in does not know {method} {'/'.join(path)}")
+
+    def _would_lose(self, project: int, config: str) -> bool:
+        """Whether a labeling page lacks a question that somebody has answered."""
+        given = [part for a in self.annotations.values() if a.project == project for part in a.result]
+        return any(f'name="{part["from_name"]}"' not in config for part in given)
 
     def _list(self, query: dict[str, str]) -> dict[str, Any]:
         """Tasks of the data manager: filtered, by id, one page, with the fields that were asked for."""
@@ -231,7 +246,7 @@ class StandIn:
             case "filter:tasks:updated_at", "greater":
                 return task.updated_at > value
             case "filter:tasks:data.pair_key", "in_list":
-                return task.data.get("pair_key") in value
+                return isinstance(task.data, dict) and task.data.get("pair_key") in value
             case "filter:tasks:annotations_ids", "empty":
                 return bool(self._on(task)) != value
         raise AssertionError(f"the stand-in does not know the filter {item}")
@@ -296,8 +311,17 @@ class _Adapter(BaseAdapter):
             raise requests.ConnectionError("cut") from None
         answer.request, answer.url = request, request.url or ""
         answer.headers["Date"] = email.utils.format_datetime(self._server.clock, usegmt=True)
-        answer.headers["Content-Type"] = "image/png" if isinstance(content, bytes) else "application/json"
-        body = content if isinstance(content, bytes) else b"" if content is None else json.dumps(content).encode()
+        kind = {bytes: "image/png", str: "text/html"}.get(type(content), "application/json")
+        answer.headers["Content-Type"] = kind
+        match content:
+            case None:
+                body = b""
+            case bytes():
+                body = content
+            case str():
+                body = content.encode()
+            case _:
+                body = json.dumps(content).encode()
         answer.raw = io.BytesIO(body)
         return answer
 
