@@ -3,8 +3,7 @@
 from typing import Any, Protocol
 
 from annotation.accounts import sign_in
-from annotation.client import Studio, StudioError
-from annotation.counts import HOLDS_ANSWERS
+from annotation.client import HOLDS_ANSWERS, Studio, StudioError
 from annotation.label_config import label_config
 from ccd.protocol import load
 from tests.annotation.desks import choice
