@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from annotation import client, predictions, push
+from annotation import client, predictions, tasks
 from annotation import studio as local
 from annotation.client import Studio
 from apps.cli.main import cli
@@ -72,7 +72,7 @@ class Server:
 def _short_pauses() -> Iterator[None]:
     """Between two tries of a request that failed: the servers here are at work again at once."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (client, predictions, push):
+        for module in (client, predictions, tasks):
             patch.setattr(module, "PAUSES", (0.1,) * len(client.PAUSES))
         yield
 
