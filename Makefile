@@ -31,11 +31,11 @@ system:
 demo: install
 	$(BIN)/ccd demo
 
-# Everything. What only waits for the network, and the types, go beside what keeps the processor busy.
+# Everything. What only waits for the network goes beside what keeps the processor busy, the types beside what waits.
 test:
 	$(MAKE) --jobs 2 system .venv/installed
-	$(MAKE) --jobs 4 lint types quick-tests .venv/studio MARKS='not soak'
-	$(MAKE) end-to-end
+	$(MAKE) --jobs 3 lint quick-tests .venv/studio MARKS='not soak'
+	$(MAKE) --jobs 2 types end-to-end
 
 # What to run while working.
 quick: install
@@ -52,7 +52,7 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 
 types: .venv/installed
-	$(BIN)/mypy
+	nice $(BIN)/mypy
 
 MARKS := not soak and not slow
 quick-tests: .venv/installed
