@@ -20,6 +20,7 @@ import urllib3
 
 from annotation.received import LISTING, TASK, check, storable
 from ccd.errors import CcdError
+from ccd.retries import Later, patiently
 
 if TYPE_CHECKING:
     from label_studio_sdk.base_client import LabelStudioBase
@@ -32,7 +33,8 @@ TOO_LARGE = 413  # the status of an answer that is longer than this:
 MOST_BYTES = 256 << 20  # of one answer; a page of 1,000 tasks has 2 MB, unless somebody wrote comments of megabytes
 ANNOTATION = "annotations,result,completed_by,updated_by,lead_time,was_cancelled,ground_truth,created_at"
 PREDICTION = "predictions,model_version"  # its result and created_at are named above
-PAUSES = (0.5, 1, 2, 4)  # seconds before a GET is repeated
+TRIES = 5  # of a GET
+BACKOFF = 0.25  # seconds; the pauses are 0.5, 1, 2 and 4
 HOLDS_ANSWERS = {"filter": "filter:tasks:annotations_ids", "operator": "empty", "type": "List", "value": False}
 """The filter of tasks that hold an annotation; the counter `total_annotations` may be wrong, as above."""
 
@@ -90,14 +92,16 @@ class Studio:
 
     def read(self, path: str, **params: Any) -> requests.Response:
         """The answer of a GET, 2xx or StudioError; repeated a few times on a failure that may pass."""
-        for pause in (*PAUSES, None):
+
+        def ask(_number: int) -> requests.Response:
             try:
                 return self._request("GET", path, params=params)
             except StudioError as error:
-                if pause is None or not error.in_doubt:
-                    raise
-                time.sleep(pause)
-        raise AssertionError("unreachable")
+                if error.in_doubt:
+                    raise Later(str(error), error=error) from None
+                raise
+
+        return patiently(ask, backoff=BACKOFF, tries=TRIES)
 
     def send(self, method: str, path: str, body: Any) -> Any:
         """The JSON answer of a request that changes something, sent exactly once; None where the answer is empty."""
@@ -134,7 +138,7 @@ class Studio:
         what = ("all", f"id,{fields},{ANNOTATION},{PREDICTION}") if annotations else ("task_only", f"id,{fields}")
         while True:
             try:
-                found = self._page(project, where, last, size, what, patient=size in (1, PAGE))
+                found = self._page(project, where, last, size, what, patient=size == PAGE)
             except StudioError as error:
                 if error.status not in (500, TOO_LARGE):
                     raise

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ccd.errors import CcdError
+from ccd.retries import Later, Wait, limited, patiently, sleep
 from collection.authors import Key
-from collection.feed import Later, Wait, limited, patiently, server, whole_link
+from collection.feed import KEPT, server, whole_link
 from collection.pages import Page
 from collection.records import Drop, Photo, Reason, Record, utc
 
@@ -35,7 +36,7 @@ class Api:
         password: str,
         *,
         service: str = "https://bsky.social",
-        wait: Wait = lambda s, _: time.sleep(s),
+        wait: Wait = sleep,
         backoff: float = 1.0,
     ) -> None:
         try:
@@ -48,7 +49,7 @@ class Api:
         self._wait, self._backoff = wait, backoff
 
     @classmethod
-    def from_environment(cls, wait: Wait = lambda s, _: time.sleep(s)) -> "Api":
+    def from_environment(cls, wait: Wait = sleep) -> "Api":
         """With the account of BLUESKY_HANDLE and BLUESKY_APP_PASSWORD. Raises CcdError where they are absent."""
         handle, password = (os.environ.get(name, "").strip() for name in (HANDLE, PASSWORD))
         if not handle or not password:
@@ -59,7 +60,7 @@ class Api:
 
     def search(self, **params: Any) -> Page:
         """The answer to one search, whole. Raises CcdError where Bluesky refuses or does not answer."""
-        return patiently(lambda number: self._ask(params, number), self._wait, self._backoff)
+        return patiently(lambda number: self._ask(params, number), wait=self._wait, backoff=self._backoff, kept=KEPT)
 
     def _ask(self, params: Mapping[str, Any], number: int) -> Page:
         import httpx

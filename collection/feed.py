@@ -1,7 +1,7 @@
 """A query of a network that comes in pages: each is kept before it is read, and the walk goes on where it stood."""
 
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -12,10 +12,7 @@ from collection.pages import NOTE, Page, Pages
 from collection.reading import Limits, Opened, Reading, Run
 from collection.records import Drop, Reason, Record
 
-TRIES = 6  # of one request, before we give up on it
-LONGEST_WAIT = 901.0  # seconds
-
-Wait = Callable[[float, str], None]  # seconds, why
+KEPT = "what was read is kept"  # whatever ends a walk
 
 
 class Feed(Protocol):
@@ -128,36 +125,7 @@ def whole_link(shown: str, address: str) -> str:
     return address if begins and scheme in ("http", "https") else shown
 
 
-# --- asking ---------------------------------------------------------------------------------------------------------
-
-
-class Later(Exception):
-    """A request that may go through another time, in `seconds` where the server says when."""
-
-    def __init__(self, why: str, seconds: float | None = None) -> None:
-        super().__init__(why)
-        self.seconds = seconds
-
-
-def limited(network: str, seconds: float | None, backoff: float, number: int) -> Later:
-    """A rate limit met on try `number`; the wait is the server's, within reason, or grows where it says none."""
-    if seconds is None:
-        seconds = 30 * backoff * 2**number
-    return Later(f"{network}'s rate limit", min(LONGEST_WAIT, max(1.0, seconds)))
-
-
-def patiently(ask: Callable[[int], Page], wait: Wait, backoff: float) -> Page:
-    """The answer of `ask(number of the try)`, tried again on Later. Raises CcdError after TRIES tries."""
-    why = ""
-    for number in range(1, TRIES + 1):
-        try:
-            return ask(number)
-        except Later as error:
-            why = str(error)
-            seconds = backoff * 2**number if error.seconds is None else error.seconds
-        if number < TRIES:
-            wait(seconds, f"{why}, try {number} of {TRIES}")
-    raise CcdError(f"{why}, {TRIES} times in a row; run again later: what was read is kept")
+# --- addresses --------------------------------------------------------------------------------------------------------
 
 
 def server(address: str, named: str) -> str:

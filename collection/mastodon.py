@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import requests
 
 from ccd.errors import CcdError
+from ccd.retries import Later, Wait, limited, patiently, sleep
 from collection.authors import Key
-from collection.feed import Later, Wait, limited, patiently, server, whole_link
+from collection.feed import KEPT, server, whole_link
 from collection.pages import Page
 from collection.records import Drop, Photo, Reason, Record, utc
 
@@ -37,7 +38,7 @@ class Api:
         instance: str,
         token: str | None = None,
         *,
-        wait: Wait = lambda s, _: time.sleep(s),
+        wait: Wait = sleep,
         backoff: float = 1.0,
     ) -> None:
         try:
@@ -60,7 +61,7 @@ class Api:
         self._wait, self._backoff = wait, backoff
 
     @classmethod
-    def from_environment(cls, instance: str, wait: Wait = lambda s, _: time.sleep(s)) -> "Api":
+    def from_environment(cls, instance: str, wait: Wait = sleep) -> "Api":
         """With the token of MASTODON_ACCESS_TOKEN, where there is one."""
         token = os.environ.get(TOKEN, "").strip() or None
         if token and (not token.isascii() or re.search(r"\s", token)):
@@ -69,7 +70,9 @@ class Api:
 
     def ask(self, method: str, *args: Any, **params: Any) -> Page:
         """The statuses that `Mastodon.<method>` gives. Raises CcdError where the server refuses or does not answer."""
-        return patiently(lambda number: self._ask(method, args, params, number), self._wait, self._backoff)
+        return patiently(
+            lambda number: self._ask(method, args, params, number), wait=self._wait, backoff=self._backoff, kept=KEPT
+        )
 
     def _keep(self, answer: requests.Response, **_options: Any) -> None:
         self._answer = answer  # as it came: the library gives objects of its own

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from ccd import schema
 from ccd.campaign import Campaign
+from ccd.retries import pause
 from collection import images, store
 from collection.fetch import USUAL, Failure, Fetcher, Limits, Redirect, host
 from collection.records import Photo, Reason, Record
@@ -251,8 +252,8 @@ class _Run:
             return
         job.tries += 1
         if isinstance(got, Failure) and got.again and job.tries < self.limits.tries:
-            pause = self.limits.pause * 2 ** (job.tries - 1) * random.uniform(0.5, 1.5)
-            until = time.monotonic() + min(max(pause, got.wait or 0.0), self.limits.longest_pause)
+            seconds = pause(job.tries, self.limits.pause * random.uniform(0.25, 0.75))
+            until = time.monotonic() + min(max(seconds, got.wait or 0.0), self.limits.longest_pause)
             if got.wait is not None or got.reason == "HTTP 429":
                 self.turns.pause(name, until)
             job.url, job.redirects = job.address, 0

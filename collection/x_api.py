@@ -9,43 +9,31 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import tweepy
 from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
 from ccd.errors import CcdError
+from ccd.retries import Later, Wait, limited, patiently, sleep
 from collection.pages import Page
 
 TOKEN = "X_BEARER_TOKEN"
 BASE_URL = "X_API_BASE_URL"  # a stand-in for the API; it receives the token, so it must be on this machine
 ANY_HOST = "X_API_ALLOW_ANY_HOST"
-TRIES = 6  # of one request, before we give up on it
-LONGEST_WAIT = 901  # seconds: a rate limit's window is 15 minutes
+KEPT = "what was bought is kept"
 OWN = ("api.twitter.com", "api.x.com")  # hosts that get the token
 TIMEOUT = (5.0, 30.0)  # seconds to connect, and between two reads
 
-Wait = Callable[[float, str], None]
-
 
 class _Adapter(HTTPAdapter):
-    """Gives tweepy's requests a timeout, retries of 5xx, and another host where one is named."""
+    """Gives tweepy's requests a timeout, and another host where one is named; it repeats none of them."""
 
-    def __init__(self, base_url: str | None, backoff: float) -> None:
+    def __init__(self, base_url: str | None) -> None:
         self._base_url = base_url
-        retry = Retry(
-            total=5,
-            backoff_factor=backoff,
-            status_forcelist=(500, 502, 503, 504),
-            allowed_methods={"GET"},
-            raise_on_status=False,
-            respect_retry_after_header=False,  # it would also retry a 429, unseen
-        )
-        super().__init__(max_retries=retry)
+        super().__init__()
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         if self._base_url:
@@ -73,19 +61,17 @@ class Api:
     `wait(seconds, why)` sleeps; the command line shows a countdown there. `backoff` scales the pauses after failures.
     """
 
-    def __init__(
-        self, token: str, *, base_url: str | None = None, wait: Wait = lambda s, _: time.sleep(s), backoff: float = 1.0
-    ) -> None:
+    def __init__(self, token: str, *, base_url: str | None = None, wait: Wait = sleep, backoff: float = 1.0) -> None:
         for name in ("tweepy", "tweepy.client"):
             logging.getLogger(name).addFilter(_REDACT)
         self._client = tweepy.Client(token, return_type=dict, wait_on_rate_limit=False)
         for own in OWN:
-            self._client.session.mount(f"https://{own}/", _Adapter(base_url, backoff))
+            self._client.session.mount(f"https://{own}/", _Adapter(base_url))
         self._wait = wait
         self._backoff = backoff
 
     @classmethod
-    def from_environment(cls, wait: Wait = lambda s, _: time.sleep(s)) -> "Api":
+    def from_environment(cls, wait: Wait = sleep) -> "Api":
         """With the token of X_BEARER_TOKEN. Raises CcdError where it is absent, or a stand-in is elsewhere."""
         token = os.environ.get(TOKEN, "").strip()
         if not token:
@@ -103,27 +89,26 @@ class Api:
         """The answer to one request of `tweepy.Client.<method>`, whole.
 
         Raises CcdError where X refuses, where the credits or the month's cap are used up, and where it does not answer
-        after TRIES tries.
+        after as many tries as `ccd.retries` allows.
         """
-        why = ""
-        for number in range(1, TRIES + 1):
-            try:
-                answer = getattr(self._client, method)(**params)
-            except tweepy.TooManyRequests as error:
-                why, seconds = "X's rate limit", self._until_reset(error, number)
-            except tweepy.HTTPException as error:
-                raise _refused(error) from None
-            except requests.RequestException as error:  # refused, cut, stalled, or not JSON
-                why, seconds = f"X's answer did not arrive ({type(error).__name__})", self._backoff * 2**number
-            else:
-                if isinstance(answer, dict):
-                    return answer
-                raise CcdError(
-                    "X answers something else than its API does; see that no proxy stands between, run again"
-                )
-            if number < TRIES:
-                self._wait(seconds, f"{why}, try {number} of {TRIES}")
-        raise CcdError(f"{why}, {TRIES} times in a row; run again later: what was bought is kept")
+        return patiently(
+            lambda number: self._ask(method, params, number), wait=self._wait, backoff=self._backoff, kept=KEPT
+        )
+
+    def _ask(self, method: str, params: dict[str, Any], number: int) -> Page:
+        try:
+            answer = getattr(self._client, method)(**params)
+        except tweepy.TooManyRequests as error:
+            raise limited("X", self._until_reset(error), self._backoff, number) from None
+        except tweepy.TwitterServerError as error:
+            raise Later(f"X fails ({error.response.status_code})") from None
+        except tweepy.HTTPException as error:
+            raise _refused(error) from None
+        except requests.RequestException as error:  # refused, cut, stalled, or not JSON
+            raise Later(f"X's answer did not arrive ({type(error).__name__})") from None
+        if isinstance(answer, dict):
+            return answer
+        raise CcdError("X answers something else than its API does; see that no proxy stands between, run again")
 
     def transfer(self, verb: str, url: str, data: bytes | None = None) -> bytes:
         """What stands at an address that X named for a file, or puts a file there: GET or PUT.
@@ -135,23 +120,24 @@ class Api:
         headers = {"Content-Type": "text/plain"} if data is not None else {}
         if urlsplit(url).hostname in OWN:
             headers["Authorization"] = f"Bearer {self._client.bearer_token}"
-        why = ""
-        for number in range(1, TRIES + 1):
-            try:
-                answer = self._client.session.request(verb, url, data=data, headers=headers, timeout=TIMEOUT)
-            except requests.RequestException as error:
-                why = f"the file's transfer broke off ({type(error).__name__})"
-            else:
-                if answer.ok:
-                    return bytes(answer.content)
-                why = f"the file's address answers {answer.status_code}"
-                if answer.status_code < 500 and answer.status_code != 429:
-                    raise CcdError(f"{why} ({answer.reason}); run again later: the job goes on, or a new one is made")
-            if number < TRIES:
-                self._wait(self._backoff * 2**number, f"{why}, try {number} of {TRIES}")
-        raise CcdError(f"{why}, {TRIES} times in a row; run again later")
+        return patiently(
+            lambda _number: self._transfer(verb, url, data, headers), wait=self._wait, backoff=self._backoff
+        )
 
-    def _until_reset(self, error: tweepy.TooManyRequests, number: int) -> float:
+    def _transfer(self, verb: str, url: str, data: bytes | None, headers: dict[str, str]) -> bytes:
+        try:
+            answer = self._client.session.request(verb, url, data=data, headers=headers, timeout=TIMEOUT)
+        except requests.RequestException as error:
+            raise Later(f"the file's transfer broke off ({type(error).__name__})") from None
+        if answer.ok:
+            return bytes(answer.content)
+        why = f"the file's address answers {answer.status_code}"
+        if answer.status_code < 500 and answer.status_code != 429:
+            raise CcdError(f"{why} ({answer.reason}); run again later: the job goes on, or a new one is made")
+        raise Later(why)
+
+    def _until_reset(self, error: tweepy.TooManyRequests) -> float | None:
+        """Seconds until the rate limit ends, where X says when. Raises CcdError where it is the month's cap."""
         body = _body(error)
         if body.get("title") == "UsageCapExceeded" or "usage-cap" in str(body.get("type")):
             period = str(body.get("period") or "current").lower()
@@ -159,9 +145,7 @@ class Api:
                 f"X's usage cap of the {period} period is reached; raise it at console.x.com or run again in the next "
                 "period: what was bought is kept"
             )
-        if error.reset_time is None:
-            return float(min(LONGEST_WAIT, 30 * self._backoff * 2**number))
-        return float(min(LONGEST_WAIT, max(1, error.reset_time - int(time.time()) + 1)))
+        return None if error.reset_time is None else float(error.reset_time - int(time.time()) + 1)
 
 
 def _is_loopback(url: str) -> bool:

@@ -30,7 +30,7 @@ each_action = pytest.mark.parametrize("act", ACTIONS, ids=["get", "post", "patch
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "PAUSES", (0.0, 0.0, 0.0, 0.0))
+    monkeypatch.setattr(client_module, "BACKOFF", 0.0)
 
 
 def always(*answer: object, **fields: object) -> Callable[[Asked], Answer]:

@@ -17,7 +17,7 @@ LATER = 60  # seconds
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(client_module, "BACKOFF", 0.0)
 
 
 @pytest.fixture

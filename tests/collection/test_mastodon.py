@@ -263,18 +263,6 @@ def test_what_does_not_pass_is_one_line(network: Mastodon, api: mastodon.Api, fa
     assert "\n" not in str(caught.value)
 
 
-def test_after_the_last_try_there_is_no_wait() -> None:
-    asked, waits = list[int](), list[float]()
-
-    def ask(number: int) -> pages.Page:
-        asked.append(number)
-        raise feed.Later("no answer")
-
-    with pytest.raises(CcdError, match="no answer"):
-        feed.patiently(ask, lambda seconds, why: waits.append(seconds), 1.0)
-    assert len(waits) == len(asked) - 1
-
-
 def test_nobody_at_the_address_is_one_line() -> None:
     api = mastodon.Api("http://127.0.0.1:9", wait=lambda _s, _why: None)
     with pytest.raises(CcdError, match=r"127\.0\.0\.1:9's answer did not arrive \(ConnectionError\), 6 times"):

@@ -19,6 +19,7 @@ from apps.cli.main import cli
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
+from ccd.retries import TRIES
 from collection import pages, reading, x, x_api
 from tests.collection.replay import TOKEN, USAGE_CAP, Fault, X, post, serving
 
@@ -211,7 +212,7 @@ def test_a_rate_limit_without_an_end_is_given_up(
     server.faults = [Fault(429, {"title": "Too Many Requests"})] * 50
     with pytest.raises(CcdError, match="rate limit, 6 times in a row"):
         x.hydrate(campaign, api, ["1"], LOTS)
-    assert (len(server.asked), len(waits)) == (x_api.TRIES, x_api.TRIES - 1)
+    assert (len(server.asked), len(waits)) == (TRIES, TRIES - 1)
 
 
 @pytest.mark.parametrize(
@@ -250,11 +251,21 @@ def test_503_twice_a_cut_answer_and_no_json_are_tried_again(
     server.add(*[post(i) for i in range(1, 31)])
     server.faults = [Fault(503), Fault(503), Fault(cut=True), Fault(200, "<html>busy</html>")]
     x.walk(campaign, api, x.search("cat"), LOTS)
-    assert (len(server.asked), len(waits)) == (5, 2)
+    assert (len(server.asked), len(waits)) == (5, 4)
     assert len(photos(campaign)) == 30
     server.faults = [Fault(503)] * 6
-    with pytest.raises(CcdError, match=r"503.*run again later"):
+    with pytest.raises(CcdError, match=r"503.*6 times in a row; run again later: what was bought is kept"):
         x.hydrate(campaign, api, ["1"], LOTS)
+    assert len(server.asked) == 5 + TRIES
+
+
+def test_a_host_that_hangs_up_is_asked_as_often_as_is_said(
+    campaign: Campaign, server: X, api: x_api.Api, waits: list[tuple[float, str]]
+) -> None:
+    server.faults = [Fault(cut=True)] * 50
+    with pytest.raises(CcdError, match=r"answer did not arrive .*, 6 times in a row"):
+        x.hydrate(campaign, api, ["1"], LOTS)
+    assert (len(server.asked), len(waits)) == (TRIES, TRIES - 1)
 
 
 def test_the_token_is_in_no_log(

@@ -72,8 +72,9 @@ class Server:
 def _short_pauses() -> Iterator[None]:
     """Between two tries of a request that failed: the servers here are at work again at once."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (client, predictions, tasks):
-            patch.setattr(module, "PAUSES", (0.1,) * len(client.PAUSES))
+        patch.setattr(client, "BACKOFF", 0.01)
+        for module in (predictions, tasks):
+            patch.setattr(module, "PAUSES", (0.1,) * len(module.PAUSES))
         yield
 
 
