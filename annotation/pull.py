@@ -26,7 +26,7 @@ from ccd.wording import folded, number_of
 
 OVERLAP = datetime.timedelta(seconds=10)  # pulled again, as clocks and transactions do not end in order
 BATCH = 1000  # tasks a transaction, and a request by id
-FIELDS = "data,updated_at"
+FIELDS = "data"
 SERVER_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"  # the only one that the server's filters take
 
 

@@ -50,9 +50,7 @@ def test_a_desk_that_was_not_reached_exits_with_1(office: Office) -> None:
 def test_a_database_that_restarts_is_waited_for(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office.answer("ann", office.task("ann", "x:0:0"), "explicit")
     slept, is_down, will_be_down = list[float](), [False], iter((True, True, False))
-    office.campaign = dataclasses.replace(
-        office.campaign, config=dataclasses.replace(office.campaign.config, database_url="postgresql://server")
-    )
+    office.campaign.config = dataclasses.replace(office.campaign.config, database_url="postgresql://server")
 
     @sa.event.listens_for(office.campaign.engine, "engine_connect")
     def refuse(_connection: sa.Connection) -> None:

@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from annotation.accounts import sign_in
+from annotation.client import HOLDS_ANSWERS
 from annotation.desks import known_desks
 from ccd import schema
 from ccd.campaign import Campaign
@@ -276,3 +277,30 @@ def test_a_label_studio_set_up_anew_takes_nothing_away(server: Server, campaign:
     )
     ccd(campaign.folder, "pull")
     assert counts(campaign) == judged
+
+
+def test_a_task_that_label_studio_cannot_list_is_named_and_all_else_is_pulled(
+    server: Server, campaign: Campaign
+) -> None:
+    listed = tasks(server, campaign)
+    for task in listed[:4]:
+        answer(server, "ann", task["id"], "explicit", lead_time=-5)
+    answer(server, "cy", tasks(server, campaign, "cy")[0]["id"], "explicit")
+    sick = listed[2]["id"]
+    session = sign_in(server.url, "ann@example.org", server.passwords["ann"])
+    half = {"from_name": "comment", "to_name": "text", "type": "textarea", "value": {"text": ["half \ud83d of one"]}}
+    url = f"{server.url}/api/tasks/{sick}/annotations/"
+    assert session.post(url, json={"result": [half]}, timeout=60).status_code == 500  # and it is stored
+    project = known_desks(campaign)["ann"].project_id
+    strange = [{"data": {"pair_key": {"a": 1}, "text": "mine", "image": ""}}]
+    api(server).send("POST", f"/api/projects/{project}/import", strange)
+    for new in ({"valid": 4}, {}):
+        pulled = ccd(campaign.folder, "pull", code=1).facts
+        assert pulled["new"] == new
+        (line,) = pulled["failed"]
+        assert line.startswith(f"desk ann, {server.url}/projects/{project}/data?task={sick}: the task cannot be read")
+    assert ccd(campaign.folder, "push").facts["failed"] == []
+    item = {"filter": "filter:tasks:id", "operator": "in_list", "type": "Number", "value": [sick]}
+    (found,) = api(server).tasks(project, fields="annotations_ids", where=(item, HOLDS_ANSWERS))
+    session.delete(f"{server.url}/api/annotations/{max(map(int, found['annotations_ids'].split(',')))}/", timeout=60)
+    assert ccd(campaign.folder, "pull").facts["new"] == {"valid": 1}
