@@ -12,9 +12,10 @@ from typing import Any
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
 from ccd.gone import LIVE
+from ccd.retries import Wait
 from collection import compliance, pages
 from collection.compliance import Result
-from collection.x_api import Api, Wait
+from collection.x_api import Api
 
 MOST = 6_000_000  # ids a job: X takes 128 MB
 BATCH = 500  # posts a transaction

@@ -13,7 +13,8 @@ from apps.cli.x import PHOTOS, _screen
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from collection.feed import Feed, Wait
+    from ccd.retries import Wait
+    from collection.feed import Feed
 
 READ = {
     "pages": "pages asked for in this run",

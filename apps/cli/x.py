@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from ccd.campaign import Campaign
+    from ccd.retries import Wait
     from collection.reading import Limits
     from collection.x import Run
-    from collection.x_api import Api, Wait
+    from collection.x_api import Api
 
 BOUGHT = {
     "pages": "pages bought in this run",
