@@ -1,7 +1,7 @@
 """What may go wrong with a campaign's folder, and what of it can be mended without asking: `ccd doctor --fix`.
 
-Each function gives what it found. Nothing here writes to the database, so no judgment and no label is ever touched;
-a file that might still be wanted is moved to `quarantine/`, not removed.
+Each function gives what it found. No judgment and no label is ever touched; a file that might still be wanted is moved
+to `quarantine/`, not removed.
 """
 
 import fcntl
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import sqlalchemy as sa
@@ -94,10 +94,10 @@ def broken_images(campaign: "Campaign") -> Iterator[Found]:
         files = db.execute(gone.images(shown=True)).all()
     for row in files:
         path = campaign.folder / row.file
-        if _sha256(path) != row.sha256:
+        if _sha256(path) != row.content:
             copies = [campaign.folder / "studio" / "files" / row.file]
             copies += sorted((campaign.folder / "releases").glob(f"*/images/{path.name}"))
-            whole = next((copy for copy in copies if _sha256(copy) == row.sha256), None)
+            whole = next((copy for copy in copies if _sha256(copy) == row.content), None)
             what = "is missing" if not path.exists() else "is not what was collected"
             yield Found(path, what, _image_mend(campaign.folder, path, whole))
 
@@ -121,6 +121,42 @@ def _image_mend(folder: Path, path: Path, whole: Path | None) -> Callable[[], st
         return f"{said}put back from {whole.relative_to(folder)}"
 
     return mend
+
+
+def telling_images(campaign: "Campaign") -> Iterator[Found]:
+    """Images of living posts that hold more than their picture: an older toolkit left comments and texts in them."""
+    from ccd import gone
+    from ccd.stripping import is_stripped
+
+    with campaign.read() as db:
+        files = db.execute(gone.images(shown=True)).all()
+    for row in files:
+        path = campaign.folder / row.file
+        data = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(data).hexdigest() in (row.sha256, row.content) and not is_stripped(data):
+            yield Found(path, "holds metadata, or bytes after its end", partial(_cleaned, campaign, row, data))
+
+
+def _cleaned(campaign: "Campaign", row: "sa.Row[Any]", data: bytes) -> str:
+    """The database first: a file that was not written yet is still the one that was collected."""
+    from ccd import schema
+    from ccd.campaign import write_atomic
+    from ccd.errors import CcdError
+    from collection.images import BadImage, prepare
+
+    try:
+        picture, cleaned = prepare(data)
+    except BadImage as error:
+        raise CcdError(f"{error}; collect its post again") from None
+    if picture.format != row.format:
+        raise CcdError(f"it could be stored as {picture.format} only; collect its post again")
+    new = {"cleaned_sha256": picture.sha256, "bytes": picture.bytes}
+    with campaign.write() as db:
+        db.execute(schema.images.update().where(schema.images.c.sha256 == row.sha256).values(new))
+    for path in (campaign.folder / row.file, campaign.folder / "studio" / "files" / row.file):
+        if path.exists():
+            write_atomic(path, cleaned)
+    return "taken out; the pixels are the same"
 
 
 def broken_database(campaign: "Campaign") -> Iterator[Found]:
@@ -161,6 +197,7 @@ IN_A_FOLDER: dict[str, Callable[[Path], Iterator[Found]]] = {
 IN_A_CAMPAIGN: dict[str, "Callable[[Campaign], Iterator[Found]]"] = {
     "database is whole": broken_database,
     "releases are as written": missing_releases,
+    "images hold nothing but their picture": telling_images,
 }
 
 

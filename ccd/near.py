@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ccd.photo import opened
+from ccd.photo import opened, rendered
 
 IMAGE_DISTANCE = 20  # bits of 128; chosen in docs/duplicates.md
 NEAREST = 7  # bits of 64 in which one of the two hashes may differ at most: what the search can find
 TEXT_SIMILARITY = 0.6  # Jaccard of shingles; chosen there too
-HASHED_AS = "imagehash.phash and dhash 8x8 of a grey draft of 128 px less its borders"  # two ways must not meet
+HASHED_AS = "imagehash.phash and dhash 8x8 of a grey draft of 128 px on white, no borders"  # two ways must not meet
 
 SHINGLE = 5  # characters
 BANDS, ROWS = 16, 4  # texts with Jaccard .6 meet in a band with probability 1 - (1 - .6^4)^16 = 0.89, .7: 0.99
@@ -46,7 +46,7 @@ def picture_hash(data: bytes) -> str:
     try:
         with opened(data) as image:
             image.draft("L", (128, 128))  # a JPEG decodes at the size needed, not at its own: twice as fast
-            grey = image.convert("RGBA").convert("L") if "transparency" in image.info else image.convert("L")
+            grey = rendered(image).convert("L")
     except Exception as error:  # decoders raise whatever a hostile file makes them raise
         raise OSError(f"no picture ({error})") from None
     values = np.asarray(grey, dtype=np.float32)

@@ -1,11 +1,15 @@
-"""Pictures of strangers: opened with bounds on what they may cost; and shown, made anew, from the campaign's images."""
+"""Pictures of strangers: opened with bounds on what they may cost, and rendered as a person sees them.
+
+Perceptual hashes, encoders, the review app, contact sheets and releases' examples all use `rendered`.
+"""
 
 import hashlib
 import io
 import warnings
 from pathlib import Path
 
-from PIL import Image
+import numpy as np
+from PIL import Image, ImageOps
 
 from ccd.errors import CcdError
 
@@ -39,8 +43,41 @@ def opened(source: Path | bytes) -> Image.Image:
     return image
 
 
+def rendered(image: Image.Image) -> Image.Image:
+    """The opened picture as a person sees it: RGB, upright, on white where it is transparent; the first of its frames.
+
+    Grey values of 16 bits are scaled to 8; CMYK and palettes become RGB. Raises what Pillow raises for broken pixels.
+
+    >>> rendered(Image.new("RGBA", (1, 1), (255, 0, 0, 0))).getpixel((0, 0))
+    (255, 255, 255)
+    """
+    image.load()
+    try:
+        upright = ImageOps.exif_transpose(image)
+    except Exception:  # EXIF that cannot be read turns nothing
+        upright = image
+    if upright.mode.startswith("I"):
+        upright = _eight_bits(upright)
+    if not upright.has_transparency_data:
+        return upright.convert("RGB")
+    layer = upright.convert("RGBA")
+    white = Image.new("RGB", layer.size, "white")
+    white.paste(layer, mask=layer.getchannel("A"))
+    return white
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """A grey picture of 16 bits in 8; the one value that is transparent, if any, in white."""
+    values = np.asarray(image).astype(np.int64)
+    grey = (values.clip(0, 65_535) + 128) // 257
+    clear = image.info.get("transparency")
+    if isinstance(clear, int):
+        grey[values == clear] = 255
+    return Image.fromarray(grey.astype(np.uint8))
+
+
 def shown(folder: Path, file: str, sha256: str, side: int) -> bytes:
-    """The photo of the campaign in `folder` as a JPEG or PNG of at most `side` pixels a side.
+    """The photo of the campaign in `folder` as a JPEG of at most `side` pixels a side.
 
     `file` and `sha256` as the table `images` has them. What is sent on is encoded here, never the bytes of the file.
     Raises CcdError with the reason where the file is not in `images/`, is missing, is not the one that was stored, or
@@ -68,10 +105,8 @@ def shown(folder: Path, file: str, sha256: str, side: int) -> bytes:
 def _made_anew(data: bytes, side: int) -> bytes:
     image = opened(data)
     image.draft("RGB", (side, side))  # a JPEG is decoded at the size that is needed
-    image.thumbnail((side, side))
+    picture = rendered(image)
+    picture.thumbnail((side, side))
     buffer = io.BytesIO()
-    if image.mode in ("RGBA", "LA", "P", "PA"):
-        image.convert("RGBA").save(buffer, "PNG")
-    else:
-        image.convert("RGB").save(buffer, "JPEG", quality=88)
+    picture.save(buffer, "JPEG", quality=88)
     return buffer.getvalue()

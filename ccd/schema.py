@@ -11,7 +11,7 @@ from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, Tabl
 
 from ccd.errors import CcdError
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 metadata = MetaData()
 
@@ -47,6 +47,7 @@ images = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("bytes", Integer, nullable=False),
+    Column("cleaned_sha256", Text),  # of the file since `ccd doctor --fix` took metadata out of it; None for most
     Column("phash", Text),  # two perceptual hashes, 32 hex digits; None until `ccd duplicates` looked, "" if flat
 )
 
@@ -360,7 +361,14 @@ def _to_6(connection: sa.Connection) -> None:
     connection.exec_driver_sql("CREATE INDEX ix_pairs_collected_at ON pairs (collected_at)")
 
 
-MIGRATIONS: dict[int, Callable[[sa.Connection], Any]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6}
+def _to_7(connection: sa.Connection) -> None:
+    """Photos that an older toolkit stored may hold metadata; `ccd doctor --fix` takes them out."""
+    connection.exec_driver_sql("ALTER TABLE images ADD COLUMN cleaned_sha256 TEXT")
+
+
+MIGRATIONS: dict[int, Callable[[sa.Connection], Any]] = {
+    **{1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6, 6: _to_7},
+}
 """From version n to n + 1: what to do to a database that an older toolkit made."""
 
 

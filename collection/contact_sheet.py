@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.gone import lives
-from ccd.photo import opened
+from ccd.photo import opened, rendered
 
 GROUPS = 100  # shown, the largest first
 PAIRS = 12  # shown of a group
@@ -65,7 +65,7 @@ def _thumbnail(campaign: Campaign, file: str) -> str:
     try:
         with opened(campaign.folder / file) as image:
             image.draft("RGB", (_SIDE, _SIDE))
-            small = image.convert("RGB")
+            small = rendered(image)
     except Exception:  # decoders raise whatever a broken file makes them raise
         return ""
     small.thumbnail((2 * _SIDE, _SIDE))

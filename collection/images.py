@@ -1,7 +1,8 @@
 """Photos: decoded fully before they are believed, then stored once under the hash of their content.
 
-What a camera wrote into a photo (EXIF with the place, XMP) is not kept: such a photo is turned as its orientation says
-and encoded again, a JPEG with its own quantisation tables. Any other photo keeps its bytes.
+Only what shows the pixels is stored (ccd/stripping.py): no EXIF, XMP, IPTC, comments, or bytes after the end. A photo
+that lies on its side is turned and encoded again, a JPEG with its own quantisation tables; AVIF and HEIC become JPEG,
+or PNG where they have transparency. The pixels of any other photo stay as they are.
 """
 
 import contextlib
@@ -13,22 +14,22 @@ import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image, ImageOps, JpegImagePlugin
 
 from ccd.campaign import write_atomic
 from ccd.errors import CcdError
 from ccd.photo import MOST_BYTES, MOST_PIXELS, MOST_SCANS
+from ccd.stripping import stripped
 from collection.records import Reason
 
 MAX_BYTES = MOST_BYTES
 MAX_PIXELS = MOST_PIXELS
 _LARGE = 4_000_000  # pixels above which pictures are decoded one at a time, however many threads there are
 _one_at_a_time = threading.Lock()
-_WRITTEN = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
+_ORIENTATION = 0x0112  # of EXIF; 1 is upright
+_OTHERS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIF", b"heix": "HEIF", b"mif1": "HEIF"}  # read, not stored
 _SHOWN = ("icc_profile", "transparency", "gamma")  # what changes how the pixels look
-_STILL_BOXES = (b"avif", b"avis", b"heic", b"heix", b"mif1")  # of the files with boxes, as videos have
 EXTENSION = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
 
 
@@ -79,14 +80,7 @@ def prepare(data: bytes) -> tuple[Picture, bytes]:
     Raises BadImage where it is not a whole, still picture of at most MAX_PIXELS.
     Only `load()` finds a truncated JPEG; `Image.verify()` passes it.
     """
-    try:
-        image = Image.open(io.BytesIO(data), formats=tuple(EXTENSION))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise BadImage(Reason.TOO_LARGE, str(error)) from None
-    except Exception as error:
-        if data[4:8] == b"ftyp" and data[8:12] not in _STILL_BOXES:
-            raise BadImage(Reason.MOVING, "a video") from None
-        raise BadImage(Reason.NOT_AN_IMAGE, f"no JPEG, PNG, WebP, GIF or BMP ({type(error).__name__})") from None
+    image = _opened(data)
     with contextlib.ExitStack() as turn, image:
         width, height = image.size
         if width * height > MAX_PIXELS:
@@ -95,45 +89,91 @@ def prepare(data: bytes) -> tuple[Picture, bytes]:
             raise BadImage(Reason.TOO_LARGE, f"{scans:,} scans, the limit is {MOST_SCANS}")
         if width * height > _LARGE:
             turn.enter_context(_one_at_a_time)
+        if image.format != "MPO" and getattr(image, "is_animated", False):  # MPO: a photo with its twin
+            raise BadImage(Reason.ANIMATED, f"{image.format} with several frames")
+        kind = "JPEG" if image.format == "MPO" else str(image.format)
         try:
-            twins = image.format == "MPO"  # a photo with its twin
-            moving = not twins and getattr(image, "is_animated", False)
-            written = twins or any(key in image.info for key in _WRITTEN)
-            if image.format == "JPEG" and not written:  # every bit is read, an eighth of the pixels is painted
+            if kind == "JPEG" and _is_upright(image):  # every bit is read, an eighth of the pixels is painted
                 image.draft(None, (max(1, width // 8), max(1, height // 8)))
-            if not moving:
+            image.load()
+            if kind in EXTENSION and _is_upright(image):  # PNG tells at the end too
+                with contextlib.suppress(ValueError):
+                    return _named(stripped(data), kind, (width, height))
+                image = _opened(data)  # not the draft
                 image.load()
-                if written or any(key in image.info for key in _WRITTEN):  # PNG tells at the end too
-                    data, (width, height) = _encoded_again(image)
+            data, kind, size = _encoded_again(image, data)
+            return _named(stripped(data), kind, size)
         except Exception as error:  # decoders raise whatever a hostile file makes them raise
             raise BadImage(Reason.BROKEN, f"{image.format}: {error}") from None
-    if moving:
-        raise BadImage(Reason.ANIMATED, f"{image.format} with several frames")
-    kind = "JPEG" if image.format == "MPO" else str(image.format)
+
+
+def _opened(data: bytes) -> Image.Image:
+    """The picture, its header read. Raises BadImage where it is none that is read here."""
+    other = _OTHERS.get(data[8:12]) if data[4:8] == b"ftyp" else None
+    try:
+        if other == "HEIF":
+            from pillow_heif import register_heif_opener
+
+            register_heif_opener()
+        return Image.open(io.BytesIO(data), formats=[other] if other else tuple(EXTENSION))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise BadImage(Reason.TOO_LARGE, str(error)) from None
+    except ImportError:
+        raise BadImage(Reason.NOT_AN_IMAGE, "HEIC, which is read where pillow-heif is installed") from None
+    except Exception as error:
+        if data[4:8] == b"ftyp" and not other:
+            raise BadImage(Reason.MOVING, "a video") from None
+        kinds = "no JPEG, PNG, WebP, GIF, BMP, AVIF or HEIC"
+        raise BadImage(Reason.NOT_AN_IMAGE, f"{kinds} ({type(error).__name__})") from None
+
+
+def _named(data: bytes, kind: str, size: tuple[int, int]) -> tuple[Picture, bytes]:
     sha256 = hashlib.sha256(data).hexdigest()
     file = f"images/{sha256[:2]}/{sha256}.{EXTENSION[kind]}"
-    return Picture(sha256, file, kind, width, height, len(data)), data
+    return Picture(sha256, file, kind, *size, len(data)), data
 
 
-def _encoded_again(image: Any) -> tuple[bytes, tuple[int, int]]:
-    """A loaded picture upright and without metadata, and its size."""
+def _is_upright(image: Image.Image) -> bool:
+    try:
+        return image.getexif().get(_ORIENTATION, 1) not in range(2, 9)
+    except Exception:  # EXIF that cannot be read turns nothing
+        return True
+
+
+def _encoded_again(image: Image.Image, data: bytes) -> tuple[bytes, str, tuple[int, int]]:
+    """A loaded picture upright: its bytes, their format, and its size."""
     try:
         upright = ImageOps.exif_transpose(image)
     except Exception:  # EXIF that cannot be read turns nothing
         upright = image.copy()
     upright.info = {key: image.info[key] for key in _SHOWN if key in image.info}
+    kind = "JPEG" if image.format == "MPO" else str(image.format)
+    if kind == "BMP" or (kind not in EXTENSION and upright.has_transparency_data):
+        kind = "PNG"
     stream = io.BytesIO()
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         sampling = JpegImagePlugin.get_sampling(image)
-        options = {
-            "qtables": image.quantization,
-            "subsampling": sampling,
-            "icc_profile": upright.info.get("icc_profile"),
-        }
-        upright.save(stream, "JPEG", **options)
+        profile = upright.info.get("icc_profile")
+        upright.save(stream, "JPEG", qtables=image.quantization, subsampling=sampling, icc_profile=profile)
+    elif kind not in EXTENSION:
+        kind = "JPEG"
+        upright.convert("RGB").save(stream, kind, quality=95, icc_profile=upright.info.get("icc_profile"))
     else:
-        upright.save(stream, image.format, quality=95)
-    return stream.getvalue(), upright.size
+        upright.save(stream, kind, quality=95, lossless=b"VP8L" in data[:64])
+    return stream.getvalue(), kind, upright.size
+
+
+def hashes_before(data: bytes) -> set[str]:
+    """The hashes under which earlier versions of this toolkit stored a photo: as it was, or encoded again.
+
+    Collecting a photo again must find the pair that it has, whichever version collected it first.
+    """
+    found = {hashlib.sha256(data).hexdigest()}
+    with contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"), _opened(data) as image:
+        image.load()
+        again = _encoded_again(image, data)[0]
+        found |= {hashlib.sha256(each).hexdigest() for each in (again, stripped(again))}
+    return found
 
 
 def store(folder: Path, picture: Picture, source: Path) -> None:

@@ -241,8 +241,17 @@ class Batch:
 
     def _same(self, item: Item, record: Record) -> bool:
         """Whether a pair that is there has this item's content; a photo that is gone says nothing."""
-        alike = item.picture is None or item.picture.sha256 == self.there[item.pair_id]
-        return alike and self.posts.get(record.post_id or "") == record.text
+        return self._same_picture(item) and self.posts.get(record.post_id or "") == record.text
+
+    def _same_picture(self, item: Item) -> bool:
+        there = self.there[item.pair_id]
+        if item.picture is None or item.picture.sha256 == there:
+            return True
+        source = item.photo and item.photo.source
+        try:
+            return isinstance(source, Path) and there in images.hashes_before(images.read(source))
+        except images.BadImage:  # it went since it was looked at
+            return False
 
     def _id_used(self, item: Item, record: Record) -> None:
         """The pair that has the id stays; the drop is named after its place, for its id is that pair's."""

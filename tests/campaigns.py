@@ -74,11 +74,12 @@ def judge(campaign: Campaign, pair: str, annotator: str, answer: Any = None, **f
 
 
 def back_to_schema_5(db: sa.Connection) -> None:
-    """Take out what version 6 of the schema added."""
+    """Take out what versions 6 and 7 of the schema added."""
     db.exec_driver_sql("DROP INDEX ix_pairs_collected_at")
     for table in (schema.pages, schema.revisions):
         table.drop(db)
     for name, columns in {
+        "images": ("cleaned_sha256",),
         "pairs": ("copy_of",),
         "judgments": ("answered_at", "revision"),
         "rounds": ("question",),

@@ -80,7 +80,9 @@ def _query(db: sa.Connection, questions: tuple[Question, ...]) -> "sa.Select[Any
     first = sa.select(b.c.pair_id, sa.func.min(b.c.round).label("round")).group_by(b.c.pair_id).subquery()
     answers = [schema.labels.alias(f"labels_{number}") for number in range(len(questions))]
     query = (
-        sa.select(p.c.pair_id, p.c.post_id, p.c.text, i.c.sha256, i.c.file, s.c.split, s.c.leakage_group)
+        sa.select(
+            p.c.pair_id, p.c.post_id, p.c.text, gone.content().label("sha256"), i.c.file, s.c.split, s.c.leakage_group
+        )
         .add_columns(r.c.arm, b.c.inclusion_probability, gone.lives().label("lives"))
         .add_columns(
             *(

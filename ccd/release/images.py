@@ -10,6 +10,7 @@ from typing import Any
 
 from ccd.errors import CcdError
 from ccd.photo import MOST_BYTES
+from ccd.stripping import is_stripped
 
 FILES, TAR, NONE = "files", "tar", "none"
 SHARD = 1_000  # pairs a tar file
@@ -75,13 +76,15 @@ class Shards:
 
 
 def read(source: Path, sha256: str) -> bytes:
-    """The bytes of an image. Raises CcdError where they are not what was collected."""
+    """The bytes of an image. Raises CcdError where they are not what was collected, or hold metadata."""
     try:
         data = source.read_bytes()
     except FileNotFoundError:
         raise CcdError(f"{source}: the image is gone; put it back, or collect its posts again") from None
     if hashlib.sha256(data).hexdigest() != sha256:
         raise CcdError(f"{source}: the image was changed since it was collected; put the original back")
+    if not is_stripped(data):
+        raise CcdError(f"{source}: the image holds more than its picture; run `ccd doctor --fix`")
     return data
 
 

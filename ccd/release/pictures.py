@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccd import plots
-from ccd.photo import opened
+from ccd.photo import opened, rendered
 from ccd.release.content import Pair
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _examples(examples: Mapping[str, list[Pair]], folder: Path) -> bytes:
 def _example(axes: "Axes", pair: Pair, folder: Path) -> None:
     with opened(folder / pair.file) as image:
         image.draft("RGB", (_SIDE, _SIDE))
-        small = image.convert("RGB")
+        small = rendered(image)
         small.thumbnail((_SIDE, _SIDE))
     axes.imshow(small)
     axes.set_anchor("NW")

@@ -22,12 +22,14 @@ from ccd.release import card, leaks
 from ccd.release.images import FILES, NONE, TAR, Opened
 from ccd.release.pages import MANIFEST
 from ccd.release.questions import Answers, questions_of
+from ccd.stripping import is_stripped
 from ccd.ties import DROPPED, OPEN
 
 Started = Callable[[str, int], Callable[[int], None]]
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
+METADATA = "a picture with metadata, or with bytes after its end"
 ROUNDING = 1e-6  # by which shares in release.json may be off
 
 
@@ -109,13 +111,13 @@ def _file(path: Path, sha256: str) -> str:
 
 
 def _picture(data: bytes) -> str:
-    """Whether every pixel can be decoded; only `load` finds a truncated JPEG."""
+    """Whether every pixel can be decoded, and nothing else is there; only `load` finds a truncated JPEG."""
     try:
         with warnings.catch_warnings(action="ignore"), opened(data) as image:
             image.load()
     except Exception as error:  # decoders raise whatever a hostile file makes them raise
         return f"no whole picture ({type(error).__name__}: {error})"
-    return ""
+    return "" if is_stripped(data) else METADATA
 
 
 @dataclass

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from ccd.errors import CcdError
-from ccd.photo import opened
+from ccd.photo import opened, rendered
 from model.encoders.protocol import Floats
 
 
@@ -15,7 +15,7 @@ class UnreadableImage(CcdError):
 
 
 def open_rgb(photo: Path, side: int | None = None) -> Image.Image:
-    """The picture in RGB, what is transparent in white; of a moving one the first frame.
+    """The picture as `ccd.photo.rendered` makes it: RGB, upright, on white where it is transparent.
 
     A JPEG is decoded at an eighth, a quarter or a half where both its sides stay at least `side` pixels long.
     Raises UnreadableImage.
@@ -24,13 +24,7 @@ def open_rgb(photo: Path, side: int | None = None) -> Image.Image:
         with opened(photo) as image:
             if side:
                 image.draft("RGB", (side, side))
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
-                layer = upright.convert("RGBA")
-                upright = Image.new("RGB", layer.size, "white")
-                upright.paste(layer, mask=layer.getchannel("A"))
-            return upright.convert("RGB")
+            return rendered(image)
     except Exception as error:  # decoders raise whatever a broken file makes them raise
         reason = getattr(error, "strerror", None) or "no whole image"
         raise UnreadableImage(f"{photo}: {reason}; `ccd doctor` looks for such files") from None

@@ -13,10 +13,14 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from apps.cli.doctor import doctor_command
 from ccd import schema
 from ccd.campaign import Campaign
+from ccd.errors import CcdError
+from ccd.gone import images as images_of
+from ccd.release.images import read
 from tests.campaigns import back_to_schema_5, judge, small_campaign
 
 NO_PROCESS = 2**22 + 1  # above the largest number that Linux gives
@@ -240,3 +244,44 @@ def test_a_folder_without_a_campaign_is_left_as_it_is(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "ccd init" in " ".join(done.stdout.split())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_metadata_are_taken_out_of_photos_that_are_there(campaign: Campaign) -> None:
+    noted = PngInfo()
+    noted.add_text("Author", "Jane Doe")
+    draft = campaign.folder / "draft.png"
+    Image.new("RGB", (8, 8), (9, 9, 9)).save(draft, pnginfo=noted)
+    data = draft.read_bytes() + b"and a street"
+    draft.unlink()
+    digest = hashlib.sha256(data).hexdigest()
+    file = f"images/{digest[:2]}/{digest}.png"
+    paths = [campaign.folder / file, campaign.folder / "studio" / "files" / file]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (campaign.folder / "studio").chmod(0o700)
+    row = {"sha256": digest, "file": file, "format": "PNG", "width": 8, "height": 8, "bytes": len(data)}
+    with campaign.write() as db:
+        db.execute(schema.images.insert().values(row))
+        db.execute(schema.pairs.update().where(schema.pairs.c.pair_id == "x:1:0").values(image=digest))
+    with pytest.raises(CcdError, match="holds more than its picture; run `ccd doctor --fix`"):
+        read(paths[0], digest)
+    assert failed(campaign) == LABEL_STUDIO | {"images hold nothing but their picture"}
+
+    for _again in range(2):  # the second time as where it was killed before the file was written
+        (one,) = doctor(campaign, "--fix")["mended"]
+        assert (one["what"], one["done"]) == (
+            "holds metadata, or bytes after its end",
+            "taken out; the pixels are the same",
+        )
+        for path in paths:
+            assert b"Jane" not in path.read_bytes()
+            assert b"street" not in path.read_bytes()
+            with Image.open(path) as image:
+                assert image.getpixel((0, 0)) == (9, 9, 9)
+        assert failed(campaign) == LABEL_STUDIO
+        assert fix(campaign) == {}
+        with campaign.read() as db:
+            (found,) = [row for row in db.execute(images_of(shown=True)) if row.sha256 == digest]
+        assert read(paths[0], found.content) == paths[0].read_bytes()
+        paths[0].write_bytes(data)

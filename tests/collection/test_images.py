@@ -6,15 +6,19 @@ import os
 import struct
 import subprocess
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+import sqlalchemy as sa
+from PIL import Image, PngImagePlugin
 
+from ccd import schema
+from ccd.campaign import Campaign
 from ccd.errors import CcdError
-from collection import images
-from collection.records import Reason
+from collection import images, store
+from collection.records import Photo, Reason, Record
 
 
 def encoded(kind: str, size: tuple[int, int] = (40, 30), **options: Any) -> bytes:
@@ -144,3 +148,45 @@ def test_a_video_is_named_as_one() -> None:
     with pytest.raises(images.BadImage) as error:
         images.verify(b"\0\0\0\x20ftypisom" + bytes(64))
     assert error.value.reason == Reason.MOVING
+
+
+def test_an_avif_becomes_a_picture_that_all_readers_know() -> None:
+    opaque, clear = (images.prepare(encoded_as(mode, "AVIF"))[0] for mode in ("RGB", "RGBA"))
+    assert (opaque.format, clear.format) == ("JPEG", "PNG")
+
+
+def encoded_as(mode: str, kind: str) -> bytes:
+    data = io.BytesIO()
+    Image.new(mode, (40, 30)).save(data, kind)
+    return data.getvalue()
+
+
+def test_a_heic_is_read_where_pillow_heif_is_and_else_named() -> None:
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        with pytest.raises(images.BadImage, match="pillow-heif"):
+            images.prepare(b"\0\0\0\x18ftypheic" + bytes(40))
+    else:
+        register_heif_opener()
+        assert images.prepare(encoded_as("RGB", "HEIF"))[0].format == "JPEG"
+
+
+def test_a_photo_is_found_again_that_an_earlier_version_stored_with_its_metadata(
+    campaign: Campaign, paint: Callable[..., Path]
+) -> None:
+    """The database names the photo by the hash of all its bytes, comment and all, as versions before this one did."""
+    photo = paint("a.png", 60)
+    noted = PngImagePlugin.PngInfo()
+    noted.add_text("Author", "Bob")
+    Image.open(photo).save(photo, pnginfo=noted)
+    records = [Record("x:1", "One post about a mural", None, "en", (Photo(0, photo),), "line 1")]
+    store.collect(campaign, records, "t.csv")
+    old = hashlib.sha256(photo.read_bytes()).hexdigest()
+    with campaign.write() as db:
+        picture = dict(db.execute(sa.select(schema.images)).mappings().one())
+        db.execute(schema.images.insert().values(picture | {"sha256": old}))
+        db.execute(schema.pairs.update().values(image=old))
+        db.execute(schema.images.delete().where(schema.images.c.sha256 != old))
+    again = store.collect(campaign, records, "t.csv")
+    assert (again.known, again.dropped) == (1, {})
