@@ -103,7 +103,16 @@ def page(db: sa.Connection, filters: Filters, question: Question, number: int, s
     p, i, t, s = schema.pairs, schema.images, schema.labels, schema.splits
     ids = filters.pairs(question.name).order_by(p.c.pair_id).offset((number - 1) * size).limit(size).subquery()
     query = (
-        sa.select(p.c.pair_id, p.c.text, i.c.file, p.c.image, t.c.label, t.c.resolved_by, t.c.votes, s.c.split)
+        sa.select(
+            p.c.pair_id,
+            p.c.text,
+            i.c.file,
+            gone.content().label("image"),
+            t.c.label,
+            t.c.resolved_by,
+            t.c.votes,
+            s.c.split,
+        )
         .join(ids, ids.c.pair_id == p.c.pair_id)
         .join(i, i.c.sha256 == p.c.image)
         .outerjoin(t, (t.c.pair_id == p.c.pair_id) & (t.c.question == question.name))
@@ -129,7 +138,7 @@ def pair(db: sa.Connection, pair_id: str) -> Pair:
     """One pair. Raises CcdError where there is none of that id."""
     p, i, s = schema.pairs, schema.images, schema.splits
     row = db.execute(
-        sa.select(p.c.pair_id, p.c.text, p.c.image, i.c.file, s.c.split, s.c.leakage_group)
+        sa.select(p.c.pair_id, p.c.text, gone.content().label("image"), i.c.file, s.c.split, s.c.leakage_group)
         .add_columns(gone.lives().label("lives"))
         .join(i, i.c.sha256 == p.c.image)
         .outerjoin(s, s.c.pair_id == p.c.pair_id)

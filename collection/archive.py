@@ -6,25 +6,24 @@ photos. X renames "tweet" to "post" in v2; both spellings are read.
 
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ccd.errors import CcdError
+from collection.exports import as_v1
 from collection.files import MOST_DOCUMENT, find_photo, lines
-from collection.records import (
-    BadId,
-    Drop,
-    Photo,
-    Reason,
-    Record,
-    post_id,
-    utc,
-)
+from collection.ids import post_id
+from collection.records import BadId, Drop, Photo, Reason, Record, utc
 
 Json = Mapping[str, Any]
+_JSON = json.JSONDecoder()
+_ASSIGNED = re.compile(rb"^\s*window\.YTD\.[\w.]+\s*=\s*")  # tweets.js of a user's own archive is a script
+_TRAILING_COMMA = re.compile(rb",(\s*[\]}])")
 _PHOTO_KEY = "3_"  # a v2 media key starts with its kind: 3 photo, 7 video, 13 promoted video, 16 GIF
+_V1 = {"id_str", "user", "full_text", "extended_entities", "truncated"}  # what only statuses of v1.1 have
 _PATIENCE = 100  # lines without a post after which a file is taken for something else
 
 
@@ -44,10 +43,11 @@ class _Post:
     text: str
     created_at: object
     lang: object
-    media: tuple[tuple[str | None, str | None, bool], ...]  # media key, URL, is a photo
+    media: tuple[tuple[str | None, str | None, bool, str | None], ...]  # media key, URL, is a photo, alt text
     links: tuple[str, ...]
     author: object
     sensitive: object
+    short: bool = False  # the API cut the text
 
 
 def read(file: Path, images: Path | None = None) -> Iterator[Record | Drop]:
@@ -57,7 +57,8 @@ def read(file: Path, images: Path | None = None) -> Iterator[Record | Drop]:
 
     >>> for entry in read(Path("pages.jsonl.gz"), Path("media")): ...  # doctest: +SKIP
     """
-    folder = file.parent if images is None else images
+    beside = file.parent / "tweets_media"  # of a user's own archive
+    folder = images or (beside if file.suffix == ".js" and beside.is_dir() else file.parent)
     held: list[Drop] | None = []  # drops before the first post: nothing is said of a file that turns out to be another
     for entry in _entries(file, folder):
         if held is None:
@@ -89,8 +90,14 @@ def _entries(file: Path, folder: Path) -> Iterator[Record | Drop | None]:
             continue
         if not found:
             yield None
+        there = {_id(post) for post, _includes in found}
+        histories = [versions for post, _includes in found if (versions := _versions(post)) and versions[-1] in there]
+        replaced = {name for versions in histories for name in versions[:-1]}
         for number, (post, includes) in enumerate(found, 1):
             where = f"{place}, post {number}".removeprefix(", ") if len(found) > 1 else place or "post 1"
+            if _id(post) in replaced:
+                yield Drop(where, Reason.EDITED, f"{_id(post)} was edited")
+                continue
             try:
                 yield from _read_post(post, includes, where, folder)
             except (AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
@@ -99,7 +106,8 @@ def _entries(file: Path, folder: Path) -> Iterator[Record | Drop | None]:
 
 def _documents(file: Path) -> Iterator[tuple[str, Any]]:
     """The JSON documents of a file with their places: one a line, or the whole file as one (place "")."""
-    numbered = ((number, line) for number, line in lines(file) if line.strip())
+    numbered = ((number, _ASSIGNED.sub(b"", line) if number == 1 else line) for number, line in lines(file))
+    numbered = ((number, line) for number, line in numbered if line.strip())
     first = list(itertools.islice(numbered, 2))
     stream: Iterator[tuple[int, bytes]] = itertools.chain(first, numbered)
     if first and (first[0][1].strip() in (b"{", b"[") or all(_parse(n, line)[1] is None for n, line in first)):
@@ -111,11 +119,13 @@ def _documents(file: Path) -> Iterator[tuple[str, Any]]:
                 raise CcdError(
                     f"{file}: one JSON document of more than {MOST_DOCUMENT:,} bytes; write a page or post a line"
                 )
-        try:
-            yield "", json.loads(b"".join(line for _, line in whole))
-            return
-        except (ValueError, RecursionError):
-            stream = iter(whole)
+        text = b"".join(line for _, line in whole)
+        for form in (text, _TRAILING_COMMA.sub(rb"\1", text)):
+            try:
+                yield "", json.loads(form.strip().removesuffix(b";"))
+                return
+            except (ValueError, RecursionError):
+                stream = iter(whole)
     for number, line in stream:
         drop, document = _parse(number, line)
         yield f"line {number}", drop or document
@@ -123,10 +133,16 @@ def _documents(file: Path) -> Iterator[tuple[str, Any]]:
 
 def _parse(number: int, line: bytes) -> tuple[Drop | None, Any]:
     try:
-        return None, json.loads(line.decode("utf-8"))
+        text = line.decode("utf-8").strip().rstrip(",")
+        found, at = [], 0
+        while at < len(text):  # documents one after the other in a line
+            document, at = _JSON.raw_decode(text, at)
+            found.append(document)
+            at += len(text[at:]) - len(text[at:].lstrip(" ,"))
+        return None, found if len(found) > 1 else found[0]
     except UnicodeDecodeError:
         return Drop(f"line {number}", Reason.NOT_UTF8), None
-    except (ValueError, RecursionError) as error:
+    except (ValueError, IndexError, RecursionError) as error:
         return Drop(f"line {number}", Reason.MALFORMED, f"not JSON: {error}"), None
 
 
@@ -135,6 +151,8 @@ def _posts(where: str, document: Any) -> Iterator[tuple[Any, _Includes]]:
     if isinstance(document, list):
         for item in document:
             yield from _posts(where, item)
+    elif isinstance(document, dict) and isinstance(document.get("tweet"), dict):  # a user's own archive
+        yield from _posts(where, document["tweet"])
     elif not isinstance(document, dict):
         yield document, _Includes()
     elif isinstance(document.get("statuses"), list):
@@ -148,6 +166,20 @@ def _posts(where: str, document: Any) -> Iterator[tuple[Any, _Includes]]:
     elif "meta" not in document or "id" in document:
         _refuse_others(where, document)
         yield document, _Includes()
+
+
+def _id(post: Any) -> str:
+    return str(post.get("id_str") or post.get("id")) if isinstance(post, dict) else ""
+
+
+def _versions(post: Any) -> list[str]:
+    """The ids of all versions of a post that was edited, the newest last."""
+    if not isinstance(post, dict):
+        return []
+    info = post.get("edit_info")
+    initial = info.get("initial", info) if isinstance(info, dict) else None
+    found = post.get("edit_history_tweet_ids") or (initial.get("editTweetIds") if isinstance(initial, dict) else None)
+    return [str(name) for name in found] if isinstance(found, list) else []
 
 
 def _refuse_others(where: str, item: Any) -> None:
@@ -174,7 +206,8 @@ def _read_post(raw: Any, includes: _Includes, place: str, folder: Path) -> Itera
         yield Drop(place, Reason.NOT_A_POST)
         return
     try:
-        post = _v1(raw) if "id_str" in raw or isinstance(raw.get("id"), (int, float)) else _v2(raw, includes)
+        raw = as_v1(raw) or raw
+        post = _v1(raw) if _V1.intersection(raw) else _v2(raw, includes)
         name = post_id(raw.get("id") if post is None else post.id)
     except BadId as error:
         yield Drop(place, error.reason)
@@ -183,18 +216,20 @@ def _read_post(raw: Any, includes: _Includes, place: str, folder: Path) -> Itera
         yield Drop(name, Reason.NO_ORIGINAL, place)
         return
     photos = []
-    for index, (key, url, still) in enumerate(post.media):
+    for index, (key, url, still, alt) in enumerate(post.media):
         if not still:
             yield Drop(f"{name}:{index}", Reason.MOVING, url or key or "")
             continue
         on_disk = find_photo(folder, post=name.split(":", 1)[1], index=index, url=url, key=key)
-        photos.append(Photo(index, on_disk or url or f"{key} (no URL in the file)"))
+        photos.append(Photo(index, on_disk or url or f"{key} (no URL in the file)", alt or None))
     if photos:
         lang = post.lang if isinstance(post.lang, str) else None
         author = str(post.author) if isinstance(post.author, (str, int)) and post.author else None
         sensitive = post.sensitive if isinstance(post.sensitive, bool) else None
         when = utc(post.created_at)
-        yield Record(name, post.text, when, lang, tuple(photos), place, post.links, author, sensitive)
+        cut = ("the rest of a text that the API cut",) if post.short else ()
+        undated = ("a date that cannot be read",) if post.created_at and when is None else ()
+        yield Record(name, post.text, when, lang, tuple(photos), place, post.links, author, sensitive, cut + undated)
     elif not post.media:
         yield Drop(name, Reason.NO_PHOTO, place)
 
@@ -218,10 +253,14 @@ def _v1(status: Json) -> _Post:
         _text(status) or "",
         status.get("created_at"),
         status.get("lang"),
-        tuple((m.get("id_str"), u, m.get("type") == "photo" and "_video_thumb/" not in (u or "")) for m, u in found),
+        tuple(
+            (m.get("id_str"), u, m.get("type") == "photo" and "_video_thumb/" not in (u or ""), m.get("ext_alt_text"))
+            for m, u in found
+        ),
         tuple(m["url"] for m in media if m.get("url")),
         user.get("id_str") or user.get("id"),
         status.get("possibly_sensitive"),
+        status.get("truncated") is True and _text(status) == status.get("text"),
     )
 
 
@@ -236,11 +275,11 @@ def _v2(tweet: Json, includes: _Includes) -> _Post | None:
             tweet = original
             attachments = tweet.get("attachments") or attachments  # either of the two may carry them
     inline = {m["media_key"]: m for m in attachments.get("media") or () if "media_key" in m}  # flattened
-    media: list[tuple[str | None, str | None, bool]] = []
+    media: list[tuple[str | None, str | None, bool, str | None]] = []
     for key in attachments.get("media_keys") or inline:
         medium = inline.get(key) or includes.media.get(key) or {}
         still = medium["type"] == "photo" if "type" in medium else key.startswith(_PHOTO_KEY)
-        media.append((key, medium.get("url") or medium.get("preview_image_url"), still))
+        media.append((key, medium.get("url") or medium.get("preview_image_url"), still, medium.get("alt_text")))
     entities = [tweet.get("entities"), (_either(tweet, "note_tweet", "note_post") or {}).get("entities")]
     urls = [url for found in entities if found for url in found.get("urls") or ()]
     return _Post(
@@ -262,6 +301,7 @@ def _shows_media(url: Json) -> bool:
 
 def _text(post: Json) -> str | None:
     """The text in its longest form, None where there is none."""
+    post = as_v1(post) or post
     long = _either(post, "note_tweet", "note_post") or post.get("extended_tweet")
     if not isinstance(long, dict):
         long = {}

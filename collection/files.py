@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import io
 import os
 import zlib
 from collections.abc import Iterator
@@ -53,8 +54,11 @@ def lines(file: Path) -> Iterator[tuple[int, bytes]]:
     with reading(file):
         with file.open("rb") as probe:
             packed = probe.read(2) == _GZIP
-        with gzip.open(file) if packed else file.open("rb") as stream:
+        with gzip.open(file) if packed else file.open("rb") as opened:
             number = 0
+            stream: gzip.GzipFile | io.BufferedIOBase = opened
+            if _has_old_line_ends(file, packed):
+                stream = io.BytesIO(opened.read(MOST_DOCUMENT).replace(b"\r", b"\n"))
             while line := stream.readline(MOST_LINE + 1):  # a gzip file of 1 MB may hold one line of 1 GB
                 number += 1
                 if len(line) > MOST_LINE:
@@ -67,6 +71,13 @@ def lines(file: Path) -> Iterator[tuple[int, bytes]]:
                 yield number, line
     if number == 0:
         raise CcdError(f"{file}: empty file; give the file with the posts")
+
+
+def _has_old_line_ends(file: Path, packed: bool) -> bool:
+    """Whether lines end with a carriage return alone, as old spreadsheets of the Mac write them."""
+    with gzip.open(file) if packed else file.open("rb") as stream:
+        start = stream.read(1 << 16)
+    return b"\r" in start and b"\n" not in start
 
 
 def _check_text(file: Path, first: bytes) -> None:

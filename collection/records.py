@@ -19,6 +19,8 @@ class Reason(enum.StrEnum):
     ID_MANGLED = "id mangled"
     ID_USED = "id used by other content"
     NO_TEXT = "no text"
+    SPOILT = "text spoilt by an encoding"
+    EDITED = "replaced by a newer version"
     NO_PHOTO = "no photo"
     MOVING = "video or GIF"
     NO_ORIGINAL = "original post not in the file"
@@ -75,6 +77,7 @@ class Record:
     media_links: tuple[str, ...] = ()  # links in the text that stand for the photos
     author: str | None = None  # the author's id; only its keyed hash is stored
     sensitive: bool | None = None  # as the platform says; None where it says nothing
+    unused: tuple[str, ...] = ()  # what the source has and cannot be used, such as "a date that cannot be read"
 
 
 @dataclass(frozen=True)
@@ -94,54 +97,74 @@ class BadId(ValueError):
         self.reason = reason
 
 
-_X_ID = re.compile(r"(?:x:)?([0-9]+)")
-_NUMBER_FORM = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?(?:[eE][+-]?[0-9]+)?")
-
-
-def post_id(raw: object) -> str:
-    """The id of a post as we keep it: `x:<digits>` for a numeric id, `id:<id>` for any other.
-
-    Raises BadId where there is none, or one that went through a floating-point number or a spreadsheet (`6.92E+17`):
-    its last digits are lost.
-
-    >>> post_id("263046056240115712"), post_id(" coco-139 ")
-    ('x:263046056240115712', 'id:coco-139')
-    >>> post_id("6.92094E+17")
-    Traceback (most recent call last):
-    collection.records.BadId: id mangled
-    """
-    if isinstance(raw, float):
-        raise BadId(Reason.ID_MISSING if raw != raw else Reason.ID_MANGLED)
-    if raw is None or isinstance(raw, bool) or not isinstance(raw, (str, int)) or not str(raw).strip():
-        raise BadId(Reason.ID_MISSING)
-    text = str(raw).strip()
-    if match := _X_ID.fullmatch(text):
-        return f"x:{match[1]}"
-    if _NUMBER_FORM.fullmatch(text):
-        raise BadId(Reason.ID_MANGLED)
-    return f"id:{text}"
-
-
 def utc(raw: object) -> str | None:
-    """A time in UTC, ISO 8601, from ISO 8601 or API v1.1's form; None where it is neither. No zone means UTC.
+    """A time in UTC, ISO 8601; None where it cannot be read, or can be read as two days (5/6/2016). No zone means UTC.
+
+    Reads ISO 8601, seconds and milliseconds since 1970, API v1.1's form, and those of spreadsheets and web pages.
 
     >>> utc("Mon Oct 29 22:34:01 +0000 2012"), utc("2019-12-31T19:26:16.000Z"), utc("yesterday")
     ('2012-10-29T22:34:01+00:00', '2019-12-31T19:26:16+00:00', None)
     """
-    if isinstance(raw, datetime.datetime):
-        when = raw
-    else:
-        text = raw.strip().replace(": ", ":") if isinstance(raw, str) else ""  # some tables write 03: 13: 40
-        try:
-            when = datetime.datetime.fromisoformat(text)
-        except ValueError:
-            try:
-                when = datetime.datetime.strptime(text, "%a %b %d %H:%M:%S %z %Y")
-            except ValueError:
-                return None
+    when = raw if isinstance(raw, datetime.datetime) else _time(raw)
+    if when is None:
+        return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=datetime.UTC)
     try:
         return when.astimezone(datetime.UTC).isoformat()
     except OverflowError:  # the first or last day of the calendar, in another zone
         return None
+
+
+_FORMS = (
+    *(
+        "%a %b %d %H:%M:%S %z %Y",
+        "%b %d, %Y %I:%M %p %z",
+        "%a, %d %b %Y %H:%M:%S %z",
+        "%Y/%m/%d %H:%M:%S",
+        "%Y/%m/%d %H:%M",
+    ),
+    *("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%Y-%m-%d %H:%M:%S %z", "%Y-%m-%dT%H:%M:%S%z", "%b %d, %Y"),
+)
+_ZONES = {
+    "UTC": 0,
+    "GMT": 0,
+    "Z": 0,
+    "EST": -5,
+    "EDT": -4,
+    "CST": -6,
+    "CDT": -5,
+    "MST": -7,
+    "MDT": -6,
+    "PST": -8,
+    "PDT": -7,
+}
+_ZONE = re.compile(r" ([A-Z]{1,4})\Z")
+_SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:,? (\d{1,2}):(\d{2})(?::(\d{2}))?)?")
+
+
+def _time(raw: object) -> datetime.datetime | None:
+    if isinstance(raw, bool) or not isinstance(raw, (str, int, float)):
+        return None
+    text = " ".join(str(raw).replace(": ", ":").replace("·", " ").split())  # some tables write 03: 13: 40
+    try:
+        if re.fullmatch(r"\d{10}(?:\.\d+)?|\d{13}", text):  # seconds or milliseconds
+            seconds = float(text) / (1000 if len(text) == 13 and "." not in text else 1)
+            return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+        if slashes := _SLASHES.fullmatch(text):
+            first, second, year, hour, minute, second_of = (int(part or 0) for part in slashes.groups())
+            if first <= 12 and second <= 12 and first != second:
+                return None  # of two readings none can be told
+            month, day = (first, second) if first <= 12 else (second, first)
+            return datetime.datetime(year, month, day, hour, minute, second_of)
+        return datetime.datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        pass
+    if (zone := _ZONE.search(text)) and zone[1] in _ZONES:
+        text = f"{text[: zone.start()]} {_ZONES[zone[1]]:+03d}00"
+    for form in _FORMS:
+        try:
+            return datetime.datetime.strptime(text, form)
+        except ValueError:
+            continue
+    return None

@@ -39,6 +39,7 @@ class Counts:
     waiting: int = 0  # photos that have an address and wait for their download
     dropped: dict[str, int] = field(default_factory=dict)  # reason -> n
     examples: dict[str, Drop] = field(default_factory=dict)  # reason -> the first one
+    unused: dict[str, int] = field(default_factory=dict)  # what posts have and cannot be used -> n
     met: set[str] = field(default_factory=set)  # pair ids kept, known or waiting; followed only where there is a limit
 
 
@@ -61,7 +62,7 @@ def collect(
     images.sweep(campaign.folder)
     counts = counts or Counts()
     look = functools.lru_cache(_REMEMBERED)(_look)
-    items = (item for entry in records for item in _items(entry, look, campaign.config.filters))
+    items = (item for entry in records for item in _items(entry, look, campaign.config.filters, counts.unused))
     while not _reached(counts, limit) and (some := list(itertools.islice(items, BATCH))):
         with campaign.write() as db:
             batch = Batch(db, campaign.folder, source, some, counts)
@@ -92,13 +93,15 @@ class Item:
     drop: Drop | None
 
 
-def _items(entry: Record | Drop, look: Any, filters: Filters) -> Iterator[Item]:
+def _items(entry: Record | Drop, look: Any, filters: Filters, unused: dict[str, int]) -> Iterator[Item]:
     if isinstance(entry, Record) and len(entry.text) > LONGEST_TEXT:  # a batch of them must fit into memory
         detail = f"a text of more than {LONGEST_TEXT:,} characters"
         entry = Drop(entry.post_id or entry.place, Reason.MALFORMED, detail)
     if isinstance(entry, Drop):
         yield Item(storable(entry.item), None, None, "", "", None, entry)
         return
+    for what in entry.unused:
+        unused[what] = unused.get(what, 0) + 1
     text = clean(entry.text, entry.media_links)
     for photo in entry.photos:
         looked: Looked | None = None if photo.url else look(photo.source)
@@ -225,14 +228,14 @@ class Batch:
         elif drop := item.drop or self.near.get(item.pair_id):
             self._drop(drop)
         elif record and record.post_id and item.photo and picture:
-            if self.posts.get(record.post_id, record.text) != record.text:
+            if not self._same_text(record, item.text):
                 self._id_used(item, record)
             elif kept := self.contents.get((item.text_sha256, picture.sha256)):
                 self._drop(Drop(item.pair_id, Reason.DUPLICATE, f"same as {kept}"))
             else:
                 self._keep(item, record, record.post_id, item.photo, picture)
         elif record and record.post_id and item.photo and item.photo.url:
-            if self.posts.get(record.post_id, record.text) != record.text:
+            if not self._same_text(record, item.text):
                 self._id_used(item, record)
             elif ended := self.photos.get(item.pair_id):
                 self._drop(ended)
@@ -241,7 +244,12 @@ class Batch:
 
     def _same(self, item: Item, record: Record) -> bool:
         """Whether a pair that is there has this item's content; a photo that is gone says nothing."""
-        return self._same_picture(item) and self.posts.get(record.post_id or "") == record.text
+        return self._same_picture(item) and self._same_text(record, item.text)
+
+    def _same_text(self, record: Record, seen: str) -> bool:
+        """Whether a post that is there, if any, has this text; exports differ in escapes and in links at the end."""
+        there = self.posts.get(record.post_id or "")
+        return there is None or there == record.text or clean(there, record.media_links) == seen
 
     def _same_picture(self, item: Item) -> bool:
         there = self.there[item.pair_id]

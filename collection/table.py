@@ -1,60 +1,127 @@
 """Posts from a table: CSV, TSV, JSON lines or Parquet, read row by row in flat memory."""
 
 import csv
+import dataclasses
 import io
 import itertools
 import json
 import os
+import re
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from ccd.errors import CcdError, damaged
+from ccd.spellings import NULL_WORDS
+from collection.columns import FOUND_BY_NAME, KNOWN_NAMES, Columns, are_of_x, find, one_value, pictures, plain, truth
 from collection.files import find_photo, is_in, lines, reading
-from collection.records import (
-    LONGEST_TEXT,
-    BadId,
-    Drop,
-    Photo,
-    Reason,
-    Record,
-    post_id,
-    utc,
-)
+from collection.ids import LONG, OTHER, X, are_rounded, post_id, posted_at
+from collection.records import LONGEST_TEXT, BadId, Drop, Photo, Reason, Record, utc
+from collection.spoilt import repaired, spoilt
 
-KNOWN_NAMES = {
-    "id": ("tweet_id", "post_id", "id_str", "id"),
-    "text": ("text", "full_text", "tweet_text", "caption"),
-    "image": ("image_file", "image_path", "image", "file_name", "filename"),
-    "date": ("created_at", "date"),
-}
 _LONGEST_ROW = 200  # lines that one quoted cell may span
+_LOOKED_AT = 1_000  # rows that say whether ids were rounded, and of which network they are
+_PREAMBLE = 20  # lines that may stand before the names of columns
+_DAY = 86_400  # seconds by which a date may differ from the id's own: zones, and dates without a time
+
+_unpacked = tempfile.TemporaryDirectory(prefix="ccd-pictures-")  # of tables; it goes with the process
 
 Row = tuple[str, Mapping[str, Any]]  # place, cells
 
 
-@dataclass(frozen=True)
-class Columns:
-    """The names of the columns; None: found by KNOWN_NAMES. A table without an id or a date column is fine."""
+def read(
+    file: Path,
+    columns: Columns = FOUND_BY_NAME,
+    images: Path | None = None,
+    network: str | None = None,
+    repair: bool = False,
+) -> Iterator[Record | Drop]:
+    """The records of a table; `images` is the folder its image column starts from (default: the table's).
 
-    id: str | None = None
-    text: str | None = None
-    image: str | None = None
-    date: str | None = None
-
-
-def read(file: Path, columns: Columns = Columns(), images: Path | None = None) -> Iterator[Record | Drop]:
-    """The records of a table, one a row; `images` is the folder its image column starts from (default: the table's).
-
-    Raises CcdError for a file of another kind, an empty or unreadable one, and where a column is not there.
+    Rows that follow each other with one id and text are the photos of one post. `network` is "x" or "other"; by default
+    ids are X's where names of columns, addresses or dates say so. With `repair`, texts that a wrong encoding spoilt are
+    put right where that can be done (ftfy).
+    Raises CcdError for a file of another kind, an empty or unreadable one, where a column is not there, and where its
+    ids were rounded.
 
     >>> for entry in read(Path("tweets.tsv"), Columns(image="image_file")): ...  # doctest: +SKIP
     """
     found, rows = _open(file, columns)
     folder = file.parent if images is None else images
-    for row in rows:
-        yield row if isinstance(row, Drop) else _record(row, found, folder)
+    first = _beginning(rows, found)
+    _refuse_rounded(file, found, first)
+    of = {"x": X, "other": OTHER}.get(network or "") or (X if _is_of_x(found, first) else OTHER)
+    last: Record | None = None
+    for row in itertools.chain(first, rows):
+        entry = row if isinstance(row, Drop) else _record(row, found, folder, of, repair)
+        if (
+            isinstance(entry, Record)
+            and last
+            and entry.post_id
+            and (last.post_id, last.text) == (entry.post_id, entry.text)
+        ):
+            index = last.photos[-1].index + 1
+            moved = (dataclasses.replace(photo, index=index + n) for n, photo in enumerate(entry.photos))
+            entry = dataclasses.replace(entry, photos=tuple(moved))
+        last = entry if isinstance(entry, Record) else last
+        yield entry
+
+
+def _beginning(rows: Iterator[Row | Drop], columns: Columns) -> list[Row | Drop]:
+    """So many rows as say what a table is, in bounded memory."""
+    first, size = list[Row | Drop](), 0
+    for row in itertools.islice(rows, _LOOKED_AT):
+        first.append(row)
+        size += 0 if isinstance(row, Drop) else len(str(row[1].get(columns.text or "")))
+        if size > LONGEST_TEXT:
+            break
+    return first
+
+
+def _refuse_rounded(file: Path, columns: Columns, rows: Iterable[Row | Drop]) -> None:
+    seen = {(cells.get(columns.id or ""), cells.get(columns.text or "")) for cells in _cells_of(rows)}
+    ids = [number for raw, _text in seen if (number := _digits(raw)) is not None]
+    if are_rounded(ids):
+        example = next(str(number) for number in ids if number >= LONG)
+        raise CcdError(
+            f"{file}: the ids of column {columns.id!r} lost their last digits in a spreadsheet or in JavaScript "
+            f"({example}); export them again as text"
+        )
+
+
+def _is_of_x(columns: Columns, rows: Sequence[Row | Drop]) -> bool:
+    """Whether a table says that its posts are X's: by names of columns, addresses of posts, or ids with their dates."""
+    cells = _cells_of(rows)
+    if any(are_of_x(row) for row in cells[:1]):
+        return True
+    dated = []
+    for row in cells:
+        raw = row.get(columns.id or "")
+        if isinstance(raw, str) and re.search(r"\b(?:twitter|x)\.com/[^/]+/status", raw):
+            return True
+        number, when = _digits(raw), utc(row.get(columns.date or ""))
+        if number is not None and when and number >= LONG:
+            dated.append(_agree(number, when))
+    return len(dated) > 0 and sum(dated) >= 0.9 * len(dated)
+
+
+def _agree(number: int, when: str) -> bool:
+    import datetime
+
+    return abs((posted_at(number) - datetime.datetime.fromisoformat(when)).total_seconds()) <= _DAY
+
+
+def _cells_of(rows: Iterable[Row | Drop]) -> list[Mapping[str, Any]]:
+    return [row[1] for row in rows if not isinstance(row, Drop)]
+
+
+def _digits(raw: object) -> int | None:
+    try:
+        kept = post_id(raw)
+    except BadId:
+        return None
+    return int(kept[2:]) if kept.startswith("x:") else None
 
 
 def _open(file: Path, columns: Columns) -> tuple[Columns, Iterator[Row | Drop]]:
@@ -72,29 +139,16 @@ def _open(file: Path, columns: Columns) -> tuple[Columns, Iterator[Row | Drop]]:
     )
 
 
-def _find(file: Path, columns: Columns, names: Sequence[str]) -> Columns:
-    """The columns with every name filled in; id and date stay None where the table has none."""
-    lower = {name.lower(): name for name in reversed(names)}
-    found: dict[str, str | None] = {}
-    for kind, candidates in KNOWN_NAMES.items():
-        asked = getattr(columns, kind)
-        if asked is not None and asked not in names:
-            raise CcdError(f"{file}: no column {asked!r} for --{kind}-column; it has {', '.join(names)}")
-        found[kind] = asked or next((lower[name] for name in candidates if name in lower), None)
-        if found[kind] is None and kind in ("text", "image"):
-            raise CcdError(f"{file}: no {kind} column found; name one of {', '.join(names)} with --{kind}-column")
-    return Columns(**found)
-
-
-def _record(row: Row, columns: Columns, folder: Path) -> Record | Drop:
+def _record(row: Row, columns: Columns, folder: Path, network: str, repair: bool) -> Record | Drop:
     place, cells = row
-    used = [cells.get(name or "") for name in (columns.id, columns.text, columns.image, columns.date, "lang")]
-    if any(isinstance(cell, str) and len(cell) > LONGEST_TEXT for cell in used):
+    if any(
+        isinstance(cells.get(name or ""), str) and len(cells[name or ""]) > LONGEST_TEXT for name in columns.names()
+    ):
         return Drop(place, Reason.MALFORMED, f"a cell of more than {LONGEST_TEXT:,} characters")
     name = None
     if columns.id is not None:
         try:
-            name = post_id(cells.get(columns.id))
+            name = post_id(cells.get(columns.id), network)
         except BadId as error:
             detail = "" if error.reason == Reason.ID_MISSING else f"{cells[columns.id]}: keep ids as text"
             return Drop(place, error.reason, detail)
@@ -102,19 +156,47 @@ def _record(row: Row, columns: Columns, folder: Path) -> Record | Drop:
     text, image = cells.get(columns.text or ""), cells.get(columns.image or "")
     if not isinstance(text, str) or not text.strip():
         return Drop(item, Reason.NO_TEXT, place)
-    if not isinstance(image, str) or not image.strip():
+    if text.strip() in NULL_WORDS or text.strip().lower() in _REMOVED:
+        return Drop(item, Reason.NO_TEXT, f"{place}: {text.strip()!r} stands for a missing text")
+    if damage := spoilt(text):
+        text = repaired(text) if repair else text
+        if spoilt(text):
+            return Drop(item, Reason.SPOILT, f"{place}: {damage}; export it as UTF-8, or try --repair-texts")
+    try:
+        named: list[str | Path] = [image] if isinstance(image, Path) else [*pictures(image)]
+        named = [one for one in named if one not in NULL_WORDS]
+    except ValueError as error:
+        return Drop(item, Reason.MALFORMED, str(error))
+    if not named:
         return Drop(item, Reason.NO_PHOTO, place)
-    source = _photo(image.strip(), folder, name)
-    if source is None:
-        return Drop(item, Reason.OUTSIDE, f"{image} is not in {folder}; name its folder with --images")
-    lang = cells.get("lang") if isinstance(cells.get("lang"), str) else None
-    return Record(name, text, utc(cells.get(columns.date or "")), lang, (Photo(0, source),), place)
+    alt = one_value(cells.get(columns.alt or ""))
+    photos = []
+    for index, one in enumerate(named):
+        source = _photo(one, folder, name)
+        if source is None:
+            return Drop(item, Reason.OUTSIDE, f"{one} is not in {folder}; name its folder with --images")
+        photos.append(Photo(index, source, alt))
+    lang, raw = one_value(cells.get("lang")), cells.get(columns.date or "")
+    when = utc(raw)
+    unread = ("a date that cannot be read",) if when is None and one_value(raw) not in (None, *NULL_WORDS) else ()
+    author = one_value(cells.get(columns.author or ""))
+    sensitive = truth(cells.get(columns.sensitive or ""))
+    return Record(name, text, when, lang, tuple(photos), place, (), author, sensitive, unread)
 
 
-def _photo(image: str, folder: Path, name: str | None) -> Path | str | None:
+_REMOVED = {"[removed]", "[deleted]", "[deleted by user]"}
+
+
+def _photo(image: str | Path, folder: Path, name: str | None) -> Path | str | None:
     """Where an image cell points to; None outside the folder: a table from elsewhere must not fetch any file here."""
+    if isinstance(image, Path):  # it came with the table
+        return image
     if image.startswith(("http://", "https://")):
         return find_photo(folder, post=(name or "").removeprefix("x:"), index=0, url=image) or image
+    if re.match(r"[A-Za-z]:[\\/]", image):  # a path of another machine: the file by its name
+        image = PureWindowsPath(image).name
+    elif "\\" in image and not (folder / image).exists():
+        image = PureWindowsPath(image).as_posix()
     path = Path(os.path.normpath(folder / image))
     return path if path.is_relative_to(os.path.normpath(folder)) and is_in(folder, path) else None
 
@@ -123,16 +205,42 @@ def _photo(image: str, folder: Path, name: str | None) -> Path | str | None:
 
 
 def _open_csv(file: Path, columns: Columns, *, tabs: bool) -> tuple[Columns, Iterator[Row | Drop]]:
+    numbered: Iterator[tuple[int, str]]
     numbered = ((number, line.decode("utf-8", "surrogateescape")) for number, line in lines(file))
     _, first = next(numbered)
-    delimiter = "\t" if tabs else max(",;\t", key=first.count)
+    if named := re.fullmatch(r"sep=(.)\s*", first):  # Excel's own line
+        delimiter = named[1]
+        _, first = next(numbered, (0, ""))
+    else:
+        first, delimiter, numbered = _header_line(first, numbered, tabs)
     try:
-        header = next(csv.reader([first], delimiter=delimiter))
+        header = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
     except (csv.Error, StopIteration) as error:
         raise CcdError(f"{file}, line 1: no names of columns ({error}); give a header line") from None
     if any("\udc80" <= c <= "\udcff" for c in first):
         raise CcdError(f"{file}: not UTF-8; save it as UTF-8 and run again")
-    return _find(file, columns, header), _csv_rows(numbered, header, delimiter)
+    return find(file, columns, header), _csv_rows(numbered, header, delimiter)
+
+
+def _header_line(
+    first: str, numbered: Iterator[tuple[int, str]], tabs: bool
+) -> tuple[str, str, Iterator[tuple[int, str]]]:
+    """The line with the names of columns, its delimiter, and the lines after it; others may stand before it."""
+
+    def delimiter_of(line: str) -> str:
+        return "\t" if tabs else max(",;\t", key=line.count)
+
+    def knows(line: str) -> bool:
+        names = {plain(name) for name in line.split(delimiter_of(line))}
+        return all(names.intersection(map(plain, KNOWN_NAMES[kind])) for kind in ("text", "image"))
+
+    if first.count(delimiter_of(first)) < 2 and not knows(first):
+        ahead = list(itertools.islice(numbered, _PREAMBLE))
+        at = next((place for place, (_number, line) in enumerate(ahead) if knows(line)), None)
+        if at is not None:
+            return ahead[at][1], delimiter_of(ahead[at][1]), itertools.chain(ahead[at + 1 :], numbered)
+        numbered = itertools.chain(ahead, numbered)
+    return first, delimiter_of(first), numbered
 
 
 def _csv_rows(numbered: Iterable[tuple[int, str]], header: Sequence[str], delimiter: str) -> Iterator[Row | Drop]:
@@ -196,7 +304,7 @@ def _open_jsonl(file: Path, columns: Columns) -> tuple[Columns, Iterator[Row | D
     names = list(dict.fromkeys(name for row in first if not isinstance(row, Drop) for name in row[1]))
     if not names:
         raise CcdError(f"{file}: no JSON object in its first lines; give one object a line")
-    return _find(file, columns, names), itertools.chain(first, rows)
+    return find(file, columns, names), itertools.chain(first, rows)
 
 
 def _json_rows(file: Path) -> Iterator[Row | Drop]:
@@ -226,16 +334,31 @@ def _open_parquet(file: Path, columns: Columns) -> tuple[Columns, Iterator[Row |
             raise CcdError(f"{file}: not a Parquet file ({error}); write it again") from None
     kinds = pyarrow.types
     names = [
-        column.name
-        for column in table.schema_arrow
-        if not (kinds.is_nested(column.type) or kinds.is_binary(column.type) or kinds.is_large_binary(column.type))
+        column.name for column in table.schema_arrow if not kinds.is_nested(column.type) or _holds_pictures(column.type)
     ]
-    found = _find(file, columns, names)
-    needed = {found.id, found.text, found.image, found.date, "lang"}
+    found = find(file, columns, names)
+    needed = found.names()
 
     def rows() -> Iterator[Row]:
+        unpacked = Path(_unpacked.name)
         with table, reading(file), damaged(file, "write the Parquet file again"):
             for number, cells in enumerate(parquet.rows(table, [name for name in names if name in needed]), 1):
+                image = str(found.image)
+                picture = cells.get(image)
+                if data := picture.get("bytes") if isinstance(picture, dict) else picture:
+                    if isinstance(data, bytes):
+                        picture_file = unpacked / f"{file.stem}-{number}"
+                        picture_file.write_bytes(data)
+                        cells = cells | {image: picture_file}
+                    elif isinstance(picture, dict):
+                        cells = cells | {image: picture.get("path")}
                 yield f"row {number}", cells
 
     return found, rows()
+
+
+def _holds_pictures(kind: Any) -> bool:
+    """Whether a column has the pictures themselves, as `datasets` stores them: their bytes beside a path."""
+    import pyarrow
+
+    return bool(pyarrow.types.is_struct(kind)) and kind.get_field_index("bytes") >= 0

@@ -17,7 +17,8 @@ from ccd import schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
 from collection.files import reading
-from collection.records import BadId, post_id
+from collection.ids import post_id
+from collection.records import BadId
 
 SOURCE = "tir"  # in the table priors
 _HEADER = ["tweet_id", "text_is_represented", "image_adds"]

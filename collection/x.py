@@ -19,9 +19,10 @@ from ccd.errors import CcdError, damaged
 from collection import archive, reading
 from collection.authors import Key, keyed
 from collection.files import lines
+from collection.ids import post_id
 from collection.pages import NOTE, Page, Pages
 from collection.reading import Limits, Opened, Reading, put_cursor
-from collection.records import BadId, Drop, Record, post_id
+from collection.records import BadId, Drop, Record
 from collection.x_api import Api
 
 # no user objects: they cost twice a post

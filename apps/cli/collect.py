@@ -23,6 +23,7 @@ FACTS = {
     "known": "read pairs that were in the campaign already",
     "waiting": "photos that have an address only and wait for `ccd collect photos`",
     "dropped": "number of photos and posts not kept, by reason",
+    "unused": "number of posts by what they have and cannot be used, such as a date that cannot be read",
     "pairs": "pairs in the campaign now",
 }
 AT_MOST = click.option(
@@ -51,7 +52,14 @@ collect.add_command(photos_command)
 @click.option(
     "--image-column", metavar="NAME", help="Column of the image files (default: image_file, image, file_name…)."
 )
-@click.option("--date-column", metavar="NAME", help="Column of the times (default: created_at, date).")
+@click.option("--date-column", metavar="NAME", help="Column of the times (default: created_at, date…).")
+@click.option("--author-column", metavar="NAME", help="Column of the authors (default: author_id, user_id, author…).")
+@click.option(
+    "--network",
+    type=click.Choice(["x", "other"]),
+    help="Whose ids these are (default: X's where columns, addresses or dates say so, else other).",
+)
+@click.option("--repair-texts", is_flag=True, help="Put right texts that a wrong encoding spoilt (CafÃ©).")
 @click.option(
     "--images",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -67,6 +75,9 @@ def table_command(
     text_column: str | None,
     image_column: str | None,
     date_column: str | None,
+    author_column: str | None,
+    network: str | None,
+    repair_texts: bool,
     images: Path | None,
     limit: int | None,
 ) -> contract.Report:
@@ -77,9 +88,10 @@ def table_command(
       ccd collect table tweets.tsv --image-column image_file
     """
     from collection import table
+    from collection.columns import Columns
 
-    columns = table.Columns(id_column, text_column, image_column, date_column)
-    return _collect(folder, [(file, table.read(file, columns, images))], limit)
+    columns = Columns(id_column, text_column, image_column, date_column, author_column)
+    return _collect(folder, [(file, table.read(file, columns, images, network, repair_texts))], limit)
 
 
 @collect.command("archive")
@@ -125,9 +137,11 @@ def _collect(folder: Path, sources: "list[tuple[Path, Iterator[Record | Drop]]]"
         "known": counts.known,
         "waiting": counts.waiting,
         "dropped": counts.dropped,
+        "unused": counts.unused,
         "pairs": pairs,
     }
     shown: list[RenderableType] = [_table(counts), f"{pairs:,} pairs in the campaign"]
+    shown += [f"Not used: {what} ({number:,} of {counts.read:,})" for what, number in sorted(counts.unused.items())]
     if counts.waiting:
         shown.append(f"{counts.waiting:,} photos wait for `ccd collect photos`")
     return contract.Report(facts, shown)

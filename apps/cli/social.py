@@ -138,7 +138,13 @@ def _collect(
         pairs = db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
     counts = run.counts
     facts: dict[str, Any] = {"source": [f"{network} {wanted.name}"], "read": counts.read, "kept": counts.kept}
-    facts |= {"known": counts.known, "waiting": counts.waiting, "dropped": counts.dropped, "pairs": pairs}
+    facts |= {
+        "known": counts.known,
+        "waiting": counts.waiting,
+        "dropped": counts.dropped,
+        "unused": counts.unused,
+        "pairs": pairs,
+    }
     facts |= {"pages": run.pages, "posts": run.posts, "stopped": run.stopped or None}
     shown: list[RenderableType] = [_table(counts), f"{run.posts:,} posts read on {run.pages:,} pages"]
     if counts.waiting:

@@ -297,7 +297,7 @@ def _collect(
         pairs = db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
     counts = run.counts
     facts: dict[str, Any] = {"source": sources, "read": counts.read, "kept": counts.kept, "known": counts.known}
-    facts |= {"waiting": counts.waiting, "dropped": counts.dropped, "pairs": pairs}
+    facts |= {"waiting": counts.waiting, "dropped": counts.dropped, "unused": counts.unused, "pairs": pairs}
     facts |= {"pages": run.pages, "posts": run.posts, "usd": round(run.posts * price, 4)}
     facts["stopped"] = run.stopped or None
     shown: list[RenderableType] = [_table(counts)]

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ccd import schema
+from ccd import gone, schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError, damaged
 from ccd.handles import without_handles
@@ -124,7 +124,9 @@ def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -
 def _found(folder: Path, db: sa.Connection) -> Iterator[tuple[str, dict[str, Any], Any]]:
     """Every row with its split, and its text and image where they are there."""
     p, i = schema.pairs.c, schema.images.c
-    query = sa.select(p.pair_id, p.text, i.sha256, i.file).join(schema.images, i.sha256 == p.image)
+    query = sa.select(p.pair_id, p.text, gone.content().label("sha256"), i.file).join(
+        schema.images, i.sha256 == p.image
+    )
     for split in SPLITS:
         rows = _lines(folder / f"{split}.jsonl")
         while some := list(itertools.islice(rows, _BATCH)):

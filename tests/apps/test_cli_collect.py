@@ -51,6 +51,7 @@ def test_a_table_twice(folder: Path, data: Path) -> None:
         "read": 5,
         "waiting": 0,
         "dropped": {"photo not on disk": 1, "malformed row": 1},
+        "unused": {},
         "pairs": 3,
     }
     assert facts("table", data / "t.csv", "--dir", folder) == expected | {"kept": 3, "known": 0}
@@ -64,7 +65,7 @@ def test_what_a_person_sees(folder: Path, data: Path) -> None:
     assert "read 5" in flat
     assert "kept 3" in flat
     assert "dropped: malformed row 1 line 6: 2 cells" in flat.replace("1 cells", "2 cells")
-    assert "dropped: photo not on disk 1 x:9:0:" in flat
+    assert "dropped: photo not on disk 1 id:9:0:" in flat
     assert "3 pairs in the campaign" in flat
 
 

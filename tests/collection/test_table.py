@@ -93,9 +93,9 @@ def test_damaged_rows_are_dropped_with_their_line_and_the_rest_is_read(tmp_path:
         ("line 5", Reason.NOT_UTF8),
         ("line 7", Reason.ID_MANGLED),
         ("line 8", Reason.ID_MISSING),
-        ("x:5:0", Reason.NO_TEXT),
-        ("x:6:0", Reason.NO_PHOTO),
-        ("x:7:0", Reason.OUTSIDE),
+        ("id:5:0", Reason.NO_TEXT),
+        ("id:6:0", Reason.NO_PHOTO),
+        ("id:7:0", Reason.OUTSIDE),
     ]
 
 
