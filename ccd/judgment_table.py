@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 import pandas as pd
@@ -14,10 +13,10 @@ import pandas as pd
 from ccd.errors import CcdError
 from ccd.related import GROUP
 from ccd.spellings import NULL_WORDS, fold, spelling_key, variants
+from ccd.table_columns import COLUMNS, Named, Places, places
 from ccd.wording import number_of
 
-COLUMNS = ("task", "worker", "label")
-MOST_OF_HEADER = 200  # characters that an error shows
+ALL = Named()
 
 
 @dataclass(frozen=True)
@@ -62,17 +61,23 @@ class JudgmentTable:
 
 
 def read_table(
-    path: str | os.PathLike[str], labels: Sequence[str] = (), *, repeats: bool = False, folded: bool = False
+    path: str | os.PathLike[str],
+    labels: Sequence[str] = (),
+    *,
+    columns: Named = ALL,
+    repeats: bool = False,
+    folded: bool = False,
 ) -> JudgmentTable:
     """Read the judgments of a file.
 
-    The file is Parquet where it is named `.parquet`. Otherwise it is UTF-8 with a header line, tabs between cells where
-    it is named `.tsv` and commas elsewhere. Other columns and empty lines are ignored, as are spaces around a cell. A
-    column leakage_group is read: tasks that share a group are not independent. A line whose label is empty or a null
-    word (nan, None, N/A, NULL: those of pandas) is no judgment, unless `labels` has that word. `labels`, where given,
-    are all there may be. Of a worker's judgments of one task the first counts if `repeats`. If `folded`, spellings of
-    labels and workers that differ only in case, spaces, number or Unicode form are one: the one in `labels` or the most
-    frequent.
+    The file is Parquet where it is named `.parquet`. Otherwise it is UTF-8 with a header line, and commas, semicolons
+    or tabs between cells. `columns` names the columns where they are not task, worker, label or known names of such;
+    a table whose other columns are a worker each is wide. Other columns and empty lines are ignored, as are spaces
+    around a cell and assignments that MTurk's requester rejected. A column leakage_group is read: tasks that share a
+    group are not independent. A line whose label is empty or a null word (nan, None, N/A, NULL: those of pandas) is
+    no judgment, unless `labels` has that word. `labels`, where given, are all there may be. Of a worker's judgments
+    of one task the first counts if `repeats`. If `folded`, spellings of labels and workers that differ only in case,
+    spaces, number or Unicode form are one: the one in `labels` or the most frequent.
 
     Raises CcdError with file, line (of Parquet: row, from 1) and remedy: no such file, not UTF-8, no Parquet, no header
     or no judgment, a missing column, a line with more or fewer cells than the header, a missing task or worker, a label
@@ -86,7 +91,7 @@ def read_table(
     cells: list[str] = []  # as many a judgment as columns
     lines: list[int] = []  # where in the file each judgment ends
     missing: list[str] = []  # the tasks of lines without a label
-    for line, judgment in _judgments(path):
+    for line, judgment in _judgments(path, columns):
         width = len(judgment)
         if judgment[2] == "" or (judgment[2] in NULL_WORDS and judgment[2] not in labels):
             missing.append(judgment[0])
@@ -129,13 +134,13 @@ def labels_of(frame: pd.DataFrame) -> tuple[str, ...]:
         return tuple(labels)
 
 
-def _judgments(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _judgments(path: Path, columns: Named) -> Iterator[tuple[int, list[str]]]:
     """(line, [task, worker, label]), the leakage group too if there is one, of each row.
 
     A task and a worker are always there, a label may be empty.
     """
     try:
-        for line, judgment in _parquet(path) if path.suffix.lower() == ".parquet" else _text(path):
+        for line, judgment in (_parquet if path.suffix.lower() == ".parquet" else _text)(path, columns):
             for name, cell in zip(COLUMNS[:2], judgment, strict=False):
                 if cell == "" or cell in NULL_WORDS:
                     shown = f" ({cell})" if cell else ""
@@ -148,10 +153,13 @@ def _judgments(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise CcdError(f"{path}: cannot be read ({error.strerror}); check the name and the rights") from None
 
 
-def _text(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _text(path: Path, columns: Named) -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV or TSV that are not empty; the line is the row's last."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+        first = file.readline()
+        file.seek(0)
+        delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
+        rows = csv.reader(file, delimiter=delimiter, strict=True)
         width = 0
         try:
             for row in rows:
@@ -159,9 +167,11 @@ def _text(path: Path) -> Iterator[tuple[int, list[str]]]:
                     continue
                 if not width:
                     width = len(row)
-                    places = _places(path, [name.strip() for name in row])
-                elif len(row) == width:
-                    yield rows.line_num, [row[place].strip() for place in places]
+                    found = places(_at(path, rows.line_num), [name.strip() for name in row], columns)
+                    if found.has_header:
+                        continue
+                if len(row) == width:
+                    yield from ((rows.line_num, judgment) for judgment in found.judgments(row))
                 else:
                     raise CcdError(
                         f"{path}, line {rows.line_num}: {number_of(len(row), 'cell')} where the header has {width}; "
@@ -173,7 +183,7 @@ def _text(path: Path) -> Iterator[tuple[int, list[str]]]:
             raise CcdError(f"{path}: the file is empty; it must have a header line with {', '.join(COLUMNS)}")
 
 
-def _parquet(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _parquet(path: Path, columns: Named) -> Iterator[tuple[int, list[str]]]:
     """The rows of a Parquet file, numbered from 1; numbers as Python writes them, null as an empty cell."""
     from pyarrow import ArrowException
 
@@ -181,10 +191,12 @@ def _parquet(path: Path) -> Iterator[tuple[int, list[str]]]:
 
     try:
         with parquet.opened(path) as file:
-            header = file.schema_arrow.names
-            names = [header[place] for place in _places(path, header)]
-            for number, row in enumerate(parquet.rows(file, names), 1):
-                yield number, ["" if row[name] is None else str(row[name]).strip() for name in names]
+            names = file.schema_arrow.names
+            found = places(str(path), names, columns)
+            read = _read(found, names)
+            for number, row in enumerate(parquet.rows(file, read), 1):
+                cells = ["" if row.get(name) is None else str(row[name]) for name in names]
+                yield from ((number, judgment) for judgment in found.judgments(cells))
     except (ArrowException, ValueError) as error:
         raise CcdError(f"{path}: cannot be read as Parquet ({error}); write it again, with one value a cell") from None
 
@@ -207,16 +219,10 @@ def _not_utf8(path: Path) -> int:
     return good + 1
 
 
-def _places(path: Path, header: list[str]) -> list[int]:
-    """Return the places of the three columns in the header, and of the leakage group where it is there once."""
-    for name in COLUMNS:
-        if header.count(name) != 1:
-            fault = "is there twice" if name in header else "is missing"
-            raise CcdError(
-                f"{_at(path, 1) if _line(path) == 'line' else path}: the column {name!r} {fault} among "
-                f"{shorten(', '.join(header), MOST_OF_HEADER)}; the header must name {', '.join(COLUMNS)} once each"
-            )
-    return [header.index(name) for name in (*COLUMNS, *([GROUP] if header.count(GROUP) == 1 else []))]
+def _read(found: Places, names: Sequence[str]) -> list[str]:
+    """The names of the columns that are read."""
+    of = (found.task, found.worker, found.group, found.status, *(place for _worker, place in found.labels))
+    return [names[place] for place in of if place is not None]
 
 
 def _one_group(path: Path, frame: pd.DataFrame, lines: list[int]) -> None:

@@ -29,6 +29,7 @@ from model.zoo import make, stored_config
 
 CONFIG, WEIGHTS, METRICS, LOG = "config.json", "weights.safetensors", "metrics.json", "log.jsonl"
 FORMAT = 1
+_COLDEST, _HOTTEST = 0.01, 100.0  # temperatures, with room around what model/calibration.py finds
 _STATE = "state.safetensors"
 
 
@@ -87,6 +88,9 @@ class Checkpoint:
             if sizes != {name: value.shape for name, value in weights.items()}:
                 raise RuntimeError("the sizes of the weights are others")
             network = make(self.model, config)
+            for name, value in network.state_dict().items():
+                if weights[name].is_floating_point() != value.is_floating_point() or not weights[name].isfinite().all():
+                    raise RuntimeError(f"{name} has numbers that no training gives")
             network.load_state_dict(weights)
         except (OSError, RuntimeError, safetensors.SafetensorError) as error:
             reason = str(error).strip().partition("\n")[0]
@@ -110,10 +114,11 @@ def load(folder: str | os.PathLike[str]) -> Checkpoint:
         raise CcdError(f"{folder}: made by another toolkit (format {config['format']}); train again")
     with damaged(folder, "train again"):
         found = Checkpoint(folder, config, metrics)
-        if not (
-            0 < found.temperature < math.inf and found.model and all(isinstance(each, str) for each in found.labels)
-        ):
-            raise ValueError("no temperature, model or labels")
+        if not (_COLDEST <= found.temperature <= _HOTTEST and found.model):
+            raise ValueError("no model, or a temperature that no training gives")
+        labels = list(found.labels)
+        if not all(isinstance(each, str) for each in labels) or len(labels) == 1 or len(set(labels)) < len(labels):
+            raise ValueError("its labels are not two or more different texts")
         if found.is_score and not (math.isfinite(found.metrics["mean"]) and 0 < found.metrics["scale"] < math.inf):
             raise ValueError("no mean and scale of its scores")
     return found

@@ -44,6 +44,14 @@ MOST_SHOWN = 12  # annotators in the terminal; the report has them all
     help="Take the judgments from a CSV, TSV or Parquet file with the columns task, worker, label; "
     "no campaign is needed.",
 )
+@click.option("--task-column", metavar="NAME", help="With --table: the column of the tasks (default: task, item, id…).")
+@click.option("--worker-column", metavar="NAME", help="With --table: the column of the workers (default: worker…).")
+@click.option(
+    "--label-column",
+    multiple=True,
+    metavar="NAME",
+    help="With --table: the column of the labels (default: label…); again for each worker's column of a wide table.",
+)
 @click.option("--labels", metavar="A,B,...", help="With --table: the labels, in order (default: those found).")
 @contract.allow_repeats
 @contract.fold
@@ -86,6 +94,9 @@ def agreement_command(
     resample: Any,
     half_width: float | None,
     table: Path | None,
+    task_column: str | None,
+    worker_column: str | None,
+    label_column: tuple[str, ...],
     labels: str | None,
     allow_repeats: bool,
     fold: bool,
@@ -104,14 +115,18 @@ def agreement_command(
     from ccd.errors import CcdError
     from ccd.judgment_table import parse_labels, read_table
     from ccd.report import Wanted
+    from ccd.table_columns import Named
 
     wanted = Wanted(folds, seed, resample, half_width)
     if table is not None:
         names = () if labels is None else parse_labels(labels)
-        read = read_table(table, names, repeats=allow_repeats, folded=fold)
+        columns = Named(task_column, worker_column, label_column)
+        read = read_table(table, names, columns=columns, repeats=allow_repeats, folded=fold)
         return _of_table(table.name, read, names, out, wanted)
-    if labels is not None or allow_repeats or fold or out is not None:
-        raise CcdError("--labels, --allow-repeats, --fold and --out go with --table; name the file with --table FILE")
+    columns_named = task_column or worker_column or label_column
+    if labels is not None or allow_repeats or fold or out is not None or columns_named:
+        what = "--labels, --allow-repeats, --fold, --out and names of columns"
+        raise CcdError(f"{what} go with --table; name the file with --table FILE")
     return _of_campaign(folder, wanted)
 
 

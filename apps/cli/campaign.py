@@ -1,11 +1,14 @@
 """`ccd init`, `ccd round`, `ccd status`: a campaign's folder, its rounds, and where it stands."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import click
 
 from apps.cli.contract import Report, in_campaign, reports
+
+_ADDRESS = re.compile(r"[^@\s=]+@[^@\s=]+")
 
 
 @click.command("init")
@@ -55,8 +58,8 @@ def _people(entries: tuple[str, ...], option: str) -> Any:
 
     people = []
     for entry in entries:
-        name, equals, email = entry.partition("=")
-        if not (name and equals and "@" in email):
+        name, _equals, email = entry.partition("=")
+        if not name or not _ADDRESS.fullmatch(email):
             raise CcdError(f"{option} {entry}: no name with an address; write NAME=EMAIL, such as ann=ann@example.org")
         people.append(Person(name, email))
     return tuple(people)

@@ -30,6 +30,14 @@ SHOWN = 10  # conflicts; all are in the facts
     type=click.Path(path_type=Path),
     help="Settle the judgments of this CSV, TSV or Parquet file instead of a campaign's.",
 )
+@click.option("--task-column", metavar="NAME", help="With --table: the column of the tasks (default: task, item, id…).")
+@click.option("--worker-column", metavar="NAME", help="With --table: the column of the workers (default: worker…).")
+@click.option(
+    "--label-column",
+    multiple=True,
+    metavar="NAME",
+    help="With --table: the column of the labels (default: label…); again for each worker's column of a wide table.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="With --table: write the labels to this CSV.")
 @click.option(
     "--labels", "named", metavar="A,B,C", help="With --table: all labels there may be (default: those found)."
@@ -77,7 +85,7 @@ def labels_command(folder: Path, table: Path | None, **options: Any) -> contract
     """
     if table is not None:
         return _of_table(table, **options)
-    given = [name for name, value in options.items() if value not in (None, False)]
+    given = [name for name, value in options.items() if value not in (None, False, ())]
     if given:
         option = "labels" if given[0] == "named" else given[0].replace("_", "-")
         raise CcdError(f"--{option} goes with --table; a campaign has its rules in campaign.toml and its protocol")
@@ -140,6 +148,9 @@ def _open(pairs: int, to_settle: int) -> str:
 
 def _of_table(
     table: Path,
+    task_column: str | None,
+    worker_column: str | None,
+    label_column: tuple[str, ...],
     out: Path | None,
     named: str | None,
     required: int | None,
@@ -152,6 +163,7 @@ def _of_table(
 
     from ccd import ties, votes
     from ccd.judgment_table import labels_of, parse_labels, read_table
+    from ccd.table_columns import Named
 
     required, tie_rule, method = required or 3, tie_rule or ties.ADJUDICATE, method or "majority"
     if tie_rule == ties.EXPERT:
@@ -161,7 +173,8 @@ def _of_table(
     if out is not None and out.resolve() == table.resolve():
         raise CcdError(f"--out {out} is the table itself; name another file")
     wanted = parse_labels(named) if named is not None else ()
-    read = read_table(table, wanted, repeats=allow_repeats, folded=fold)
+    columns = Named(task_column, worker_column, label_column)
+    read = read_table(table, wanted, columns=columns, repeats=allow_repeats, folded=fold)
     df = read.judgments
     labels = wanted or labels_of(df)
     aggregator = _aggregator(method, labels, tie_rule, required)

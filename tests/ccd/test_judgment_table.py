@@ -8,6 +8,8 @@ import pytest
 
 from ccd.errors import CcdError
 from ccd.judgment_table import labels_of, parse_labels, read_table
+from ccd.table_columns import Named
+from tests.data import SHARED
 
 GOOD = "task,worker,label\np1,ann,yes\np1,bob,no\np2,ann,yes\n"
 
@@ -200,3 +202,61 @@ def test_what_is_no_parquet_and_a_long_header_are_one_short_line(tmp_path: Path)
     with pytest.raises(CcdError) as fault:
         read_table(write(tmp_path, ",".join(f"column {n}" for n in range(1000)) + "\n"))
     assert len(str(fault.value)) < 500 + len(str(tmp_path))
+
+
+LONG = [("1", "ann", "yes"), ("1", "bob", "yes"), ("1", "cy", "no"), ("2", "ann", "no"), ("2", "bob", "no")]
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("item;annotator;answer\n1;ann;yes\n1;bob;yes\n1;cy;no\n2;ann;no\n2;bob;no\n", Named()),
+        ("item\tannotator\tanswer\n1\tann\tyes\n1\tbob\tyes\n1\tcy\tno\n2\tann\tno\n2\tbob\tno\n", Named()),
+        ("id,ann,bob,cy\n1,yes,yes,no\n2,no,no,\n", Named()),
+        ("photo,ann,bob,cy\n1,yes,yes,no\n2,no,no,\n", Named("photo")),
+        ("n,photo,ann,bob,cy\n9,1,yes,yes,no\n9,2,no,no,\n", Named("photo", None, ("ann", "bob", "cy"))),
+        ("who,what,said\nann,1,yes\nbob,1,yes\ncy,1,no\nann,2,no\nbob,2,no\n", Named("what", "who", ("said",))),
+        ("ann,1,yes\nbob,1,yes\ncy,1,no\nann,2,no\nbob,2,no\n", Named("2", "1", ("3",))),
+        (
+            '"HITId","WorkerId","AssignmentStatus","Input.text","Answer.relation.label"\n'
+            '"1","ann","Approved","a","yes"\n"1","bob","Approved","a","yes"\n"1","cy","Submitted","a","no"\n'
+            '"2","ann","Approved","b","no"\n"2","cy","Rejected","b","yes"\n"2","bob","Approved","b","no"\n',
+            Named(),
+        ),
+    ],
+    ids=["semicolons", "tabs", "wide", "wide, task named", "wide, all named", "named", "numbered", "MTurk"],
+)
+def test_tables_of_other_forms(tmp_path: Path, text: str, columns: Named) -> None:
+    found = read_table(write(tmp_path, text), columns=columns).judgments
+    assert sorted(found[["task", "worker", "label"]].itertuples(index=False, name=None)) == sorted(LONG)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (Named("no such"), "the column 'no such' is missing among task, worker, label"),
+        (Named("1", "2", ("9",)), "3 cells and no column 9"),
+        (Named("1", "2"), "a file without a header"),
+    ],
+)
+def test_a_column_that_is_not_there_is_said(tmp_path: Path, columns: Named, said: str) -> None:
+    with pytest.raises(CcdError, match=re.escape(said)):
+        read_table(write(tmp_path, GOOD), columns=columns)
+
+
+@pytest.mark.skipif(SHARED is None, reason="needs ../shared/data")
+@pytest.mark.parametrize(
+    ("name", "columns", "judgments", "tasks"),
+    [
+        ("product_answer.csv", Named(), 24_945, 8_315),
+        ("weather_sentiment_amt.csv", Named("2", "1", ("4",)), 6_025, 300),
+        ("fleiss1971_30patients_6raters.csv", Named("patient"), 180, 30),
+        ("krippendorff2011_4obs_12units.csv", Named("unit"), 41, 12),
+        ("flickr8k_expert_pairs.csv", Named("pair_id", None, ("label1", "label2", "label3")), 17_466, 5_822),
+        ("mvsa_multiple_3x2.csv", Named("id", None, ("text1", "text2", "text3")), 58_800, 19_600),
+    ],
+)
+def test_published_judgments_are_read_untouched(name: str, columns: Named, judgments: int, tasks: int) -> None:
+    assert SHARED is not None
+    found = read_table(SHARED / "judgments" / name, columns=columns, repeats=True).judgments
+    assert (len(found), found["task"].nunique()) == (judgments, tasks)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from ccd.errors import CcdError
 from model.baselines.sizes import Sizes
@@ -113,3 +113,23 @@ def test_a_wrong_folder_is_one_line(tmp_path: Path) -> None:
     (folder / "config.json").write_text("{")
     with pytest.raises(CcdError, match="no trained network"):
         load(folder)
+
+
+@pytest.mark.parametrize("temperature", [1e-300, 0.0, -1.0, float("inf"), float("nan")])
+def test_a_temperature_that_no_training_gives_is_refused(tmp_path: Path, temperature: float) -> None:
+    folder = trained(tmp_path)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    (folder / "metrics.json").write_text(json.dumps(metrics | {"temperature": temperature}))
+    with pytest.raises(CcdError, match="train again"):
+        load(folder)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
+    folder = trained(tmp_path)
+    weights = load_file(folder / "weights.safetensors")
+    name = next(name for name, tensor in weights.items() if tensor.is_floating_point())
+    weights[name].view(-1)[0] = value
+    save_file(weights, folder / "weights.safetensors")
+    with pytest.raises(CcdError, match="has numbers that no training gives"):
+        load(folder).network()

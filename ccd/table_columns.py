@@ -1,0 +1,133 @@
+"""Which columns of a table of judgments are the task, the worker and the label; long tables and wide ones."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from textwrap import shorten
+
+from ccd.errors import CcdError
+from ccd.related import GROUP
+
+COLUMNS = ("task", "worker", "label")
+MOST_OF_HEADER = 200  # characters that an error shows
+_NAMES = {
+    "task": ("task", "taskid", "item", "itemid", "unit", "unitid", "pairid", "hitid", "question", "id"),
+    "worker": ("worker", "workerid", "annotator", "annotatorid", "rater", "coder", "assignmentworkerid", "completedby"),
+    "label": ("label", "answer", "judgment", "judgement", "rating", "choice", "value"),
+}
+_REJECTED = "assignmentstatus"  # a column of MTurk
+MOST_WORKERS = 100  # columns of a wide table whose columns nobody named
+
+
+@dataclass(frozen=True)
+class Named:
+    """The columns that somebody named: each by its name, or by its number from 1 where the file has no header.
+
+    Several `labels` make a wide table: a column a worker, who is called as the column.
+    """
+
+    task: str | None = None
+    worker: str | None = None
+    labels: tuple[str, ...] = ()
+
+    @property
+    def by_number(self) -> bool:
+        """Whether all are numbers, and one is there."""
+        given = [name for name in (self.task, self.worker, *self.labels) if name is not None]
+        return bool(given) and all(name.isascii() and name.isdigit() and int(name) > 0 for name in given)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a row has what it says; `worker` is None in a wide table, whose `labels` are (worker, place)."""
+
+    task: int
+    worker: int | None
+    labels: tuple[tuple[str, int], ...]
+    group: int | None
+    status: int | None
+    has_header: bool = True
+
+    def judgments(self, row: Sequence[str]) -> list[list[str]]:
+        """[task, worker, label], the leakage group too if there is one, of each judgment of a row; none if rejected."""
+        if self.status is not None and row[self.status].strip().lower() == "rejected":
+            return []
+        group = [] if self.group is None else [row[self.group].strip()]
+        worker = None if self.worker is None else row[self.worker].strip()
+        task = row[self.task].strip()
+        return [[task, name if worker is None else worker, row[place].strip(), *group] for name, place in self.labels]
+
+
+def places(where: str, header: Sequence[str], named: Named) -> Places:
+    """Find the columns in a header. Raises CcdError, which begins with `where`, for one that is not there, or twice.
+
+    >>> places("votes.csv, line 1", ["id", "ann", "bob"], Named()).labels
+    (('ann', 1), ('bob', 2))
+    """
+    if named.by_number and not {named.task, named.worker, *named.labels} - {None} <= set(header):
+        return _by_number(where, header, named)
+    group = header.index(GROUP) if list(header).count(GROUP) == 1 else None
+    status = next((place for place, name in enumerate(header) if _plain(name) == _REJECTED), None)
+    task = _place(where, header, "task", named.task)
+    worker = _place(where, header, "worker", named.worker, needed=False)
+    labels = [_place(where, header, "label", name) for name in named.labels]
+    if not labels and (found := _place(where, header, "label", None, needed=False)) is not None:
+        labels = [found]
+    if worker is None and named.worker is None and len(labels) != 1:
+        several = [_needed(place) for place in labels] or [
+            place for place in range(len(header)) if place not in (task, group, status)
+        ]
+        if 2 <= len(several) <= MOST_WORKERS and (labels or named.task or _plain(header[0]) in _NAMES["task"]):
+            return Places(_needed(task), None, tuple((header[place], place) for place in several), group, status)
+    for name, place in (("worker", worker), ("label", labels[0] if len(labels) == 1 else None)):
+        if place is None:
+            raise _missing(where, header, name)
+    return Places(_needed(task), worker, (("", _needed(labels[0])),), group, status)
+
+
+def _needed(place: int | None) -> int:
+    assert place is not None
+    return place
+
+
+def _plain(name: str) -> str:
+    return re.sub("[^a-z0-9]", "", name.lower())
+
+
+def _place(where: str, header: Sequence[str], kind: str, asked: str | None, *, needed: bool = True) -> int | None:
+    """The place of a column: the one that was asked for, or the first of the names that such columns have."""
+    names = list(header)
+    name = asked or kind
+    if names.count(name) > 1:
+        raise _missing(where, header, name, "is there twice")
+    if name in names:
+        return names.index(name)
+    if asked is None:
+        plain = [_plain(each) for each in names]
+        if known := next((each for each in _NAMES[kind] if each in plain), None):
+            return plain.index(known)
+        answers = [place for place, each in enumerate(names) if each.startswith("Answer.")]  # MTurk
+        if kind == "label" and len(answers) == 1:
+            return answers[0]
+    if needed or asked:
+        raise _missing(where, header, name)
+    return None
+
+
+def _missing(where: str, header: Sequence[str], name: str, fault: str = "is missing") -> CcdError:
+    there = shorten(", ".join(header), MOST_OF_HEADER)
+    remedy = f"the header must name {', '.join(COLUMNS)} once each, or name yours with --task-column, --worker-column"
+    return CcdError(f"{where}: the column {name!r} {fault} among {there}; {remedy}, --label-column")
+
+
+def _by_number(where: str, first: Sequence[str], named: Named) -> Places:
+    """A file without a header."""
+    options = "--task-column, --worker-column and --label-column"
+    if named.task is None or not named.labels or (named.worker is None and len(named.labels) < 2):
+        raise CcdError(f"{where}: a file without a header; give {options} a number each")
+    numbers = [int(name) for name in (named.task, *((named.worker,) if named.worker else ()), *named.labels)]
+    if max(numbers) > len(first):
+        raise CcdError(f"{where}: {len(first)} cells and no column {max(numbers)}; give a number of one that is there")
+    worker = int(named.worker) - 1 if named.worker else None
+    labels = tuple((name, int(name) - 1) for name in named.labels)
+    return Places(int(named.task) - 1, worker, labels, None, None, has_header=False)
