@@ -22,6 +22,11 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predictions, "PAUSES", (0.0, 0.0))
 
 
+# A whole one: of a task that cannot be read nothing is known, whatever it showed.
+ANSWER = {"id": 1, "result": [], "completed_by": 1, "updated_by": None, "lead_time": 3.0, "was_cancelled": False}
+ANSWER |= {"ground_truth": False, "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
+
+
 class Project:
     """Tasks with their predictions and annotations; bulk calls are answered as `counts` say, in turn."""
 
@@ -102,7 +107,7 @@ def test_what_is_missing_goes_in_one_call_and_what_is_too_much_is_removed() -> N
 def test_answered_tasks_keep_what_they_showed() -> None:
     project = Project()
     for task in project.tasks.values():
-        task["annotations"] = [{"id": 1}]
+        task["annotations"] = [ANSWER]
     project.tasks[3]["predictions"] = [made() | {"id": 6}]
     with serving(project.respond) as server:
         reconcile(Studio(server.url, TOKEN), Desk("ann", 9, 3, None, 1, "ccd backend"), {1: made(), 2: made()}, [])
