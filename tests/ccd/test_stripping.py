@@ -1,5 +1,6 @@
 """Stripped pictures show the same pixels and hold nothing else, whatever was written into them."""
 
+import functools
 import io
 import struct
 import zlib
@@ -31,6 +32,7 @@ def noise(mode: str, size: tuple[int, int]) -> Image.Image:
     return image if mode == "L" else image.convert("RGB").convert(mode)
 
 
+@functools.cache  # a profile holds the second it was made in, and hypothesis wants the same file each time
 def profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
