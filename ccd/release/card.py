@@ -211,7 +211,7 @@ def _files(facts: Facts) -> str:
 - `train.parquet`, `dev.parquet`, `test.parquet`: the same.{renamed}
 {images}{unsettled}- `judgments.parquet`: every judgment that counts, of annotators A1, A2, … and adjudicators R1, …:
   task (pair_id), worker, question, label, role, prediction (the model whose prediction was shown), seconds, revision
-  (of the protocol).
+  (of the protocol), arm (how the pair was chosen), leakage_group (null where no other judged pair is tied to it).
 - `protocol.json`: what was asked, now and in every revision that judgments were given under.
 - `release.json`: all that this page says, for programs.
 - `methods.md`, `datasheet.md`, `CITATION.cff`, `croissant.json`, `pictures/`: for papers, readers and catalogues.

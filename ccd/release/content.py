@@ -17,6 +17,7 @@ from ccd.ties import DROPPED, OPEN
 
 UNSPLIT = "not split"
 GONE = "post is gone"
+LOST = "gone when hydrated"  # of a dehydrated release that was filled again
 Row = dict[str, Any]
 _BATCH = 5_000  # rows of the database that are held at once
 

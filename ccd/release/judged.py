@@ -1,25 +1,21 @@
 """The judgments behind a release: under pseudonyms, one after another, and the agreement they show."""
 
 import json
-from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import sqlalchemy as sa
 
 from ccd import gone, revisions, schema
-from ccd.agreement import Agreement, of_judged
 from ccd.decisions import ADJUDICATED
 from ccd.judged_groups import of_pairs
 from ccd.judgments import ANSWERED, VALID
 from ccd.protocol import Protocol, Question
-from ccd.related import GROUP
 from ccd.release.content import by_bytes
+from ccd.release.voted import Voted
 from ccd.revisions import Revision
 
 _BATCH = 5_000
@@ -47,23 +43,17 @@ def pseudonyms(db: sa.Connection) -> dict[tuple[str, str], str]:
 class Judged:
     """Takes the campaign's judgments in once, and keeps a few bytes of each for the agreement.
 
-    `answered` counts annotators' answers by status; one annotator's on one pair counts once, the best. `tied` counts
-    pairs with all their `required` answers on which no label leads, by question.
+    `answered` counts annotators' answers by status; one annotator's on one pair counts once, the best.
     """
 
     protocol: Protocol
-    required: int
     answered: Counter[str] = field(default_factory=Counter)
-    tied: Counter[str] = field(default_factory=Counter)
-    adjudicated: int = 0  # pairs with a question on which an adjudicator's answer is the label
     reviewed: Counter[str] = field(default_factory=Counter)  # see _review
     assisted: int = 0  # annotators' judgments beside a prediction
     pairs: int = 0  # with an answer
     last: str = ""  # when the last judgment was given
     revisions: list[Revision] = field(default_factory=list)  # of the protocol, that the judgments were given under
-    _group: dict[str, Any] = field(default_factory=dict)  # pair → leakage group of those that share one
-    _codes: dict[str, "_Codes"] = field(default_factory=dict)
-    _groups: list[Any] = field(default_factory=list)  # of each pair, by number
+    voted: Voted = field(default_factory=lambda: Voted((), ()))  # what annotators said, also of gone posts' pairs
     _settled: dict[tuple[str, str], str] = field(default_factory=dict)  # adjudicated labels by pair and question
 
     def rows(self, db: sa.Connection) -> Iterator[dict[str, Any]]:
@@ -75,17 +65,16 @@ class Judged:
         self.revisions = revisions.used(db, self.protocol)
         rows = db.execute(sa.select(t.pair_id, t.question, t.label).where(t.resolved_by == ADJUDICATED))
         self._settled = {(pair, question): label for pair, question, label in rows}
-        self._codes = {question.name: _Codes() for question in self.protocol.questions}
-        self._group = of_pairs(db)
+        self.voted = Voted(self.protocol.questions, self.revisions)
+        group = of_pairs(db)
         found = db.execute(_query(db), execution_options={"yield_per": _BATCH})
-        for number, (pair, of_pair) in enumerate(groupby(found, key=lambda row: row.pair_id)):
-            self.pairs = number + 1
-            self._groups.append(self._group.get(pair))
-            yield from self._pair(number, pair, list(of_pair), names)
+        for pair, of_pair in groupby(found, key=lambda row: row.pair_id):
+            self.pairs += 1
+            self.voted.pair(group.get(pair))
+            for row in self._pair(pair, list(of_pair), names):
+                yield row | {"leakage_group": group.get(pair)}
 
-    def _pair(
-        self, number: int, pair: str, found: list[Any], names: dict[tuple[str, str], str]
-    ) -> Iterator[dict[str, Any]]:
+    def _pair(self, pair: str, found: list[Any], names: dict[tuple[str, str], str]) -> Iterator[dict[str, Any]]:
         taken: dict[tuple[str, str, str], Any] = {}
         best: dict[str, int] = {}
         for row in found:
@@ -96,9 +85,6 @@ class Judged:
                 # Of an adjudicator each: the desk's answer may count on one question, the review app's on another
                 taken.setdefault((row.role, row.annotator, "" if row.role == ANNOTATOR else row.annotation), row)
         self.answered.update(ANSWERED[place] for place in best.values())
-        self.adjudicated += any((pair, question.name) in self._settled for question in self.protocol.questions)
-        if len(best) >= self.required:
-            self.tied.update(each.name for each in self.protocol.questions if len(_leading(taken, each)) > 1)
         self._review(taken)
         for row in taken.values():
             self.assisted += row.role == ANNOTATOR and row.prediction is not None
@@ -110,7 +96,7 @@ class Judged:
                     continue
                 worker = names[row.role, row.annotator]
                 if row.role == ANNOTATOR:
-                    self._codes[question.name].add(number, worker, label, row.revision)
+                    self.voted.add(question.name, worker, label, row.revision, row.arm)
                 if row.lives:
                     yield {
                         "task": pair,
@@ -121,6 +107,7 @@ class Judged:
                         "prediction": row.prediction,
                         "seconds": row.seconds,
                         "revision": row.revision,
+                        "arm": row.arm,
                     }
 
     def _review(self, taken: dict[tuple[str, str, str], Any]) -> None:
@@ -142,13 +129,6 @@ class Judged:
         self.reviewed.update(twice=number > 1, twice_same=number > 1 and len(given) == 1)
         self.reviewed.update(beside=len(leading) == 1, beside_same=len(leading) == 1 and given == set(leading))
 
-    def agreement(self) -> dict[str, Agreement]:
-        """Agreement on each question over all judged pairs, as `ccd agreement` finds it."""
-        return {
-            each.name: self._codes[each.name].agreement(each, self.revisions, self._groups)
-            for each in self.protocol.questions
-        }
-
 
 def _leading(taken: dict[tuple[str, str, str], Any], question: Question) -> list[str]:
     """The labels of a question with the most votes of annotators: two or more are a tie; none of scores."""
@@ -159,41 +139,17 @@ def _leading(taken: dict[tuple[str, str, str], Any], question: Question) -> list
     return [label for label, number in votes.items() if number == max(votes.values())]
 
 
-class _Codes:
-    """Judgments on one question as small numbers: twelve bytes each."""
-
-    def __init__(self) -> None:
-        self.columns = array("i"), array("h"), array("i"), array("h")
-        self.workers: dict[str, int] = {}
-        self.labels: dict[Any, int] = {}  # names, or scores
-
-    def add(self, pair: int, worker: str, label: str | float, revision: int) -> None:
-        codes = (
-            pair,
-            self.workers.setdefault(worker, len(self.workers)),
-            self.labels.setdefault(label, len(self.labels)),
-            revision,
-        )
-        for column, code in zip(self.columns, codes, strict=True):
-            column.append(code)
-
-    def agreement(self, question: Question, asked: list[Revision], groups: list[Any]) -> Agreement:
-        pairs, workers, labels, under = (np.asarray(column, dtype=np.int32) for column in self.columns)
-        frame = pd.DataFrame({"task": pairs, "revision": under})
-        frame["worker"] = pd.Categorical.from_codes(workers, pd.Index(list(self.workers)))
-        frame["label"] = pd.Categorical.from_codes(labels, pd.Index(list(self.labels)))
-        frame[GROUP] = pd.Series(groups, dtype=object).take(pairs).to_numpy()
-        return of_judged(frame, question, asked)
-
-
 def _query(db: sa.Connection) -> "sa.Select[Any]":
     """The newest version of every annotation that is an answer, pair by pair, oldest annotation first."""
     j, newer, p = schema.judgments, schema.judgments.alias("newer"), schema.pairs
     outdated = sa.exists().where(newer.c.annotation == j.c.annotation, newer.c.version > j.c.version)
+    a, r = schema.assignments, schema.rounds
     return (
         sa.select(j.c.pair_id, j.c.annotator, j.c.role, j.c.status, j.c.answers, j.c.prediction, j.c.seconds)
-        .add_columns(j.c.annotation, j.c.created_at, j.c.revision, gone.lives().label("lives"))
+        .add_columns(j.c.annotation, j.c.created_at, j.c.revision, gone.lives().label("lives"), r.c.arm)
         .join(p, p.c.pair_id == j.c.pair_id)
+        .outerjoin(a, (a.c.pair_id == j.c.pair_id) & (a.c.annotator == j.c.annotator))
+        .outerjoin(r, r.c.round == a.c.round)
         .where(j.c.role.in_(_LETTER), j.c.status.in_(ANSWERED), ~outdated)
         .order_by(by_bytes(db, j.c.pair_id), j.c.created_at, j.c.judgment_id)
     )

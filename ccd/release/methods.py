@@ -130,12 +130,14 @@ def _labels(facts: Facts) -> str:
     rule = facts["judgments"]["tie_rule"]
     told = _RULES.get(rule, f"ties went to the first of the tied labels in the order {rule.removeprefix('rule:')}")
     tied = _number(facts["judgments"]["tied"], "pair")
-    said = f"The label of a pair{_on(facts)} is that of the majority; {told}. {tied} had a tie. "
+    said = f"The label of a pair{_on(facts)} is that of the majority; {told}. {tied} in the splits or in open.jsonl "
+    said += "had a tie. "
     if _is_score(facts, facts["question"]):
         said = f"The label of a pair{_on(facts)} is the mean of its scores. "
     said += f"Of the {_total(facts):,} released pairs, the label came about by: {listed(facts['resolved_by'])}. "
     if judged := facts["judgments"]["adjudicated"]:
-        said += f"An adjudicator's answer is the label of {_number(judged, 'pair')}. "
+        said += f"An adjudicator's answer is the label of {_number(judged, 'released pair')}"
+        said += " on a question or more. " if others(facts) else ". "
     said += _reviewed(facts["judgments"])
     if (contested := facts.get("contested")) is not None:
         said += f"Of all labels, {contested:,} ({contested / _total(facts):.1%}) had at least one annotator's vote for "
@@ -242,7 +244,8 @@ def _question(facts: Facts, name: str) -> str:
     said += f" ({listed(counts)})" if counts else ""
     said += f", which came about by: {listed(found['resolved_by'])}." if labelled else "."
     said += f" Without a label: {listed(found['unlabelled'])}." if found["unlabelled"] else ""
-    said += f" {_number(found['tied'], 'pair')} had a tie, left to an adjudicator." if found["kind"] == "choice" else ""
+    tied = f" {_number(found['tied'], 'released pair')} had a tie, left to an adjudicator."
+    said += tied if found["kind"] == "choice" else ""
     coefficients = agreement["coefficients"]
     level = found["level"]
     each = [f"Krippendorff's alpha ({level}) {_value(coefficients[f'krippendorff_{level}'])}"]

@@ -15,6 +15,7 @@ from ccd.release.methods import methods
 from ccd.release.pictures import pictures
 
 MANIFEST = "MANIFEST.sha256"
+PICTURES = "pictures"
 
 
 def describe(
@@ -31,26 +32,34 @@ def describe(
     """
     (part / "release.json").write_bytes(pretty(facts).encode())
     hashes = dict(_hashes(part))
-    digest = hashlib.sha256("".join(f"{hashes[file]}  {file}\n" for file in sorted(hashes)).encode()).hexdigest()
     drawn = pictures(facts, examples, images)
     if drawn:
-        (part / "pictures").mkdir(exist_ok=True)
-    texts = {
-        "README.md": release_card(facts, tuple(drawn), digest),
-        "methods.md": methods(facts),
-        "datasheet.md": datasheet(facts),
-        "CITATION.cff": citation(facts),
-    }
-    written = {f"pictures/{name}": png for name, png in drawn.items()}
-    written |= {name: text.encode() for name, text in texts.items()}
-    hashes |= {name: hashlib.sha256(data).hexdigest() for name, data in written.items()}
-    written["croissant.json"] = pretty(croissant(facts, questions, hashes)).encode()
-    hashes["croissant.json"] = hashlib.sha256(written["croissant.json"]).hexdigest()
+        (part / PICTURES).mkdir(exist_ok=True)
+    written = texts(facts, questions, tuple(drawn), hashes) | {f"{PICTURES}/{name}": png for name, png in drawn.items()}
     for name, data in written.items():
         (part / name).write_bytes(data)
+        hashes[name] = hashlib.sha256(data).hexdigest()
     with (part / MANIFEST).open("w", encoding="utf-8", newline="\n") as manifest:
         manifest.writelines(f"{hashes[file]}  {file}\n" for file in sorted(hashes))
     return sum(file.startswith("images/") for file in hashes)
+
+
+def texts(
+    facts: Mapping[str, Any], questions: tuple[Question, ...], drawn: tuple[str, ...], hashes: Mapping[str, str]
+) -> dict[str, bytes]:
+    """Return the pages, which say nothing but what the facts say; `drawn` are the names of the pictures.
+
+    `hashes` has the SHA-256 of every file but the pages and pictures, which are no part of the card's digest.
+    """
+    digest = hashlib.sha256("".join(f"{hashes[file]}  {file}\n" for file in sorted(hashes)).encode()).hexdigest()
+    pages = {
+        "README.md": release_card(facts, drawn, digest),
+        "methods.md": methods(facts),
+        "datasheet.md": datasheet(facts),
+        "CITATION.cff": citation(facts),
+        "croissant.json": pretty(croissant(facts, questions, hashes)),
+    }
+    return {name: page.encode() for name, page in pages.items()}
 
 
 def _hashes(part: Path) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Facts = Mapping[str, Any]
+NAMES = ("shares.png", "agreement.png", "examples.png")  # in the order of the card
 _SIDE = 480  # pixels of an example's longer side
 _LINES, _WIDTH = 4, 34  # of an example's text
 
@@ -26,10 +27,9 @@ def pictures(facts: Facts, examples: Mapping[str, list[Pair]], folder: Path) -> 
 
     found = facts["agreement"][facts["question"]]
     with style.context(["default", {"text.parse_math": False}]):  # nobody's own style; a text with $ is a text
-        drawn = {"shares.png": _shares(facts), "agreement.png": plots.classes(found), "examples.png": None}
-        if any(examples.values()):
-            drawn["examples.png"] = _examples(examples, folder)
-    return {name: png for name, png in drawn.items() if png is not None}
+        shown = _examples(examples, folder) if any(examples.values()) else None
+        drawn = zip(NAMES, (_shares(facts), plots.classes(found), shown), strict=True)
+    return {name: png for name, png in drawn if png is not None}
 
 
 def _shares(facts: Facts) -> bytes | None:

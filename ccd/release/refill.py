@@ -13,21 +13,22 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ccd import gone, schema
+from ccd import __version__, gone, schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError, damaged
 from ccd.handles import without_handles
 from ccd.release import tables
-from ccd.release.facts import SPLITS
+from ccd.release.content import LOST, Pair
 from ccd.release.images import FILES, Files
 from ccd.release.pages import MANIFEST, describe
-from ccd.release.questions import Answers, contested, questions_of
+from ccd.release.questions import questions_of
+from ccd.release.tally import SPLITS, Tally
 from ccd.release.write import clear
+from ccd.ties import OPEN
 
-GONE = "gone when hydrated"
 _BATCH = 500
 _COPIED = ("judgments.parquet", "protocol.json")
-_UNSETTLED = ("open.jsonl", "open.parquet")  # releases of an older toolkit lack them
+_UNSETTLED = (f"{OPEN}.jsonl", f"{OPEN}.parquet")  # releases of an older toolkit lack them
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,8 @@ def refill(
 def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -> Refilled:
     facts = json.loads((folder / "release.json").read_bytes())
     questions = questions_of(json.loads((folder / "protocol.json").read_bytes()))
-    answers = {question.name: Answers.of(question, SPLITS) for question in questions}
+    tally = Tally.of(questions)
     gone: dict[str, str] = {}
-    disputed = 0
     images = Files(part)
     with source.read() as db, tables.Rows(part, SPLITS, questions) as rows:
         for split, row, found in _found(folder, db):
@@ -95,11 +95,8 @@ def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -
             filled = _filled(row, found)
             images.put(split, filled, source.folder / found.file, found.sha256)
             rows.add(split, filled)
-            for each in answers.values():
-                each.take(split, row)
-            disputed += contested(row)
-    counts = answers[facts["question"]].counts
-    if not any(of_split["all"] for of_split in counts.values()):
+            tally.take(Pair("", split, row))
+    if not any(of_split["all"] for of_split in tally.first.counts.values()):
         told = ", ".join(f"{number:,} {reason}" for reason, number in Counter(gone.values()).most_common(3))
         raise CcdError(f"{folder}: none of its pairs was found ({told}); see that it is the right archive or network")
     for name in (*_COPIED, *(name for name in _UNSETTLED if (folder / name).is_symlink() or (folder / name).exists())):
@@ -109,16 +106,14 @@ def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -
     if gone:
         lines = (json.dumps({"pair_id": pair, "reason": reason}) + "\n" for pair, reason in gone.items())
         (part / "gone.jsonl").write_text("".join(lines), encoding="utf-8")
-    left = facts["excluded"] | ({GONE: len(gone)} if gone else {})
-    facts |= {"dehydrated": False, "images": FILES, "counts": counts, "excluded": left}
-    facts["resolved_by"] = answers[facts["question"]].counted()["resolved_by"]
-    if facts.get("contested") is not None:  # of scores, or of an older toolkit
-        facts["contested"] = disputed
-    for name, about in facts.get("questions", {}).items():
-        about |= answers[name].counted()
+    left = facts["excluded"] | ({LOST: len(gone)} if gone else {})
+    facts |= {"dehydrated": False, "images": FILES, "excluded": left, "toolkit": f"ccd-toolkit {__version__}"}
+    for row in _lines(part / f"{OPEN}.jsonl") if (part / f"{OPEN}.jsonl").exists() else ():
+        tally.take(Pair(row["resolved_by"], row=row))
+    tally.correct(facts)
     facts["of"] = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()  # the release that was filled
     describe(part, facts, questions, {}, part)
-    return Refilled(sum(of_split["all"] for of_split in counts.values()), gone)
+    return Refilled(sum(of_split["all"] for of_split in tally.first.counts.values()), gone)
 
 
 def _found(folder: Path, db: sa.Connection) -> Iterator[tuple[str, dict[str, Any], Any]]:

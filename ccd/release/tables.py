@@ -18,7 +18,7 @@ _GROUP = 10_000  # rows of a Parquet row group, and the most that are held
 _CONTENT = ("text", "image")  # what a dehydrated release leaves out
 _JUDGMENTS = pa.schema(
     [(name, pa.string()) for name in ("task", "worker", "question", "label", "role", "prediction")]
-    + [("seconds", pa.float64()), ("revision", pa.int64())]
+    + [("seconds", pa.float64()), ("revision", pa.int64()), ("arm", pa.string()), ("leakage_group", pa.string())]
 )
 
 

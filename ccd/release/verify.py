@@ -18,10 +18,13 @@ from ccd.config import SPLITS
 from ccd.errors import CcdError, damaged
 from ccd.frames import batches
 from ccd.photo import MOST_BYTES, opened
-from ccd.release import card, leaks
+from ccd.release import card, leaks, recount
+from ccd.release.content import Pair
 from ccd.release.images import FILES, NONE, TAR, Opened
 from ccd.release.pages import MANIFEST
-from ccd.release.questions import Answers, questions_of
+from ccd.release.questions import questions_of
+from ccd.release.recount import JUDGMENTS, ROUNDING
+from ccd.release.tally import Tally, leading
 from ccd.stripping import is_stripped
 from ccd.ties import DROPPED, OPEN
 
@@ -29,8 +32,8 @@ Started = Callable[[str, int], Callable[[int], None]]
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
+LED = ("unanimous", "majority")  # what a label is resolved by where the votes alone give it
 METADATA = "a picture with metadata, or with bytes after its end"
-ROUNDING = 1e-6  # by which shares in release.json may be off
 
 
 def verify(folder: str | os.PathLike[str], started: Started = lambda name, total: lambda number: None) -> list[str]:
@@ -129,14 +132,14 @@ class _Content:
     split_of_pair: dict[str, str] = field(default_factory=dict)
     split_of_group: dict[str, str] = field(default_factory=dict)
     told: set[tuple[str, str]] = field(default_factory=set)
-    answers: dict[str, Answers] = field(default_factory=dict)  # by question
+    tally: Tally = field(default_factory=lambda: Tally({}))
 
     def problems(self) -> Iterator[str]:
         """Labels, images, pairs that stand twice, groups in two splits, counts, and Parquet that says another thing."""
         facts = json.loads((self.folder / "release.json").read_bytes())
         protocol = json.loads((self.folder / "protocol.json").read_bytes())
         questions = {question["name"]: question for question in protocol["questions"]}
-        self.answers = {each.name: Answers.of(each, SPLITS) for each in questions_of(protocol)}
+        self.tally = Tally.of(questions_of(protocol))
         labels = {category["name"]: category["id"] for category in questions[facts["question"]]["categories"]}
         images = facts.get("images", FILES)
         opened = Opened(self.folder)
@@ -150,9 +153,10 @@ class _Content:
                     if row["label"] in labels:
                         counted[row["label"]] += 1
                     where = f"{split}.jsonl, line {number}"
-                    yield from _label(where, row, labels)
-                    if len(questions) > 1:
-                        yield from self._others(where, split, row)
+                    problems = [*_label(where, row, labels), *self._others(where, row)]
+                    yield from problems
+                    if not problems or row["label"] in labels:
+                        self.tally.take(Pair("", split, row))
                     yield from self._apart(split, row)
                     if images != NONE:
                         yield from self._image(where, row["image"], images, opened)
@@ -167,22 +171,20 @@ class _Content:
             yield from self._parquet(OPEN)
         for name, said in (facts.get("questions") or {facts["question"]: facts}).items():
             yield from _shares(f"release.json, question {name}", said.get("prevalence") or [])
-        if len(questions) > 1:
-            yield from self._counts(facts)
-        if "judgments.parquet" in self.listed:
-            yield from self._judgments([protocol, *(each["protocol"] for each in protocol.get("revisions", ()))])
+        yield from recount.counted(facts, self.tally)
+        if JUDGMENTS in self.listed:
+            yield from self._judgments(facts, protocol)
         page = self.folder / "README.md"
         if page.is_file() and card.counts(facts) not in page.read_text(encoding="utf-8"):
             yield "README.md: its counts are not those of release.json"
+        yield from recount.pages(self.folder, facts, protocol, self.listed)
 
-    def _others(self, where: str, split: str, row: Mapping[str, Any]) -> Iterator[str]:
-        """Labels that are not in the protocol, question by question; what is right is counted."""
-        for name, answers in self.answers.items():
+    def _others(self, where: str, row: Mapping[str, Any]) -> Iterator[str]:
+        """Labels that are not in the protocol, question by question, where there are several."""
+        for name, answers in self.tally.answers.items() if len(self.tally.answers) > 1 else ():
             label = row["labels"].get(name)
             if label is not None and (problem := answers.question.problem(label)):
                 yield f"{where}: {problem}"
-            elif "labels_resolved_by" in row:
-                answers.take(split, row)
 
     def _unsettled(self, facts: Mapping[str, Any], labels: Mapping[str, int]) -> Iterator[str]:
         """Unsettled pairs that a split has too, votes for what is no label, and a number that release.json denies."""
@@ -190,18 +192,13 @@ class _Content:
         with (self.folder / f"{OPEN}.jsonl").open(encoding="utf-8") as lines:
             for number, row in enumerate(map(json.loads, lines), 1):
                 yield from self._apart(OPEN, row | {"leakage_group": None})
+                self.tally.take(Pair(row["resolved_by"], row=row))
                 for label in row["votes"]:
                     if labels and label not in labels:
                         yield f"{OPEN}.jsonl, line {number}: label {label!r} is not in protocol.json"
         said = sum(facts["excluded"].get(reason, 0) for reason in (OPEN, DROPPED))
         if number != said:
             yield f"{OPEN}.jsonl: {number} pairs, release.json says {said}"
-
-    def _counts(self, facts: Mapping[str, Any]) -> Iterator[str]:
-        """Questions whose counts in release.json are not those of the rows; older releases count the first alone."""
-        for name, said in facts.get("questions", {}).items():
-            if any(said.get(key) != number for key, number in self.answers[name].counted().items()):
-                yield f"release.json: its counts of question {name} are not those of the rows"
 
     def _apart(self, split: str, row: Mapping[str, Any]) -> Iterator[str]:
         """A pair that stands twice, and a leakage group in two splits."""
@@ -234,7 +231,10 @@ class _Content:
                     yield f"{split}.parquet: has {'fewer' if row is None else 'more'} rows than {split}.jsonl"
                     return
                 line["file_name"] = line.pop("image", None)
-                for votes, name in ((row, "votes"), *((row.get("labels_votes") or {}, each) for each in self.answers)):
+                for votes, name in (
+                    (row, "votes"),
+                    *((row.get("labels_votes") or {}, each) for each in self.tally.answers),
+                ):
                     if isinstance(votes.get(name), str):  # scores are no columns
                         votes[name] = json.loads(votes[name])
                 if {key: value for key, value in line.items() if value is not None} != {
@@ -243,20 +243,31 @@ class _Content:
                     yield f"{split}.parquet, row {number}: differs from {split}.jsonl"
                     return
 
-    def _judgments(self, protocols: list[Mapping[str, Any]]) -> Iterator[str]:
-        """The first judgment that is none: a few bytes of Parquet may hold millions of them."""
+    def _judgments(self, facts: Mapping[str, Any], protocol: Mapping[str, Any]) -> Iterator[str]:
+        """The first judgment that is none: a few bytes of Parquet may hold millions of them; else what they give."""
         names: dict[str, set[str]] = {}
-        for question in (question for protocol in protocols for question in protocol["questions"]):
+        asked = [protocol, *(each["protocol"] for each in protocol.get("revisions", ()))]
+        for question in (question for each in asked for question in each["questions"]):
             names.setdefault(question["name"], set()).update(each["name"] for each in question["categories"])
-        for number, row in enumerate(_rows(self.folder / "judgments.parquet", ["question", "label"]), 1):
+        judgments = recount.Judgments(self.folder, protocol)
+        for number, row in enumerate(_rows(self.folder / JUDGMENTS), 1):
             allowed = names.get(row["question"])
             if allowed is None or (allowed and row["label"] not in allowed):
-                yield f"judgments.parquet, row {number}: {row['label']!r:.80} is no answer in protocol.json"
+                problem = f"{row['label']!r:.80} is no answer in protocol.json"
+            else:
+                problem = judgments.take(row)
+            if problem:
+                yield f"{JUDGMENTS}, row {number}: {problem}"
                 return
+        yield from judgments.problems(facts)
 
 
 def _shares(where: str, labels: list[dict[str, Any]]) -> Iterator[str]:
     """What no estimate of shares can be: outside its interval or 0 to 1, or adding up to something else than 1."""
+    pairs = sum(label["pairs"] for label in labels)
+    for label in labels:
+        if abs(label["share"] * pairs - label["pairs"]) > ROUNDING * pairs:
+            yield f"{where}: {label['label']} is {label['pairs']} of {pairs} pairs, and a share of {label['share']:.6g}"
     known = [label for label in labels if label.get("prevalence") is not None]
     for label in known:
         ends = [0, label["low"], label["prevalence"], label["high"], 1]
@@ -272,6 +283,8 @@ def _label(where: str, row: Mapping[str, Any], labels: Mapping[str, int]) -> Ite
         yield f"{where}: label {label!r} is not in protocol.json"
     elif labels and row["label_id"] != labels[label]:
         yield f"{where}: label {label!r} has id {row['label_id']}, protocol.json says {labels[label]}"
+    elif labels and row["resolved_by"] in LED and leading(row["votes"]) != [label]:
+        yield f"{where}: label {label!r} by {row['resolved_by']}, and its votes do not give it"
     elif not labels and not isinstance(label, int | float):
         yield f"{where}: label {label!r} is no number"
 

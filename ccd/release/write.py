@@ -18,10 +18,11 @@ from ccd.campaign import Campaign, now, record
 from ccd.errors import CcdError
 from ccd.release import tables
 from ccd.release.content import pairs
-from ccd.release.facts import SPLITS, Facts, Form, Tally, collect
+from ccd.release.facts import Facts, Form, collect
 from ccd.release.images import FILES, NONE, Files, Shards
 from ccd.release.judged import Judged
 from ccd.release.pages import MANIFEST, describe, pretty
+from ccd.release.tally import SPLITS, Tally
 from ccd.release.vempala import Vempala
 from ccd.splits import publish
 from ccd.ties import OPEN
@@ -109,7 +110,7 @@ def _write(part: Path, campaign: Campaign, name: str, form: Form, started: Start
     """Fill the folder `part` from one state of the database; returns the facts and the number of images."""
     protocol = campaign.protocol
     tally = Tally.of(protocol.questions)
-    judged = Judged(protocol, campaign.config.judgments_per_pair)
+    judged = Judged(protocol)
     with campaign.read() as db:
         revisions.check_answers(db, protocol)
         _pairs(part, campaign, db, form, tally, started)

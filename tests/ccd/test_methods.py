@@ -235,12 +235,13 @@ def of_labels(db: sa.Connection, judged: pd.DataFrame, labels: pd.DataFrame, rel
     leads = votes.eq(votes.max(axis=1), axis=0)
     given = pd.read_sql("SELECT pair_id, annotator FROM judgments WHERE status != 'changed_task'", db)
     full = given[given.annotator.isin(["a1", "a2", "a3"])].groupby("pair_id").annotator.nunique() == 3
-    tied = (leads.sum(axis=1) > 1) & full.reindex(leads.index)
+    gone = set(db.scalars(sa.text("SELECT pair_id FROM pairs JOIN posts USING (post_id) WHERE status = 'deleted'")))
+    tied = (leads.sum(axis=1) > 1) & full.reindex(leads.index) & ~leads.index.isin(list(gone))
     yield "The label of a pair is that of the majority; ties were left to an adjudicator."
-    yield f"{tied.sum()} pairs had a tie."
+    yield f"{tied.sum()} pairs in the splits or in open.jsonl had a tie."
     by = ", ".join(f"{number} {name}" for name, number in released.resolved_by.value_counts().sort_index().items())
     yield f"Of the {len(released)} released pairs, the label came about by: {by}."
-    yield f"An adjudicator's answer is the label of {(labels.resolved_by == 'adjudicated').sum()} pairs."
+    yield f"An adjudicator's answer is the label of {(released.resolved_by == 'adjudicated').sum()} released pairs."
     answers = judged[judged.role == "adjudicator"].groupby("task").label.agg(["size", "nunique", "first"])
     twice = answers[answers["size"] > 1]
     yield (
@@ -259,7 +260,6 @@ def of_labels(db: sa.Connection, judged: pd.DataFrame, labels: pd.DataFrame, rel
         f"Of all labels, {contested} ({contested / len(released):.1%}) had at least one annotator's vote for another "
         "label; how many labels are wrong was not measured."
     )
-    gone = set(db.scalars(sa.text("SELECT pair_id FROM pairs JOIN posts USING (post_id) WHERE status = 'deleted'")))
     left = labels[labels.label.isna() & ~labels.pair_id.isin(gone)].resolved_by.value_counts()
     yield (
         f"Sent out and in no split: {left['incomplete']} incomplete, {left['open']} open, "

@@ -485,7 +485,8 @@ def test_shares_that_cannot_be_are_found(release: Path, shares: list[tuple[float
         each["prevalence"] = said
     (release / "release.json").write_text(json.dumps(facts))
     rehash(release, "release.json")
-    assert any(problem in found for found in verify(release)) if problem else verify(release) == []
+    problems = [found for found in verify(release) if found.startswith("release.json") and "weights" not in found]
+    assert any(problem in found for found in problems) if problem else problems == []
 
 
 def test_a_changed_missing_or_added_file_is_found(release: Path) -> None:
@@ -511,6 +512,7 @@ def test_a_wrong_label_id_is_found(release: Path) -> None:
     assert verify(release) == [
         f"train.jsonl, line 1: label '{label}' has id 7, protocol.json says {(R, I, E).index(label)}",
         "train.parquet, row 1: differs from train.jsonl",
+        "README.md, line 13: not what ccd-toolkit 0.1.0 writes of these files",  # it has their digest
     ]
 
 

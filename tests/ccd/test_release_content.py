@@ -7,8 +7,8 @@ from ccd.campaign import Campaign, now
 from ccd.protocol import load
 from ccd.release import content
 from ccd.release.content import Pair
-from ccd.release.facts import Tally
 from ccd.release.judged import Judged, pseudonyms
+from ccd.release.tally import Tally
 from tests.ccd.build import campaign, judge
 from tests.ccd.test_settle import E, I
 
@@ -41,7 +41,7 @@ def test_of_two_answers_of_an_annotator_the_first_is_released(tmp_path: Path) ->
         again = {"judgment_id": 99, "annotation": "again", "answers": answers, "created_at": "2999-01-01"}
         db.execute(schema.judgments.insert().values(first | again))
     with made.read() as db:
-        judged = list(Judged(made.protocol, required=3).rows(db))
+        judged = list(Judged(made.protocol).rows(db))
     assert [row["label"] for row in judged] == [E, E, E]
 
 
@@ -61,7 +61,7 @@ def test_examples_show_each_photo_once() -> None:
     tally = Tally.of(load("ccd").questions)
     for number in range(20):
         row = {"pair_id": f"x:{number}:0", "label": E, "resolved_by": "unanimous", "votes": {E: 3}}
-        row["arm"] = "random"
+        row |= {"arm": "random", "leakage_group": row["pair_id"]}
         tally.take(Pair("", "train", row, sha256=f"photo {number % 5}"))
     chosen = [pair.sha256 for _, pair in tally.chosen[E]]
     assert sorted(chosen) == [f"photo {number}" for number in range(5)]

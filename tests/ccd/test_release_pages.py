@@ -84,8 +84,9 @@ def test_methods_are_written_from_the_data(folder: Path, facts: dict[str, Any]) 
         "2 rounds (round 1: 32 of 32 pairs, drawn at random, each with the same probability (seed 1); round 2: 6 of 6",
         "The pairs came to all in one order in rounds 1, 2.",
         "3 annotators gave 114 judgments on 38 pairs",
-        "ties were left to an adjudicator. 2 pairs had a tie.",
-        "An adjudicator's answer is the label of 1 pair. How reliable adjudication is was not measured: no pair was",
+        "ties were left to an adjudicator. 2 pairs in the splits or in open.jsonl had a tie.",
+        "An adjudicator's answer is the label of 1 released pair.",
+        "How reliable adjudication is was not measured: no pair was answered by two adjudicators",
         "Of all labels, 20 (55.6%) had at least one annotator's vote for another label;",
         "percentile bootstrap (Efron and Tibshirani 1993), from 1,000 resamples of pairs",
         "Alpha by how the pairs were chosen: rounds chosen with the help of a model undefined (one label only: chance",
@@ -197,7 +198,7 @@ def test_pictures_are_there_and_sensitive_posts_are_not_in_them(made: Campaign, 
             assert min(picture.size) > 200
         assert f"](pictures/{name})" in (folder / "README.md").read_text()
     from ccd.release.content import pairs
-    from ccd.release.facts import Tally
+    from ccd.release.tally import Tally
 
     tally = Tally.of(made.protocol.questions)
     with made.read() as db:
