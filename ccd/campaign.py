@@ -15,7 +15,7 @@ from ccd import protocol as protocols
 from ccd import revisions, schema
 from ccd.alone import alone_on
 from ccd.config import CONFIG, Config, Person, parse, read_config, render
-from ccd.errors import CcdError
+from ccd.errors import CcdError, as_path
 
 ADJUDICATION_DESK = "@adjudication"
 PATIENCE = 60_000  # milliseconds that SQLite waits for another process to let go of the database
@@ -50,7 +50,7 @@ class Campaign:
 
         Raises CcdError where there is one already, or where the protocol does not exist.
         """
-        folder = Path(folder)
+        folder = as_path(folder, "the campaign's folder")
         path = folder / CONFIG
         if path.exists():
             raise CcdError(f"{path}: there is a campaign already; edit that file or choose another --dir")
@@ -72,7 +72,8 @@ class Campaign:
         Raises CcdError where there is no campaign, where campaign.toml or its protocol is wrong, or where the database
         is not reached.
         """
-        return cls._connected(Path(folder), read_config(folder))
+        config = read_config(folder)
+        return cls._connected(Path(folder), config)
 
     @classmethod
     def _connected(cls, folder: Path, config: Config) -> "Campaign":

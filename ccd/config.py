@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ccd.errors import CcdError
+from ccd.errors import CcdError, as_path
 
 CONFIG = "campaign.toml"
 _LICENSE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.+-]*[A-Za-z0-9])?")
@@ -106,6 +106,9 @@ class Quotas:
 
     def __post_init__(self) -> None:
         """Check what decides: `like`, or else the counts, or else the shares. Raises CcdError."""
+        for name, each in (("shares", self.shares), ("counts", self.counts)):
+            if not isinstance(each, Mapping) and not (name == "counts" and each is None):
+                raise CcdError(f"quotas with {name} {each!r}; write a number for each split, such as {{'dev': …}}")
         if self.like not in (None, CCD):
             raise CcdError(f"quotas like {self.like!r}; write {CCD!r} or None")
         if self.like is None and self.counts is not None:
@@ -114,12 +117,16 @@ class Quotas:
                 raise CcdError(f"quotas with counts {dict(self.counts)}; write whole numbers of pairs for dev and test")
         elif self.like is None:
             shares = dict(self.shares)
-            if set(shares) != set(SPLITS) or not all(0 <= share <= 1 for share in shares.values()):  # nan is neither
+            if set(shares) != set(SPLITS) or not all(map(_is_share, shares.values())):
                 raise CcdError(
                     f"quotas with shares {shares}; write a share from 0 to 1 for each of {', '.join(SPLITS)}"
                 )
             if not abs(sum(shares.values()) - 1) < 1e-6:
                 raise CcdError(f"quotas with shares {shares}, which add up to {sum(shares.values()):g}; make that 1")
+
+
+def _is_share(share: object) -> bool:
+    return isinstance(share, int | float) and 0 <= share <= 1  # nan is not
 
 
 @dataclass(frozen=True)
@@ -159,7 +166,7 @@ def render(name: str, protocol: str, annotators: tuple[Person, ...], adjudicator
 
 def read_config(folder: str | os.PathLike[str]) -> Config:
     """Read and check `campaign.toml` of a folder. Raises CcdError with file, place and remedy."""
-    path = Path(folder) / CONFIG
+    path = as_path(folder, "the campaign's folder") / CONFIG
     try:
         text = path.read_text(encoding="utf-8-sig")  # some editors put a byte order mark first
     except FileNotFoundError:

@@ -1,7 +1,9 @@
 """The two ways a command ends badly; both are one line for a person and never a traceback."""
 
 import contextlib
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 
 class CcdError(Exception):
@@ -11,6 +13,19 @@ class CcdError(Exception):
     Traceback (most recent call last):
     ccd.errors.CcdError: campaign.toml, line 3: judgments_per_pair is 0; write a number from 2 up
     """
+
+
+def as_path(value: str | os.PathLike[str], what: str) -> Path:
+    """Return a path that a caller gave. Raises CcdError where it is none, such as a number.
+
+    >>> as_path(3, "the campaign's folder")
+    Traceback (most recent call last):
+    ccd.errors.CcdError: the campaign's folder is 3, which is no path; write text or a pathlib.Path
+    """
+    path = os.fspath(value) if isinstance(value, str | os.PathLike) else value
+    if not isinstance(path, str) or "\0" in path:
+        raise CcdError(f"{what} is {value!r:.80}, which is no path; write text or a pathlib.Path")
+    return Path(path)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from ccd.errors import CcdError
+from ccd.errors import CcdError, as_path
 
 Kind = Literal["choice", "score"]
 Level = Literal["nominal", "ordinal", "interval"]
@@ -186,7 +186,8 @@ def load(name_or_path: str | os.PathLike[str], folder: str | os.PathLike[str] = 
     >>> load("kruk2019-semiotic").labels
     ('divergent', 'parallel', 'additive')
     """
-    return parse(*source(os.fspath(name_or_path), Path(folder)))
+    name = as_path(name_or_path, "the protocol")
+    return parse(*source(str(name), as_path(folder, "the protocol's folder")))
 
 
 def parse(text: str, where: str) -> Protocol:

@@ -143,21 +143,40 @@ def lost_answers(db: sa.Connection, protocol: Protocol) -> str | None:
 
     An answer to a question that the protocol no longer asks is not looked at; `mixed` names the question.
     """
-    lost: dict[tuple[str, str], int] = {}
+    lost: dict[str, dict[Any, int]] = {}  # by question
     asked = {question.name: question for question in protocol.questions}
     for answers, number in judgments.different_answers(db):
         for name, answer in answers.items():
             if name in asked and asked[name].problem(answer) is not None:
-                key = (name, answer if isinstance(answer, str) else format(answer, ".15g"))
-                lost[key] = lost.get(key, 0) + number
-    if not lost:
-        return None
-    (question, answer), number = next(iter(sorted(lost.items())))
-    others = f" ({len(lost) - 1} more {'answer is' if len(lost) == 2 else 'answers are'} missing too)"
+                of = lost.setdefault(name, {})
+                of[answer] = of.get(answer, 0) + number
+    for name, of in sorted(lost.items()):
+        where = f"protocol {protocol.name}, question {name!r}"
+        return f"{where}: {_lost(asked[name], of)}"
+    return None
+
+
+def _lost(question: Question, answers: dict[Any, int]) -> str:
+    """What is wrong with answers (each with its judgments) that a question does not allow, and what to do."""
+    labels = sorted(answer for answer in answers if isinstance(answer, str))
+    scores = sorted(answer for answer in answers if not isinstance(answer, str))
+    number = _counted(sum(answers.values()))
+    if question.kind == "choice" and labels:
+        others = f" ({len(labels) - 1} more {'answer is' if len(labels) == 2 else 'answers are'} missing too)"
+        what = f"{_counted(answers[labels[0]])} with the answer {labels[0]!r}, which the protocol no longer has"
+        return f"{what}{others if len(labels) > 1 else ''}. Put it back under that name (its title may change)"
+    if question.kind == "choice":
+        return (
+            f"{number} with a score, such as {scores[0]:g}, and it asks for a label now. Ask for that under a new name"
+        )
+    if labels:
+        return (
+            f"{number} with a label, such as {labels[0]!r}, and it asks for a score now. Ask for that under a new name"
+        )
+    found = f"{scores[0]:g}" if len(scores) == 1 else f"{scores[0]:g} to {scores[-1]:g}"
+    scale = f"{question.minimum:g} to {question.maximum:g}"
     return (
-        f"protocol {protocol.name}, question {question!r}: {_counted(number)} with the answer {answer!r}, which "
-        f"the protocol no longer has{others if len(lost) > 1 else ''}. Put it back under that name (its title may "
-        "change)"
+        f"{number} with scores outside its scale of {scale} ({found}). Set minimum and maximum so that they hold them"
     )
 
 

@@ -91,15 +91,15 @@ class Split:
 def split(
     frame: pd.DataFrame,
     *,
-    quotas: Quotas,
+    quotas: Quotas | Mapping[str, float],
     seed: int,
     ties: Iterable[str] = tuple(TIES),
     published: Mapping[str, str] | None = None,
 ) -> Split:
     """Give every pair of `frame` (pair_id, label, arm, and what the `ties` look at) a split.
 
-    With a column `weight`, the number of pairs that each labelled pair stands for, dev and test have the label shares
-    of its sums, else those of the random arm.
+    `quotas` may be a plain map of shares. With a column `weight`, the number of pairs that each labelled pair stands
+    for, dev and test have the label shares of its sums, else those of the random arm.
 
     `published` (pair_id → split) are pairs of earlier releases, with or without a label: those of dev and test stay
     whatever happens, those of train stay unless they are tied to dev or test, and are left out then. A new pair tied to
@@ -108,10 +108,11 @@ def split(
     twice or has no id, an arm or a published split that is unknown, and quotas that cannot be met.
 
     >>> lone = pd.DataFrame({"pair_id": list("abcdefgh"), "label": "yes", "arm": "random"})
-    >>> half = Quotas({"train": 0.5, "dev": 0.25, "test": 0.25})
+    >>> half = {"train": 0.5, "dev": 0.25, "test": 0.25}
     >>> split(lone, quotas=half, seed=1, ties=[]).table["split"].value_counts().to_dict()
     {'train': 4, 'dev': 2, 'test': 2}
     """
+    quotas = quotas if isinstance(quotas, Quotas) else Quotas(quotas)
     _check(frame, published or {})
     frame = frame.sort_values("pair_id", ignore_index=True)
     names = list(ties)
@@ -163,6 +164,8 @@ def split(
 
 def _check(frame: pd.DataFrame, published: Mapping[str, str]) -> None:
     """Refuse pairs that cannot be split. Raises CcdError."""
+    if not isinstance(frame, pd.DataFrame):
+        raise CcdError(f"the pairs are a {type(frame).__name__}; make a DataFrame with pair_id, label and arm of them")
     for column in ("pair_id", "label", "arm"):
         if column not in frame.columns:
             raise CcdError(

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from ccd.alone import alone_in
 from ccd.campaign import make_latest, write_atomic
-from ccd.errors import CcdError, damaged
+from ccd.errors import CcdError, as_path, damaged
 from model.zoo import make, stored_config
 
 CONFIG, WEIGHTS, METRICS, LOG = "config.json", "weights.safetensors", "metrics.json", "log.jsonl"
@@ -104,7 +104,7 @@ def load(folder: str | os.PathLike[str]) -> Checkpoint:
     >>> load("models/ananet-4fd1a2c09b3e").metrics["dev"]["weighted_f1"]  # doctest: +SKIP
     0.838
     """
-    folder = Path(folder)
+    folder = as_path(folder, "the network's folder")
     try:
         config, metrics = (json.loads((folder / name).read_bytes()) for name in (CONFIG, METRICS))
         known = config["format"] == FORMAT

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from ccd.campaign import Campaign
-from ccd.errors import CcdError
+from ccd.errors import CcdError, as_path
 from ccd.release.content import pairs as of_campaign
 from ccd.release.images import inside
 from ccd.release.leaks import is_synthetic
@@ -106,7 +106,7 @@ def read_folder(folder: str | os.PathLike[str], seen: Callable[[str], str], ques
     (983, ('irrelevant', 'implicit', 'explicit'))
     """
 
-    folder = Path(folder)
+    folder = as_path(folder, "the folder of the pairs")
 
     def file_of(image: str) -> Path:
         try:

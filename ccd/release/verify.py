@@ -15,7 +15,7 @@ from typing import Any
 
 from ccd import parquet
 from ccd.config import SPLITS
-from ccd.errors import CcdError, damaged
+from ccd.errors import CcdError, as_path, damaged
 from ccd.frames import batches
 from ccd.photo import MOST_BYTES, opened
 from ccd.release import card, leaks, recount
@@ -44,7 +44,7 @@ def verify(folder: str | os.PathLike[str], started: Started = lambda name, total
     >>> verify("releases/v1")  # doctest: +SKIP
     ['images/0a….jpg: changed']
     """
-    folder = Path(folder)
+    folder = as_path(folder, "the release's folder")
     problems: list[str] = []
     listed = _manifest(folder, problems)
     problems += _files(folder, listed, started)

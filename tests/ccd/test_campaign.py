@@ -5,6 +5,7 @@ import multiprocessing
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -15,6 +16,8 @@ from ccd import schema
 from ccd.campaign import Campaign, record, write_atomic
 from ccd.config import TIES, Person, Quotas, read_config
 from ccd.errors import CcdError
+from ccd.protocol import load
+from ccd.release import verify
 from tests.campaigns import add_pairs, people, small_campaign
 
 THREE = "".join(f'[[annotators]]\nname = "{n}"\nemail = "{n}@example.org"\n' for n in "abc")
@@ -360,3 +363,14 @@ def test_splits_may_be_numbers_of_pairs(tmp_path: Path) -> None:
     assert config.quotas.counts == {"train": 10294, "dev": 975, "test": 983}
     assert config.quotas.like == "ccd"
     assert config.split_ties == ()
+
+
+@pytest.mark.parametrize("folder", [3, None, b"campaign", ["campaign"], "camp\0aign"])
+def test_what_is_no_path_is_refused_in_one_line(folder: Any, tmp_path: Path) -> None:
+    for use in (Campaign.open, verify, lambda path: load(path, tmp_path), made_in):
+        with pytest.raises(CcdError, match=r"is .* which is no path; write text or a pathlib\.Path"):
+            use(folder)
+
+
+def made_in(folder: Any) -> Campaign:
+    return Campaign.create(folder, name="t", annotators=(), adjudicators=())

@@ -162,6 +162,40 @@ def test_labels_that_the_protocol_lacks_are_refused_and_nothing_is_lost(made: Ca
         assert sorted(revisions.known(db, made.protocol)) == [1, 2]
 
 
+FIT = """
+[[questions]]
+name = "fit"
+title = "How well do they fit?"
+kind = "score"
+minimum = 0
+maximum = 10
+step = 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "answers", "said"),
+    [
+        (FIT, FIT.replace("maximum = 10", "maximum = 5"), (7, 9, 3), "2 judgments with scores outside its "
+         r"scale of 0 to 5 \(7 to 9\)\. Set minimum and maximum so that they hold them; nothing was written"),
+        (FIT, FIT.replace("minimum = 0", "minimum = 1"), (0, 9, 3), r"1 judgment with scores outside .* 1 to 10 \(0\)"),
+        (FIT, TONE.replace("tone", "fit"), (7, 9, 3), "3 judgments with a score, such as 3, and it asks for a label"),
+        (TONE, FIT.replace('"fit"', '"tone"'), ("dark", "light", "dark"), "3 judgments with a label, such as 'dark'"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_an_answer_fits_its_kind(
+    tmp_path: Path, before: str, after: str, answers: tuple[str | float, ...], said: str
+) -> None:
+    (tmp_path / "mine.toml").write_text(CCD + before)
+    made = campaign(tmp_path, {"x:1:0": (None, None, None)}, protocol="mine.toml")
+    name = made.protocol.questions[1].name
+    for worker, answer in zip(ANNOTATORS, answers, strict=True):
+        judge(made, "x:1:0", worker, {"relation": E, name: answer})
+    settle(made)
+    with pytest.raises(CcdError, match=f"question '{name}': {said}"):
+        settle(changed(made, CCD + after))
+
+
 def test_no_share_and_no_split_without_a_label_that_the_protocol_lacks(made: Campaign) -> None:
     settle(made)
     facts = status(made)

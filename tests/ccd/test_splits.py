@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -244,11 +245,27 @@ def test_a_published_split_that_is_none_is_reported() -> None:
         ({"train": float("nan"), "dev": 0.5, "test": 0.5}, "write a share from 0 to 1"),
         ({"train": 0.5, "test": 0.5}, "write a share from 0 to 1"),
         ({"train": 0.5, "valid": 0.5, "test": 0}, "write a share from 0 to 1"),
+        ({"train": "0.8", "dev": 0.1, "test": 0.1}, "write a share from 0 to 1"),
+        ([0.8, 0.1, 0.1], "write a number for each split"),
+        (0.8, "write a number for each split"),
+        (None, "write a number for each split"),
     ],
 )
-def test_shares_that_cannot_be_are_reported(shares: dict[str, float], reported: str) -> None:
+def test_shares_that_cannot_be_are_reported(shares: Any, reported: str) -> None:
     with pytest.raises(CcdError, match=reported):
         Quotas(shares)
+    with pytest.raises(CcdError, match=reported):
+        split(frame(alone(9)), quotas=shares, seed=1, ties=[])
+
+
+def test_quotas_may_be_a_plain_map_of_shares() -> None:
+    found = split(frame(alone(40)), quotas=SHARES.shares, seed=1, ties=[])
+    assert found.table.equals(split(frame(alone(40)), quotas=SHARES, seed=1, ties=[]).table)
+
+
+def test_pairs_that_are_no_frame_are_reported() -> None:
+    with pytest.raises(CcdError, match="the pairs are a list; make a DataFrame"):
+        split([{"pair_id": "a"}], quotas=SHARES, seed=1)  # type: ignore[arg-type]
 
 
 def test_numbers_and_likenesses_that_cannot_be_are_reported() -> None:
