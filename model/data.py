@@ -114,21 +114,23 @@ def read_folder(folder: str | os.PathLike[str], seen: Callable[[str], str], ques
         except OSError as error:
             raise CcdError(f"{folder}: image {error}; put the image there") from None
 
-    first, asked = _asked(folder, question)
+    first, asked, several = _asked(folder, question)
     rows: dict[str, Rows] = {name: _lines(folder / f"{name}.jsonl") for name in SPLITS}
     if asked.name != first:
         rows = {name: _answers(of_split, asked) for name, of_split in rows.items()}
+    elif several:
+        rows = {name: _labelled(of_split) for name, of_split in rows.items()}
     return _dataset(rows, seen, file_of, asked, is_synthetic(folder))
 
 
-def _asked(folder: Path, question: str | None) -> tuple[str, Asked]:
-    """The name of the folder's first question, and what `question` asks.
+def _asked(folder: Path, question: str | None) -> tuple[str, Asked, bool]:
+    """The name of the folder's first question, what `question` asks, and whether there are several.
 
     A folder that names none has one label a pair, which is taken for an answer to any question.
     """
     files = folder / "release.json", folder / "protocol.json"
     if not all(file.is_file() for file in files):
-        return question or "", Asked(question or "")
+        return question or "", Asked(question or ""), False
     try:
         about, protocol = (json.loads(file.read_bytes()) for file in files)
         first = str(about["question"])
@@ -144,7 +146,7 @@ def _asked(folder: Path, question: str | None) -> tuple[str, Asked]:
         raise CcdError(f"{folder}: release.json and protocol.json name no labels ({error}); fetch it again") from None
     if (question or first) not in asked:
         raise CcdError(f"{folder}: no question {question or first!r}; its questions are {', '.join(asked)}")
-    return first, asked[question or first]
+    return first, asked[question or first], len(asked) > 1
 
 
 def _answers(rows: Rows, asked: Asked) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -159,6 +161,11 @@ def _answers(rows: Rows, asked: Asked) -> Iterator[tuple[str, Mapping[str, Any]]
                 where,
                 {**row, "label": label, "label_id": asked.labels.index(label) if label in asked.labels else None},
             )
+
+
+def _labelled(rows: Rows) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The rows that have a label on the first of several questions."""
+    return (each for each in rows if not isinstance(each[1], Mapping) or each[1].get("label", "") is not None)
 
 
 def read_campaign(campaign: Campaign, seen: Callable[[str], str], question: str | None = None) -> Dataset:

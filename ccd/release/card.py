@@ -128,9 +128,10 @@ def bounds(facts: Facts) -> str:
     shares = ", ".join(f"{label} {low:.1%} to {high:.1%}" for label, (low, high) in found["labels"].items())
     number = found["unsettled"]
     were, have = ("was", "has") if number == 1 else ("were", "have")
+    votes = "open.jsonl and the rows without a label have" if others(facts) else "open.jsonl has"
     return f"""
 Of {found["pairs"]:,} pairs of random rounds that were judged in full, {number:,} {have} no label and {were} left out of
-the shares; open.jsonl has the votes. With none and with all of these pairs counted for a label, its share is: {shares}.
+the shares; {votes} the votes. With none and with all of these pairs counted for a label, its share is: {shares}.
 """
 
 
@@ -224,8 +225,8 @@ def _several(facts: Facts) -> str:
     if not others(facts):
         return ""
     return f"""
-  These are of question `{facts["question"]}`; `labels`, `labels_resolved_by` and `labels_votes` have those of every
-  question by its name, null where a pair has no label on it."""
+  These are of question `{facts["question"]}`, on which a pair may have no label (null). `labels`,
+  `labels_resolved_by` and `labels_votes` have those of every question by its name."""
 
 
 def ties(facts: Facts) -> str:

@@ -45,8 +45,9 @@ class Pair:
 def pairs(db: sa.Connection, campaign: Campaign, question: str | None = None) -> Iterator[Pair]:
     """All pairs that were sent out, sorted by pair_id, a few at a time in memory.
 
-    `question` names the question whose label is the row's own, and without which a pair is left out (default: the
-    protocol's first). Raises CcdError where nothing is labelled or split, or where a label is none of the protocol.
+    `question` names the question whose label is the row's own, and without which a pair is left out. By default it is
+    the protocol's first, and only a pair without a label on any question is left out: `label` may be None then. Raises
+    CcdError where nothing is labelled or split, or where a label is none of the protocol.
 
     >>> with campaign.read() as db: next(pairs(db, campaign)).row["label"]  # doctest: +SKIP
     'implicit'
@@ -61,7 +62,7 @@ def pairs(db: sa.Connection, campaign: Campaign, question: str | None = None) ->
     for found in db.execute(_query(db, questions), execution_options={"yield_per": _BATCH}).mappings():
         if not found["lives"]:
             yield Pair(GONE)
-        elif found["label_0"] is None:
+        elif all(found[f"label_{number}"] is None for number in range(1 if question else len(questions))):
             by = found["resolved_by_0"] or INCOMPLETE  # sent out since the last `ccd labels`
             yield Pair(by, row=_unsettled(found, first) if by in (OPEN, DROPPED) else {})
         elif found["split"] is None:
@@ -107,7 +108,7 @@ def _query(db: sa.Connection, questions: tuple[Question, ...]) -> "sa.Select[Any
 def _row(found: Mapping[Any, Any], questions: tuple[Question, ...], weight: float | None) -> Row:
     question, pair = questions[0], found["pair_id"]
     label = _value(found["label_0"], question)
-    if question.kind == "choice" and label not in question.labels:
+    if question.kind == "choice" and label is not None and label not in question.labels:
         raise CcdError(f"{pair}: {label!r} is no label of the protocol any more; run `ccd labels` again")
     row = {
         "pair_id": pair,

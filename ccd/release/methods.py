@@ -134,13 +134,19 @@ def _labels(facts: Facts) -> str:
     said += "had a tie. "
     if _is_score(facts, facts["question"]):
         said = f"The label of a pair{_on(facts)} is the mean of its scores. "
-    said += f"Of the {_total(facts):,} released pairs, the label came about by: {listed(facts['resolved_by'])}. "
+    said += f"Of the {_total(facts):,} released pairs, the label came about by: {listed(facts['resolved_by'])}"
+    labelled = sum(facts["resolved_by"].values())
+    if without := facts.get("questions", {}).get(facts["question"], {}).get("unlabelled"):
+        said += (
+            f"; {listed(without)} {'has' if labelled == _total(facts) - 1 else 'have'} a label on another question only"
+        )
+    said += ". "
     if judged := facts["judgments"]["adjudicated"]:
         said += f"An adjudicator's answer is the label of {_number(judged, 'released pair')}"
         said += " on a question or more. " if others(facts) else ". "
     said += _reviewed(facts["judgments"])
     if (contested := facts.get("contested")) is not None:
-        said += f"Of all labels, {contested:,} ({contested / _total(facts):.1%}) had at least one annotator's vote for "
+        said += f"Of all labels, {contested:,} ({contested / labelled:.1%}) had at least one annotator's vote for "
         said += "another label; how many labels are wrong was not measured. "
     if left := facts["excluded"]:
         said += f"Sent out and in no split: {listed(left)}."

@@ -96,7 +96,7 @@ def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -
             images.put(split, filled, source.folder / found.file, found.sha256)
             rows.add(split, filled)
             tally.take(Pair("", split, row))
-    if not any(of_split["all"] for of_split in tally.first.counts.values()):
+    if not tally.pairs.total():
         told = ", ".join(f"{number:,} {reason}" for reason, number in Counter(gone.values()).most_common(3))
         raise CcdError(f"{folder}: none of its pairs was found ({told}); see that it is the right archive or network")
     for name in (*_COPIED, *(name for name in _UNSETTLED if (folder / name).is_symlink() or (folder / name).exists())):
@@ -113,7 +113,7 @@ def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -
     tally.correct(facts)
     facts["of"] = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()  # the release that was filled
     describe(part, facts, questions, {}, part)
-    return Refilled(sum(of_split["all"] for of_split in tally.first.counts.values()), gone)
+    return Refilled(tally.pairs.total(), gone)
 
 
 def _found(folder: Path, db: sa.Connection) -> Iterator[tuple[str, dict[str, Any], Any]]:

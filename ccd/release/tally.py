@@ -13,7 +13,9 @@ from ccd.decisions import ADJUDICATED
 from ccd.draws import RANDOM
 from ccd.protocol import Question
 from ccd.release.content import Pair
-from ccd.release.questions import Answers, answer, contested
+from ccd.release.questions import ALL, Answers, answer, contested
+from ccd.splits import UNLABELLED
+from ccd.ties import DROPPED, OPEN
 
 SPLITS = ("train", "dev", "test")
 UNSETTLED = ""  # of pairs without a label
@@ -25,7 +27,8 @@ _SPARE = 12  # candidates, as some may be sensitive
 class Tally:
     """Counts over the pairs of a release, taken as they pass."""
 
-    answers: dict[str, Answers]  # by question; a pair that is released has a label on the first
+    answers: dict[str, Answers]  # by question; a pair that is released has a label on one at least
+    pairs: Counter[str] = field(default_factory=Counter)  # by split, with or without a label on the first question
     excluded: Counter[str] = field(default_factory=Counter)
     arms: Counter[str] = field(default_factory=Counter)
     networks: Counter[str] = field(default_factory=Counter)
@@ -57,15 +60,19 @@ class Tally:
                 self.tied[self.first.question.name] += len(leading(row["votes"])) > 1
             return
         self._tie(row)
-        if row["arm"] == RANDOM:
-            self.sampled[row["label"]] += 1
+        self.pairs[pair.split] += 1
+        label = row["label"]
+        if row["arm"] == RANDOM and (label is not None or row["resolved_by"] in (OPEN, DROPPED)):
+            self.sampled[UNSETTLED if label is None else label] += 1
         for answers in self.answers.values():
             answers.take(pair.split, row)
         self.arms[row["arm"]] += 1
         self.groups.update(filter(None, (row["leakage_group"],)))
-        self.contested += contested(row)
-        self.weight[str(row["label"])] += row.get("weight") or 0
         self.networks[row["pair_id"].partition(":")[0]] += 1
+        if label is None:
+            return
+        self.contested += contested(row)
+        self.weight[str(label)] += row.get("weight") or 0
         if pair.split == "train" and self.first.question.labels:
             self._choose(pair)
 
@@ -81,13 +88,22 @@ class Tally:
         """Return what release.json counts of the pairs: the same from a campaign and from the files of a release."""
         first = self.first
         return {
-            "counts": first.counts,
+            "counts": self.counts(),
             "groups": sum(number > 1 for number in self.groups.values()),
             "arms": dict(sorted(self.arms.items())),
             "bounds": self.bounds(),
             "contested": self.contested if first.question.labels else None,
             "resolved_by": dict(sorted(first.resolved_by.items())),
         }
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return split → label of the first question → pairs, UNLABELLED where any pair has none on it, and ALL."""
+        found = {}
+        for split, counts in self.first.counts.items():
+            labelled = {label: number for label, number in counts.items() if label != ALL}
+            left = {UNLABELLED: self.pairs[split] - counts[ALL]} if self.first.unlabelled else {}
+            found[split] = labelled | left | {ALL: self.pairs[split]}
+        return found
 
     def parts(self) -> dict[str, dict[str, Any]]:
         """Return what is counted inside the maps of release.json that hold more than counts."""

@@ -25,6 +25,7 @@ from ccd.release.pages import MANIFEST
 from ccd.release.questions import questions_of
 from ccd.release.recount import JUDGMENTS, ROUNDING
 from ccd.release.tally import Tally, leading
+from ccd.splits import UNLABELLED
 from ccd.stripping import is_stripped
 from ccd.ties import DROPPED, OPEN
 
@@ -152,17 +153,19 @@ class _Content:
                     counted["all"] += 1
                     if row["label"] in labels:
                         counted[row["label"]] += 1
+                    elif row["label"] is None:
+                        counted[UNLABELLED] = counted.get(UNLABELLED, 0) + 1
                     where = f"{split}.jsonl, line {number}"
                     problems = [*_label(where, row, labels), *self._others(where, row)]
                     yield from problems
-                    if not problems or row["label"] in labels:
+                    if not problems or row["label"] in (None, *labels):
                         self.tally.take(Pair("", split, row))
                     yield from self._apart(split, row)
                     if images != NONE:
                         yield from self._image(where, row["image"], images, opened)
             for label in sorted(said.keys() | counted.keys()):
-                if counted.get(label) != said.get(label):
-                    yield f"{split}.jsonl: {counted.get(label)} pairs {label}, release.json says {said.get(label)}"
+                if counted.get(label, 0) != said.get(label):
+                    yield f"{split}.jsonl: {counted.get(label, 0)} pairs {label}, release.json says {said.get(label)}"
             if f"{split}.parquet" in self.listed:
                 yield from self._parquet(split)
         opened.close()
@@ -279,7 +282,10 @@ def _shares(where: str, labels: list[dict[str, Any]]) -> Iterator[str]:
 
 def _label(where: str, row: Mapping[str, Any], labels: Mapping[str, int]) -> Iterator[str]:
     label = row["label"]
-    if labels and label not in labels:
+    if label is None and any(answer is not None for answer in row.get("labels", {}).values()):
+        if row["label_id"] is not None:
+            yield f"{where}: no label, and the id {row['label_id']}"
+    elif labels and label not in labels:
         yield f"{where}: label {label!r} is not in protocol.json"
     elif labels and row["label_id"] != labels[label]:
         yield f"{where}: label {label!r} has id {row['label_id']}, protocol.json says {labels[label]}"

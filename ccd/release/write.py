@@ -114,7 +114,7 @@ def _write(part: Path, campaign: Campaign, name: str, form: Form, started: Start
     with campaign.read() as db:
         revisions.check_answers(db, protocol)
         _pairs(part, campaign, db, form, tally, started)
-        if not any(of_split["all"] for of_split in tally.first.counts.values()):
+        if not tally.pairs.total():
             raise CcdError("no pair has both a label and a split; run `ccd labels`, then `ccd split`")
         with tables.judgments(part / "judgments.parquet") as file:
             for row in judged.rows(db):

@@ -20,6 +20,7 @@ from ccd.release.write import write_release
 from ccd.settle import settle
 from ccd.splits import UNLABELLED, by_question, plan, split_campaign
 from ccd.status import status
+from model.data import read_folder
 from tests.ccd.build import ANNOTATORS, campaign, judge
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -208,3 +209,35 @@ def test_ccd_split_shows_every_question(henning: Campaign) -> None:
         assert line in done.stderr
     methods = (write_release(henning, "v1").folder / "methods.md").read_text()
     assert "stratified by label of question `sc`" in methods
+
+
+def test_a_pair_with_a_label_on_another_question_alone_is_released(henning: Campaign, tmp_path: Path) -> None:
+    split_campaign(henning)
+    done = write_release(henning, "any", Form.dry())
+    assert sum(of["all"] for of in done.counts.values()) == 100
+    assert sum(of[UNLABELLED] for of in done.counts.values()) == 25
+    found = rows(done.folder)
+    row = found["x:0:0"]
+    assert (row["label"], row["label_id"], row["resolved_by"]) == (None, None, "open")
+    assert row["labels"] == {"cmi": None, "sc": "correlated"}
+    assert (done.folder / "open.jsonl").read_text() == ""
+    assert verify(done.folder) == []
+    facts = json.loads((done.folder / "release.json").read_text())
+    assert (facts["bounds"]["pairs"], facts["bounds"]["unsettled"]) == (100, 25)
+    counts = facts["questions"]["sc"]["counts"].values()
+    assert (sum(of["all"] for of in counts), sum(of["correlated"] for of in counts)) == (100, 30)
+    methods = (done.folder / "methods.md").read_text()
+    assert (
+        "Of the 100 released pairs, the label came about by: 75 unanimous; 25 open have a label on another question"
+        in (methods)
+    )
+    assert "open.jsonl and the rows without a label have the votes" in methods
+    filled = tmp_path / "filled"
+    refill(done.folder, filled, henning, {})
+    assert verify(filled) == []
+    known = read_folder(filled, str)
+    assert sum(len(pairs.ids) for pairs in known.splits.values()) == 75
+    assert sum(len(pairs.ids) for pairs in read_folder(filled, str, "sc").splits.values()) == 100
+    line = json.dumps(row | {"label_id": 3})
+    (done.folder / "train.jsonl").write_text(line + "\n")
+    assert any("no label, and the id 3" in problem for problem in verify(done.folder))
