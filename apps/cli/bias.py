@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Makes the draws repeatable.")
 @reports(
     {
+        "question": "the protocol's first question, which predictions are shown of and which is compared",
         "rounds": "the assisted rounds that are compared",
         "assisted": "{pairs, judgments} given beside a prediction",
         "blind": "{pairs, judgments} of the same rounds, given without",
@@ -42,8 +43,9 @@ if TYPE_CHECKING:
 def bias_command(folder: Path, folds: int, seed: int) -> Report:
     """Measure what assistance did: judgments given beside a prediction against blind ones.
 
-    Only the blind pairs of assisted rounds are compared, which were drawn at random for it (`ccd push --assist`). All
-    differences have 95 % bootstrap intervals, drawn by pair within each label of the model.
+    Only the blind pairs of assisted rounds are compared, which were drawn at random for it (`ccd push --assist`), and
+    only on the protocol's first question, as desks show no predictions of others. All differences have 95 % bootstrap
+    intervals, drawn by pair within each label of the model.
 
     \b
     Example: ccd bias
@@ -69,7 +71,13 @@ def bias_command(folder: Path, folds: int, seed: int) -> Report:
         shown.append(f"{which} left out: {its} task did not show what was decided for it.")
     if mixed:
         shown.append(mixed)
-    return Report({**found.to_dict(), "left_out": left_out, "mixed": mixed}, shown)
+    asked = campaign.protocol.question.name
+    if len(campaign.protocol.questions) > 1:
+        shown.append(
+            f"All of this is of question {asked}, the only one that predictions are shown of; what they do to answers "
+            "to the other questions is not measured."
+        )
+    return Report({"question": asked, **found.to_dict(), "left_out": left_out, "mixed": mixed}, shown)
 
 
 def _table(found: "Bias") -> "Table":

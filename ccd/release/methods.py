@@ -119,7 +119,7 @@ def _annotation(facts: Facts) -> str:
     said += f"{_order(facts)} “Cannot judge” was answered {_times(judged['cannot_judge'])}"
     said += f", and {_number(judged['skipped'], 'task')} skipped." if judged["skipped"] else "."
     if judged["assisted"]:
-        said += f" Of the judgments, {judged['assisted']:,} were given beside a model's prediction."
+        said += f" Of the judgments, {judged['assisted']:,} were given beside a model's prediction{_on(facts)}."
         said += _assistance(facts.get("assistance"))
     if mixed := facts["protocol"].get("mixed"):  # of an older toolkit: not noted
         said += f" {mixed}"

@@ -13,19 +13,21 @@ from apps.cli.studio import push_command
 from ccd import schema
 from ccd.assist import decide
 from ccd.campaign import Campaign
+from ccd.protocol import source
 from ccd.revisions import current
 from ccd.rounds import new_round
 from tests.campaigns import judge, small_campaign
 from tests.ccd.test_assist import predict
+from tests.ccd.test_revisions import TONE
 
 
 def run(folder: Path, *words: str) -> Result:
     return CliRunner().invoke(bias_command, ["--dir", str(folder), *words], catch_exceptions=False)
 
 
-def assisted(folder: Path, taken_over: str) -> None:
+def assisted(folder: Path, taken_over: str, protocol: str = "ccd") -> None:
     """A round of which half the pairs showed `implicit`, and were given this label by everybody."""
-    campaign = small_campaign(folder, pairs=40)
+    campaign = small_campaign(folder, pairs=40, protocol=protocol)
     new_round(campaign, 40, seed=1)
     predict(campaign, [f"x:{i}:0" for i in range(40)])
     decide(campaign, blind=0.5)
@@ -52,6 +54,17 @@ def test_facts_and_text(tmp_path: Path) -> None:
     assert "the model's label │ 100.0% │ 33.3% │ +66.7 │ +66.7 to +66.7" in text
     assert "WARNING: labels move toward the model. 100.0% of the judgments given beside its prediction" in text
     assert "in 100% of the judgments in which they would have said something else" in text
+
+
+def test_it_is_said_that_the_first_of_several_questions_is_compared(tmp_path: Path) -> None:
+    said = "All of this is of question relation, the only one that predictions are shown of"
+    assisted(tmp_path / "one", "implicit")
+    assert said not in run(tmp_path / "one", "--folds", "20").stdout
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "mine.toml").write_text(source("ccd")[0] + TONE)
+    assisted(tmp_path / "two", "implicit", "mine.toml")
+    assert said in " ".join(run(tmp_path / "two", "--folds", "20").stdout.split())
+    assert json.loads(run(tmp_path / "two", "--folds", "20", "--json", "-").stdout)["question"] == "relation"
 
 
 def test_mixed_revisions_are_said(tmp_path: Path) -> None:
