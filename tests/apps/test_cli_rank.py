@@ -138,6 +138,24 @@ def test_one_photo_with_many_texts_is_many_pairs_and_only_a_copy_counts_as_one(t
     assert original not in ranked
 
 
+def test_every_pair_of_one_photo_with_many_texts_can_be_ranked(tmp_path: Path) -> None:
+    """One picture under 80 texts, as a meme: one duplicate group, and every pair linked to one drawn at random."""
+    campaign = made(tmp_path)
+    with campaign.write() as db:
+        p = schema.pairs
+        one = db.scalar(sa.select(p.c.image).order_by(p.c.pair_id))
+        db.execute(p.update().values(image=one, duplicate_group="x:0:0"))
+        db.execute(p.update().values(text=sa.literal("text of ") + p.c.pair_id, text_sha256=p.c.pair_id))
+        drawn = set(db.scalars(sa.select(schema.round_pairs.c.pair_id)))
+        pairs = set(db.scalars(sa.select(p.c.pair_id)))
+    predict(campaign)
+    facts, shown = rank(tmp_path, "--size", "60")
+    assert (facts["pool"], facts["size"], facts["linked"]) == (60, 60, 60)
+    assert facts["parts"]["strategy"] + facts["parts"]["diverse"] == 48
+    assert {pair for pair, _, _ in queue(campaign, 2)} == pairs - drawn
+    assert "60 linked ones were ranked too" in " ".join(shown.split())
+
+
 def test_mixed_revisions_are_said(tmp_path: Path) -> None:
     campaign = made(tmp_path)
     with campaign.write() as db:

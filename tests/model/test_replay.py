@@ -106,6 +106,13 @@ def test_controls_of_the_two_streams() -> None:
     assert np.corrcoef(twins[0][:, 1], twins[1][:, 1])[0, 1] > np.corrcoef(own[0][:, 1], own[1][:, 1])[0, 1]  # type: ignore[index]
 
 
+def test_f1_is_of_the_test_pairs() -> None:
+    """Where a label can be read off the rows, a network that learned it from the pool is right on every test pair."""
+    found = replay(case(signal=9.0), "random", "random", 0).f1
+    assert min(value for value in found if value is not None) > 0.85
+    assert None not in found
+
+
 def test_the_f1_of_a_test_without_implicit_pairs_is_undefined() -> None:
     made = case()
     made.truth[made.pool :] = 0
