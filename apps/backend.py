@@ -1,32 +1,27 @@
 """The machine-learning backend of a campaign, as Label Studio calls it: health, setup, predict, webhook.
 
 A pair is predicted only where assistance was decided for it (`ccd.assist`): blind pairs get nothing here either. Its
-text and photo come from the campaign, never from the request. It is served by the standard library: five calls that
-answer with JSON need no web framework.
+text and photo come from the campaign, never from the request. `apps.server` serves it over HTTP.
 """
 
-import base64
 import contextlib
 import hashlib
-import hmac
-import http.server
-import json
 import os
 import re
-import socket
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeGuard
 from urllib.parse import parse_qs, urlsplit
 
 import sqlalchemy as sa
 
-from annotation.backend import ANSWERED, USER
+from annotation.backend import ANSWERED
 from annotation.predictions import SHOWN, prediction_json
+from apps.connections import RefusedError
 from apps.retraining import Retraining
+from apps.server import PASSWORD, Server
 from ccd import schema
 from ccd.assist import to_show
 from ccd.campaign import Campaign
@@ -35,21 +30,8 @@ from ccd.gone import lives
 from collection.text import model_text
 from model.serving import Content, Ready, Serving
 
-PASSWORD = "CCD_BACKEND_PASSWORD"
-MOST_BYTES = 32 << 20  # of a request: Label Studio's “Retrieve predictions” sends 12,000 tasks in about 10 MB
-READ_SECONDS = 30  # for a request to arrive
-SILENT_SECONDS = 10  # that a caller may stay silent
 ANSWER_SECONDS = 60  # after which the tasks left get no prediction; Label Studio waits for 100
 AT_ONCE = 64  # tasks between two looks at the clock
-GET, POST = ("health", "versions"), ("setup", "predict", "webhook")
-
-
-class RefusedError(Exception):
-    """A request that is not answered as it wishes: its HTTP status, and why."""
-
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status = status
 
 
 class Backend:
@@ -62,6 +44,11 @@ class Backend:
         self._serving = serving
         self._retraining = retraining
         self._lock = threading.Lock()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Let what is being answered end soon: the tasks left get no prediction."""
+        self._stopped = True
 
     @property
     def version(self) -> str | None:
@@ -96,7 +83,8 @@ class Backend:
         for start in range(0, len(tasks), AT_ONCE):
             part = tasks[start : start + AT_ONCE]
             late = [f"not within {ANSWER_SECONDS} s; ask again, or run `ccd encode` first"] * len(part)
-            for task, said in zip(part, late if time.monotonic() > until else self._said(ready, part), strict=True):
+            is_late = self._stopped or time.monotonic() > until
+            for task, said in zip(part, late if is_late else self._said(ready, part), strict=True):
                 if isinstance(said, str):
                     results.append([])  # Label Studio then stores nothing: a result without choices would be stored
                     without.append({"task": _number(task), "reason": said})
@@ -160,17 +148,6 @@ class Backend:
         return contents
 
 
-def _object(content: bytes) -> dict[str, Any]:
-    """The JSON object in a request. Raises RefusedError where it is none."""
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        raise RefusedError(400, "the request is no JSON") from None
-    if not isinstance(found, dict):
-        raise RefusedError(400, "the request is no JSON object")
-    return found
-
-
 def _is_key(value: Any) -> TypeGuard[str]:
     """Whether a database can be asked for it."""
     return isinstance(value, str) and len(value) < 1000 and not re.search("[\0\ud800-\udfff]", value)
@@ -219,127 +196,6 @@ def secret_of(campaign: Campaign, password: str) -> str:
     return hashlib.scrypt(password.encode(), salt=campaign.uid.encode(), n=1 << 14, r=8, p=1, dklen=16).hex()
 
 
-class Server(http.server.ThreadingHTTPServer):
-    """Serves a backend over HTTP. `url` is what Label Studio is told, with the secret part.
-
-    Every call but the webhook wants the password; the webhook wants the secret part. Raises CcdError where the address
-    is taken.
-    """
-
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self, backend: Backend, host: str, port: int, password: str, secret: str) -> None:
-        self.backend = backend
-        self.secret = secret
-        self.authorization = "Basic " + base64.b64encode(f"{USER}:{password}".encode()).decode()
-        try:
-            super().__init__((host, port), _Handler)
-        except OSError as error:
-            raise CcdError(f"{host}:{port}: cannot be listened on ({error.strerror}); choose another --port") from None
-        self.url = f"http://{host}:{self.server_port}/{secret}"
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that went away is no error of ours; anything else is a bug, and told."""
-        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    """One connection: find the call, check who asks and how much, answer."""
-
-    server: Server
-    protocol_version = "HTTP/1.1"
-    server_version, sys_version = "ccd", ""
-    timeout = SILENT_SECONDS
-
-    def do_GET(self) -> None:
-        self._call(GET)
-
-    def do_POST(self) -> None:
-        self._call(POST)
-
-    def _call(self, known: Sequence[str]) -> None:
-        try:
-            call = self._allowed(known)
-            content = self._content()  # of a GET too: what is left would be taken for the next request
-            asked = _object(content) if self.command == "POST" else {}
-            answer = getattr(self.server.backend, call)(asked)
-        except RefusedError as refused:
-            self._refuse(refused.status, str(refused))
-        except CcdError as error:
-            self._refuse(500, str(error))
-        except ConnectionError:
-            self.close_connection = True
-        except Exception:
-            self._refuse(500, "the backend failed; see what it says")
-            raise
-        else:
-            self._send(200, answer)
-
-    def _allowed(self, known: Sequence[str]) -> str:
-        """The name of the call. Raises RefusedError where there is none, or who asks may not."""
-        path = self.path.partition("?")[0].rstrip("/")
-        secret = hmac.compare_digest(path.encode()[: len(self.server.secret) + 1], f"/{self.server.secret}".encode())
-        call = (path[len(self.server.secret) + 1 :] if secret else path).removeprefix("/")
-        if call == "webhook" and not secret:
-            raise RefusedError(404, "the webhook's address has a secret part; `ccd backend` says it")
-        if call not in known:
-            raise RefusedError(404, f"no such call; there are GET {', '.join(GET)} and POST {', '.join(POST)}")
-        given = self.headers.get("Authorization", "")
-        if call != "webhook" and not hmac.compare_digest(given.encode(), self.server.authorization.encode()):
-            raise RefusedError(401, f"wrong user or password; the user is {USER}, the password that of {PASSWORD}")
-        return call
-
-    def _content(self) -> bytes:
-        """What was sent. Raises RefusedError where it is too large or too slow, or nobody can tell where it ends."""
-        lengths = self.headers.get_all("Content-Length", [] if self.command == "POST" else ["0"])
-        if len(lengths) != 1 or not re.fullmatch(r"[0-9]{1,15}", lengths[0]) or "Transfer-Encoding" in self.headers:
-            raise RefusedError(411, "the request must say its length, once and in digits, and not come in chunks")
-        left, until, parts = int(lengths[0]), time.monotonic() + READ_SECONDS, []
-        if left > MOST_BYTES:
-            raise RefusedError(413, f"the request has {left:,} bytes, {MOST_BYTES:,} are taken; send fewer tasks")
-        try:
-            while left and (part := self.rfile.read1(min(left, 1 << 16))):
-                parts.append(part)
-                left -= len(part)
-                if time.monotonic() > until:
-                    raise TimeoutError
-        except TimeoutError:
-            raise RefusedError(408, f"the request did not arrive within {READ_SECONDS} s") from None
-        return b"".join(parts)
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What is no request that we know: refused like the others, in one line and not as a page."""
-        self._refuse(400 if code >= 500 else code, (message or self.responses[code][0])[:200])
-
-    def _refuse(self, status: int, why: str) -> None:
-        self.close_connection = True
-        with contextlib.suppress(OSError):
-            self._send(status, {"error": why}, why)
-            # A connection that is closed on bytes that were not read takes the answer with it.
-            self.connection.shutdown(socket.SHUT_WR)
-            until = time.monotonic() + SILENT_SECONDS
-            while time.monotonic() < until and self.rfile.read1(1 << 16):
-                pass
-
-    def _send(self, status: int, answer: dict[str, Any], why: str | None = None) -> None:
-        """`why` goes into the status line too: Label Studio shows no more than that."""
-        content = json.dumps(answer).encode()
-        self.send_response(status, " ".join(why.encode("ascii", "replace").decode().split())[:200] if why else None)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        if status == 401:
-            self.send_header("WWW-Authenticate", 'Basic realm="ccd backend"')
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_args: object) -> None:
-        """Say nothing: an address holds the secret part."""
-
-
 @contextlib.contextmanager
 def serving(
     campaign: Campaign,
@@ -366,13 +222,11 @@ def serving(
         campaign.folder, retrain_after, lambda: network.ready.model if network.ready else "ananet", say
     )
     server = Server(Backend(campaign, network, retraining), host, port, password, secret_of(campaign, password))
-    listening = threading.Thread(target=server.serve_forever, name="listen", daemon=True)
-    listening.start()
+    server.start()
     network.start()
     try:
         yield server, retraining
     finally:
-        server.shutdown()
-        server.server_close()
+        server.stop()
         retraining.stop()
         network.stop()

@@ -70,6 +70,7 @@ BENCHMARKS = (
     ),
     Benchmark("release", "A release of a million pairs.", "pandas to_json", "release", ("--photos", "0"), ("pandas",)),
     Benchmark("backend", "How fast does the ML backend answer?", "none: Label Studio's time limit", "backend"),
+    Benchmark("slow callers", "And while 500 slow connections are held?", "the same without them", "slowloris"),
     Benchmark("review", "How fast does the review app draw its pages?", "none", "review", versions=("streamlit",)),
     Benchmark(
         "scoring",

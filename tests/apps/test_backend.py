@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import select
 import shutil
 import signal
 import socket
@@ -11,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from apps import backend as backends
-from apps.backend import MOST_BYTES, PASSWORD, Server, serving
+from apps import connections
+from apps.backend import PASSWORD, serving
 from apps.cli.main import cli
 from apps.retraining import Retraining
+from apps.server import MOST_BYTES, Server
 from ccd import predictions, schema
 from ccd.assist import decide, to_show
 from ccd.campaign import Campaign
@@ -294,13 +297,68 @@ def test_another_call_is_not_known(served: Served) -> None:
 
 
 def test_a_request_that_stops_is_let_go(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends._Handler, "timeout", 0.2)
-    head = f"POST /predict HTTP/1.1\r\nAuthorization: {served.server.authorization}\r\nContent-Length: 10\r\n\r\n"
+    monkeypatch.setattr(connections, "BODY_SECONDS", 0.2)
+    told = f"Host: b\r\nAuthorization: {served.server.authorization}\r\nContent-Length: 10"
+    head = f"POST /predict HTTP/1.1\r\n{told}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", served.server.server_port)) as line:
         line.sendall(head.encode() + b"{")
         answer = http.client.HTTPResponse(line)
         answer.begin()
         assert answer.status == 408
+
+
+def test_slow_callers_hold_nothing(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One byte now and then in the head, in the body, none at all, and an answer that is not taken (slowloris)."""
+    for name in ("HEAD_SECONDS", "BODY_SECONDS", "TAKE_SECONDS"):
+        monkeypatch.setattr(connections, name, 0.3)
+    with running(Campaign.open(made)) as served, ExitStack() as opened:
+        told = f"Host: b\r\nAuthorization: {served.server.authorization}\r\nContent-Length: 1000"
+        head = b"GET /health HTTP/1.1\r\nX: "
+        body = f"POST /predict HTTP/1.1\r\n{told}\r\n\r\n{{".encode()
+        begin = time.monotonic()
+        lines = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", served.server.server_port), timeout=10))
+            for _ in range(30)
+        ]
+        left = dict(zip(lines, [head, body, b""] * 10, strict=True))
+        for line, start in left.items():
+            line.sendall(start)
+        answers = {}
+        while left and time.monotonic() - begin < 5:
+            for line, start in list(left.items()):
+                with suppress(OSError):
+                    line.sendall(b"a" if start else b"")
+                if select.select([line], [], [], 0.01)[0]:
+                    answers[line] = line.recv(4096)
+                    del left[line]
+        assert not left
+        assert [answers[line][:12] for line in lines] == [b"HTTP/1.1 408", b"HTTP/1.1 408", b""] * 10
+        wait(lambda: len(served.server.connections) == 0)
+
+
+def test_an_answer_that_nobody_takes_is_let_go(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "TAKE_SECONDS", 0.3)
+    monkeypatch.setattr(backends.Backend, "health", lambda self, asked: {"status": "a" * (20 << 20)})
+    with running(Campaign.open(made)) as served:
+        told = f"Host: b\r\nAuthorization: {served.server.authorization}"
+        with socket.create_connection(("127.0.0.1", served.server.server_port)) as line:
+            line.sendall(f"GET /health HTTP/1.1\r\n{told}\r\n\r\n".encode())
+            assert line.recv(15) == b"HTTP/1.1 200 OK"
+            wait(lambda: len(served.server.connections) == 0)
+
+
+def test_more_connections_than_there_is_room_for_take_the_place_of_the_slowest(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 20)
+    with running(Campaign.open(made)) as served, ExitStack() as opened:
+        served.ready()
+        tasks = tasks_of(Campaign.open(made))[:1]
+        for _ in range(100):
+            line = socket.create_connection(("127.0.0.1", served.server.server_port))
+            opened.enter_context(line).sendall(b"GET /health HTTP/1.1\r\nX: ")
+        assert served.predict(tasks)["results"][0]
+        assert len(served.server.connections) <= 20
 
 
 def test_without_a_network_it_says_so_until_there_is_one(campaign: Campaign) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from apps.backend import RefusedError
+from apps.connections import RefusedError
 from ccd import config, judgment_table, protocol
 from ccd.campaign import Campaign
 from ccd.errors import CcdError

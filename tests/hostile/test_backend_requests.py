@@ -62,7 +62,7 @@ def sent(served: Served, data: bytes) -> bytes:
 
 def asked(served: Served, call: str, body: bytes, *headers: str, method: str = "POST") -> Answer:
     """The answer to one who knows the password and the secret part; the length is told where `headers` do not."""
-    told = [f"Authorization: {served.server.authorization}", *headers]
+    told = ["Host: b", f"Authorization: {served.server.authorization}", *headers]
     if not any(line.startswith(("Content-Length", "Transfer-Encoding")) for line in headers):
         told.append(f"Content-Length: {len(body)}")
     head = "\r\n".join([f"{method} /{served.server.secret}/{call} HTTP/1.1", *told, "", ""])
@@ -218,13 +218,13 @@ def test_a_request_without_a_length_is_refused(served: Served) -> None:
 
 
 def test_what_a_get_carries_is_no_second_request(served: Served) -> None:
-    inner = f"GET /health HTTP/1.1\r\nAuthorization: {served.server.authorization}\r\n\r\n".encode()
+    inner = f"GET /health HTTP/1.1\r\nHost: b\r\nAuthorization: {served.server.authorization}\r\n\r\n".encode()
     answer = asked(served, "health", inner, method="GET")
     assert (answer.status, answer.after) == (200, b"")
 
 
 def test_each_request_on_one_connection_gets_its_answer(served: Served) -> None:
-    told = f"HTTP/1.1\r\nAuthorization: {served.server.authorization}\r\nContent-Length"
+    told = f"HTTP/1.1\r\nHost: b\r\nAuthorization: {served.server.authorization}\r\nContent-Length"
     both = f"POST /setup {told}: 2\r\n\r\n{{}}GET /health {told}: 3\r\n\r\n{{}}x".encode()
     answer = parsed(sent(served, both * 2))
     for call in ("model_version", "status", "model_version", "status"):
@@ -247,10 +247,13 @@ HEADS = [
 
 
 def test_what_is_no_request_of_http(served: Served) -> None:
-    starts = [line + b"\r\n\r\n" for line in LINES] + [b"POST /predict HTTP/1.1\r\n" + head for head in HEADS]
+    starts = [line + b"\r\n\r\n" for line in LINES] + [line + b"\r\nHost: b\r\n\r\n" for line in LINES]
+    starts += [b"POST /predict HTTP/1.1\r\n" + host + head for head in HEADS for host in (b"", b"Host: b\r\n")]
     for start in starts:
         found = sent(served, start)
-        if found.startswith(b"HTTP/"):
+        if start.startswith(b"HEAD /health HTTP/1.1\r\nHost"):  # its answer has no body
+            assert found.startswith(b"HTTP/1.1 404 no such call")
+        elif found.startswith(b"HTTP/"):
             is_refused(parsed(found))
         else:  # to HTTP/0.9, which has no head
             assert list(json.loads(found)) == ["error"]
