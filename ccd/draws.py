@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from ccd import schema
 from ccd.gone import LIVE, lives
 from ccd.protocol import Question
+from ccd.ties import DROPPED, OPEN
 
 Floats = npt.NDArray[np.float64]
 
@@ -152,8 +153,10 @@ class Design:
         return found
 
 
-def read(db: sa.Connection, question: Question) -> Design:
+def read(db: sa.Connection, question: Question, unsettled: bool = False) -> Design:
     """The design of a campaign, with the labels of one question as they are settled.
+
+    With `unsettled`, pairs that were judged in full and got no label have one more label id, the last.
 
     Only pairs of living posts count: those that a draw took are a random sample of those in its pool. A pair belongs to
     the first round that it is in.
@@ -165,22 +168,29 @@ def read(db: sa.Connection, question: Question) -> Design:
     sizes = _sizes(db, rounds, bool(capped))
     for number in _reaching_too_far(rows, rounds, sizes):
         sound.pop(number, None)
+    number = len(question.labels)
+
+    def label_id(row: Any) -> int | None:
+        if row.label in question.labels:
+            return question.labels.index(row.label)
+        return number if unsettled and row.resolved_by in (OPEN, DROPPED) else None
+
     pairs = tuple(
         Drawn(
             row.pair_id,
             row.round,
             row.round in sound and row.chance is not None and row.part in (None, RANDOM),
             row.arm == ACTIVE and row.part == "strategy",
-            question.labels.index(row.label) if row.label in question.labels else None,
+            label_id(row),
             (_cohort(row.collected_at, rounds), row.duplicate_group if row.duplicate_group in capped else None),
         )
         for row in rows
     )
     total: dict[tuple[int, str | None], int] = defaultdict(int)
-    for cohort, group, number in sizes:
-        total[cohort, group if group in capped else None] += number
+    for cohort, group, size in sizes:
+        total[cohort, group if group in capped else None] += size
     since = {place: of.round for place, of in enumerate(rounds)}
-    strata = strata_of(pairs, total, len(question.labels), since)
+    strata = strata_of(pairs, total, number + unsettled, since)
     at_random = [pair for pair in pairs if pair.at_random]
     covered = sum(stratum.pairs for stratum in strata.values())
     settled = sum(pair.label is not None for pair in at_random)
@@ -192,7 +202,16 @@ def _rows(db: sa.Connection, question: Question) -> list[Any]:
     """The pairs of rounds, each in its first one; those of living posts."""
     rp, r, v, p = schema.round_pairs, schema.rounds, schema.labels, schema.pairs
     first = sa.select(rp.c.pair_id, sa.func.min(rp.c.round).label("round")).group_by(rp.c.pair_id).subquery()
-    columns = (p.c.pair_id, p.c.duplicate_group, p.c.collected_at, v.c.label, r.c.round, r.c.arm, rp.c.part)
+    columns = (
+        p.c.pair_id,
+        p.c.duplicate_group,
+        p.c.collected_at,
+        v.c.label,
+        v.c.resolved_by,
+        r.c.round,
+        r.c.arm,
+        rp.c.part,
+    )
     query = (
         sa.select(*columns, rp.c.inclusion_probability.label("chance"))
         .join_from(rp, first, (first.c.pair_id == rp.c.pair_id) & (first.c.round == rp.c.round))

@@ -125,14 +125,31 @@ def bounds(facts: Facts) -> str:
     found = facts.get("bounds")
     if not found:
         return ""
-    shares = ", ".join(f"{label} {low:.1%} to {high:.1%}" for label, (low, high) in found["labels"].items())
+    known = facts.get("population_bounds")
+    ends = {label: (each["least"], each["most"]) for label, each in known.items()} if known else found["labels"]
+    of = "share of all pairs" if known else "share"
+    sampling = ""
+    if is_sampled(facts):
+        error = {label: (each["low"], each["high"]) for label, each in (known or {}).items()}
+        sampling = f"With sampling error (95 %; Imbens and Manski 2004): {_ranges(error)}.\n"
     number = found["unsettled"]
     were, have = ("was", "has") if number == 1 else ("were", "have")
     votes = "open.jsonl and the rows without a label have" if others(facts) else "open.jsonl has"
     return f"""
 Of {found["pairs"]:,} pairs of random rounds that were judged in full, {number:,} {have} no label and {were} left out of
-the shares; {votes} the votes. With none and with all of these pairs counted for a label, its share is: {shares}.
-"""
+the shares; {votes} the votes. With none and with all pairs without one counted for a label, its {of} is:
+{_ranges(ends)}.
+{sampling}"""
+
+
+def is_sampled(facts: Facts) -> bool:
+    """Whether the bounds have sampling error, as where not every pair is judged."""
+    known = facts.get("population_bounds") if facts.get("bounds") else None
+    return any(each["low"] < each["least"] or each["most"] < each["high"] for each in (known or {}).values())
+
+
+def _ranges(ends: Mapping[str, tuple[float, float]]) -> str:
+    return ", ".join(f"{label} {low:.1%} to {high:.1%}" for label, (low, high) in ends.items())
 
 
 def _prevalences(facts: Facts) -> str:

@@ -1,12 +1,12 @@
 """What a release says of itself: the facts of release.json, from which every page of it is written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from ccd import __version__, bias, schema
+from ccd import __version__, bias, schema, unsettled
 from ccd.campaign import Campaign
 from ccd.gone import LIVE
 from ccd.judgments import CANNOT_JUDGE, SKIPPED
@@ -76,6 +76,7 @@ def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally:
         },
         "split": plan(db) or {"seed": None, "ties": []},  # of an older toolkit: not noted
         **tally.facts(),
+        "population_bounds": _bounds(db, protocol.question),
         **{key: questions[protocol.question.name][key] for key in ("prevalence", "prevalence_basis")},
         "excluded": dict(sorted(tally.excluded.items())),
         "questions": questions,
@@ -93,6 +94,12 @@ def _assistance(db: sa.Connection, question: Question) -> dict[str, Any]:
     """
     found, _ = bias.of_campaign(db, question)
     return {key: found.to_dict()[key] for key in ("rounds", "assisted", "blind", "model", "smallest")}
+
+
+def _bounds(db: sa.Connection, question: Question) -> dict[str, dict[str, float]] | None:
+    """Of each label what pairs without one leave unknown of its share in all pairs (ccd/unsettled.py)."""
+    found = unsettled.of_campaign(db, question)
+    return None if found is None else {label: asdict(each) for label, each in found.items()}
 
 
 def _collected(db: sa.Connection) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ccd.release.card import NETWORKS, bounds, listed, others, ties, title
+from ccd.release.card import NETWORKS, bounds, is_sampled, listed, others, ties, title
 
 Facts = Mapping[str, Any]
 _RULES = {
@@ -25,6 +25,8 @@ _REFERENCES = {
     "agreement. British Journal of Mathematical and Statistical Psychology 61(1), 29-48.",
     "expanded": "Hesterberg, T. C. (2015). What teachers should know about the bootstrap. The American Statistician "
     "69(4), 371-386.",
+    "bounds": "Imbens, G. W. and Manski, C. F. (2004). Confidence intervals for partially identified parameters. "
+    "Econometrica 72(6), 1845-1857.",
     "bootstrap": "Efron, B. and Tibshirani, R. J. (1993). An introduction to the bootstrap. Chapman and Hall.",
 }
 _COEFFICIENTS = {
@@ -216,7 +218,9 @@ def _cited(facts: Facts) -> list[str]:
     """The references: that of expanded intervals only where leakage groups were drawn, of scores none for labels."""
     groups = facts["agreement"][facts["question"]]["bootstrap"].get("groups")
     without = {"fleiss", "gwet_ac1"} if _is_score(facts, facts["question"]) else set()
-    return [name for name in _REFERENCES if name not in without and (name != "expanded" or groups is not None)]
+    without |= {"expanded"} if groups is None else set()
+    without |= set() if is_sampled(facts) else {"bounds"}
+    return [name for name in _REFERENCES if name not in without]
 
 
 def _level(facts: Facts) -> str:

@@ -172,6 +172,10 @@ class _Content:
         if f"{OPEN}.jsonl" in self.listed:
             yield from self._unsettled(facts, labels)
             yield from self._parquet(OPEN)
+        for label, each in (facts.get("population_bounds") or {}).items():
+            ends = [0, each["low"], each["least"], each["most"], each["high"], 1]
+            if any(high - low < -ROUNDING for low, high in itertools.pairwise(ends)):
+                yield f"release.json: population_bounds of {label} are not in order from 0 to 1"
         for name, said in (facts.get("questions") or {facts["question"]: facts}).items():
             yield from _shares(f"release.json, question {name}", said.get("prevalence") or [])
         yield from recount.counted(facts, self.tally)

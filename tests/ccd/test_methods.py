@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from ccd import bias, prevalence, schema
+from ccd import bias, prevalence, schema, unsettled
 from ccd.agreement import Agreement, agreement
 from ccd.campaign import Campaign
 from ccd.leakage import IN_WORDS
@@ -130,6 +130,8 @@ REFERENCES = (  # as ccd/coefficients.py and ccd/bootstrap.py have them
     "Journal of Mathematical and Statistical Psychology 61(1), 29-48.",
     "Hesterberg, T. C. (2015). What teachers should know about the bootstrap. The American Statistician 69(4), "
     "371-386.",
+    "Imbens, G. W. and Manski, C. F. (2004). Confidence intervals for partially identified parameters. Econometrica "
+    "72(6), 1845-1857.",
     "Krippendorff, K. (2011). Computing Krippendorff's alpha-reliability. https://repository.upenn.edu/asc_papers/43",
 )
 
@@ -356,11 +358,15 @@ def of_splits(made: Campaign, db: sa.Connection, labels: pd.DataFrame, released:
     live = set(db.scalars(sa.text("SELECT pair_id FROM pairs JOIN posts USING (post_id) WHERE status = 'live'")))
     mine = labels[labels.pair_id.isin(live & set(at_random.pair_id)) & (labels.resolved_by != "incomplete")]
     left = mine.label.isna().sum()
-    low = mine.label.value_counts()
-    bounds = [f"{label} {low[label] / len(mine):.1%} to {(low[label] + left) / len(mine):.1%}" for label in LABELS]
     assert left == 1
+    every = unsettled.of_campaign(db, made.protocol.question) or {}
+    bounds = [f"{label} {every[label].least:.1%} to {every[label].most:.1%}" for label in LABELS]
+    error = [f"{label} {every[label].low:.1%} to {every[label].high:.1%}" for label in LABELS]
     yield (
         f"Of {len(mine)} pairs of random rounds that were judged in full, 1 has no label and was left out of the "
         "shares; open.jsonl has the votes."
     )
-    yield f"With none and with all of these pairs counted for a label, its share is: {', '.join(bounds)}."
+    yield (
+        f"With none and with all pairs without one counted for a label, its share of all pairs is: {', '.join(bounds)}."
+    )
+    yield f"With sampling error (95 %; Imbens and Manski 2004): {', '.join(error)}."

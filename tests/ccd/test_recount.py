@@ -129,6 +129,11 @@ def test_a_page_that_was_edited_is_named(release: Path, page: str, old: str, new
     assert verify(release) == [f"{page}, line {number}: not what ccd-toolkit 0.1.0 writes of these files"]
 
 
+def test_bounds_that_cannot_be_are_named(release: Path) -> None:
+    change(release, "population_bounds/explicit/least", lambda value: value + 1)
+    assert "release.json: population_bounds of explicit are not in order from 0 to 1" in verify(release)
+
+
 def test_a_page_of_another_version_is_not_compared(release: Path) -> None:
     change(release, "toolkit", lambda _: "ccd-toolkit 0.0.9")
     assert verify(release) == []
