@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 10.0  # for the first line and the headers of a request, from the connection or the last answer on
 BODY_SECONDS = 30.0  # for what follows them
-TAKE_SECONDS = 10.0  # for a caller to take an answer, and to notice that a connection ends
+TAKE_SECONDS = 30.0  # for a caller to take an answer, and to notice that a connection ends
 MOST_CONNECTIONS = 512  # most systems give a process 1,024 files
 MOST_HEAD_BYTES = 1 << 16
 IDLE = ("head", "ending")  # the phases in which a connection is given up for another
@@ -129,6 +129,11 @@ class Connection(H11Protocol):
             self.transport.abort()
         else:
             super().shutdown()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        self._ended = True  # of what is HTTP; pings watch over the rest
+        self._set(None, 0, self.transport.abort)
+        super().handle_websocket_upgrade(event)
 
     def send_400_response(self, msg: str) -> None:
         self.refuse(self.conn.refused)

@@ -72,6 +72,7 @@ BENCHMARKS = (
     Benchmark("backend", "How fast does the ML backend answer?", "none: Label Studio's time limit", "backend"),
     Benchmark("slow callers", "And while 500 slow connections are held?", "the same without them", "slowloris"),
     Benchmark("review", "How fast does the review app draw its pages?", "none", "review", versions=("streamlit",)),
+    Benchmark("guesses", "The owner's sign-in while passwords are guessed.", "the same without guesses", "guesses"),
     Benchmark(
         "scoring",
         "A million embeddings ranked by each strategy.",

