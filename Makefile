@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
+# What is compiled when it is first used is kept, whatever the shell says: nothing is compiled at installation.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: install system demo test quick soak lint types quick-tests end-to-end bench docs site clean
 
 install: .venv/installed .venv/studio
@@ -56,7 +59,7 @@ types: .venv/installed
 
 MARKS := not soak and not slow
 quick-tests: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/e2e -m '$(MARKS)'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --ignore tests/e2e -m '$(MARKS)'
 
 # Whole campaigns, three at a time, as they wait half of the time; each process has a Label Studio of its own.
 end-to-end: install system

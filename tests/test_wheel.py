@@ -83,10 +83,31 @@ def ccd(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "bin" / "ccd"
 
 
-def at(folder: Path, ccd: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run `ccd` in a folder that is no checkout, without what this test's environment adds."""
+IN_TURN = """
+import contextlib, io, json, sys
+from apps.cli.main import cli
+for words in json.loads(sys.argv[1]):
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = cli.main(words, prog_name="ccd", standalone_mode=False) or 0
+        except SystemExit as end:
+            code = end.code
+    print(json.dumps([code, *(stream.buffer.getvalue().decode() for stream in (out, err))]))
+"""
+
+
+def at(folder: Path, ccd: Path, *lines: str) -> list[tuple[int, str, str]]:
+    """Run lines of `ccd` one after another in a process there, without what this test's environment adds.
+
+    Gives the exit code, stdout and stderr of each.
+    """
     keep = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL"))}
-    return run(ccd, *words, cwd=folder, env=keep | {"HOME": str(folder), "CCD_STUDIO_ENV": str(folder / "none")})
+    env = keep | {"HOME": str(folder), "CCD_STUDIO_ENV": str(folder / "none")}
+    words = json.dumps([line.split() for line in lines])
+    done = run(ccd.with_name("python"), "-c", IN_TURN, words, cwd=folder, env=env)
+    assert done.returncode == 0, done.stderr
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
 def test_nothing_is_missing_from_the_wheel(wheel: Path) -> None:
@@ -100,22 +121,24 @@ def test_it_stands_alone(ccd: Path, tmp_path: Path) -> None:
     (tmp_path / "tweets").mkdir()
     Image.new("RGB", (90, 60), (200, 30, 30)).save(tmp_path / "tweets" / "a.png")
     (tmp_path / "tweets" / "t.tsv").write_text("tweet_id\ttext\timage_file\n263046056240115712\tA red thing\ta.png\n")
-    for words in (
-        ["init", "c"],
-        ["protocol", "list"],
-        ["protocol", "show", "otto2020"],
-        ["collect", "table", "tweets/t.tsv", "--dir", "c"],
-        ["world", "--out", "world", "--pairs", "12"],
-        ["verify", "world"],
-        ["encode", "--dir", "c"],
-        ["agreement", "--table", "world/judgments.csv", "--out", "report"],
-        ["completion", "bash"],
-    ):
-        done = at(tmp_path, ccd, *words)
-        assert done.returncode == 0, f"{words}: {done.stderr}"
-    status = json.loads(at(tmp_path, ccd, "status", "--dir", "c", "--json", "-").stdout)
+    lines = (
+        "init c",
+        "protocol list",
+        "protocol show otto2020",
+        "collect table tweets/t.tsv --dir c",
+        "world --out world --pairs 12",
+        "verify world",
+        "encode --dir c",
+        "agreement --table world/judgments.csv --out report",
+        "completion bash",
+        "status --dir c --json -",
+        "doctor --dir c --json -",
+    )
+    ended = at(tmp_path, ccd, *lines)
+    for line, (code, _out, err) in zip(lines[:-1], ended, strict=False):
+        assert code == 0, f"{line}: {err}"
+    status, doctor = (json.loads(out) for _code, out, _err in ended[-2:])
     assert (status["pairs"], status["next"]["command"]) == (1, "ccd round new --size 1 --seed 1")
-    doctor = json.loads(at(tmp_path, ccd, "doctor", "--dir", "c", "--json", "-").stdout)
     failed = {check["what"] for check in doctor["checks"] if not check["ok"]}
     assert failed <= {"Label Studio is installed", "Label Studio answers, accounts", "disk: 2 GiB free"}
 
@@ -130,36 +153,28 @@ def test_every_command_has_help_there(ccd: Path, tmp_path: Path) -> None:
     assert done.stdout.count("Exit codes: 0") == len(paths)
 
 
-@pytest.fixture(scope="module")
-def made(ccd: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two campaigns, one of them on PostgreSQL, and a made world."""
-    folder = tmp_path_factory.mktemp("made")
-    for words in (["init", "c"], ["init", "on-postgres"], ["world", "--out", "world", "--pairs", "12"]):
-        assert at(folder, ccd, *words).returncode == 0
-    toml = folder / "on-postgres" / "campaign.toml"
+NEEDS = {
+    "train --data world": "model",
+    "evaluate --dir c": "model",
+    "predict --dir c": "model",
+    "explain x:1:0 --dir c": "model",
+    "replay --data world": "model",
+    "reproduce table3 --data world": "model",
+    "backend --dir c": "model",
+    "review --dir c": "review",
+    "encode --engine ray --dir c": "ray",
+    "collect mastodon tag cats --instance mastodon.social --dir c": "social",
+    "status --dir on-postgres": "postgres",
+}
+
+
+def test_a_command_that_needs_an_extra_names_it(ccd: Path, tmp_path: Path) -> None:
+    made = at(tmp_path, ccd, "init c", "init on-postgres", "world --out world --pairs 12")
+    assert [code for code, _out, _err in made] == [0, 0, 0]
+    toml = tmp_path / "on-postgres" / "campaign.toml"
     toml.write_text('database_url = "postgresql+psycopg://me@localhost/x"\n' + toml.read_text())
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("words", "extra"),
-    [
-        ("train --data world", "model"),
-        ("evaluate --dir c", "model"),
-        ("predict --dir c", "model"),
-        ("explain x:1:0 --dir c", "model"),
-        ("replay --data world", "model"),
-        ("reproduce table3 --data world", "model"),
-        ("backend --dir c", "model"),
-        ("review --dir c", "review"),
-        ("encode --engine ray --dir c", "ray"),
-        ("collect mastodon tag cats --instance mastodon.social --dir c", "social"),
-        ("status --dir on-postgres", "postgres"),
-    ],
-)
-def test_a_command_that_needs_an_extra_names_it(ccd: Path, made: Path, words: str, extra: str) -> None:
-    done = at(made, ccd, *words.split())
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("ccd: ")
-    assert f"ccd-toolkit[{extra}]" in line
+    for (line, extra), (code, _out, err) in zip(NEEDS.items(), at(tmp_path, ccd, *NEEDS), strict=True):
+        assert code == 2, line
+        (said,) = err.splitlines()
+        assert said.startswith("ccd: "), line
+        assert f"ccd-toolkit[{extra}]" in said, line

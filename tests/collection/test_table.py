@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ccd.errors import CcdError
 from collection import table
 from collection.records import Drop, Reason, Record
+from collection.spoilt import spoilt
 from collection.table import Columns
 from tests.data import SHARED
 
@@ -113,9 +114,8 @@ def test_tabs_without_quoting_keep_their_quotes(tmp_path: Path) -> None:
     assert texts(entries) == ['"Wow" she said', '"open', 'end"']
 
 
-cells_of_text = st.text(st.sampled_from('ab",;\n é')).filter(
-    str.strip
-)  # a TSV cell with a tab and a line end is not promised
+# a TSV cell with a tab and a line end is not promised, and what looks like Python's bytes is refused
+cells_of_text = st.text(st.sampled_from('ab",;\n é')).filter(lambda cell: cell.strip() and not spoilt(cell))
 
 
 @given(st.lists(cells_of_text, min_size=1, max_size=8), st.sampled_from(",\t"))

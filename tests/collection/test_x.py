@@ -269,8 +269,9 @@ def test_a_host_that_hangs_up_is_asked_as_often_as_is_said(campaign: Campaign) -
         def hang_up() -> None:
             with contextlib.suppress(OSError):
                 while True:
-                    listening.accept()[0].close()
+                    asked = listening.accept()[0]
                     accepted.append(1)
+                    asked.close()
 
         threading.Thread(target=hang_up, daemon=True).start()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"

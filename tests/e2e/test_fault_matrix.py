@@ -18,9 +18,9 @@ from ccd.campaign import Campaign
 from tests.e2e.conftest import PEOPLE, Server, api, campaign_on, ccd
 from tests.e2e.test_faults import answer_all, desk_keys, once
 from tests.faults.cable import Cable
-from tests.faults.commands import Chain, Command, Zygote
+from tests.faults.commands import Chain, Command
 from tests.faults.faults import FAULTS, Disk
-from tests.faults.laboratory import LOCALE, Laboratory
+from tests.faults.laboratory import Laboratory, zygotes
 
 PUSH = Command("push", ("push", "--dir", "{c}"), online=True)
 PULL = Command("pull", ("pull", "--dir", "{c}"), online=True)
@@ -37,11 +37,9 @@ def laboratory_on(server: Server, base: Path, command: Command) -> Iterator[Labo
         cable, disk = Cable(server.url), Disk(base / "disk")
         stack.callback(cable.close)
         stack.callback(disk.close)
-        zygotes = []
-        for name, more in (("usual", {}), ("plain", LOCALE)):
-            (base / name).mkdir()
-            zygotes.append(Zygote(base / name, os.environ | more))
-            stack.callback(zygotes[-1].close)
+        usual, plain = zygotes(
+            base, stack, ("apps.cli.main", "annotation.push", "annotation.pull", "label_studio_sdk.projects.client")
+        )
         root = disk.folder / "é 日本"
         campaign, _truth = campaign_on(cable.url, base / command.name, 6)
 
@@ -56,9 +54,9 @@ def laboratory_on(server: Server, base: Path, command: Command) -> Iterator[Labo
             answer_all(server, campaign)
         campaign.engine.dispose()
         shutil.copytree(campaign.folder, root / "c")  # so that this process holds no file open on the small disk
-        chain = Chain(base / "before", root, base, zygotes[0], env, ready, (command,), NUMBERS)
+        chain = Chain(base / "before", root, base, usual(), env, ready, (command,), NUMBERS)
         chain.build()
-        yield Laboratory(chain, disk, zygotes[1], (cable, cable))
+        yield Laboratory(chain, disk, plain, (cable, cable))
 
 
 @pytest.fixture(scope="module")

@@ -89,14 +89,14 @@ COMMANDS = (
 
 
 class Zygote:
-    """Runs commands in processes that are forked from one that has loaded everything."""
+    """Runs commands in processes that are forked from one that has loaded what they import."""
 
-    def __init__(self, folder: Path, env: dict[str, str]) -> None:
+    def __init__(self, folder: Path, env: dict[str, str], loaded: tuple[str, ...]) -> None:
         self._folder = folder
         self._number = 0
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.zygote"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=env,
+            [sys.executable, "-m", "tests.faults.zygote", *loaded], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, env=env,
         )  # fmt: skip
         self._read()
 

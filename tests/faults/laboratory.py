@@ -1,6 +1,7 @@
 """What the matrix is made in: a small disk, warm processes that commands are forked from, servers, and the chain."""
 
 import contextlib
+import functools
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -13,6 +14,16 @@ from tests.faults.cable import Cable
 from tests.faults.commands import Chain, Command, Zygote, make_inputs
 from tests.faults.faults import FAULTS, Disk
 
+# What the commands of the chain import
+LOADED = (
+    "apps.cli.main", "apps.mending", "ccd.backup", "ccd.decisions", "ccd.release", "ccd.report",
+    "ccd.settle", "ccd.splits",
+    "collection.archive", "collection.compliance", "collection.duplicates", "collection.photos", "collection.store",
+    "collection.bluesky", "collection.mastodon", "collection.table", "collection.tir", "collection.world.folder",
+    "collection.x", "model.acquisition", "model.prediction", "model.replay", "model.reproduce",
+    "model.training", "model.attention", "sqlalchemy.dialects.sqlite", "PIL.JpegImagePlugin",
+    "rich.console", "rich.progress",
+)  # fmt: skip
 LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
@@ -22,7 +33,7 @@ class Laboratory:
 
     chain: Chain
     disk: Disk
-    plain: Zygote
+    plain: Callable[[], Zygote]
     cables: tuple[Cable, ...]
 
     def cell(self, command: Command, fault: str, seed: object, keep: Path | None = None) -> str:
@@ -31,9 +42,9 @@ class Laboratory:
         Raises NotHere where it cannot be done, AssertionError for a fault.
         """
         self.disk.keep = keep
-        more: dict[str, Any] = {"network cut": {"cables": self.cables}, "LC_ALL=C": {"zygote": self.plain}}.get(
-            fault, {}
-        )
+        more: dict[str, Any] = {"cables": self.cables} if fault == "network cut" else {}
+        if fault == "LC_ALL=C":
+            more["zygote"] = self.plain()
         self.chain.ready(command)
         return FAULTS[fault](self.chain, command, self.disk, random.Random(f"{command.name} {fault} {seed}"), **more)
 
@@ -47,15 +58,25 @@ def laboratory(base: Path) -> Iterator[Laboratory]:
     with contextlib.ExitStack() as stack:
         disk = Disk(base / "disk")
         stack.callback(disk.close)
-        zygotes = []
-        for name, env in (("usual", {}), ("plain", LOCALE)):
-            (base / name).mkdir()
-            zygotes.append(Zygote(base / name, os.environ | env))
-            stack.callback(zygotes[-1].close)
+        usual, plain = zygotes(base, stack, LOADED)
         env, cables, ready = stack.enter_context(_servers())
-        chain = Chain(base / "before", disk.folder / "é 日本", inputs, zygotes[0], env, ready)
+        chain = Chain(base / "before", disk.folder / "é 日本", inputs, usual(), env, ready)
         chain.build()
-        yield Laboratory(chain, disk, zygotes[1], cables)
+        yield Laboratory(chain, disk, plain, cables)
+
+
+def zygotes(base: Path, stack: contextlib.ExitStack, loaded: tuple[str, ...]) -> Iterator[Callable[[], Zygote]]:
+    """One in the usual locale, one in C; each is started when it is first asked for."""
+    for name, more in (("usual", {}), ("plain", LOCALE)):
+        (base / name).mkdir()
+
+        @functools.cache
+        def zygote(folder: Path = base / name, env: dict[str, str] = os.environ | more) -> Zygote:
+            started = Zygote(folder, env, loaded)
+            stack.callback(started.close)
+            return started
+
+        yield zygote
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
-"""Starts `ccd` commands in processes of their own without a second of imports each: loads all once, then forks.
+"""Starts `ccd` commands in processes of their own without a second of imports each: loads modules once, then forks.
 
-Reads one JSON request a line and answers each with a number. {"argv": [...], "err": FILE, ...} starts a command and
-gives its process id; {"wait": PID} gives its exit code, negative for a signal.
+The modules are named in argv. Reads one JSON request a line and answers each with a number. {"argv": [...],
+"err": FILE, ...} starts a command and gives its process id; {"wait": PID} its exit code, negative for a signal.
 """
 
 import datetime
@@ -15,15 +15,6 @@ import time
 import traceback
 from typing import Any
 
-LOADED = (
-    "apps.cli.main", "apps.mending", "ccd.backup", "ccd.decisions", "ccd.release", "ccd.report",
-    "ccd.settle", "ccd.splits",
-    "collection.archive", "collection.compliance", "collection.duplicates", "collection.photos", "collection.store",
-    "collection.bluesky", "collection.mastodon", "collection.table", "collection.tir", "collection.world.folder",
-    "collection.x", "model.acquisition", "model.prediction", "model.replay", "model.reproduce",
-    "model.training", "model.attention", "sqlalchemy.dialects.sqlite", "PIL.JpegImagePlugin",
-    "rich.console", "rich.progress",
-)  # fmt: skip
 BACK = datetime.timedelta(days=400)
 
 
@@ -40,7 +31,7 @@ def decide(folder: str, pair: str, label: str) -> None:
 
 def main() -> None:
     """Answer requests until stdin ends; in a forked child, run its command and leave."""
-    for name in LOADED:
+    for name in sys.argv[1:]:
         importlib.import_module(name)
     gc.freeze()  # a child does not look through all this again
     print(os.getpid(), flush=True)

@@ -118,7 +118,7 @@ def test_another_encoder_is_another_folder(tmp_path: Path) -> None:
     assert cache.batch(cache.find(list(items)))[0].tolist() == [[[5, 6], [3, 4]]]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_pool_of_processes_writes_the_same_bytes(tmp_path: Path) -> None:
     as_one_process(tmp_path, workers=2)
 
