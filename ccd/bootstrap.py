@@ -9,7 +9,7 @@ Owen, A. B. (2007). The pigeonhole bootstrap. Annals of Applied Statistics 1(2),
 """
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ import numpy.typing as npt
 from ccd.coefficients import Weights
 from ccd.patterns import Crossed, Floats, Ints, Patterns, Rows, patterns
 from ccd.related import Clusters, Related
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 DRAWN_AT_ONCE = 4_000_000  # cells of one block of draws
 DEFINED = 0.95  # of the draws must be defined for an interval
@@ -37,7 +40,7 @@ def over_pairs(
 
     `size` pairs were judged; those that are not in the table are drawn too, and carry nothing. `drawn` is how many
     pairs a draw has, `size` where None. Pairs of a group of `clusters` are drawn together: a draw has as many groups as
-    there are, a pair outside them being one, and so not always as many pairs.
+    there are (as hold `drawn` pairs on average), a pair outside them being one, and so not always as many pairs.
 
     >>> from ccd.coefficients import percent
     >>> two = Patterns(np.array([[2.0, 0.0]]), np.array([2.0]), np.array([7]))
@@ -48,7 +51,7 @@ def over_pairs(
     number = size if drawn is None else drawn
     draws = _draws(table.pairs, size, number, folds, random)
     if clusters is not None:
-        draws = _draws_of_groups(table.pairs, size, clusters, folds, random)
+        draws = _draws_of_groups(table.pairs, size, number, clusters, folds, random)
     return np.concatenate([measure(table, weights) for weights in draws])
 
 
@@ -80,7 +83,7 @@ def over_both(
         table = patterns(rows, labels, chosen)
         draws = _draws(table.pairs, size, size, int(number), random)
         if related is not None:
-            draws = _draws_of_groups(table.pairs, size, related.voted(table, chosen), int(number), random)
+            draws = _draws_of_groups(table.pairs, size, size, related.voted(table, chosen), int(number), random)
         found += [measure(table, weights) for weights in draws]
     return np.concatenate(found)
 
@@ -119,25 +122,38 @@ def _draws(
 
 
 def _draws_of_groups(
-    pairs: Ints, size: int, clusters: Clusters, folds: int, random: np.random.Generator
+    pairs: Ints, size: int, number: int, clusters: Clusters, folds: int, random: np.random.Generator
 ) -> Iterator[npt.NDArray[np.int64]]:
-    """As `_draws`, of whole groups. Groups with the same patterns are one kind, and drawn together."""
-    from scipy.sparse import csr_array
+    """As `_draws`, of whole groups: as many as hold `number` pairs on average."""
+    of_kind, units = kinds(pairs, clusters)
+    others = size - len(clusters.group) - int(units.sum()) + clusters.number  # alone, and not in the table
+    chances = np.append(units, others)
+    drawn = int(chances.sum()) if number == size else max(1, round(chances.sum() * number / size))
+    block = max(1, DRAWN_AT_ONCE // len(chances))
+    for start in range(0, max(folds, 1), block):
+        times = random.multinomial(drawn, chances / chances.sum(), size=min(block, folds - start))
+        yield times[:, :-1] @ of_kind
 
-    patterns, many = len(pairs), clusters.number
+
+def kinds(pairs: Ints, clusters: Clusters | None) -> tuple["csr_array", Ints]:
+    """Return how often each pattern occurs in each kind of what is drawn [kinds, patterns], and how many there are.
+
+    Pairs that are alone are a kind by their pattern, in the order of `pairs` [patterns]; groups with the same patterns
+    are one kind, and come after.
+    """
+    from scipy.sparse import csr_array, eye_array, vstack
+
+    patterns = len(pairs)
+    single = eye_array(patterns, dtype=np.int64, format="csr")
+    if clusters is None:
+        return csr_array(single), pairs
     within = clusters.place >= 0
     # A group's patterns as the sum of a random 64-bit number for each: equal for equal groups alone
     marks = np.random.default_rng(0).integers(0, 2**63, patterns, dtype=np.uint64)
-    mark = np.zeros(many, dtype=np.uint64)
+    mark = np.zeros(clusters.number, dtype=np.uint64)
     np.add.at(mark, clusters.group[within], marks[clusters.place[within]])
     _, example, groups = np.unique(mark, return_index=True, return_counts=True)
     has = (np.ones(within.sum()), (clusters.group[within], clusters.place[within]))
-    of_kind = csr_array(has, shape=(many, patterns), dtype=np.int64)[example]
+    of_group = csr_array(has, shape=(clusters.number, patterns), dtype=np.int64)[example]
     alone = pairs - np.bincount(clusters.place[within], minlength=patterns)
-    others = size - len(within) - alone.sum()  # alone, and not in the table
-    number = size - len(within) + many
-    chances = np.concatenate([alone, groups, [others]]) / number
-    block = max(1, DRAWN_AT_ONCE // len(chances))
-    for start in range(0, max(folds, 1), block):
-        times = random.multinomial(number, chances, size=min(block, folds - start))
-        yield times[:, :patterns] + times[:, patterns:-1] @ of_kind
+    return csr_array(vstack([single, of_group])), np.concatenate([alone, groups])

@@ -177,9 +177,10 @@ def _plan(plan: Facts | None) -> str:
     if plan["pairs"] is None:
         text = f"No plan: {plan['reason']}."
     else:
+        groups = f" in {plan['groups']} leakage groups" if plan["groups"] else ""
         text = (
             f"{plan['pairs']} pairs with {plan['judgments_per_pair']:.3g} judgments each give alpha to "
-            f"± {plan['half_width']:g}, if they are like these {plan['pilot_pairs']}, which gave "
+            f"± {plan['half_width']:g}, if they are like these {plan['pilot_pairs']}{groups}, which gave "
             f"{number(plan['alpha'])} ± {number(plan['pilot_half_width'])}."
         )
     return f"<h3>Planning</h3><p>{escape(text)}</p>"

@@ -249,9 +249,10 @@ def _percent(value: float | None) -> str:
 def _plan(plan: dict[str, Any], level: str) -> str:
     if plan["pairs"] is None:
         return f"No plan: {plan['reason']}."
+    groups = f" in {plan['groups']:,} leakage groups" if plan["groups"] else ""
     return (
         f"{plan['pairs']:,} pairs with {plan['judgments_per_pair']:.3g} judgments each give {level} alpha to "
-        f"± {plan['half_width']:g}; {plan['pilot_pairs']:,} pairs gave {plan['alpha']:.3f} "
+        f"± {plan['half_width']:g}; {plan['pilot_pairs']:,} pairs{groups} gave {plan['alpha']:.3f} "
         f"± {plan['pilot_half_width']:.3f}. {_plan_spread(plan)}"
     )
 
