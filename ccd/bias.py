@@ -5,7 +5,8 @@ They are compared within each round and, as far as there are pairs enough, each 
 pair weighs so that every stratum has the share in the blind pairs that it has in the assisted ones. Intervals are of a
 bootstrap by pair within each stratum's assisted and blind pairs: of n pairs n - 1 are drawn with replacement, each for
 n / (n - 1), as n draws of few pairs vary too little; their percentiles lie as far out as Student's t asks for with so
-many pairs of the rarer kind (`ccd.bootstrap.interval`).
+many pairs of the rarer kind (`ccd.bootstrap.interval`). Where pairs share a photo, post or author, whole leakage groups
+are drawn instead, and the weights of each stratum are brought back to its number of pairs in every draw.
 
 Miratrix, L. W., Sekhon, J. S., & Yu, B. (2013). Adjusting treatment effect estimates by post-stratification in
 randomized experiments. Journal of the Royal Statistical Society B 75(2), 369-396.
@@ -26,8 +27,10 @@ from ccd import judgments, schema
 from ccd.agreement import Scale
 from ccd.bootstrap import DRAWN_AT_ONCE, interval
 from ccd.coded import code
+from ccd.judged_groups import of_pairs
 from ccd.patterns import Floats, Patterns
 from ccd.protocol import Level, Question
+from ccd.related import GROUP
 from ccd.votes import tally
 
 Ints = npt.NDArray[np.int64]
@@ -67,7 +70,8 @@ class Bias:
     judgment. `shares`: of each label in the judgments. `followed`: in what share of the judgments that would have been
     another label the model's was given instead, (assisted - blind) / (1 - blind) of `model`, with its interval.
     `cannot_judge`: share of the answers that are "cannot judge". `smallest`: the move of `model` that four of five such
-    comparisons would find (Bloom 1995, Evaluation Review 19(5), 547-556); None where it has no interval.
+    comparisons would find (Bloom 1995, Evaluation Review 19(5), 547-556); None where it has no interval. `groups`: how
+    many leakage groups the bootstrap draws; None where it draws pairs.
     """
 
     rounds: tuple[Any, ...]
@@ -83,6 +87,7 @@ class Bias:
     followed_ci: tuple[float, float] | None
     folds: int
     seed: int
+    groups: int | None = None
 
     @property
     def toward(self) -> bool:
@@ -129,8 +134,8 @@ def bias(df: pd.DataFrame, labels: Sequence[Any], level: Level, folds: int = 100
 
     `df` has a row an answer: task, worker, label (None for "cannot judge"), seconds (NaN or None where not known),
     round, model (the model's label of the pair) and shown (True: the pair was judged beside it, False: blind), the last
-    three the same in all rows of a task. `labels` in id order. A round without both kinds is left out. Raises CcdError
-    as `ccd.coded.code`.
+    three the same in all rows of a task, as is a column leakage_group, where there is one. `labels` in id order. A
+    round without both kinds is left out. Raises CcdError as `ccd.coded.code`.
 
     >>> rows = [(i, w, "yes", 5.0, 1, "yes" if i < 4 else "no", i % 4 < 2) for i in range(8) for w in "ab"]
     >>> df = pd.DataFrame(rows, columns=["task", "worker", "label", "seconds", "round", "model", "shown"])
@@ -163,6 +168,7 @@ def bias(df: pd.DataFrame, labels: Sequence[Any], level: Level, folds: int = 100
         followed_ci=None if drawn is None else interval(_followed(drawn[:, 0]), data.free),
         folds=folds,
         seed=seed,
+        groups=None if data.group is None else int(data.group.max()) + 1,
     )
 
 
@@ -188,6 +194,8 @@ def of_campaign(db: sa.Connection, question: Question, folds: int = 1000, seed: 
     unable = pd.DataFrame(rows.all(), columns=["task", "worker"]).merge(decided, on=["task", "worker"])
     # A pair may be in two rounds, under another condition in each.
     df = pd.concat([df[as_decided], unable.assign(label=None, seconds=np.nan)], ignore_index=True)
+    group = of_pairs(db)
+    df[GROUP] = [group.get(task, task) for task in df["task"]]
     df = df.assign(task=df["task"] + " " + df["round"].astype(str), shown=df["shown"] == 1)
     return bias(df, question.labels, question.level, folds, seed), int((~as_decided).sum())
 
@@ -209,6 +217,7 @@ class _Data:
     table: Patterns
     seconds: Floats
     timed: Ints
+    group: Ints | None  # [pairs]; None where every pair is one
 
     @classmethod
     def of(cls, df: pd.DataFrame, labels: Sequence[Any]) -> "_Data":
@@ -234,6 +243,7 @@ class _Data:
             table=Patterns(kinds, kinds.sum(axis=1), np.bincount(pattern.reshape(-1), minlength=len(kinds))),
             seconds=seconds[order],
             timed=tasks.get_indexer(pd.Index(df["task"]))[order],
+            group=_groups(first),
         )
 
     def whole(self) -> Floats:
@@ -247,17 +257,24 @@ class _Data:
         block = max(1, DRAWN_AT_ONCE // len(self.stratum))
         for start in range(0, folds, block):
             size = min(block, folds - start)
-            weights = np.empty((size, len(self.stratum)))
+            weights: Floats = np.empty((size, len(self.stratum)))
+            if self.group is not None:
+                weights = _drawn(int(self.group.max()) + 1, size, random)[:, self.group]
             for places in strata:
-                number = max(len(places) - 1, 1)
-                times = random.multinomial(number, np.full(len(places), 1 / len(places)), size)
-                weights[:, places] = times * (len(places) / number)
+                if self.group is None:
+                    weights[:, places] = _drawn(len(places), size, random)
+                else:
+                    total = weights[:, places].sum(axis=1, keepdims=True)
+                    weights[:, places] *= len(places) / np.maximum(total, 1e-9)
+                    weights[np.ix_(total[:, 0] == 0, places)] = 1  # no group of it was drawn
             yield weights
 
     @property
     def free(self) -> int:
-        """The pairs of the rarer kind that are free to vary, less one for each stratum but the first: 2 or more."""
+        """The pairs (or groups) of the rarer kind, less one for each stratum but the first: 2 or more."""
         kinds = np.bincount(self.stratum % 2, minlength=2)
+        if self.group is not None:
+            kinds = np.array([len(np.unique(self.group[self.stratum % 2 == kind])) for kind in (0, 1)])
         return max(2, int(kinds.min()) - len(np.unique(self.stratum // 2)) + 1)
 
     def measure(self, scale: Scale, weights: Floats) -> Floats:
@@ -296,6 +313,20 @@ class _Data:
         share = number / np.maximum(number.sum(axis=0), 1)
         with np.errstate(invalid="ignore"):  # a number that no stratum has
             return np.asarray((share[:, 0] / share[:, 1])[self.stratum // 2])
+
+
+def _drawn(number: int, size: int, random: np.random.Generator) -> Floats:
+    """How often each of n is in n - 1 draws with replacement, times n / (n - 1): [size, number]."""
+    draws = max(number - 1, 1)
+    times = random.multinomial(draws, np.full(number, 1 / number), size)
+    return np.asarray(times * (number / draws), dtype=np.float64)
+
+
+def _groups(first: pd.DataFrame) -> Ints | None:
+    """The leakage group of each pair by number; None where no two share one."""
+    if GROUP not in first.columns or first[GROUP].is_unique:
+        return None
+    return np.asarray(pd.factorize(first[GROUP].fillna(first["task"]))[0], dtype=np.int64)
 
 
 def _strata(rounds: Ints, model: Ints, shown: npt.NDArray[np.bool_]) -> Ints:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         "another label the model's was given; null where undefined",
         "followed_ci": "its 95 % interval, or null",
         "folds": "draws of the bootstrap",
+        "groups": "how many leakage groups it draws; null where it draws pairs",
         "seed": "their seed",
         "toward": "true where labels move toward the model: the interval of `model` lies above zero",
         "mixed": "what to know of judgments that were given under several revisions of the protocol; null for one",
@@ -45,7 +46,7 @@ def bias_command(folder: Path, folds: int, seed: int) -> Report:
 
     Only the blind pairs of assisted rounds are compared, which were drawn at random for it (`ccd push --assist`), and
     only on the protocol's first question, as desks show no predictions of others. All differences have 95 % bootstrap
-    intervals, drawn by pair within each label of the model.
+    intervals, drawn by pair within each label of the model, or by leakage group where pairs share one.
 
     \b
     Example: ccd bias
@@ -96,10 +97,11 @@ def _table(found: "Bias") -> "Table":
     for name, (each, factor, unit) in rows.items():
         table.add_row(name, *_cells(each, factor, unit))
     rounds = ", ".join(str(number) for number in found.rounds)
+    draws = "pairs" if found.groups is None else f"the {found.groups:,} leakage groups"
     table.caption = (
         f"rounds {rounds}: {found.assisted.pairs:,} assisted pairs with {found.assisted.judgments:,} judgments, "
         f"{found.blind.pairs:,} blind ones with {found.blind.judgments:,}; "
-        f"{found.folds:,} draws of pairs, seed {found.seed}"
+        f"{found.folds:,} draws of {draws}, seed {found.seed}"
     )
     return table
 

@@ -164,6 +164,25 @@ def test_of_campaign_takes_what_was_shown_as_decided(tmp_path: Path) -> None:
     assert found.followed == 1.0
 
 
+def test_a_campaign_s_pairs_are_drawn_by_leakage_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign = small_campaign(tmp_path, pairs=12)
+    new_round(campaign, 12, seed=1)
+    pairs = [f"x:{i}:0" for i in range(12)]
+    predict(campaign, pairs)
+    decide(campaign, blind=0.5)
+    with campaign.read() as db:
+        shown = dict(db.execute(sa.select(schema.assists.c.pair_id, schema.assists.c.shown)).all())
+    for pair, on in shown.items():
+        judge(campaign, pair, "ann", "implicit" if on else "explicit", prediction="m1" if on else None)
+    with campaign.read() as db:
+        assert of_campaign(db, campaign.protocol.question, folds=20)[0].groups is None
+    with campaign.write() as db:
+        p = schema.pairs.c
+        db.execute(schema.pairs.update().where(p.pair_id.in_(pairs[:4])).values(image=f"sha-{pairs[0]}"))
+    with campaign.read() as db:
+        assert of_campaign(db, campaign.protocol.question, folds=20)[0].groups == 9
+
+
 def lopsided(labels: dict[str, tuple[int, int]], of_model: dict[str, float]) -> pd.DataFrame:
     """One judge; of each label of the model (assisted, blind) pairs, of which this share gets the model's label."""
     rows = []
@@ -208,6 +227,57 @@ def test_the_smallest_move_that_would_have_been_seen_is_named() -> None:
     found = bias(judged(200, 3, 0.0), LABELS, "nominal", folds=300)
     assert found.smallest is not None
     assert f"a move of {100 * found.smallest:.1f} points is found in four of five comparisons" in found.verdict
+
+
+def in_groups(groups: int, size: int, seed: int, blind: float = 0.4) -> pd.DataFrame:
+    """One judge; the label is the model's in all pairs of a group or in none, and in half of the groups if shown."""
+    random = np.random.default_rng(seed)
+    group = np.repeat(np.arange(groups), size)
+    same, followed = (random.random(groups) < share for share in (0.4, 0.5))
+    shown = random.random(len(group)) >= blind
+    label = np.where(same[group] | (followed[group] & shown), "one", "other")
+    columns = {"task": np.arange(len(group)), "worker": "a", "label": label, "seconds": 5.0, "round": 1}
+    return pd.DataFrame(columns | {"model": "one", "shown": shown, "leakage_group": group})
+
+
+TRUE_MOVE = 0.6 * 0.5  # of the labels that would be another, half
+
+
+def test_pairs_of_one_photo_are_drawn_together() -> None:
+    df = in_groups(60, 6, 1)
+    found, apart = (bias(each, ["one", "other"], "nominal") for each in (df, df.drop(columns="leakage_group")))
+    assert (found.model.difference, found.assisted) == (apart.model.difference, apart.assisted)
+    widths = [each.model.ci[1] - each.model.ci[0] for each in (found, apart) if each.model.ci]
+    assert widths[0] > 1.2 * widths[1]
+    alone = df.assign(leakage_group=df["task"])
+    assert bias(alone, ["one", "other"], "nominal", folds=50) == bias(
+        df.drop(columns="leakage_group"), ["one", "other"], "nominal", folds=50
+    )
+
+
+def test_draws_of_groups_vary_as_much_as_they_should() -> None:
+    """Of groups with one pair each, the variance is that of pairs."""
+    df = pd.concat([in_groups(200, 1, 3), in_groups(200, 1, 4).assign(task=lambda of: of["task"] + 1000)])
+    df["leakage_group"] = df["task"].where(df["task"] != 1000, 1)  # two pairs of one group, of 400
+    found, apart = (
+        bias(each, ["one", "other"], "nominal", folds=4000) for each in (df, df.drop(columns="leakage_group"))
+    )
+    assert found.smallest == pytest.approx(apart.smallest, rel=0.05)
+
+
+@pytest.mark.soak
+def test_moves_of_photos_with_several_pairs_are_covered(capsys: pytest.CaptureFixture[str]) -> None:
+    held = {"groups": 0, "pairs": 0}
+    for seed in range(400):
+        df = in_groups(60, 6, seed)
+        for name, some in (("groups", df), ("pairs", df.drop(columns="leakage_group"))):
+            ci = bias(some, ["one", "other"], "nominal", folds=500, seed=seed).model.ci
+            assert ci is not None
+            held[name] += ci[0] <= TRUE_MOVE <= ci[1]
+    with capsys.disabled():
+        print({name: number / 400 for name, number in held.items()})
+    assert held["groups"] >= 0.93 * 400
+    assert held["pairs"] < 0.9 * 400
 
 
 @pytest.mark.soak
