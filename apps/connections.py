@@ -155,10 +155,13 @@ class Connection(H11Protocol):
     def _end(self) -> None:
         """Say no more, and give the other side time to notice."""
         self._ended = True
-        if self.transport.can_write_eof() and not self.transport.is_closing():
-            self.transport.write_eof()
-            self.transport.resume_reading()
         self._set("ending", TAKE_SECONDS, self.transport.abort)
+        if not self.transport.is_closing():
+            try:
+                self.transport.write_eof()
+                self.transport.resume_reading()
+            except OSError:  # the other side has gone already
+                self.transport.abort()
 
     def _watch(self) -> None:
         """Begin the deadline of what the connection is at now, unless it runs already."""

@@ -42,7 +42,7 @@ def main() -> None:
         print(dict(guess(asked.guess, asked.seconds, asked.rate)))
         return
     with tempfile.TemporaryDirectory(prefix="ccd-bench-") as folder:
-        people = (Person("ann", "ann@example.org"), Person("bob", "bob@example.org"))
+        people = tuple(Person(name, f"{name}@example.org") for name in ("ann", "bob", "cy"))
         campaign = Campaign.create(Path(folder) / "campaign", name="bench", annotators=people, adjudicators=())
         with app(campaign.folder) as (url, _process):
             measure(url, asked.seconds, asked.rate)

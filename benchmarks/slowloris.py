@@ -98,16 +98,18 @@ def backend(campaign: Campaign) -> Iterator[str]:
     """A `ccd backend` of this campaign: its address."""
     command = [sys.executable, "-m", "apps.cli.main", "backend", "--port", "0", "--dir", str(campaign.folder)]
     environment = os.environ | {"CCD_BACKEND_PASSWORD": PASSWORD}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
+    log = campaign.folder / "backend.log"
+    with log.open("w") as file:
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=file)
     try:
-        line = process.stderr.readline()
-        found = re.search(r"http://\S+$", line)
-        assert found, line
+        while not (found := re.search(r"http://\S+$", log.read_text(), re.MULTILINE)):
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
         yield found[0]
     finally:
         process.terminate()
-        process.communicate()
+        process.wait()
+        print(log.read_text())
 
 
 @contextlib.contextmanager

@@ -16,24 +16,21 @@ import stat
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from pathlib import Path
+from typing import IO
 
 import psutil
 import sqlalchemy as sa
 
 import ccd
 from ccd import schema
+from ccd.backup_file import DATABASE, FORMAT, MANIFEST, unpack
 from ccd.campaign import Campaign, now, open_engine, transaction
 from ccd.config import read_config
 from ccd.errors import CcdError
 
-FORMAT = 1
-MANIFEST = "backup.json"
-DATABASE = "campaign.db"
 LEFT_OUT = ("studio", "features")  # Label Studio's own data with its passwords, and what `ccd encode` makes again
 ROWS = 10_000  # rows of a PostgreSQL table in memory at a time
-CHUNK = 1 << 20  # bytes of a file
 
 Started = Callable[[str, int], Callable[[int], None]]
 
@@ -191,9 +188,11 @@ class _Hashing(io.RawIOBase):
 def restore(file: str | os.PathLike[str], folder: str | os.PathLike[str], started: Started) -> Restored:
     """Put the campaign of a backup into `folder`, which appears whole or not at all.
 
-    With `database_url` in its campaign.toml the tables go there: all of them in one transaction where the database is
-    empty; one that holds this very campaign is newer or the same, and is kept as it is. Raises CcdError where `folder`
-    is there and not empty, where the backup is not whole or was changed, and where the database is another's.
+    It is unpacked beside `folder`; the database must open and hold the rows that the backup counted before anything is
+    put in place. With `database_url` in its campaign.toml the tables go there: all of them in one transaction where the
+    database is empty; one that holds this very campaign is newer or the same, and is kept as it is. Raises CcdError
+    where `folder` is there and not empty, where the backup is not whole or was changed, and where the database is
+    another's.
 
     >>> restore("monday.tar", "my-campaign", started).database  # doctest: +SKIP
     'restored'
@@ -206,9 +205,14 @@ def restore(file: str | os.PathLike[str], folder: str | os.PathLike[str], starte
         folder.parent.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
         part.mkdir()
-        told = _unpack(file, part, started)
-        url = read_config(part).database_url
-        kept = url is not None and not _fill(url, part / DATABASE, str(told["uid"]))
+        manifest = unpack(file, part, started)
+        try:
+            url = read_config(part).database_url
+            if url is None:
+                Campaign.open(part).engine.dispose()
+        except CcdError as error:
+            raise CcdError(str(error).replace(f"{part}/", f"{file}, ")) from None
+        kept = url is not None and not _fill(url, part / DATABASE, manifest.uid)
         if url is not None:
             (part / DATABASE).unlink()
         os.sync()
@@ -220,56 +224,7 @@ def restore(file: str | os.PathLike[str], folder: str | os.PathLike[str], starte
         raise CcdError(f"{folder}: the database cannot be filled ({reason}); see that it runs and has space") from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return Restored(str(told["campaign"]), len(told["files"]), "kept" if kept else "restored")
-
-
-def _unpack(file: Path, part: Path, started: Started) -> dict[str, Any]:
-    """Write the backup's files into the new folder `part`; gives its manifest, by which each of them is checked."""
-    hashes: dict[str, str] = {}
-    text = b""
-    tick = started("files", 0)
-    try:
-        with tarfile.open(file, "r:") as tar:
-            for entry in tar:
-                source = tar.extractfile(entry) if entry.isreg() and _is_inside(entry.name) else None
-                if source is None:
-                    raise CcdError(f"{file}: holds {entry.name!r}, which no backup does; use one of `ccd backup`")
-                if entry.name == MANIFEST:
-                    text = source.read()
-                else:
-                    hashes[entry.name] = _put(source, part / entry.name, entry)
-                    tick(1)
-    except FileNotFoundError:
-        raise CcdError(f"{file}: no such file; name a backup") from None
-    except tarfile.TarError as error:
-        raise CcdError(f"{file}: is no whole backup ({error}); use another") from None
-    try:
-        told: dict[str, Any] = json.loads(text)
-        known, wanted = told["format"] == FORMAT, told["files"]
-    except (ValueError, LookupError, TypeError):
-        raise CcdError(f"{file}: is no whole backup (its end is missing); use another") from None
-    if not known:
-        raise CcdError(f"{file}: made by a newer toolkit (format {told['format']}); upgrade this one")
-    if wrong := sorted(name for name in hashes.keys() | wanted.keys() if hashes.get(name) != wanted.get(name)):
-        raise CcdError(f"{file}: {wrong[0]} is missing or not what was saved (SHA-256 differs); use another backup")
-    return told
-
-
-def _is_inside(name: str) -> bool:
-    path = PurePosixPath(name)
-    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
-
-
-def _put(source: IO[bytes], path: Path, entry: tarfile.TarInfo) -> str:
-    """Write one file with its rights and its time (the latest network is known by it); gives its SHA-256."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    found = hashlib.sha256()
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, entry.mode & 0o777), "wb") as target:
-        while data := source.read(CHUNK):
-            found.update(data)
-            target.write(data)
-    os.utime(path, (entry.mtime, entry.mtime))
-    return found.hexdigest()
+    return Restored(manifest.campaign, len(manifest.files), "kept" if kept else "restored")
 
 
 def _fill(url: str, database: Path, uid: str) -> bool:

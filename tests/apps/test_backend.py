@@ -1,5 +1,6 @@
 """The backend over HTTP, on a campaign with a trained network: the calls, who may make them, what goes wrong."""
 
+import errno
 import http.client
 import json
 import select
@@ -334,6 +335,24 @@ def test_slow_callers_hold_nothing(made: Path, monkeypatch: pytest.MonkeyPatch) 
         assert not left
         assert [answers[line][:12] for line in lines] == [b"HTTP/1.1 408", b"HTTP/1.1 408", b""] * 10
         wait(lambda: len(served.server.connections) == 0)
+
+
+def test_who_has_gone_when_the_time_is_up_is_no_error(
+    made: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def write_eof(_transport: Any) -> None:
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr("asyncio.selector_events._SelectorSocketTransport.write_eof", write_eof)
+    with (
+        running(Campaign.open(made)) as served,
+        socket.create_connection(("127.0.0.1", served.server.server_port)) as line,
+    ):
+        line.sendall(b"GET")
+        wait(lambda: len(served.server.connections) == 1)
+        wait(lambda: len(served.server.connections) == 0)
+    assert capfd.readouterr().err == ""
 
 
 def test_an_answer_that_nobody_takes_is_let_go(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,17 @@
 """Backup and restore: the folder is wiped and comes back as it was, also where commands were at work; or one line."""
 
+import hashlib
+import io
 import json
 import os
+import re
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +174,108 @@ def test_no_link_is_restored(tmp_path: Path) -> None:
         entry.type, entry.linkname = tarfile.SYMTYPE, "/etc"
         tar.addfile(entry)
     with pytest.raises(CcdError, match="which no backup does"):
+        restore(file, tmp_path / "back", silent)
+
+
+def changed(file: Path, target: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
+    """The backup with other files, and a manifest that agrees with them."""
+    with tarfile.open(file) as tar:
+        content = {entry.name: tar.extractfile(entry).read() for entry in tar}  # type: ignore[union-attr]
+    told = json.loads(content.pop("backup.json"))
+    change(content)
+    told["files"] = {name: hashlib.sha256(data).hexdigest() for name, data in content.items()}
+    with tarfile.open(target, "w") as tar:
+        for name, data in (content | {"backup.json": json.dumps(told).encode()}).items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    return target
+
+
+def with_statement(content: dict[str, bytes], statement: str) -> None:
+    """Run an SQL statement on the backup's database."""
+    db = sqlite3.connect(":memory:")
+    db.deserialize(content["campaign.db"])
+    db.execute(statement)
+    db.commit()
+    content["campaign.db"] = db.serialize()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda c: c.pop("campaign.db"), "holds no campaign.db, so it is no backup of a campaign"),
+        (lambda c: c.pop("campaign.toml"), "holds no campaign.toml, so it is no backup of a campaign"),
+        (lambda c: c.update({"campaign.db": b"junk" * 5000}), "is no database of a campaign"),
+        (lambda c: c.update({"campaign.db": b""}), "is no database of a campaign"),
+        (lambda c: c.update({"campaign.db": c["campaign.db"][:5000] + b"\xff" * 3000}), "its campaign.db is"),
+        (
+            lambda c: with_statement(c, "DELETE FROM judgments WHERE annotator = 'ann'"),
+            "24 rows 'judgments' where 36",
+        ),
+        (lambda c: with_statement(c, "DROP TABLE events"), "no table 'events' where"),
+        (lambda c: with_statement(c, "UPDATE meta SET value = 'x' WHERE key = 'uid'"), "is of another campaign than"),
+        (
+            lambda c: with_statement(c, "UPDATE meta SET value = '99' WHERE key = 'schema_version'"),
+            "upgrade the toolkit",
+        ),
+        (lambda c: c.update({"campaign.toml": b"name = "}), "campaign.toml: not valid TOML"),
+    ],
+    ids=range(10),
+)
+def test_nothing_is_put_in_place_before_the_database_opens_and_agrees(
+    full: Campaign, tmp_path: Path, change: Callable[[dict[str, bytes]], None], said: str
+) -> None:
+    backup(full, tmp_path / "saved.tar", silent)
+    file = changed(tmp_path / "saved.tar", tmp_path / "other.tar", change)
+    with pytest.raises(CcdError, match=re.escape(said)) as caught:
+        restore(file, tmp_path / "back", silent)
+    assert str(caught.value).startswith(str(file))
+    assert not (tmp_path / "back").exists()
+    assert not list(tmp_path.glob(".*"))
+
+
+ENTRIES: dict[str, dict[str, Any]] = {
+    "a name of 2,000 folders": {"name": "a/" * 2000 + "b"},
+    "a name of 5,000 characters": {"name": "a" * 5000},
+    "a pipe": {"type": tarfile.FIFOTYPE},
+    "a device": {"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 5},
+    "a link": {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"},
+    "a hard link": {"type": tarfile.LNKTYPE, "linkname": "campaign.toml"},
+    "a folder": {"type": tarfile.DIRTYPE},
+    "a file with holes of 8 EB": {"pax_headers": {"GNU.sparse.size": str(1 << 63), "GNU.sparse.map": "0,0"}},
+    "a time that is none": {"pax_headers": {"mtime": "nan"}},
+    "a time far away": {"pax_headers": {"mtime": "1e300"}},
+    "a name twice": {"name": "campaign.toml"},
+    "a file as folder": {"name": "campaign.toml/b"},
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+def test_an_entry_that_no_backup_has_is_one_sentence(full: Campaign, tmp_path: Path, entry: dict[str, Any]) -> None:
+    saved, file = tmp_path / "saved.tar", tmp_path / "other.tar"
+    backup(full, saved, silent)
+    with tarfile.open(saved) as source, tarfile.open(file, "w", format=tarfile.PAX_FORMAT) as tar:
+        for each in source:
+            if each.name == "backup.json":
+                odd = tarfile.TarInfo("odd")
+                for name, value in entry.items():
+                    setattr(odd, name, value)
+                tar.addfile(odd)
+            tar.addfile(each, source.extractfile(each))
+    done = CliRunner().invoke(cli, ["restore", str(file), "--dir", str(tmp_path / "back")])
+    assert done.exit_code == 2, done.output
+    assert len(done.stderr) < 600
+    assert "which no backup does; use one of `ccd backup`" in done.stderr
+    assert not (tmp_path / "back").exists()
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_what_is_no_file_is_no_backup(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "b.tar"
+    {"pipe": os.mkfifo, "folder": os.mkdir, "device": lambda path: path.symlink_to("/dev/zero")}[kind](file)
+    with pytest.raises(CcdError, match="no file"):
         restore(file, tmp_path / "back", silent)
 
 
