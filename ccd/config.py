@@ -63,6 +63,9 @@ fastest_seconds = 2.0       # a judgment given in less counts as too fast in `cc
 regions = "light"           # light | patches | detr | owl | faster-rcnn | arrays:FILE | precomputed:FILE | names:FILE
 words = "light"             # light | glove | bert | glove+bert | tower; glove:FILE and bert:MODEL name the weights
 
+[import.labels]             # for `ccd import`: what other tools call the labels here; cannot_judge is one too
+# "related" = "explicit"
+
 [label_studio]
 # url = "http://127.0.0.1:8080"  # an existing server, its token in LABEL_STUDIO_API_KEY; default: `ccd studio start`
 
@@ -148,6 +151,7 @@ class Config:
     word_encoder: str
     license: str | None
     authors: tuple[str, ...]
+    imported_labels: Mapping[str, str]  # what other tools call a label → the label
     label_studio_url: str | None
     price_per_post: float
     annotators: tuple[Person, ...]
@@ -189,13 +193,14 @@ def parse(text: str, path: Path) -> Config:
 
     known = {
         "": {"name", "protocol", "judgments_per_pair", "tie_rule", "database_url", "splits", "label_studio", "x"}
-        | {"filters", "duplicates", "agreement", "release", "encoders", "annotators", "adjudicators"},
+        | {"filters", "duplicates", "agreement", "release", "encoders", "import", "annotators", "adjudicators"},
         "splits": {*SPLITS, "seed", "like", "ties"},
         "filters": {"languages", "minimum_words", "sensitive", "retweets", "blocked_words"},
         "duplicates": {"max_per_group"},
         "agreement": {"fastest_seconds"},
         "release": {"license", "authors"},
         "encoders": {"regions", "words"},
+        "import": {"labels"},
         "label_studio": {"url"},
         "x": {"price_per_post"},
     }
@@ -290,6 +295,7 @@ def parse(text: str, path: Path) -> Config:
         word_encoder=entry("encoders", "words", str, "light"),
         license=licence,
         authors=tuple(" ".join(author.split()) for author in authors),
+        imported_labels=_labels(entry("import", "labels", dict, {}), wrong),
         label_studio_url=studio.rstrip("/") if studio else None,
         price_per_post=price,
         annotators=annotators,
@@ -313,6 +319,13 @@ def _quotas(data: dict[str, Any], wrong: Any) -> Quotas:
     if not abs(sum(shares.values()) - 1) < 1e-6:
         raise wrong(f"[splits] shares {shares} add up to {sum(shares.values()):g}; make them add up to 1")
     return Quotas(shares, None, like)
+
+
+def _labels(mapped: dict[str, Any], wrong: Any) -> dict[str, str]:
+    for name, label in mapped.items():
+        if not isinstance(label, str):
+            raise wrong(f'[import.labels] {name} is {label!r}; write a label of the protocol, such as "explicit"')
+    return mapped
 
 
 def _ties(data: dict[str, Any], wrong: Any) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ SET_ASIDE = (CHANGED_TASK, CHANGED_PAGE)  # the annotator did nothing wrong: `cc
 REPORTED = (EDITED_BY_OTHER, FOREIGN, GROUND_TRUTH, UNASSIGNED, *SET_ASIDE)
 
 IN_APP = 0  # project_id of what was decided in the review app: no project of Label Studio
+IMPORTED = -1  # project_id of what `ccd import` brought
 
 _REMEMBERED = 10_000  # different answers that are decoded once
 

@@ -67,34 +67,34 @@ def places(where: str, header: Sequence[str], named: Named) -> Places:
     if named.by_number and not {named.task, named.worker, *named.labels} - {None} <= set(header):
         return _by_number(where, header, named)
     group = header.index(GROUP) if list(header).count(GROUP) == 1 else None
-    status = next((place for place, name in enumerate(header) if _plain(name) == _REJECTED), None)
-    task = _place(where, header, "task", named.task)
-    worker = _place(where, header, "worker", named.worker, needed=False)
-    labels = [_place(where, header, "label", name) for name in named.labels]
-    if not labels and (found := _place(where, header, "label", None, needed=False)) is not None:
+    status = next((column for column, name in enumerate(header) if _plain(name) == _REJECTED), None)
+    task = place(where, header, "task", named.task)
+    worker = place(where, header, "worker", named.worker, needed=False)
+    labels = [place(where, header, "label", name) for name in named.labels]
+    if not labels and (found := place(where, header, "label", None, needed=False)) is not None:
         labels = [found]
     if worker is None and named.worker is None and len(labels) != 1:
-        several = [_needed(place) for place in labels] or [
-            place for place in range(len(header)) if place not in (task, group, status)
+        several = [_needed(column) for column in labels] or [
+            column for column in range(len(header)) if column not in (task, group, status)
         ]
         if 2 <= len(several) <= MOST_WORKERS and (labels or named.task or _plain(header[0]) in _NAMES["task"]):
-            return Places(_needed(task), None, tuple((header[place], place) for place in several), group, status)
-    for name, place in (("worker", worker), ("label", labels[0] if len(labels) == 1 else None)):
-        if place is None:
+            return Places(_needed(task), None, tuple((header[column], column) for column in several), group, status)
+    for name, column in (("worker", worker), ("label", labels[0] if len(labels) == 1 else None)):
+        if column is None:
             raise _missing(where, header, name)
     return Places(_needed(task), worker, (("", _needed(labels[0])),), group, status)
 
 
-def _needed(place: int | None) -> int:
-    assert place is not None
-    return place
+def _needed(column: int | None) -> int:
+    assert column is not None
+    return column
 
 
 def _plain(name: str) -> str:
     return re.sub("[^a-z0-9]", "", name.lower())
 
 
-def _place(where: str, header: Sequence[str], kind: str, asked: str | None, *, needed: bool = True) -> int | None:
+def place(where: str, header: Sequence[str], kind: str, asked: str | None, *, needed: bool = True) -> int | None:
     """The place of a column: the one that was asked for, or the first of the names that such columns have."""
     names = list(header)
     name = asked or kind
@@ -106,7 +106,7 @@ def _place(where: str, header: Sequence[str], kind: str, asked: str | None, *, n
         plain = [_plain(each) for each in names]
         if known := next((each for each in _NAMES[kind] if each in plain), None):
             return plain.index(known)
-        answers = [place for place, each in enumerate(names) if each.startswith("Answer.")]  # MTurk
+        answers = [column for column, each in enumerate(names) if each.startswith("Answer.")]  # MTurk
         if kind == "label" and len(answers) == 1:
             return answers[0]
     if needed or asked:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ccd.errors import CcdError
+from ccd.times import utc
 from collection.exports import as_v1
 from collection.files import MOST_DOCUMENT, find_photo, lines
 from collection.ids import post_id
-from collection.records import BadId, Drop, Photo, Reason, Record, utc
+from collection.records import BadId, Drop, Photo, Reason, Record
 
 Json = Mapping[str, Any]
 _JSON = json.JSONDecoder()

@@ -12,10 +12,11 @@ from typing import Any
 
 from ccd.errors import CcdError
 from ccd.retries import Later, Wait, limited, patiently, sleep
+from ccd.times import utc
 from collection.authors import Key
 from collection.feed import KEPT, server, whole_link
 from collection.pages import Page
-from collection.records import Drop, Photo, Reason, Record, utc
+from collection.records import Drop, Photo, Reason, Record
 
 HANDLE = "BLUESKY_HANDLE"
 PASSWORD = "BLUESKY_APP_PASSWORD"

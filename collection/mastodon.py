@@ -17,10 +17,11 @@ import requests
 
 from ccd.errors import CcdError
 from ccd.retries import Later, Wait, limited, patiently, sleep
+from ccd.times import utc
 from collection.authors import Key
 from collection.feed import KEPT, server, whole_link
 from collection.pages import Page
-from collection.records import Drop, Photo, Reason, Record, utc
+from collection.records import Drop, Photo, Reason, Record
 
 TOKEN = "MASTODON_ACCESS_TOKEN"  # optional: some servers show strangers nothing
 TIMEOUT = 30.0  # seconds

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from ccd import schema
 from ccd.campaign import Campaign, now
 from ccd.config import Filters
+from ccd.frames import batches
 from collection import images
 from collection.authors import author_key, secret
 from collection.filters import rejected
@@ -125,6 +126,18 @@ def item(pair_id: str, record: Record, photo: Photo, text: str, looked: Looked |
         drop = Drop(pair_id, looked.reason, looked.detail)
     picture = looked if isinstance(looked, images.Picture) else None
     return Item(pair_id, record, photo, text, hashlib.sha256(text.encode()).hexdigest(), picture, drop)
+
+
+def found(campaign: Campaign, records: Iterable[Record]) -> Iterator[str | None]:
+    """The pair that has the content of each record, which has one photo; None where there is none."""
+    look = functools.lru_cache(_REMEMBERED)(_look)
+    for some in batches(records, BATCH):
+        items = [next(_items(record, look, Filters(), {})) for record in some]
+        with campaign.read() as db:
+            batch = Batch(db, campaign.folder, "", items, Counts())
+        for each in items:
+            content = each.picture and batch.contents.get((each.text_sha256, each.picture.sha256))
+            yield content or (each.pair_id if each.pair_id in batch.there else None)
 
 
 def _flag(said: bool | None) -> int | None:

@@ -14,10 +14,11 @@ from typing import Any
 
 from ccd.errors import CcdError, damaged
 from ccd.spellings import NULL_WORDS
+from ccd.times import utc
 from collection.columns import FOUND_BY_NAME, KNOWN_NAMES, Columns, are_of_x, find, one_value, pictures, plain, truth
 from collection.files import find_photo, is_in, lines, reading
 from collection.ids import LONG, OTHER, X, are_rounded, post_id, posted_at
-from collection.records import LONGEST_TEXT, BadId, Drop, Photo, Reason, Record, utc
+from collection.records import LONGEST_TEXT, BadId, Drop, Photo, Reason, Record
 from collection.spoilt import repaired, spoilt
 
 _LONGEST_ROW = 200  # lines that one quoted cell may span

@@ -22,6 +22,7 @@ from apps.cli.encode import encode_command
 from apps.cli.evaluate import evaluate_command
 from apps.cli.explain import explain_command
 from apps.cli.hydrate import hydrate_command
+from apps.cli.imports import import_command
 from apps.cli.labels import labels_command
 from apps.cli.predict import predict_command
 from apps.cli.protocol import protocol
@@ -92,6 +93,7 @@ for command in (
     studio_group,
     push_command,
     pull_command,
+    import_command,
     review_command,
     labels_command,
     agreement_command,

@@ -72,6 +72,7 @@ def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally:
             **parts["judgments"],
             "reviewed": dict(judged.reviewed),
             "assisted": judged.assisted,
+            "imported": judged.imported,
             "tie_rule": config.tie_rule,
         },
         "split": plan(db) or {"seed": None, "ties": []},  # of an older toolkit: not noted

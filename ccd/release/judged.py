@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ccd import gone, revisions, schema
 from ccd.decisions import ADJUDICATED
 from ccd.judged_groups import of_pairs
-from ccd.judgments import ANSWERED, VALID
+from ccd.judgments import ANSWERED, IMPORTED, VALID
 from ccd.protocol import Protocol, Question
 from ccd.release.content import by_bytes
 from ccd.release.voted import Voted
@@ -50,6 +50,7 @@ class Judged:
     answered: Counter[str] = field(default_factory=Counter)
     reviewed: Counter[str] = field(default_factory=Counter)  # see _review
     assisted: int = 0  # annotators' judgments beside a prediction
+    imported: int = 0  # annotators' judgments that were made in other tools
     pairs: int = 0  # with an answer
     last: str = ""  # when the last judgment was given
     revisions: list[Revision] = field(default_factory=list)  # of the protocol, that the judgments were given under
@@ -88,6 +89,7 @@ class Judged:
         self._review(taken)
         for row in taken.values():
             self.assisted += row.role == ANNOTATOR and row.prediction is not None
+            self.imported += row.role == ANNOTATOR and row.project_id == IMPORTED
             answers = json.loads(row.answers)
             for question in self.protocol.questions:
                 label = answers.get(question.name)
@@ -146,7 +148,7 @@ def _query(db: sa.Connection) -> "sa.Select[Any]":
     a, r = schema.assignments, schema.rounds
     return (
         sa.select(j.c.pair_id, j.c.annotator, j.c.role, j.c.status, j.c.answers, j.c.prediction, j.c.seconds)
-        .add_columns(j.c.annotation, j.c.created_at, j.c.revision, gone.lives().label("lives"), r.c.arm)
+        .add_columns(j.c.annotation, j.c.project_id, j.c.created_at, j.c.revision, gone.lives().label("lives"), r.c.arm)
         .join(p, p.c.pair_id == j.c.pair_id)
         .outerjoin(a, (a.c.pair_id == j.c.pair_id) & (a.c.annotator == j.c.annotator))
         .outerjoin(r, r.c.round == a.c.round)

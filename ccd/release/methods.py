@@ -39,7 +39,12 @@ _AUTHORS = (
     "To be stated by the authors: how annotators were recruited and trained, what they were paid, whether they and "
     "those who posted gave consent, and what an ethics board decided."
 )
-_ARMS = {"random": "random rounds", "active": "rounds chosen with the help of a model"}
+IMPORTED = "imported"  # the arm of pairs that came with judgments
+_ARMS = {
+    "random": "random rounds",
+    "active": "rounds chosen with the help of a model",
+    IMPORTED: "imported judgments",
+}
 _ORDERS = {
     "own": "to each annotator in an order of their own",
     "ranked": "to all in the order of the ranking",
@@ -83,6 +88,9 @@ def _sampling(facts: Facts) -> str:
         seed = f"seed {each['seed']}" + (f", model {each['model_version']}" if each["model_version"] else "")
         if others(facts) and each.get("question"):
             seed += f", to find labels of question `{each['question']}`"
+        if each["arm"] == IMPORTED:
+            told.append(f"round {each['round']}: {_number(each['size'], 'pair')} that came with imported judgments")
+            continue
         told.append(f"round {each['round']}: {each['size']:,} of {each['pool']:,} pairs, {_how(each)} ({seed})")
     return f"Pairs were sent out in {_number(len(told), 'round')} ({'; '.join(told)})."
 
@@ -102,12 +110,14 @@ def _order(facts: Facts) -> str:
     """In which order the annotators had the pairs."""
     rounds: dict[str, list[str]] = {}
     for each in facts["rounds"]:
+        if each["arm"] == IMPORTED:
+            continue
         rounds.setdefault(each["order"], []).append(str(each["round"]))
     parts = [
         f"{_ORDERS[order]} in {'round' if len(some) == 1 else 'rounds'} {', '.join(some)}"
         for order, some in rounds.items()
     ]
-    return f"The pairs came {'; '.join(parts)}."
+    return f"The pairs came {'; '.join(parts)}. " if parts else ""
 
 
 def _annotation(facts: Facts) -> str:
@@ -115,10 +125,13 @@ def _annotation(facts: Facts) -> str:
     agreement = facts["agreement"][facts["question"]]
     said = f"Under the protocol “{facts['protocol']['title']}” ({facts['protocol']['reference']}), "
     said += f"{_number(agreement['annotators'], 'annotator')} gave {agreement['n_judgments']:,} judgments on "
-    said += (
-        f"{agreement['n_pairs']:,} pairs, {judged['per_pair']} a pair where all are in, without sight of the others'. "
-    )
-    said += f"{_order(facts)} “Cannot judge” was answered {_times(judged['cannot_judge'])}"
+    said += f"{agreement['n_pairs']:,} pairs, {judged['per_pair']} a pair where all are in"
+    imported = judged.get("imported", 0)  # of an older toolkit: not noted
+    said += ". " if imported >= agreement["n_judgments"] else ", without sight of the others'. "
+    if imported:
+        said += f"Of the judgments, {imported:,} were made in other tools and imported; in which order they were given "
+        said += "there, and beside what, is not recorded. "
+    said += f"{_order(facts)}“Cannot judge” was answered {_times(judged['cannot_judge'])}"
     said += f", and {_number(judged['skipped'], 'task')} skipped." if judged["skipped"] else "."
     if judged["assisted"]:
         said += f" Of the judgments, {judged['assisted']:,} were given beside a model's prediction{_on(facts)}."

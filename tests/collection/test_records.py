@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from collection.records import utc
+from ccd.times import utc
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,302 @@
+"""Import: what people said in other tools becomes judgments of this campaign, each once, in the arm `imported`."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from annotation import exported, exported_tables
+from annotation.exported import Answer, Left
+from ccd import revisions, schema
+from ccd.campaign import Campaign, now, record
+from ccd.errors import CcdError
+from ccd.frames import batches
+from ccd.judgments import CANNOT_JUDGE, IMPORTED, SKIPPED, VALID
+from ccd.protocol import Protocol, Question
+from ccd.spellings import spelling_key
+from ccd.table_columns import Named
+
+NO_PAIR = "of no pair of this campaign"
+ADJUDICATOR = "of an adjudicator of this campaign"
+REPEATED = "a later answer of the same person to the same pair"
+SEVERAL = "several labels for one question"
+NOT_ALL = "without a label on every question"
+
+
+@dataclass
+class Imported:
+    """What an import did: read = new + known + what was left out, each by why with the first place."""
+
+    read: int = 0
+    new: Counter[str] = field(default_factory=Counter)  # judgments by status
+    known: int = 0
+    left: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+    unknown: Counter[str] = field(default_factory=Counter)  # labels that the protocol lacks
+    pairs: set[str] = field(default_factory=set)
+    annotators: set[str] = field(default_factory=set)
+
+    def leave(self, place: str, why: str) -> None:
+        """Count something that is not imported."""
+        self.left[why] += 1
+        self.first.setdefault(why, place)
+
+
+def read(file: Path, tool: str | None, named: Named) -> tuple[str, list[Answer | Left]]:
+    """Read a file of another tool, which is recognised unless `tool` names it; gives the tool and what was read.
+
+    Raises CcdError where the file cannot be read, or holds no answer of anybody.
+
+    >>> read(Path("export.json"), None, Named())[0]  # doctest: +SKIP
+    'label-studio'
+    """
+    if file.suffix.lower() in (".json", ".jsonl", ".ndjson"):
+        records = list(exported.records(file))
+        first = next((each[1] for each in records if not isinstance(each, Left)), None)
+        if first is None:
+            raise CcdError(f"{file}: no JSON objects; give an export as JSON or JSON lines")
+        tool = tool or exported.recognised(first) or exported_tables.TABLE
+        found = list(_of_records(file, tool, records, named))
+    else:
+        tool, answers = exported_tables.read(file, named, tool)
+        found = list(answers)
+    if not any(isinstance(each, Answer) for each in found):
+        why = ", ".join(sorted({each.why for each in found if isinstance(each, Left)})) or "it is empty"
+        raise CcdError(f"{file}: no answer of anybody ({why}); see docs/import.md for what each tool's file must have")
+    return tool, found
+
+
+def _of_records(
+    file: Path, tool: str, records: Sequence[tuple[str, exported.Json] | Left], named: Named
+) -> Iterator[Answer | Left]:
+    yield from (each for each in records if isinstance(each, Left))
+    rows = [each for each in records if not isinstance(each, Left)]
+    if tool not in exported.READERS:
+        names = list(dict.fromkeys(name for _place, row in rows for name in row))
+        whole = ((place, {name: "" if row.get(name) is None else row[name] for name in names}) for place, row in rows)
+        yield from exported_tables.of_rows(file, names, whole, named, tool)
+        return
+    for place, row in rows:
+        try:
+            yield from exported.READERS[tool](place, row, file)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            yield Left(place, exported.UNREADABLE)
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a file's fields and labels are in a protocol."""
+
+    protocol: Protocol
+    fields: Mapping[str, str]  # question → field
+    labels: Mapping[str, str]  # spelling of a label → label, or cannot_judge
+
+    def answers(self, said: Mapping[str, Any]) -> tuple[dict[str, Any], str | None, str | None]:
+        """Return the answers by question, why there are none (None: there are), and the label that is unknown."""
+        found: dict[str, Any] = {}
+        for question in self.protocol.questions:
+            value = said.get(self.fields.get(question.name, ""))
+            if isinstance(value, list):
+                if len(value) > 1:
+                    return {}, SEVERAL, None
+                value = value[0] if value else None
+            if value is None or value == "":
+                return {}, NOT_ALL, None
+            label = self.labels.get(spelling_key(str(value)))
+            if question.kind == "score" and label != CANNOT_JUDGE:
+                label = _number(value)  # type: ignore[assignment]
+            if label != CANNOT_JUDGE and question.problem(label) is not None:
+                return {}, None, str(value)
+            found[question.name] = label
+        return found, None, None
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def meaning(
+    where: str, answers: Sequence[Answer], protocol: Protocol, mapped: Mapping[str, str], columns: Sequence[str]
+) -> Meaning:
+    """Find which field answers which question: the one of its name or title, else the one that holds its labels.
+
+    `mapped` is [import.labels] of campaign.toml, `columns` are the fields that somebody named, in the questions' order.
+    Raises CcdError, which begins with `where`, where none or several could be meant.
+    """
+    labels = {spelling_key(each): each for question in protocol.questions for each in (*question.labels, CANNOT_JUDGE)}
+    titles = {spelling_key(c.title): c.name for question in protocol.questions for c in question.categories}
+    known = {*labels.values()}
+    for raw, label in mapped.items():
+        if label not in known:
+            raise CcdError(
+                f"campaign.toml, [import.labels]: {raw!r} is {label!r}, no label of protocol {protocol.name}; write "
+                f"one of {', '.join(sorted(known))}"
+            )
+    labels = titles | labels | {spelling_key(raw): label for raw, label in mapped.items()}
+    there = list(dict.fromkeys(name for answer in answers for name in answer.said))
+    if missing := [name for name in columns if name not in there]:
+        raise CcdError(f"{where}: no field {missing[0]!r}; it has {', '.join(there)}")
+    fields: dict[str, str] = {}
+    for number, question in enumerate(protocol.questions):
+        if columns:
+            fields |= {question.name: columns[number]} if number < len(columns) else {}
+            continue
+        same = [name for name in there if spelling_key(name) in map(spelling_key, (question.name, question.title))]
+        if not same:
+            same = [name for name in there if _holds(question, labels, answers, name)] or there
+        if len(same) > 1:
+            raise CcdError(
+                f"{where}: {', '.join(same)} may answer {question.name!r}; name one with --label-column, again for "
+                "each further question"
+            )
+        fields[question.name] = same[0]
+    return Meaning(protocol, fields, labels)
+
+
+def _holds(question: Question, labels: Mapping[str, str], answers: Sequence[Answer], name: str) -> bool:
+    """Whether most of what a field says are answers to a question."""
+    said = [each for answer in answers[:10_000] for each in exported.several(answer.said.get(name)) if each is not None]
+    if question.kind == "score":
+        fits = sum(question.problem(_number(each)) is None for each in said)
+    else:
+        fits = sum(labels.get(spelling_key(str(each))) in question.labels for each in said)
+    return fits > len(said) / 2
+
+
+def named_pairs(campaign: Campaign, items: Iterable[str]) -> dict[str, str]:
+    """Find the pairs that items name: by pair id, or by the id of a post with one photo; X's may lack the network."""
+    p = schema.pairs.c
+    found: dict[str, str] = {}
+    with campaign.read() as db:
+        for some in batches(sorted({*items})):
+            posts = {name: item for item in some for name in (item, f"x:{item}", f"id:{item}")}
+            rows = db.execute(sa.select(p.post_id, p.pair_id).where(p.post_id.in_(posts))).all()
+            photos = Counter(posts[post] for post, _pair in rows)
+            found |= {posts[post]: pair for post, pair in rows if photos[posts[post]] == 1}
+            found |= {pair: pair for pair in db.scalars(sa.select(p.pair_id).where(p.pair_id.in_(some)))}
+    return found
+
+
+def pairs_of_text(campaign: Campaign, texts: Iterable[str]) -> dict[str, str]:
+    """Find the pairs that have one of these texts alone; a text of several pairs names none."""
+    p = schema.pairs.c
+    digests = {hashlib.sha256(text.strip().encode()).hexdigest(): text for text in texts}
+    found: dict[str, str] = {}
+    with campaign.read() as db:
+        for some in batches(sorted(digests)):
+            once = sa.select(p.text_sha256, sa.func.min(p.pair_id)).where(p.text_sha256.in_(some))
+            rows = db.execute(once.group_by(p.text_sha256).having(sa.func.count() == 1))
+            found |= {digests[digest]: pair for digest, pair in rows}
+    return found
+
+
+def store(
+    campaign: Campaign, answers: Sequence[tuple[Answer, str | None]], of: Meaning, source: str, done: Imported
+) -> None:
+    """Write the answers, each with its pair, as judgments in one transaction; what is there already stays.
+
+    A person whose address is an annotator's in campaign.toml is that annotator. Pairs that are in no round yet make a
+    round of the arm `imported`. `source` names the tool and the file.
+    """
+    people = {person.email: person.name for person in campaign.config.annotators}
+    adjudicators = {name for person in campaign.config.adjudicators for name in (person.email, person.name)}
+    taken: dict[tuple[str, str], dict[str, Any]] = {}
+    with campaign.write() as db:
+        desks = {f"user {row.user_id}": row.desk for row in db.execute(sa.select(schema.desks)) if row.user_id}
+        for answer, pair in answers:
+            worker = answer.worker.lstrip("@")
+            name = people.get(worker.lower(), desks.get(worker, worker) if answer.item == pair else worker)
+            said, why, unknown = ({}, None, None) if answer.skipped else of.answers(answer.said)
+            if {name, worker.lower()} & adjudicators:
+                done.leave(answer.place, ADJUDICATOR)
+            elif why:
+                done.leave(answer.place, why)
+            elif unknown is not None:
+                done.unknown[unknown] += 1
+            elif pair is None:
+                done.leave(answer.place, NO_PAIR)
+            elif (pair, name) in taken:
+                done.leave(answer.place, REPEATED)
+            else:
+                cannot = CANNOT_JUDGE in said.values()
+                status = SKIPPED if answer.skipped else CANNOT_JUDGE if cannot else VALID
+                text = json.dumps(said, sort_keys=True, ensure_ascii=False) if status == VALID else None
+                taken[pair, name] = {"status": status, "answers": text, "seconds": answer.seconds, "at": answer.at}
+        fresh = _fresh(db, taken, revisions.current(db, campaign.protocol), source, done)
+        if fresh:
+            _assign(db, fresh, source)
+            db.execute(schema.judgments.insert(), fresh)
+            after = {"judgments": len(fresh), "pairs": len({row["pair_id"] for row in fresh})}
+            record(db, "ccd import", "import", source, after=after)
+
+
+def _fresh(
+    db: sa.Connection, taken: Mapping[tuple[str, str], dict[str, Any]], revision: int, source: str, done: Imported
+) -> list[dict[str, Any]]:
+    """The rows of `judgments` that are new or changed."""
+    j = schema.judgments.c
+    last: dict[tuple[str, str], Any] = {}
+    for some in batches(sorted({pair for pair, _name in taken})):
+        rows = sa.select(schema.judgments).where(j.pair_id.in_(some), j.role == "annotator")
+        for row in db.execute(rows.order_by(j.version)):
+            if (before := last.get((row.pair_id, row.annotator))) is None or before.project_id == IMPORTED:
+                last[row.pair_id, row.annotator] = row
+    fresh = []
+    for (pair, name), said in taken.items():
+        before = last.get((pair, name))
+        done.pairs.add(pair)
+        done.annotators.add(name)
+        same = before and (before.status, before.answers) == (said["status"], said["answers"])
+        if before and (before.project_id != IMPORTED or same):
+            done.known += 1
+            continue
+        done.new[said["status"]] += 1
+        digest = hashlib.sha256(json.dumps([pair, name, said["status"], said["answers"]]).encode()).hexdigest()
+        fresh.append(
+            {key: said[key] for key in ("status", "answers", "seconds")}
+            | {"annotation": before.annotation if before else f"import:{source}:{digest[:16]}"}
+            | {"version": before.version + 1 if before else 1, "project_id": IMPORTED, "task_id": 0, "pair_id": pair}
+            | {"annotator": name, "role": "annotator", "comment": None, "prediction": None, "revision": revision}
+            | {"created_at": said["at"] or now(), "answered_at": said["at"], "digest": digest, "pulled_at": now()}
+        )
+    return fresh
+
+
+def _assign(db: sa.Connection, fresh: Sequence[Mapping[str, Any]], source: str) -> None:
+    """Count the people of these judgments as assigned, in the round of each pair; pairs of none make one."""
+    rp, a = schema.round_pairs.c, schema.assignments.c
+    pairs = sorted({row["pair_id"] for row in fresh})
+    in_round: dict[str, int] = {}
+    assigned: set[tuple[str, str]] = set()
+    for some in batches(pairs):
+        first = sa.select(rp.pair_id, sa.func.min(rp.round)).where(rp.pair_id.in_(some)).group_by(rp.pair_id)
+        in_round |= dict(db.execute(first).all())
+        assigned |= {
+            (pair, name) for pair, name in db.execute(sa.select(a.pair_id, a.annotator).where(a.pair_id.in_(some)))
+        }
+    new = [pair for pair in pairs if pair not in in_round]
+    if new:
+        number = 1 + (db.scalar(sa.select(sa.func.max(schema.rounds.c.round))) or 0)
+        made = {"round": number, "arm": "imported", "strategy": f"import:{source}", "seed": 0, "size": len(new)}
+        db.execute(schema.rounds.insert().values(**made, pool=len(new), created_at=now()))
+        in_round |= dict.fromkeys(new, number)
+        for several in batches(new):
+            db.execute(schema.round_pairs.insert(), [{"round": number, "pair_id": pair} for pair in several])
+    missing = sorted({(row["pair_id"], row["annotator"]) for row in fresh} - assigned)
+    counts = sa.select(a.round, a.annotator, sa.func.max(a.position)).group_by(a.round, a.annotator)
+    last = {(number, name): place for number, name, place in db.execute(counts)}
+    rows = []
+    for pair, name in missing:
+        key = in_round[pair], name
+        last[key] = last.get(key, -1) + 1
+        rows.append({"pair_id": pair, "annotator": name, "round": key[0], "position": last[key]})
+    for some_rows in batches(rows):
+        db.execute(schema.assignments.insert(), some_rows)
