@@ -55,9 +55,24 @@ def run(folder: Path | None, data: Path | None, size: int, seed: int) -> Demo:
         + (", the pairs are SYNTHETIC." if data is None else ".")
     )
     truth = _collect(campaign, data, size, seed)
+    if not truth:
+        raise CcdError(f"{data}: no pair of its table can be used, for the reasons above; name other data")
 
     say("\n$ ccd studio start")
     server = local.start(campaign.folder, say)
+    try:
+        passwords = _annotate(campaign, server, truth, size, seed)
+    except BaseException:
+        local.stop(campaign.folder)  # nobody was told of it
+        raise
+    return Demo(campaign.folder, server.url, passwords, data is None)
+
+
+def _annotate(
+    campaign: Campaign, server: local.Server, truth: Mapping[str, str], size: int, seed: int
+) -> Mapping[str, str]:
+    """Judge, settle, split and release; give the passwords of the simulated people."""
+    folder = campaign.folder
     passwords = create_missing(Studio(server.url, server.token), PEOPLE + LEAD, lambda person, password: None)
     say(f"Label Studio runs at {server.url}, with accounts for {', '.join(passwords)}.")
 
@@ -75,7 +90,7 @@ def run(folder: Path | None, data: Path | None, size: int, seed: int) -> Demo:
     _type(folder, "split")
     _type(folder, "release", "v1")
     _type(folder, "status")
-    return Demo(campaign.folder, server.url, passwords, data is None)
+    return passwords
 
 
 def say(line: str) -> None:

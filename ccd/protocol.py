@@ -310,7 +310,13 @@ class _Table:
         value = self.take(key, str, default)
         if not fits(value):
             raise self.wrong(f"{key} is {_short(value)}; write {form}")
+        self._readable(key, value)
         return value
+
+    def _readable(self, key: str, value: str) -> None:
+        """Raise where a text holds what no page of Label Studio can (XML 1.0, section 2.2)."""
+        if odd := _NO_XML.search(value):
+            raise self.wrong(f"{key} holds the control character U+{ord(odd[0]):04X}; take it out")
 
     def slug(self) -> str:
         name = self.matching("name", _SLUG.fullmatch, "small letters and digits, a letter first, joined by - or _")
@@ -331,6 +337,7 @@ class _Table:
         for value in values:
             if not isinstance(value, str) or not value.strip():
                 raise self.wrong(f"{key} holds {_short(value)}; every entry must be a text that is not empty")
+            self._readable(key, value)
         return tuple(" ".join(value.split()) for value in values)
 
     def hotkey(self, key: str, default: str | None = None) -> str:
@@ -366,6 +373,7 @@ class _Table:
             raise self.wrong(f"unknown entry {_short(key)}; known here: {', '.join(self._known)}")
 
 
+_NO_XML = re.compile("[^\t\n\r -\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _KINDS: dict[type, str] = {
     str: "a text in quotes",
     int: "a whole number",

@@ -1,6 +1,7 @@
 """The README.md of a release: a dataset card, with the front matter that the Hugging Face Hub and `datasets` read."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,8 +48,22 @@ def title(facts: Facts) -> str:
     return f"{facts['campaign']}, release {facts['name']}"
 
 
+def as_text(facts: Any) -> Any:
+    r"""Return the facts as Markdown may hold them: no title, name or reason in them makes a link or HTML.
+
+    >>> as_text({"title": "[Play](javascript:alert(1)) <b>"})
+    {'title': '\\[Play](javascript:alert(1)) &lt;b>'}
+    """
+    if isinstance(facts, str):
+        return re.sub(r"([\\\[])", r"\\\1", facts).replace("<", "&lt;")
+    if isinstance(facts, Mapping):
+        return {as_text(key): as_text(value) for key, value in facts.items()}
+    return [as_text(each) for each in facts] if isinstance(facts, list | tuple) else facts
+
+
 def card(facts: Facts) -> str:
     """What every CCD-style folder says of its labels, as Markdown; also a made world's."""
+    facts = as_text(facts)
     synthetic = "\n**Synthetic**: the toolkit made these pairs itself; they are no data on real posts.\n"
     excluded = listed(facts["excluded"]) or "none"
     return f"""# {title(facts)}
@@ -69,7 +84,9 @@ Of all judged pairs, with 95 % bootstrap intervals over pairs; adjudicators are 
 def release_card(facts: Facts, pictures: tuple[str, ...], digest: str) -> str:
     """The whole README.md of a release; `pictures` are the names of its pictures, `digest` is of its data."""
     shown = "".join(f"![{name.removesuffix('.png')}](pictures/{name})\n\n" for name in pictures)
-    return f"""{front_matter(facts, digest)}{card(facts)}
+    top = front_matter(facts, digest) + card(facts)
+    facts = as_text(facts)
+    return f"""{top}
 ## Class shares
 
 {_shares(facts)}

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ccd.release.card import NETWORKS, counts, listed, others, title
+from ccd.release.card import NETWORKS, as_text, counts, listed, others, title
 
 Facts = Mapping[str, Any]
 ASK = "*To be stated by the authors.*"
@@ -16,6 +16,7 @@ ASK = "*To be stated by the authors.*"
 
 def datasheet(facts: Facts) -> str:
     """The sheet, as Markdown."""
+    facts = as_text(facts)
     sections = {
         "Motivation": _motivation(facts),
         "Composition": _composition(facts),

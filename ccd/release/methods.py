@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ccd.release.card import NETWORKS, bounds, is_sampled, listed, others, ties, title
+from ccd.release.card import NETWORKS, as_text, bounds, is_sampled, listed, others, ties, title
 
 Facts = Mapping[str, Any]
 _RULES = {
@@ -54,6 +54,7 @@ _ORDERS = {
 
 def methods(facts: Facts) -> str:
     """Return the paragraphs, as Markdown: collection, annotation, labels and agreement, splits, references."""
+    facts = as_text(facts)
     parts = [
         _collection(facts),
         _sampling(facts),

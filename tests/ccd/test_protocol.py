@@ -238,6 +238,10 @@ WRONG = [
     ("#e69f00", "#e69f0", GLAD + "colour is '#e69f0'; write a colour"),
     ('["A tear."]', '"A tear."', "category 'sad': examples is 'A tear.'; it must be a list"),
     ('"A tear."', "1", "category 'sad': examples holds 1; every entry must be a text"),
+    ('"Small"', r'"Sm\u0001all"', ": title holds the control character U+0001; take it out"),
+    ('"Look."', r'"Look\u001b[2J."', ": guideline holds the control character U+001B; take it out"),
+    ('"A tear."', r'"A \uFFFF tear."', "category 'sad': examples holds the control character U+FFFF; take it out"),
+    ('"Glad"', r'"Gl\u0000ad"', GLAD + "title holds the control character U+0000; take it out"),
 ]  # fmt: skip
 
 

@@ -1,11 +1,14 @@
 """What the pages of a release say is what its data say: card, methods, datasheet, citation, pictures."""
 
+import copy
 import io
 import json
 from collections import Counter
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import markdown
 import pytest
 import yaml
 from PIL import Image
@@ -13,8 +16,9 @@ from PIL import Image
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.release import Form, write_release
-from ccd.release.card import front_matter
-from ccd.release.datasheet import citation
+from ccd.release.card import front_matter, release_card
+from ccd.release.datasheet import citation, datasheet
+from ccd.release.methods import methods
 from ccd.settle import settle
 from ccd.splits import split_campaign
 from tests.ccd.build import add_pairs, campaign, judge
@@ -156,6 +160,39 @@ def test_a_leakage_group_is_two_released_pairs_or_more(tmp_path: Path) -> None:
         db.execute(schema.labels.update().where(schema.labels.c.pair_id.in_(("y:1:0", "y:1:1"))).values(label=None))
     facts = json.loads((write_release(made, "v2", Form.dry()).folder / "release.json").read_text())
     assert facts["groups"] == 0
+
+
+LINKS = (
+    "[Play](javascript:alert(1))",
+    "![x](javascript:x)",
+    "<javascript:x>",
+    "<script>x</script>",
+    r"\\[a](javascript:x)",
+    "[a]: javascript:x\n\n[a]",
+    "[a](&#106;avascript:x)",
+    "<img src=x onerror=x>",
+)
+
+
+@pytest.mark.parametrize("text", LINKS)
+def test_what_others_wrote_is_no_link_and_no_html_on_a_page(facts: dict[str, Any], text: str) -> None:
+    of = copy.deepcopy(facts)
+    of |= {"campaign": text, "name": text, "license": text, "authors": [text], "excluded": {text: 1}}
+    of["protocol"] |= {"title": text, "reference": text, "mixed": text}
+    of["questions"] = of.get("questions", {}) | {"other": next(iter(of["questions"].values())) | {"title": text}}
+    of["agreement"]["other"] = next(iter(of["agreement"].values()))
+    for page in (methods(of), datasheet(of), release_card(of, (), "0" * 64).partition("\n---\n")[2]):
+        shown = tags(markdown.markdown(page))
+        assert not [tag for tag in shown if tag[0] in ("script", "img") or "javascript" in str(tag[1])], shown
+
+
+def tags(page: str) -> list[tuple[str, list[tuple[str, str | None]]]]:
+    """Every tag of a page, and its attributes."""
+    found: list[tuple[str, list[tuple[str, str | None]]]] = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attrs: found.append((tag, attrs))  # type: ignore[method-assign]
+    parser.feed(page)
+    return found
 
 
 def test_the_card_and_the_citation_can_be_parsed(folder: Path, made: Campaign) -> None:
