@@ -70,7 +70,10 @@ def plain(name: str) -> str:
 
 
 def content(data: Mapping[str, Any], number: object = None) -> Content:
-    """Find the item, its text and its image among the fields of a record; `number` names it where nothing else does."""
+    """Find the item, its text and its image among the fields of a record.
+
+    `number` is the tool's own of the record, which names it where nothing else does: never a post's.
+    """
     named = {plain(str(key)): value for key, value in data.items() if isinstance(value, str | int)}
 
     def first(names: tuple[str, ...]) -> str | None:
@@ -78,7 +81,7 @@ def content(data: Mapping[str, Any], number: object = None) -> Content:
 
     item = first(ITEMS)
     if item is None and number is not None:
-        item = str(number)
+        item = f"record {number}"
     return Content(item, first(TEXTS), first(IMAGES))
 
 
@@ -135,7 +138,7 @@ def _user(user: Any) -> str | None:
 def _label_studio_min(number: str, row: Json, file: Path) -> Iterator[Answer | Left]:
     """A row of JSON_MIN or CSV: one annotation, its questions beside the task's own fields."""
     meta = ("annotation_id", "annotator", "created_at", "updated_at", "lead_time", "id")
-    of = content(row)
+    of = content({name: value for name, value in row.items() if name != "id"}, row.get("id"))
     said = {}
     for name, value in row.items():
         if name not in meta and value != "":
@@ -172,7 +175,8 @@ def _doccano(number: str, row: Json, file: Path) -> Iterator[Answer | Left]:
         (row[key] for key in ("username", "user", "annotator", "annotation_approver") if row.get(key)),
         file.name.partition(".")[0],
     )
-    yield answer(number, content(row), str(worker), {} if labels in (None, []) else {"label": labels})
+    of = content({name: value for name, value in row.items() if name != "id"}, row.get("id"))
+    yield answer(number, of, str(worker), {} if labels in (None, []) else {"label": labels})
 
 
 def _prodigy(number: str, row: Json, file: Path) -> Iterator[Answer | Left]:

@@ -1,7 +1,6 @@
 """Tables of judgments that other tools write: MTurk, Toloka, Label Studio's CSV, long and wide tables, Parquet."""
 
 import csv
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,16 +22,15 @@ from annotation.exported import (
     seconds,
 )
 from ccd.errors import CcdError
+from ccd.judgment_table import encoding
 from ccd.spellings import NULL_WORDS
-from ccd.table_columns import Named, place
+from ccd.table_columns import Named, is_golden, numbered, place
 from ccd.times import utc
 
 TABLE = "table"
 SECONDS = ("seconds", "leadtime", "worktimeinseconds", "duration", "elapsed")
 TIMES = ("updatedat", "createdat", "timestamp", "submittime", "assignmentsubmitted", "answeredat")
 _ROLES = (*TEXTS, *IMAGES, *SECONDS, *TIMES)
-_GOLDEN = re.compile(r"(is)?gold(en)?(standard|row|question|answer|label|unit)?")
-_NUMBERED = re.compile(r"(.*?[a-z])[ _.-]?(\d+)", re.IGNORECASE)
 Rows = Iterable[tuple[str, Json | None]]
 
 
@@ -48,6 +46,11 @@ def read(file: Path, named: Named, tool: str | None) -> tuple[str, Iterator[Answ
 
 def of_rows(file: Path, names: Sequence[str], rows: Rows, named: Named, tool: str) -> Iterator[Answer | Left]:
     """Read the answers of rows whose columns are known; a row is None where it has not as many cells."""
+    rows = list(rows)
+    shown = [{name.removeprefix("Input."): cell for name, cell in row.items()} for _where, row in rows if row]
+    if shown and all(map(_is_golden, shown)):  # a column that has an answer for every task is no mark
+        rows = [(where, row and {n: c for n, c in row.items() if not is_golden(n)}) for where, row in rows]
+        names = [name for name in names if not is_golden(name)]
     of_table = _long_or_wide(file, names, named) if tool == TABLE else None
     for where, row in rows:
         if row is None:
@@ -120,14 +123,14 @@ def _toloka(where: str, row: Json) -> Answer | Left:
 
 
 def _is_golden(cells: Mapping[str, Any]) -> bool:
-    said = [str(value).strip().lower() for name, value in cells.items() if _GOLDEN.fullmatch(plain(name))]
+    said = [str(value).strip().lower() for name, value in cells.items() if is_golden(name)]
     return any(value not in ("", "0", "false", "no") and value not in NULL_WORDS for value in said)
 
 
 def _long_or_wide(file: Path, names: Sequence[str], named: Named) -> Callable[[str, Json], Iterator[Answer | Left]]:
     """What reads a row of a plain table: a row a judgment, or a row an item with a column a person."""
     task, worker = _who(file, names, named)
-    roles = [name for name in names if plain(name) in _ROLES or _GOLDEN.fullmatch(plain(name))]
+    roles = [name for name in names if plain(name) in _ROLES or is_golden(name)]
     labels = [name for name in named.labels if name in names]  # another may be a field of a wide table
     others = labels or [name for name in names if name not in (task, worker, *roles)]
     took, at = (next((name for name in names if plain(name) in of), None) for of in (SECONDS, TIMES))
@@ -135,7 +138,7 @@ def _long_or_wide(file: Path, names: Sequence[str], named: Named) -> Callable[[s
 
     def of_row(where: str, row: Json) -> Iterator[Answer | Left]:
         cells = {name: "" if str(cell).strip() in NULL_WORDS else cell for name, cell in row.items()}
-        shown = content({name: cells[name] for name in roles}, cells[task])
+        shown = content({name: cells[name] for name in roles} | {"pair_id": cells[task]})
         when = seconds(cells[took]) if took else None, utc(cells[at]) if at else None
         if _is_golden({name: cells[name] for name in roles}):
             yield Left(where, GOLDEN)
@@ -164,21 +167,13 @@ def _people(columns: Sequence[str]) -> dict[str, dict[str, str]]:
 
     A column a person, who is called like it; or text1, image1, text2, image2, …: person 1 and 2 on two questions.
     """
-    found = [_NUMBERED.fullmatch(name) for name in columns]
-    numbered = [match.groups() for match in found if match]
-    fields, numbers = ({part[which] for part in numbered} for which in (0, 1))
-    if len(numbered) == len(columns) == len(fields) * len(numbers) and len(fields) > 1 < len(numbers):
-        people: dict[str, dict[str, str]] = {}
-        for name, (field, number) in zip(columns, numbered, strict=True):
-            people.setdefault(number, {})[field] = name
-        return people
-    return {name: {"label": name} for name in columns}
+    return numbered(columns) or {name: {"label": name} for name in columns}
 
 
 def _text(file: Path, named: Named) -> tuple[list[str], Rows]:
     """The columns and the rows of a CSV or TSV file."""
     try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
+        with file.open(encoding=encoding(file), newline="") as opened:
             text = opened.read()
     except UnicodeDecodeError:
         raise CcdError(f"{file}: not UTF-8; save the file as UTF-8") from None

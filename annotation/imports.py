@@ -171,16 +171,23 @@ def _holds(question: Question, labels: Mapping[str, str], answers: Sequence[Answ
     return fits > len(said) / 2
 
 
-def named_pairs(campaign: Campaign, items: Iterable[str]) -> dict[str, str]:
-    """Find the pairs that items name: by pair id, or by the id of a post with one photo; X's may lack the network."""
+def named_pairs(campaign: Campaign, answers: Sequence[Answer]) -> dict[str, str]:
+    """Find the pairs that items name: by pair id, or by the id of a post with one photo; X's may lack the network.
+
+    A post that has another text than the item is another post.
+    """
     p = schema.pairs.c
+    texts = {answer.item: answer.text for answer in answers}
     found: dict[str, str] = {}
     with campaign.read() as db:
-        for some in batches(sorted({*items})):
+        for some in batches(sorted(texts)):
             posts = {name: item for item in some for name in (item, f"x:{item}", f"id:{item}")}
-            rows = db.execute(sa.select(p.post_id, p.pair_id).where(p.post_id.in_(posts))).all()
-            photos = Counter(posts[post] for post, _pair in rows)
-            found |= {posts[post]: pair for post, pair in rows if photos[posts[post]] == 1}
+            rows = db.execute(sa.select(p.post_id, p.pair_id, p.text).where(p.post_id.in_(posts))).all()
+            photos = Counter(posts[post] for post, _pair, _text in rows)
+            for post, pair, text in rows:
+                item = posts[post]
+                if photos[item] == 1 and (texts[item] or "").split() in ([], text.split()):
+                    found[item] = pair
             found |= {pair: pair for pair in db.scalars(sa.select(p.pair_id).where(p.pair_id.in_(some)))}
     return found
 

@@ -11,11 +11,26 @@ from ccd.related import GROUP
 COLUMNS = ("task", "worker", "label")
 MOST_OF_HEADER = 200  # characters that an error shows
 _NAMES = {
-    "task": ("task", "taskid", "item", "itemid", "unit", "unitid", "pairid", "hitid", "question", "id"),
-    "worker": ("worker", "workerid", "annotator", "annotatorid", "rater", "coder", "assignmentworkerid", "completedby"),
-    "label": ("label", "answer", "judgment", "judgement", "rating", "choice", "value"),
+    "task": (
+        *("task", "taskid", "item", "itemid", "unit", "unitid", "pairid", "hitid", "assignmenttaskid", "question"),
+        *("questionid", "subject", "subjectid", "patient", "patientid", "case", "caseid", "document", "documentid"),
+        *("docid", "instance", "instanceid", "example", "exampleid", "sample", "sampleid", "tweetid", "postid", "id"),
+    ),
+    "worker": (
+        *("worker", "workerid", "annotator", "annotatorid", "rater", "raterid", "coder", "coderid", "judge", "judgeid"),
+        *("assignmentworkerid", "completedby", "labeler", "labeller", "assessor", "participant", "participantid"),
+        *("userid", "user"),
+    ),
+    "label": (
+        *("label", "answer", "judgment", "judgement", "rating", "choice", "value", "category", "class", "code"),
+        *("response", "annotation", "vote"),
+    ),
 }
-_REJECTED = "assignmentstatus"  # a column of MTurk
+_STATUS = "assignmentstatus"  # a column of MTurk and of Toloka
+_GOLDEN = re.compile(r"(input|golden)?(is)?(gold(en)?(standard|row|question|answer|label|unit)?|control(question)?)")
+_NUMBERED = re.compile(r"(.*?[a-z])[ _.-]?(\d+)", re.IGNORECASE)
+REJECTED, GOLDEN = "rejected", "golden"
+_NOT_GOLDEN = ("", "0", "false", "no", "nan", "none", "null", "n/a", "{}")
 MOST_WORKERS = 100  # columns of a wide table whose columns nobody named
 
 
@@ -46,12 +61,18 @@ class Places:
     labels: tuple[tuple[str, int], ...]
     group: int | None
     status: int | None
+    golden: tuple[int, ...] = ()
     has_header: bool = True
+    is_guessed: bool = False  # nobody named the columns of the workers
+
+    def left_out(self, row: Sequence[str]) -> str | None:
+        """Why a row is no judgment: its assignment was rejected, or it is a question with a known answer."""
+        if self.status is not None and row[self.status].strip().lower() == "rejected":
+            return REJECTED
+        return GOLDEN if any(row[place].strip().lower() not in _NOT_GOLDEN for place in self.golden) else None
 
     def judgments(self, row: Sequence[str]) -> list[list[str]]:
-        """[task, worker, label], the leakage group too if there is one, of each judgment of a row; none if rejected."""
-        if self.status is not None and row[self.status].strip().lower() == "rejected":
-            return []
+        """[task, worker, label], the leakage group too if there is one, of each judgment of a row."""
         group = [] if self.group is None else [row[self.group].strip()]
         worker = None if self.worker is None else row[self.worker].strip()
         task = row[self.task].strip()
@@ -67,7 +88,8 @@ def places(where: str, header: Sequence[str], named: Named) -> Places:
     if named.by_number and not {named.task, named.worker, *named.labels} - {None} <= set(header):
         return _by_number(where, header, named)
     group = header.index(GROUP) if list(header).count(GROUP) == 1 else None
-    status = next((column for column, name in enumerate(header) if _plain(name) == _REJECTED), None)
+    status = next((column for column, name in enumerate(header) if _plain(name) == _STATUS), None)
+    golden = tuple(column for column, name in enumerate(header) if is_golden(name))
     task = place(where, header, "task", named.task)
     worker = place(where, header, "worker", named.worker, needed=False)
     labels = [place(where, header, "label", name) for name in named.labels]
@@ -75,14 +97,46 @@ def places(where: str, header: Sequence[str], named: Named) -> Places:
         labels = [found]
     if worker is None and named.worker is None and len(labels) != 1:
         several = [_needed(column) for column in labels] or [
-            column for column in range(len(header)) if column not in (task, group, status)
+            column for column in range(len(header)) if column not in (task, group, status, *golden)
         ]
         if 2 <= len(several) <= MOST_WORKERS and (labels or named.task or _plain(header[0]) in _NAMES["task"]):
-            return Places(_needed(task), None, tuple((header[column], column) for column in several), group, status)
+            if not labels:
+                _refuse_several_questions(where, [header[column] for column in several])
+            people = tuple((header[column], column) for column in several)
+            return Places(_needed(task), None, people, group, status, golden, is_guessed=not labels)
     for name, column in (("worker", worker), ("label", labels[0] if len(labels) == 1 else None)):
         if column is None:
             raise _missing(where, header, name)
-    return Places(_needed(task), worker, (("", _needed(labels[0])),), group, status)
+    return Places(_needed(task), worker, (("", _needed(labels[0])),), group, status, golden)
+
+
+def is_golden(name: str) -> bool:
+    """Whether a column tells which rows are questions with a known answer, put in to try the workers."""
+    return _GOLDEN.fullmatch(_plain(name)) is not None or name.startswith("GOLDEN:")
+
+
+def numbered(names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The columns of a wide table of several questions: number of a worker → question → column; empty for any other.
+
+    >>> numbered(["text1", "image1", "text2", "image2"])["2"]
+    {'text': 'text2', 'image': 'image2'}
+    """
+    found: dict[str, dict[str, str]] = {}
+    for name in names:
+        if match := _NUMBERED.fullmatch(name):
+            found.setdefault(match[2], {})[match[1]] = name
+    questions = {tuple(of) for of in found.values()}
+    return found if len(found) > 1 and len(questions) == 1 and len(questions.pop()) > 1 else {}
+
+
+def _refuse_several_questions(where: str, names: Sequence[str]) -> None:
+    if several := numbered(names):
+        questions = list(next(iter(several.values())))
+        one = " ".join(f"--label-column {of[questions[0]]}" for of in several.values())
+        raise CcdError(
+            f"{where}: columns of {len(questions)} questions ({', '.join(questions)}) for each of {len(several)} "
+            f"workers; name those of one question: {shorten(one, MOST_OF_HEADER)}"
+        )
 
 
 def _needed(column: int | None) -> int:
@@ -106,7 +160,9 @@ def place(where: str, header: Sequence[str], kind: str, asked: str | None, *, ne
         plain = [_plain(each) for each in names]
         if known := next((each for each in _NAMES[kind] if each in plain), None):
             return plain.index(known)
-        answers = [column for column, each in enumerate(names) if each.startswith("Answer.")]  # MTurk
+        answers = [
+            place for place, each in enumerate(names) if each.startswith(("Answer.", "OUTPUT:"))
+        ]  # MTurk, Toloka
         if kind == "label" and len(answers) == 1:
             return answers[0]
     if needed or asked:

@@ -83,8 +83,7 @@ def import_command(
     campaign = Campaign.open(folder)
     named = Named(task_column, worker_column, label_column)
     done, collected, sources = imports.Imported(), 0, []
-    for file in files:
-        found_tool, found = imports.read(file, tool, named)
+    for file, (found_tool, found) in [(file, imports.read(file, tool, named)) for file in files]:
         source = f"{found_tool}:{source_name(file)}"
         answers = [each for each in found if not isinstance(each, Left)]
         for each in found:
@@ -138,7 +137,7 @@ def _pairs(
     from collection import store
     from collection.records import Photo, Reason, Record
 
-    named = imports.named_pairs(campaign, (answer.item for answer in answers))
+    named = imports.named_pairs(campaign, answers)
     folder = (images or file.parent).resolve()
     with tempfile.TemporaryDirectory() as inside:
         records: dict[tuple[str | None, str | None], Record] = {}

@@ -25,6 +25,8 @@ from ccd.release import verify, write_release
 from ccd.settle import settle
 from ccd.splits import split_campaign
 from ccd.table_columns import Named
+from collection.store import collect
+from collection.table import read as read_posts
 from tests.annotation.desks import Office
 
 EXPORTS = Path(__file__).parent / "exports"
@@ -220,6 +222,37 @@ def test_an_item_is_found_by_its_pair_its_post_or_its_text(made: Campaign) -> No
     with made.read() as db:
         votes = counted(db, "relation")
     assert votes[votes["worker"] == "dee"]["task"].tolist() == [pair[text] for text in TEXTS]
+
+
+def test_a_tools_own_number_is_no_posts(made: Campaign) -> None:
+    file = made.folder.parent / "t.csv"
+    file.write_text("task,worker,label,image,text\nid:1:0,ann,explicit,1.png,Green gate\n")
+    table = made.folder.parent / "posts.csv"
+    table.write_text("post_id,text,image\n1,A wholly other post,media/1.png\n")
+    collect(made, list(read_posts(table, network="other")), "posts.csv")
+    found = facts(made, EXPORTS / "label-studio.json", EXPORTS / "label-studio.csv", EXPORTS / "doccano" / "ann.jsonl")
+    assert found["collected"] == 3
+    assert {row.pair_id for row in judgments(made)}.isdisjoint({"id:1:0"})
+    same = made.folder.parent / "same.csv"
+    same.write_text("id,worker,label,text\n1,dee,explicit,Another text\n")
+    assert facts(made, same)["left"] == {NO_PAIR: 1}
+    same.write_text("id,worker,label,text\n1,dee,explicit,A wholly other post\n")
+    assert facts(made, same)["new"] == {"valid": 1}
+
+
+def test_a_truth_of_every_row_marks_none(made: Campaign) -> None:
+    facts(made, EXPORTS / "long.csv")
+    lines = (EXPORTS / "long.csv").read_text().replace(";ann;", ";dee;").splitlines()
+    file = made.folder.parent / "gold.csv"
+    file.write_text("\n".join([f"{lines[0]};gold", *(f"{line};explicit" for line in lines[1:])]))
+    assert facts(made, file)["new"] == {"valid": 3}
+
+
+def test_one_bad_file_is_said_before_anything_is_imported(made: Campaign) -> None:
+    bad = made.folder.parent / "bad.csv"
+    bad.write_text("")
+    assert run(made, EXPORTS / "long.csv", bad).exit_code == 2
+    assert judgments(made) == []
 
 
 def test_one_bad_record_never_stops_the_rest(made: Campaign) -> None:

@@ -142,7 +142,7 @@ def test_a_table_is_settled_as_it_is_asked(tmp_path: Path) -> None:
     for method in ("majority", "weighted", "dawid-skene"):  # the first judgment counts, by every method
         repeated = found("--method", method, "--allow-repeats", text=again)
         assert repeated["counts"] == found("--method", method)["counts"]
-        assert repeated["table"] == {"missing": 0, "repeated": 1, "spellings": {"label": [], "worker": []}}
+        assert repeated["table"] == {"missing": 0, "repeated": 1, "left": {}, "spellings": {"label": [], "worker": []}}
 
 
 def test_dawid_skene_of_two_judgments_is_refused_and_its_convergence_reported(
@@ -167,6 +167,7 @@ def test_spellings_and_missing_labels_of_a_table(tmp_path: Path) -> None:
     assert json.loads(result.stdout)["table"] == {
         "missing": 2,
         "repeated": 0,
+        "left": {},
         "spellings": {"label": [["yes", "Yes", "YES"]], "worker": [["ann", "Ann"]]},
     }
     assert "votes.csv: 2 lines without a label are not counted" in result.stderr
@@ -197,7 +198,7 @@ def test_what_is_there_is_never_overwritten(tmp_path: Path) -> None:
     ("words", "text", "message"),
     [
         ((), CSV + "p3,w9\n", "votes.csv, line 14: 2 cells where the header has 3; correct the line"),
-        ((), CSV + "p2,w0,n\n", "votes.csv, line 14: w0 judges p2 again, first on line 5; keep one"),
+        ((), CSV + "p2,w0,y\n", "votes.csv, line 14: w0 judges p2 again, first on line 5; keep one"),
         (("--labels", "y,n"), CSV, "votes.csv, line 12: the label 'z' is not one of y, n; correct it"),
         (("--labels", "y,y"), CSV, "the labels are 'y,y'; write each label once"),
         (("--tie-rule", "rule:q"), CSV, "tie_rule is 'rule:q'; write adjudicate, expert, drop, or rule: and labels"),

@@ -2,13 +2,18 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from ccd.agreement import agreement
 from ccd.errors import CcdError
 from ccd.judgment_table import labels_of, parse_labels, read_table
 from ccd.table_columns import Named
+from ccd.votes import MajorityVote
+from tests.ccd.tables import R5, R6, R9, crossed, matrix, names, voted
 from tests.data import SHARED
 
 GOOD = "task,worker,label\np1,ann,yes\np1,bob,no\np2,ann,yes\n"
@@ -125,13 +130,13 @@ def test_other_names_are_different(tmp_path: Path, names: tuple[str, str]) -> No
         (GOOD + "p3, ,yes\n", "votes.csv, line 5: no worker; fill it in or take the line out"),
         (GOOD + 'p3,ann,"yes\n', "votes.csv, line 5: not valid CSV"),
         (GOOD + "p3,ann,maybe\n", "votes.csv, line 5: the label 'maybe' is not one of yes, no; correct it"),
-        (GOOD + "p1,ann,yes\n", "votes.csv, line 5: ann judges p1 again, first on line 2; keep one of the two"),
+        (GOOD + "p1,ann,no\n", "votes.csv, line 5: ann judges p1 again, first on line 2; keep one of the two"),
         (GOOD + "p3,ann,YES\n", "votes.csv, line 5: the label 'YES' is not one of yes, no; correct it, or let --fold"),
         (GOOD + "p3,NaN,yes\n", "votes.csv, line 5: no worker (NaN); fill it in or take the line out"),
         (GOOD + "<NA>,ann,yes\n", "votes.csv, line 5: no task (<NA>); fill it in"),
         ("task,worker,label\np1,ann,nan\n", "votes.csv: no judgments; each line after the header is one"),
         (GOOD.encode() + b"p3,ren\xe9,yes\n", "votes.csv, line 5: not UTF-8; save the file as UTF-8"),
-        (b"\xff\xfet\x00", "votes.csv, line 1: not UTF-8"),
+        (b"\xff\xfet\x00\x00", "votes.csv, line 1: not UTF-8"),
     ],
 )
 def test_a_fault_is_one_line(tmp_path: Path, text: str | bytes, message: str) -> None:
@@ -181,9 +186,9 @@ def test_parquet_is_read_like_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"task": ["a", "a"], "worker": ["w", "w"], "label": [1, 1]}, ", row 2: w judges a again, first on row 1; "),
+        ({"task": ["a", "a"], "worker": ["w", "w"], "label": [1, 2]}, ", row 2: w judges a again, first on row 1; "),
         ({"task": ["a", None], "worker": ["w", "w"], "label": [1, 1]}, ", row 2: no task; fill it in or take the row"),
-        ({"task": ["a"], "worker": ["w"], "vote": [1]}, ": the column 'label' is missing among task, worker, vote; "),
+        ({"task": ["a"], "worker": ["w"], "said": [1]}, ": the column 'label' is missing among task, worker, said; "),
         ({"task": ["a"], "worker": ["w"], "label": [["x"]]}, ": cannot be read as Parquet (label.list.element is in"),
     ],
 )
@@ -244,14 +249,106 @@ def test_a_column_that_is_not_there_is_said(tmp_path: Path, columns: Named, said
         read_table(write(tmp_path, GOOD), columns=columns)
 
 
+def test_equal_repeats_count_once_and_are_said(tmp_path: Path) -> None:
+    found = read_table(write(tmp_path, GOOD + "p1,ann,yes\n"))
+    assert found.judgments.equals(read_table(write(tmp_path, GOOD)).judgments)
+    assert found.notes("v") == [
+        "v: 1 judgment repeats a worker's judgment of the same task; the labels are the same, and one counts."
+    ]
+
+
+def test_utf_16_is_read_where_it_says_so(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace("ann", "renée").encode("utf-16"))
+    assert set(read_table(path).judgments["worker"]) == {"renée", "bob"}
+
+
+MTURK = "HITId,WorkerId,AssignmentStatus,Input.gold,Answer.label\n"
+TOLOKA = "INPUT:text\tOUTPUT:label\tGOLDEN:label\tASSIGNMENT:task_id\tASSIGNMENT:worker_id\tASSIGNMENT:status\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MTURK + "1,a,Approved,,yes\n1,b,Submitted,,no\n1,c,Rejected,,no\n9,a,Approved,yes,yes\n",
+        TOLOKA.replace("\t", ",")
+        + "x,yes,,1,a,APPROVED\nx,no,,1,b,APPROVED\nx,no,,1,c,REJECTED\ny,yes,yes,9,a,APPROVED\n",
+        "item,user,vote,is_gold,AssignmentStatus\n1,a,yes,false,\n1,b,no,0,\n1,c,no,0,rejected\n9,a,yes,true,\n",
+    ],
+    ids=["MTurk", "Toloka", "plain"],
+)
+def test_rejected_and_golden_rows_are_left_out_and_counted(tmp_path: Path, text: str) -> None:
+    found = read_table(write(tmp_path, text))
+    assert found.judgments.values.tolist() == [["1", "a", "yes"], ["1", "b", "no"]]
+    assert found.notes("v") == [
+        "v: 1 line of rejected work not counted.",
+        "v: 1 line of questions with a known answer not counted.",
+    ]
+
+
+def test_a_column_that_has_the_truth_of_every_task_marks_none(tmp_path: Path) -> None:
+    text = "task,worker,label,gold\n1,a,yes,yes\n1,b,no,yes\n"
+    assert len(read_table(write(tmp_path, text)).judgments) == 2
+
+
+def test_columns_of_several_questions_are_refused_until_one_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "id,text1,image1,text2,image2\n1,yes,no,yes,no\n2,no,no,no,no\n")
+    told = "2 questions (text, image) for each of 2 workers; name those of one question: --label-column text1 "
+    with pytest.raises(CcdError, match=re.escape(told)):
+        read_table(path)
+    assert (
+        read_table(path, columns=Named(labels=("text1", "text2"))).judgments["worker"].tolist()
+        == ["text1", "text2"] * 2
+    )
+
+
+def test_a_column_that_can_be_no_workers_is_refused(tmp_path: Path) -> None:
+    rows = "".join(f"{n},a text of {n},yes,no\n" for n in range(5))
+    with pytest.raises(CcdError, match="the column 'caption' has no label in common with another"):
+        read_table(write(tmp_path, "id,caption,ann,bob\n" + rows))
+
+
+@pytest.mark.parametrize("text", [R5, R6])
+def test_counts_of_raters_become_judgments(tmp_path: Path, text: str) -> None:
+    counts = matrix(text)
+    lines = ["subject," + ",".join(names(counts.shape[1]))]
+    lines += [f"s{n}," + ",".join(map(str, row)) for n, row in enumerate(counts)]
+    found = read_table(write(tmp_path, "\n".join(lines)))
+    expected = voted(counts)
+    assert found.judgments.groupby("task")["label"].apply(sorted).tolist() == [
+        sorted(of)
+        for _task, of in sorted(expected.groupby("task")["label"].apply(list).items(), key=lambda e: f"s{e[0]}")
+    ]
+    (note,) = found.notes("v")
+    assert note.startswith(f"v: each line adds up to {counts.sum(axis=1)[0]}, so it is read as how many of")
+
+
+def test_ratings_that_do_not_add_up_alike_stay_ratings(tmp_path: Path) -> None:
+    text = "subject,r1,r2,r3\n1,1,2,1\n2,1,1,2\n3,2,2,1\n4,1,1,2\n"
+    found = read_table(write(tmp_path, text))
+    assert (len(found.judgments), found.counted) == (12, None)
+
+
+def test_a_contingency_table_becomes_judgments_of_two(tmp_path: Path) -> None:
+    counts = matrix(R9)
+    lines = ["ann\\bob,c0,c1,c2", *(f"c{n}," + ",".join(map(str, row)) for n, row in enumerate(counts))]
+    found = read_table(write(tmp_path, "\n".join(lines)), columns=Named("ann\\bob")).judgments
+    assert found["worker"].unique().tolist() == ["ann", "bob"]
+    assert found.groupby("worker")["label"].apply(list).tolist() == [
+        crossed(counts).groupby("worker")["label"].apply(list)[name] for name in "ab"
+    ]
+
+
 @pytest.mark.skipif(SHARED is None, reason="needs ../shared/data")
 @pytest.mark.parametrize(
     ("name", "columns", "judgments", "tasks"),
     [
         ("product_answer.csv", Named(), 24_945, 8_315),
         ("weather_sentiment_amt.csv", Named("2", "1", ("4",)), 6_025, 300),
-        ("fleiss1971_30patients_6raters.csv", Named("patient"), 180, 30),
-        ("krippendorff2011_4obs_12units.csv", Named("unit"), 41, 12),
+        ("fleiss1971_30patients_6raters.csv", Named(), 180, 30),
+        ("krippendorff2011_4obs_12units.csv", Named(), 41, 12),
+        ("wikipedia_fleiss_10subjects_14raters_counts.csv", Named(), 140, 10),
+        ("gwet_abstractors_3x3.csv", Named("rater1\\rater2"), 200, 100),
+        ("bluebird_crowd.txt", Named("1", "2", ("3",)), 4_212, 108),
         ("flickr8k_expert_pairs.csv", Named("pair_id", None, ("label1", "label2", "label3")), 17_466, 5_822),
         ("mvsa_multiple_3x2.csv", Named("id", None, ("text1", "text2", "text3")), 58_800, 19_600),
     ],
@@ -260,3 +357,48 @@ def test_published_judgments_are_read_untouched(name: str, columns: Named, judgm
     assert SHARED is not None
     found = read_table(SHARED / "judgments" / name, columns=columns, repeats=True).judgments
     assert (len(found), found["task"].nunique()) == (judgments, tasks)
+
+
+@pytest.mark.skipif(SHARED is None, reason="needs ../shared/data")
+@pytest.mark.parametrize(
+    ("name", "columns", "level", "published"),
+    [
+        ("fleiss1971_30patients_6raters.csv", Named(), "nominal", {"fleiss": 0.430}),
+        ("krippendorff2011_4obs_12units.csv", Named(), "nominal", {"krippendorff_nominal": 0.743}),
+        ("krippendorff2011_4obs_12units.csv", Named(), "ordinal", {"krippendorff_ordinal": 0.815}),
+        ("krippendorff2011_4obs_12units.csv", Named(), "interval", {"krippendorff_interval": 0.849}),
+        ("wikipedia_fleiss_10subjects_14raters_counts.csv", Named(), "nominal", {"fleiss": 0.210}),
+        (
+            "gwet_abstractors_3x3.csv",
+            Named("rater1\\rater2"),
+            "nominal",
+            {"scott": 0.796, "gwet_ac1": 0.849, "krippendorff_nominal": 0.797, "percent": 0.89},
+        ),
+        ("mvsa_multiple_3x2.csv", Named(labels=("text1", "text2", "text3")), "nominal", {"fleiss": 0.19}),
+        ("mvsa_multiple_3x2.csv", Named(labels=("image1", "image2", "image3")), "nominal", {"fleiss": 0.20}),
+    ],
+)
+def test_published_coefficients_with_column_options_only(
+    name: str, columns: Named, level: Any, published: dict[str, float]
+) -> None:
+    assert SHARED is not None
+    frame = read_table(SHARED / "judgments" / name, columns=columns).judgments
+    if level == "interval":
+        frame["label"] = frame["label"].astype(float)
+    found = agreement(frame, () if level == "interval" else labels_of(frame), level, folds=0).coefficients
+    for coefficient, value in published.items():
+        assert found[coefficient].value == pytest.approx(value, abs=10 ** -len(str(value).partition(".")[2]) / 1.9)
+
+
+@pytest.mark.skipif(SHARED is None, reason="needs ../shared/data")
+def test_published_majorities_with_column_options_only() -> None:
+    assert SHARED is not None
+    folder = SHARED / "judgments"
+    bluebird = read_table(folder / "bluebird_crowd.txt", columns=Named("1", "2", ("3",))).judgments
+    truth = dict(line.split() for line in (folder / "bluebird_truth.txt").read_text().splitlines())
+    said = MajorityVote(labels_of(bluebird)).fit_predict(bluebird)
+    assert np.mean([said[task] != label for task, label in truth.items()]) == pytest.approx(0.2407, abs=5e-5)
+    product = read_table(folder / "product_answer.csv").judgments
+    known = pd.read_csv(folder / "product_truth.csv", dtype=str).set_index("question")["truth"]
+    said = MajorityVote(labels_of(product)).fit_predict(product)
+    assert np.mean(said.reindex(known.index) == known) == pytest.approx(0.8966, abs=5e-5)
