@@ -52,9 +52,9 @@ fold = click.option(
     help="With --table: labels or workers that differ only in case, spaces, number (1, 1.0) or Unicode form are one.",
 )
 OF_TABLE = (
-    "with --table a map: missing (lines without a label), repeated (later judgments of the same task) and left (map from "
-    "rejected and golden to lines), which count as no judgment, and spellings (map from label and worker to lists of "
-    "spellings that may be one name); otherwise null"
+    "with --table a map: missing (lines without a label), repeated (later judgments of the same task) and left (map "
+    "from rejected and golden to lines), which count as no judgment, and spellings (map from label and worker to lists "
+    "of spellings that may be one name); otherwise null"
 )
 
 
