@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _OBEYED = "\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
 _IN_JSON = re.compile(f"[{_OBEYED}]")
 _IN_TEXT = re.compile(f"[{_OBEYED}\ud800-\udfff]")
-MODEL_LIBRARIES = ("safetensors", "torch", "transformers")  # the extra `model`
+MODEL_LIBRARIES = ("safetensors", "starlette", "torch", "transformers", "uvicorn")  # the extra `model`
 
 
 @dataclass(frozen=True)
