@@ -35,7 +35,7 @@ def review_command(folder: Path, host: str, port: int | None) -> Report:
     try:
         from apps.review.server import serve
     except ModuleNotFoundError as error:
-        if error.name not in ("streamlit", "starlette"):
+        if error.name not in ("streamlit", "starlette", "uvicorn"):
             raise
         raise CcdError("the library streamlit is not there; pip install 'ccd-toolkit[review]'") from None
     urls: list[str] = []
