@@ -39,6 +39,7 @@ COEFFICIENTS = (
     "scott",
     "gwet_ac1",
 )
+PSEUDO = 2.0  # pairs that are added to the table of two annotators before it is drawn from
 FEWEST_ANNOTATORS = 20  # drawn with the pairs, fewer give a range that is too narrow for a 95 % interval
 
 
@@ -311,19 +312,25 @@ def _cohen(
 
     Its intervals need FEWEST_PAIRS in common and FEWEST_OF_LABEL judgments of every label that occurs: with 3 pairs in
     common a nominal 95 % interval covers 0 to 42 %, with 10 it covers 70 to 92 %; docs/agreement.md says what it covers
-    with more. They are expanded percentile intervals (see `ccd.bootstrap.interval`).
+    with more. They are expanded percentile intervals (see `ccd.bootstrap.interval`) of a bootstrap that is smoothed:
+    draws of two annotators who hardly disagree would never disagree more, so PSEUDO pairs are added to their table, the
+    same part to every cell, as Agresti and Coull (1998, The American Statistician 52(2)) do for a proportion.
     """
     found, small = {}, len(workers) <= SMALL_TEAM
     if small:
         found = {f"{a}|{b}": Coefficient(None, None, "no pair was judged by both") for a, b in combinations(workers, 2)}
     for table in crossed(rows, labels, len(workers)):
         value = float(cohen(table, table.pairs[None, :])[0, 0])
+        table = table.whole()
         clusters = related.crossed(table) if related is not None and small else None
-        drawn = over_pairs(table, cohen, size, folds, seed, clusters=clusters)[:, 0] if small else None
+        added = np.full(len(table.pairs), PSEUDO / len(table.pairs))
+        drawn = over_pairs(table, cohen, size, folds, seed, clusters=clusters, added=added)[:, 0] if small else None
         first, second = table.workers
         common = int(table.pairs.sum())
         of_label = np.bincount(table.label.ravel(), np.repeat(table.pairs, 2))
         kappa = coefficient(value, drawn, Carrying.of(table.pairs, clusters), ONE_LABEL, expanded=True)
+        if kappa.ci is not None:
+            kappa = replace(kappa, ci=(min(kappa.ci[0], value), max(kappa.ci[1], value)))
         found[f"{workers[first]}|{workers[second]}"] = withheld(kappa, common, int(of_label[of_label > 0].min()))
     return found
 

