@@ -29,7 +29,8 @@ from ccd.campaign import Campaign, now, open_engine, transaction
 from ccd.config import read_config
 from ccd.errors import CcdError
 
-LEFT_OUT = ("studio", "features")  # Label Studio's own data with its passwords, and what `ccd encode` makes again
+# Label Studio's own data with its passwords, what `ccd encode` makes again, and what `ccd compliance` is to erase
+LEFT_OUT = ("studio", "features", "quarantine")
 ROWS = 10_000  # rows of a PostgreSQL table in memory at a time
 
 Started = Callable[[str, int], Callable[[int], None]]
@@ -56,12 +57,10 @@ class Restored:
 def backup(campaign: Campaign, file: str | os.PathLike[str], started: Started) -> Saved:
     """Write the campaign to `file`, whole or not at all; other commands may be at work meanwhile.
 
-    Not in it: `studio/`, `features/`, and hidden files, which are locks and what is just being written. Its owner alone
-    may read it, for `secret.key` is in it. `started(name, total)` opens a progress bar. Raises CcdError where `file` is
-    there, lies in the campaign or cannot be written, and while `ccd compliance` removes files.
-
-    >>> backup(campaign, "monday.tar", started).rows["judgments"]  # doctest: +SKIP
-    36756
+    Not in it: `studio/`, `features/`, `quarantine/`, and hidden files, which are locks and what is just being written.
+    Its owner alone may read it, for `secret.key` is in it. `started(name, total)` opens a progress bar. Raises
+    CcdError where `file` is there, lies in the campaign or cannot be written, and while `ccd compliance` removes
+    files. >>> backup(campaign, "monday.tar", started).rows["judgments"] # doctest: +SKIP 36756
     """
     file = Path(file).absolute()
     if file.exists():

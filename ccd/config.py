@@ -41,6 +41,7 @@ seed = 1
 
 [x]
 price_per_post = 0.005      # dollars that X takes for a post read; for the estimates of `ccd collect x`
+# quarantine_days = 1       # for so long `ccd compliance --undo` can put back what was taken out; 0: erased at once
 
 [filters]                   # posts that are not collected, each counted in `ccd status`; default: none is left out
 # languages = ["en"]
@@ -154,6 +155,7 @@ class Config:
     imported_labels: Mapping[str, str]  # what other tools call a label → the label
     label_studio_url: str | None
     price_per_post: float
+    quarantine_days: float
     annotators: tuple[Person, ...]
     adjudicators: tuple[Person, ...]
 
@@ -202,7 +204,7 @@ def parse(text: str, path: Path) -> Config:
         "encoders": {"regions", "words"},
         "import": {"labels"},
         "label_studio": {"url"},
-        "x": {"price_per_post"},
+        "x": {"price_per_post", "quarantine_days"},
     }
 
     def entry(section: str, key: str, kind: type | tuple[type, ...], default: Any = None) -> Any:
@@ -259,6 +261,9 @@ def parse(text: str, path: Path) -> Config:
     price = number("x", "price_per_post", 0.005)
     if not 0 <= price < 1000:  # nan too
         raise wrong(f"[x] price_per_post is {price}; write the dollars a post, such as 0.005")
+    days = number("x", "quarantine_days", 1.0)
+    if not 0 <= days <= 365:  # nan too
+        raise wrong(f"[x] quarantine_days is {days}; write days from 0 to 365, 0 to erase at once")
     seed = entry("splits", "seed", int, 1)
     if not 0 <= seed < 2**63:
         raise wrong(f"[splits] seed is {seed}; write a number from 0 up, of at most 18 digits")
@@ -298,6 +303,7 @@ def parse(text: str, path: Path) -> Config:
         imported_labels=_labels(entry("import", "labels", dict, {}), wrong),
         label_studio_url=studio.rstrip("/") if studio else None,
         price_per_post=price,
+        quarantine_days=days,
         annotators=annotators,
         adjudicators=adjudicators,
     )

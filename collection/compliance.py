@@ -14,11 +14,14 @@ import sqlalchemy as sa
 from ccd import gone as gone_posts
 from ccd import schema
 from ccd.campaign import Campaign, now
-from collection import pages, x, x_api
+from ccd.errors import CcdError
+from ccd.frames import batches
+from collection import pages, quarantine, x, x_api
 from collection.pages import NOTE, Page
 
 FRESH = datetime.timedelta(hours=24)  # a post asked about since is not asked again
 BATCH = 100  # ids a call, and a transaction
+FEW = 0.05  # of the posts asked about may be not found, or one, before somebody must say that it is so
 _UNFINISHED = "compliance_unfinished"  # in `meta`: posts are marked, files not yet clean
 _SAID = {"ok": gone_posts.LIVE, "not found": "deleted", "forbidden": "protected"}
 
@@ -27,6 +30,7 @@ _SAID = {"ok": gone_posts.LIVE, "not found": "deleted", "forbidden": "protected"
 class Result:
     """What a run found: posts asked about, and those gone by status; files that were removed or rewritten."""
 
+    began: str = field(default_factory=now)
     asked: int = 0
     posts: int = 0  # that X sent back, which is what is paid for
     gone: dict[str, int] = field(default_factory=dict)  # deleted | protected | suspended | withheld -> posts
@@ -35,6 +39,7 @@ class Result:
     images: int = 0
     pages: int = 0
     left: int = 0  # still to be asked about
+    erased: int = 0  # earlier runs whose time in quarantine was over
 
 
 def due(campaign: Campaign) -> list[str]:
@@ -54,27 +59,56 @@ def due(campaign: Campaign) -> list[str]:
         return [post for post in found if post.removeprefix("x:").isdigit()]
 
 
-def check(campaign: Campaign, api: x_api.Api, limit: int, tick: Callable[[int], None] = lambda n: None) -> Result:
-    """Ask X which posts are gone, at most `limit` of them, and remove their content.
+def check(
+    campaign: Campaign, api: x_api.Api, limit: int, tick: Callable[[int], None] = lambda n: None, *, sure: bool = False
+) -> Result:
+    """Ask X which posts are gone, at most `limit` of them, and take their content out, into the quarantine.
 
-    Each call is one transaction: killed, run it again. Raises CcdError where X refuses; what was found is kept.
+    Nothing is taken out before all have been asked about. Killed, run it again. Raises CcdError where X refuses; what
+    was found is kept. Unless `sure`, raises it too where more than a few posts are not found: their ids may be wrong.
     """
     result = Result()
-    clean(campaign, result)
+    begin(campaign, result)
     todo = due(campaign)
     todo, result.left = todo[:limit], max(0, len(todo) - limit)
+    gone: dict[str, str] = {}
     try:
         for start in range(0, len(todo), BATCH):
             batch = todo[start : start + BATCH]
             page = api.ask(
                 "get_tweets", ids=[post.removeprefix("x:") for post in batch], tweet_fields=["id", "withheld"]
             )
-            mark(campaign, batch, _statuses(batch, page), result)
+            found = _statuses(batch, page)
+            gone |= {post: status for post, status in found.items() if status != gone_posts.LIVE}
+            lives = {post: status for post, status in found.items() if status == gone_posts.LIVE}
+            mark(campaign, [post for post in batch if post not in gone], lives, result)
             result.posts += x.posts_in(page)
             tick(len(batch))
     finally:
-        clean(campaign, result)
+        take_out(campaign, gone, result, sure=sure)
     return result
+
+
+def begin(campaign: Campaign, result: Result) -> None:
+    """Finish what a run that was killed had begun, and erase what was in quarantine for long enough."""
+    clean(campaign, result)
+    result.erased = quarantine.erase(campaign, campaign.config.quarantine_days)
+
+
+def take_out(campaign: Campaign, gone: Mapping[str, str], result: Result, *, sure: bool) -> None:
+    """Take posts that are gone out, `result.asked` others being there. Raises CcdError where they are too many."""
+    lost = sum(status == "deleted" for status in gone.values())
+    asked = result.asked + len(gone)
+    if not sure and lost > max(1, FEW * asked):
+        raise CcdError(
+            f"{lost:,} of {asked:,} posts asked about are not found at X, more than {FEW:.0%}; nothing was taken out: "
+            "see that their ids are X's and complete, then run again with --yes"
+        )
+    try:
+        for some in batches(sorted(gone), BATCH):
+            mark(campaign, some, {post: gone[post] for post in some}, result)
+    finally:
+        clean(campaign, result)
 
 
 def mark(campaign: Campaign, asked: list[str], found: Mapping[str, str], result: Result) -> None:
@@ -84,7 +118,9 @@ def mark(campaign: Campaign, asked: list[str], found: Mapping[str, str], result:
     with campaign.write() as db:
         posts = schema.posts
         db.execute(posts.update().where(posts.c.post_id.in_(found)).values(checked_at=at))
-        remove(db, gone, at)
+        if gone and campaign.config.quarantine_days:
+            quarantine.keep_rows(campaign, db, gone, result.began)
+        remove(db, gone, result.began)
     result.asked += len(asked)
     result.unclear += len(asked) - len(found)
     for status in gone.values():
@@ -134,18 +170,24 @@ def clean(campaign: Campaign, result: Result) -> None:
     """Bring the files in line with the tombstones, where a run has set some since this was last done."""
     meta, stones = schema.meta, schema.tombstones
     with campaign.read() as db:
-        if db.scalar(sa.select(meta.c.value).where(meta.c.key == _UNFINISHED)) is None:
+        began = db.scalar(sa.select(meta.c.value).where(meta.c.key == _UNFINISHED))
+        if began is None:
             return
         gone = {post.removeprefix("x:") for post in db.scalars(sa.select(stones.c.post_id))}
         lost = db.execute(gone_posts.images(shown=False)).all()
+    keep = campaign.config.quarantine_days > 0
     for file in (image.file for image in lost):
         there = campaign.folder / file
         result.images += there.exists()
+        if keep:
+            quarantine.keep_file(campaign, there, began)
         there.unlink(missing_ok=True)
         (campaign.folder / "studio" / "files" / file).unlink(missing_ok=True)  # what Label Studio was offered
     (campaign.folder / "duplicates.html").unlink(missing_ok=True)  # `ccd duplicates` makes it anew, without them
     for path in pages.every(campaign.folder):
         if path.parts[-3] == "x" and (left := _without(pages.read(path), gone)) is not None:
+            if keep:
+                quarantine.keep_file(campaign, path, began)
             pages.write(path, left)
             result.pages += 1
     with campaign.write() as db:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
+from ccd.frames import batches
 from ccd.gone import LIVE
 from ccd.retries import Wait
 from collection import compliance, pages
@@ -23,26 +24,25 @@ POLL = (10.0, 60.0)  # seconds between two questions: the first pause, and the l
 _REASONS = {"bounced": "deleted", "deactivated": "deleted", "protected": "protected", "suspended": "suspended"}
 
 
-def check(campaign: Campaign, api: Api, limit: int | None, wait: Wait) -> Result:
+def check(campaign: Campaign, api: Api, limit: int | None, wait: Wait, *, sure: bool = False) -> Result:
     """Let X find out which posts are gone, at most `limit` of them, and remove their content.
 
-    Interrupted or killed, run it again: the same job goes on. Raises CcdError where X refuses, and where the job failed
-    or expired: the next run makes a new one.
+    Interrupted or killed, run it again: the same job goes on. Raises CcdError where X refuses, where the job failed or
+    expired (the next run makes a new one), and unless `sure` where more than a few posts are not found.
     """
     result = Result()
-    compliance.clean(campaign, result)
+    compliance.begin(campaign, result)
     file = campaign.folder / "raw" / "x" / "compliance.jsonl.gz"
     if not file.exists() and not _create(campaign, api, file, limit):
         return result
     job = pages.read(file)
     ids: list[str] = job["ids"]
     found = _results(_finished(api, file, job, wait), ids)
-    try:
-        for start in range(0, len(ids), BATCH):
-            batch = [f"x:{name}" for name in ids[start : start + BATCH]]
-            compliance.mark(campaign, batch, {post: found.get(post, LIVE) for post in batch}, result)
-    finally:
-        compliance.clean(campaign, result)
+    gone = {post: status for post, status in found.items() if status != LIVE}
+    lives = [post for post in (f"x:{name}" for name in ids) if post not in gone]
+    for some in batches(lives, BATCH):
+        compliance.mark(campaign, some, dict.fromkeys(some, LIVE), result)
+    compliance.take_out(campaign, gone, result, sure=sure)
     file.unlink()
     result.edited = list(found.values()).count(LIVE)
     result.left = len(compliance.due(campaign))

@@ -10,12 +10,14 @@ import click
 
 from apps.cli import contract
 from apps.cli.collect import AT_MOST, FACTS
+from ccd.wording import number_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from ccd.campaign import Campaign
     from ccd.retries import Wait
+    from collection.compliance import Result
     from collection.reading import Limits
     from collection.x import Run
     from collection.x_api import Api
@@ -202,6 +204,8 @@ def tir_command(folder: Path, file: Path, photos: str, limit: int | None, max_po
     metavar="N",
     help="Ask about at most N posts in this run, those that waited longest (default: 1000; with --batch all).",
 )
+@click.option("--yes", is_flag=True, help="Take posts out although more than 5 % of those asked about are not found.")
+@click.option("--undo", is_flag=True, help="Put back what the last run took out, while it is in quarantine.")
 @contract.in_campaign
 @contract.reports(
     {
@@ -214,12 +218,15 @@ def tir_command(folder: Path, file: Path, photos: str, limit: int | None, max_po
         "images": "image files removed, as no living pair shows them",
         "pages": "raw pages rewritten without the posts that are gone",
         "left": "posts still to be asked about; run again",
+        "erased": "earlier runs whose time in quarantine was over",
+        "put_back": "with --undo, posts that live again; else null",
     }
 )
-def compliance_command(folder: Path, batch: bool, max_posts: int | None) -> contract.Report:
-    """Ask X which posts are gone, and remove their texts and photos from the campaign; ids and labels stay.
+def compliance_command(folder: Path, batch: bool, max_posts: int | None, yes: bool, undo: bool) -> contract.Report:
+    """Ask X which posts are gone, and take their texts and photos out of the campaign; ids and labels stay.
 
-    A post is asked about again after 24 hours. Run `ccd push` afterwards, so that Label Studio forgets the texts too.
+    They are in quarantine for the days that campaign.toml says, then erased. A post is asked about again after 24
+    hours. Run `ccd push` afterwards, so that Label Studio forgets the texts too.
 
     \b
     Example:
@@ -230,18 +237,20 @@ def compliance_command(folder: Path, batch: bool, max_posts: int | None) -> cont
     from collection import compliance, compliance_job, x_api
 
     campaign = Campaign.open(folder)
+    if undo:
+        return _undo(campaign)
     price = campaign.config.price_per_post
     with campaign.alone("compliance"), _screen() as (_say, wait):
         api = x_api.Api.from_environment(wait)
         if batch:
-            result = compliance_job.check(campaign, api, max_posts, wait)
+            result = compliance_job.check(campaign, api, max_posts, wait, sure=yes)
         else:
             most = 1000 if max_posts is None else max_posts
             todo = min(most, len(compliance.due(campaign)))
             contract.say(f"{todo:,} posts to ask about: at most ${todo * price:,.2f}")
             with bars() as started:
-                result = compliance.check(campaign, api, most, started("posts asked about", todo))
-    facts = dataclasses.asdict(result) | {"usd": round(result.posts * price, 4)}
+                result = compliance.check(campaign, api, most, started("posts asked about", todo), sure=yes)
+    facts = _facts(result) | {"usd": round(result.posts * price, 4)}
     gone = ", ".join(f"{number:,} {status}" for status, number in sorted(result.gone.items())) or "none"
     cost = "" if batch else f" (${result.posts * price:,.2f})"
     shown = [
@@ -257,6 +266,23 @@ def compliance_command(folder: Path, batch: bool, max_posts: int | None) -> cont
     if result.left:
         shown.append(f"{result.left:,} posts are still to be asked about; run again")
     return contract.Report(facts, shown)
+
+
+def _facts(result: "Result") -> dict[str, Any]:
+    found = dataclasses.asdict(result) | {"usd": 0.0, "put_back": None}
+    del found["began"]
+    return found
+
+
+def _undo(campaign: "Campaign") -> contract.Report:
+    from collection import compliance, quarantine
+
+    with campaign.alone("compliance"):
+        posts = quarantine.put_back(campaign)
+    facts = _facts(compliance.Result()) | {"put_back": posts}
+    return contract.Report(
+        facts, [f"{number_of(posts, 'post')} put back; the next `ccd compliance` asks about them again"]
+    )
 
 
 # --- what the commands share ----------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,11 @@ from click.testing import CliRunner
 
 from apps.cli.main import cli
 from ccd import schema
+from ccd.backup import backup
 from ccd.campaign import Campaign
-from collection import compliance, pages, store, x, x_api
+from ccd.config import CONFIG
+from ccd.errors import CcdError
+from collection import compliance, pages, quarantine, store, x, x_api
 from collection.records import Drop, Photo, Reason, Record
 from tests.collection.replay import TOKEN, X, post, serving
 
@@ -66,7 +71,8 @@ def state(campaign: Campaign) -> dict[str, Any]:
         p, q = schema.posts.c, schema.pairs.c
         rows["posts"] = dict(db.execute(sa.select(p.post_id, p.status)).all())
         rows["texts"] = dict(db.execute(sa.select(q.pair_id, q.text)).all())
-    rows["files"] = sorted(str(f.relative_to(campaign.folder)) for f in campaign.folder.rglob("*.png"))
+    there = (file.relative_to(campaign.folder) for file in campaign.folder.rglob("*.png"))
+    rows["files"] = sorted(str(file) for file in there if file.parts[0] != "quarantine")
     rows["pages"] = [
         {key: value for key, value in pages.read(path).items() if key != "ccd"} for path in pages.every(campaign.folder)
     ]
@@ -90,12 +96,12 @@ def lose(server: X) -> None:
 
 def test_nothing_is_gone(full: Campaign, server: X, api: x_api.Api) -> None:
     before = everything(full)
-    result = compliance.check(full, api, 100)
+    result = compliance.check(full, api, 100, sure=True)
     assert (result.asked, result.posts, result.gone, result.images, result.pages) == (7, 7, {}, 0, 0)
     assert server.asked[-1][1]["ids"].split(",") == ["1", "2", "3", "4", "5", "6", "8"]
     assert b"Post number 1" in before
     asked = len(server.asked)
-    assert compliance.check(full, api, 100).asked == 0, "not again within a day"
+    assert compliance.check(full, api, 100, sure=True).asked == 0, "not again within a day"
     assert len(server.asked) == asked
 
 
@@ -103,7 +109,7 @@ def test_what_is_gone_leaves_and_the_tombstone_stays(full: Campaign, server: X, 
     lose(server)
     sheet = full.folder / "duplicates.html"
     sheet.write_text("Post number 1")
-    result = compliance.check(full, api, 100)
+    result = compliance.check(full, api, 100, sure=True)
     assert not sheet.exists()
     assert result.gone == {"deleted": 3, "protected": 1, "withheld": 1}
     assert (result.images, result.pages) == (3, 1)
@@ -160,16 +166,16 @@ def test_a_deleted_post_keeps_no_author_no_description_and_no_detail_and_others_
 
 def test_twice_is_once(full: Campaign, server: X, api: x_api.Api) -> None:
     lose(server)
-    compliance.check(full, api, 100)
+    compliance.check(full, api, 100, sure=True)
     once = state(full)
-    again = compliance.check(full, api, 100)
+    again = compliance.check(full, api, 100, sure=True)
     assert (again.asked, again.gone) == (0, {})
     assert state(full) == once
 
 
 def test_a_gone_post_is_neither_asked_nor_collected_again(full: Campaign, server: X, api: x_api.Api) -> None:
     lose(server)
-    compliance.check(full, api, 100)
+    compliance.check(full, api, 100, sure=True)
     once = state(full)
     run = x.hydrate(full, api, ["1", "2", "8", "9"], x.Limits(1000))
     assert (run.pages, set(run.statuses.values())) == (0, {"not found"})
@@ -191,10 +197,10 @@ def test_killed_between_the_rows_and_the_files(
 
     monkeypatch.setattr(pages, "write", killed)
     with pytest.raises(KeyboardInterrupt):
-        compliance.check(full, api, 100)
+        compliance.check(full, api, 100, sure=True)
     monkeypatch.setattr(pages, "write", write)
     assert b"Post number 1" in everything(full)
-    compliance.check(full, api, 0)
+    compliance.check(full, api, 0, sure=True)
     assert b"Post number 1" not in everything(full)
     assert not any(row[0] == "compliance_unfinished" for row in state(full)["meta"])
 
@@ -204,21 +210,22 @@ def test_killed_between_calls_and_capped(
 ) -> None:
     lose(server)
     monkeypatch.setattr(compliance, "BATCH", 2)
-    first = compliance.check(full, api, 3)
+    first = compliance.check(full, api, 3, sure=True)
     assert (first.asked, first.left) == (3, 4)
     mark = compliance.mark
 
     def killed(campaign: Campaign, batch: list[str], *rest: Any) -> None:
-        if "x:6" in batch:
+        if "x:8" in batch:
             raise KeyboardInterrupt
         mark(campaign, batch, *rest)
 
     monkeypatch.setattr(compliance, "mark", killed)
+    monkeypatch.setattr(compliance, "BATCH", 1)
     with pytest.raises(KeyboardInterrupt):
-        compliance.check(full, api, 100)
+        compliance.check(full, api, 100, sure=True)
     monkeypatch.setattr(compliance, "mark", mark)
     assert state(full)["posts"]["x:5"] == "deleted"
-    assert compliance.check(full, api, 100).asked == 2
+    assert compliance.check(full, api, 100, sure=True).asked == 1
     assert len(state(full)["tombstones"]) == 5
 
 
@@ -232,20 +239,93 @@ def test_what_x_does_not_say_changes_nothing(full: Campaign, server: X, api: x_a
         return status, body
 
     server.answer = mute  # type: ignore[method-assign]
-    result = compliance.check(full, api, 100)
+    result = compliance.check(full, api, 100, sure=True)
     assert (result.unclear, result.gone) == (1, {})
     server.answer = answer  # type: ignore[method-assign]
     server.add(gone)
-    assert compliance.check(full, api, 100).asked == 1
+    assert compliance.check(full, api, 100, sure=True).asked == 1
 
 
 def test_the_command(full: Campaign, server: X, monkeypatch: pytest.MonkeyPatch) -> None:
     lose(server)
     monkeypatch.setenv(x_api.TOKEN, TOKEN)
     monkeypatch.setenv(x_api.BASE_URL, server.url)
-    result = CliRunner().invoke(cli, ["compliance", "--dir", str(full.folder), "--json", "-"])
+    result = CliRunner().invoke(cli, ["compliance", "--yes", "--dir", str(full.folder), "--json", "-"])
     assert result.exit_code == 0, result.output
     assert "7 posts to ask about: at most $0.04" in result.stderr
     facts = json.loads(result.stdout)
     assert (facts["asked"], facts["posts"], facts["usd"]) == (7, 3, 0.015)
     assert facts["gone"] == {"deleted": 3, "protected": 1, "withheld": 1}
+
+
+def test_many_that_are_not_found_are_left_until_somebody_is_sure(full: Campaign, server: X, api: x_api.Api) -> None:
+    lose(server)
+    before = everything(full)
+    with pytest.raises(
+        CcdError, match=r"^3 of 7 posts asked about are not found at X, more than 5%; nothing was taken"
+    ):
+        compliance.check(full, api, 100)
+    after = state(full)
+    assert set(after["posts"].values()) == {"live"}
+    assert after["tombstones"] == []
+    assert [text for text in re.findall(rb"Post number .", before) if text not in everything(full)] == []
+    result = compliance.check(full, api, 100, sure=True)
+    assert (result.asked, result.gone) == (5, {"deleted": 3, "protected": 1, "withheld": 1}), (
+        "the others were asked about"
+    )
+
+
+def test_one_that_is_not_found_goes_without_a_word(full: Campaign, server: X, api: x_api.Api) -> None:
+    del server.posts["1"]
+    assert compliance.check(full, api, 100).gone == {"deleted": 1}
+
+
+def test_what_was_taken_out_goes_back_as_it_was(full: Campaign, server: X, api: x_api.Api) -> None:
+    before, said = state(full), everything(full)
+    bytes_of = {path: path.read_bytes() for path in (full.folder / "images").rglob("*.png")}
+    lose(server)
+    compliance.check(full, api, 100, sure=True)
+    kept = b"".join(path.read_bytes() for path in (full.folder / "quarantine").rglob("*") if path.is_file())
+    assert b"Post number 1" in kept
+    saved = backup(full, full.folder.parent / "saved.tar", lambda _name, _total: lambda _n: None)
+    assert saved.files
+    with tarfile.open(full.folder.parent / "saved.tar") as tar:
+        assert not any("quarantine" in name for name in tar.getnames())
+    assert quarantine.put_back(full) == 5
+    after = state(full)
+    assert {key: after[key] for key in ("posts", "texts", "labels", "tombstones", "pages")} == {
+        key: before[key] for key in ("posts", "texts", "labels", "tombstones", "pages")
+    }
+    assert {path: path.read_bytes() for path in bytes_of} == bytes_of
+    for detail in (b"Post number 1", b"https://video/2.mp4", b"3_80"):
+        assert everything(full).count(detail) == said.count(detail)
+    assert not list((full.folder / "quarantine").iterdir())
+    with pytest.raises(CcdError, match="nothing is in quarantine"):
+        quarantine.put_back(full)
+    assert compliance.check(full, api, 100, sure=True).asked == 5, "they are asked about again"
+
+
+@pytest.mark.parametrize(("days", "kept"), [("0", False), ("0.0000001", False), ("3", True)])
+def test_the_quarantine_ends(
+    full: Campaign, server: X, api: x_api.Api, monkeypatch: pytest.MonkeyPatch, days: str, kept: bool
+) -> None:
+    toml = full.folder / CONFIG
+    toml.write_text(toml.read_text().replace("# quarantine_days = 1 ", f"quarantine_days = {days} "))
+    opened = Campaign.open(full.folder)
+    lose(server)
+    compliance.check(opened, api, 100, sure=True)
+    assert (full.folder / "quarantine").exists() == (days != "0")
+    (full.folder / "quarantine" / "mine").mkdir(parents=True)
+    assert compliance.check(opened, api, 100).erased == (days not in ("0", "3"))
+    runs = [path.name for path in (full.folder / "quarantine").iterdir()]
+    assert (len(runs) == 2) == kept
+    assert "mine" in runs, "what is not named like a run is not ours"
+
+
+def test_undo_from_the_command_line(full: Campaign, server: X, api: x_api.Api) -> None:
+    lose(server)
+    compliance.check(full, api, 100, sure=True)
+    done = CliRunner().invoke(cli, ["compliance", "--undo", "--dir", str(full.folder), "--json", "-"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["put_back"] == 5
+    assert "5 posts put back; the next `ccd compliance` asks about them again" in done.stderr

@@ -18,7 +18,7 @@ SEVEN = "1\n2\n3\n4\n5\n6\n8\n"
 
 
 def check(campaign: Campaign, api: x_api.Api, limit: int | None = None, waits: list[str] | None = None) -> Result:
-    return compliance_job.check(campaign, api, limit, lambda seconds, why: (waits or []).append(why))
+    return compliance_job.check(campaign, api, limit, lambda seconds, why: (waits or []).append(why), sure=True)
 
 
 def open_job(campaign: Campaign) -> bool:
@@ -183,7 +183,7 @@ def test_killed_and_run_again_the_same_job_goes_on(
         else:
             wait = killed
         with pytest.raises(KeyboardInterrupt):
-            compliance_job.check(full, api, None, wait or (lambda seconds, why: None))
+            compliance_job.check(full, api, None, wait or (lambda seconds, why: None), sure=True)
     assert check(full, api).gone["deleted"] >= 2
     assert set(server.jobs) == {"1"}
     assert len(state(full)["tombstones"]) == 4
@@ -200,7 +200,7 @@ def test_the_command(full: Campaign, server: X, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv(x_api.TOKEN, TOKEN)
     monkeypatch.setenv(x_api.BASE_URL, server.url)
     monkeypatch.setattr(compliance_job, "POLL", (0.01, 0.01))
-    result = CliRunner().invoke(cli, ["compliance", "--batch", "--dir", str(full.folder), "--json", "-"])
+    result = CliRunner().invoke(cli, ["compliance", "--yes", "--batch", "--dir", str(full.folder), "--json", "-"])
     assert result.exit_code == 0, result.output
     assert "X works on 7 ids (job 1)" in result.stderr
     assert "7 posts asked about; gone: 3 deleted, 1 protected" in result.stderr

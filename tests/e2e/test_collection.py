@@ -22,7 +22,13 @@ TIMES = {"at", "checked_at", "collected_at", "created_at"}
 
 def collect(folder: Path, table: Path) -> None:
     """All stages of a collection, as commands."""
-    for words in (["collect", "table", str(table)], ["collect", "photos"], ["duplicates"], ["compliance"], ["status"]):
+    for words in (
+        ["collect", "table", str(table)],
+        ["collect", "photos"],
+        ["duplicates"],
+        ["compliance", "--yes"],
+        ["status"],
+    ):
         result = CliRunner().invoke(cli, [*words, "--dir", str(folder)], catch_exceptions=False)
         assert result.exit_code == 0, result.output
 
