@@ -142,7 +142,13 @@ def test_a_protocol_and_names_that_are_none(tmp_path: Path) -> None:
     evil = json.dumps(ALL.replace("\ud800", "").replace("\x7f", ""))[1:-1]
     file = tmp_path / f"{NAME}.toml"
     file.write_text(re.sub(r'^title = "', lambda found: found[0] + evil, shipped, flags=re.M))
-    for command in (("protocol", "show", str(file)), ("protocol", "show", NAME), ("verify", str(tmp_path / NAME)), ("labels", NAME, ALL), (NAME,)):
+    for command in (
+        ("protocol", "show", str(file)),
+        ("protocol", "show", NAME),
+        ("verify", str(tmp_path / NAME)),
+        ("labels", NAME, ALL),
+        (NAME,),
+    ):
         done = run(*command)
         assert done.exit_code == 2
         assert "owned" in done.stderr
