@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ccd.errors import CcdError, as_path
+from ccd.regular import MOST_TEXT, read_regular
 
 CONFIG = "campaign.toml"
 _LICENSE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.+-]*[A-Za-z0-9])?")
@@ -174,7 +175,7 @@ def read_config(folder: str | os.PathLike[str]) -> Config:
     """Read and check `campaign.toml` of a folder. Raises CcdError with file, place and remedy."""
     path = as_path(folder, "the campaign's folder") / CONFIG
     try:
-        text = path.read_text(encoding="utf-8-sig")  # some editors put a byte order mark first
+        text = read_regular(path, MOST_TEXT).decode("utf-8-sig")  # some editors put a byte order mark first
     except FileNotFoundError:
         raise CcdError(f"{path}: no campaign here; run `ccd init` or name its folder with --dir") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from ccd.errors import CcdError
+from ccd.regular import open_regular
 from ccd.related import GROUP
 from ccd.spellings import NULL_WORDS, fold, spelling_key, variants
 from ccd.table_columns import COLUMNS, GOLDEN, REJECTED, Named, Places, places
@@ -236,7 +237,7 @@ def _fill(read: _Rows, path: Path, columns: Named) -> None:
 
 def encoding(path: Path) -> str:
     """Return the encoding of a text file: UTF-16 where it begins with that mark, else UTF-8."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from ccd.errors import CcdError
+from ccd.regular import check_regular
 
 MOST = 1 << 30  # bytes that a file of any size may unpack to
 MOST_RATIO = 1000  # beyond that, so many times its size: posts and features shrink to no thousandth
@@ -30,6 +31,7 @@ def opened(path: Path) -> pq.ParquetFile:
     >>> with opened(Path("judgments.parquet")) as file: list(rows(file, ["label"]))  # doctest: +SKIP
     [{'label': 'implicit'}]
     """
+    check_regular(path)
     file = pq.ParquetFile(path)
     unpacked = sum(
         max(0, chunk.total_uncompressed_size, chunk.num_values * _width(leaf))

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ccd.errors import CcdError
+from ccd.regular import open_regular, read_regular
 
 IMAGES = "images"
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")  # what collection stores
@@ -30,7 +31,7 @@ def opened(source: Path | bytes) -> Image.Image:
     (1024, 683)
     """
     if isinstance(source, Path):
-        with source.open("rb") as file:
+        with open_regular(source) as file:
             source = file.read(MOST_BYTES + 1)
     if len(source) > MOST_BYTES:
         raise ValueError(f"more than {MOST_BYTES:,} bytes")
@@ -90,7 +91,7 @@ def shown(folder: Path, file: str, sha256: str, side: int) -> bytes:
     if not path.resolve().is_relative_to(home):
         raise CcdError(f"{file}: is not in the campaign's images, and is not shown; see `ccd doctor`")
     try:
-        data = path.read_bytes()
+        data = read_regular(path, MOST_BYTES)
     except OSError as error:
         raise CcdError(f"{file}: cannot be read ({error.strerror}); restore it or collect it again") from None
     if hashlib.sha256(data).hexdigest() != sha256:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from ccd.campaign import Campaign, now, write_atomic
 from ccd.errors import CcdError
+from ccd.regular import open_regular, read_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -228,7 +229,7 @@ def _table(file: Path, columns: list[str]) -> "pa.Table":
     import pyarrow.parquet as pq
 
     try:
-        with file.open("rb") as opened:  # pyarrow cannot open a name that is not in the locale's letters
+        with open_regular(file) as opened:  # pyarrow cannot open a name that is not in the locale's letters
             return pq.read_table(opened, columns=columns)
     except pa.ArrowInvalid:
         raise CcdError(f"{file}: is no Parquet file; remove it and run `ccd predict` again") from None
@@ -275,7 +276,7 @@ def _arrays(shards: Sequence[Path], names: list[str], order: NDArray[np.int64]) 
 def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_bytes())
+        manifest = read_json(path)
         known = manifest["format"] == FORMAT
     except FileNotFoundError:
         raise CcdError(f"{folder}: no predictions of this version; run `ccd predict --model {folder.name}`") from None

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from ccd.errors import CcdError, as_path
+from ccd.regular import MOST_TEXT, read_regular
 
 Kind = Literal["choice", "score"]
 Level = Literal["nominal", "ordinal", "interval"]
@@ -165,7 +166,8 @@ def source(name_or_path: str, folder: Path = Path()) -> tuple[str, str]:
     path = folder / name_or_path
     where = f"protocol {path}"
     try:
-        return path.read_bytes().decode("utf-8-sig"), where  # -sig: some editors put a byte order mark first
+        text = read_regular(path, MOST_TEXT).decode("utf-8-sig")  # some editors put a byte order mark first
+        return text, where
     except FileNotFoundError:
         raise CcdError(
             f"{where}: no such file; name a TOML file or a shipped protocol: {', '.join(shipped())}"

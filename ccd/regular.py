@@ -5,26 +5,36 @@ missing file and for bad bytes, so that who reads says where and what to do.
 """
 
 import errno
+import io
 import json
 import os
 import stat
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
 MOST_DOCUMENT = 256 << 20  # bytes of a file that is read at once
+MOST_TEXT = 16 << 20  # bytes of a configuration or a protocol
 MOST_LINE = 64 << 20  # bytes of a line of JSON
 
 
-def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
     """Open a file for reading bytes. Raises OSError where it is missing or no regular file."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "it is a folder, a pipe or a device and no file", str(path))
+        mode = os.fstat(handle).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is a pipe or a device and no file", str(path))
         return os.fdopen(handle, "rb")
     except BaseException:
         os.close(handle)
         raise
+
+
+def check_regular(path: str | os.PathLike[str]) -> None:
+    """Raise OSError where a file is missing or no regular file: before a library opens it by its name."""
+    open_regular(path).close()
 
 
 def read_regular(path: str | os.PathLike[str], most: int = MOST_DOCUMENT) -> bytes:

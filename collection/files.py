@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ccd.errors import CcdError
+from ccd.regular import open_regular
 
 _EXTENSIONS = ("jpg", "jpeg", "png", "webp")
 _GZIP = b"\x1f\x8b"
@@ -52,7 +53,7 @@ def lines(file: Path) -> Iterator[tuple[int, bytes]]:
     Raises CcdError where the file is absent, empty, not text, or a damaged gzip file.
     """
     with reading(file):
-        with file.open("rb") as probe:
+        with open_regular(file) as probe:
             packed = probe.read(2) == _GZIP
         with gzip.open(file) if packed else file.open("rb") as opened:
             number = 0

@@ -6,7 +6,6 @@ or PNG where they have transparency. The pixels of any other photo stay as they 
 """
 
 import contextlib
-import errno
 import hashlib
 import io
 import os
@@ -20,6 +19,7 @@ from PIL import Image, ImageOps, JpegImagePlugin
 from ccd.campaign import write_atomic
 from ccd.errors import CcdError
 from ccd.photo import MOST_BYTES, MOST_PIXELS, MOST_SCANS
+from ccd.regular import open_regular
 from ccd.stripping import stripped
 from collection.records import Reason
 
@@ -57,9 +57,7 @@ class Picture:
 def read(file: Path) -> bytes:
     """The bytes of a photo on disk. Raises BadImage where there is none, or more than MAX_BYTES."""
     try:
-        if not file.is_file():  # a pipe would be waited for
-            raise FileNotFoundError(errno.ENOENT, "no such file")
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             data = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise BadImage(Reason.NOT_ON_DISK, f"{file} ({getattr(error, 'strerror', None) or error})") from None

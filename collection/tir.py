@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
+from ccd.regular import check_regular
 from collection.files import reading
 from collection.ids import post_id
 from collection.records import BadId
@@ -74,6 +75,8 @@ def read(file: Path) -> Table:
 
 
 def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
+    with reading(file):
+        check_regular(file)
     with reading(file), file.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
         rows = csv.reader(stream)
         try:

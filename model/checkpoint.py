@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from ccd.alone import alone_in
 from ccd.campaign import make_latest, write_atomic
 from ccd.errors import CcdError, as_path, damaged
+from ccd.regular import MOST_TEXT, check_regular, read_json
 from model.zoo import make, stored_config
 
 CONFIG, WEIGHTS, METRICS, LOG = "config.json", "weights.safetensors", "metrics.json", "log.jsonl"
@@ -80,6 +81,7 @@ class Checkpoint:
     def network(self) -> nn.Module:
         """The network with its weights, in evaluation mode. Raises CcdError where they do not fit each other."""
         try:
+            check_regular(self.folder / WEIGHTS)
             weights = safetensors.torch.load_file(self.folder / WEIGHTS)
             with damaged(self.folder / CONFIG, "train again"):
                 config = stored_config(self.model, self.config["network"])
@@ -106,10 +108,12 @@ def load(folder: str | os.PathLike[str]) -> Checkpoint:
     """
     folder = as_path(folder, "the network's folder")
     try:
-        config, metrics = (json.loads((folder / name).read_bytes()) for name in (CONFIG, METRICS))
+        config, metrics = (read_json(folder / name, MOST_TEXT) for name in (CONFIG, METRICS))
         known = config["format"] == FORMAT
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (FileNotFoundError, NotADirectoryError):
         raise CcdError(f"{folder}: no trained network; `ccd train` makes one in the folder models") from None
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise CcdError(f"{folder}: no network that `ccd train` made ({error}); train again") from None
     if not known:
         raise CcdError(f"{folder}: made by another toolkit (format {config['format']}); train again")
     with damaged(folder, "train again"):

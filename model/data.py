@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from ccd.campaign import Campaign
 from ccd.errors import CcdError, as_path
+from ccd.regular import read_json, read_rows
 from ccd.release.content import pairs as of_campaign
 from ccd.release.images import inside
 from ccd.release.leaks import is_synthetic
@@ -132,7 +133,7 @@ def _asked(folder: Path, question: str | None) -> tuple[str, Asked, bool]:
     if not all(file.is_file() for file in files):
         return question or "", Asked(question or ""), False
     try:
-        about, protocol = (json.loads(file.read_bytes()) for file in files)
+        about, protocol = map(read_json, files)
         first = str(about["question"])
         asked = {
             str(each["name"]): Asked(
@@ -142,7 +143,7 @@ def _asked(folder: Path, question: str | None) -> tuple[str, Asked, bool]:
             )
             for each in protocol["questions"]
         }
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CcdError(f"{folder}: release.json and protocol.json name no labels ({error}); fetch it again") from None
     if (question or first) not in asked:
         raise CcdError(f"{folder}: no question {question or first!r}; its questions are {', '.join(asked)}")
@@ -190,13 +191,14 @@ def read_campaign(campaign: Campaign, seen: Callable[[str], str], question: str 
 def _lines(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Where each line stands, and its object."""
     try:
-        with file.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                yield f"{file}, line {number}", json.loads(line)
+        for number, row in read_rows(file):
+            yield f"{file}, line {number}", row
     except FileNotFoundError:
         raise CcdError(f"{file}: not there; name a folder with train.jsonl, dev.jsonl and test.jsonl") from None
-    except (ValueError, RecursionError):
-        raise CcdError(f"{file}: is not one JSON object a line; write it again with `ccd release`") from None
+    except OSError as error:
+        raise CcdError(f"{file}: cannot be read ({error.strerror}); fetch the release again") from None
+    except ValueError as error:
+        raise CcdError(f"{file}: is not one JSON object a line ({error}); write it again with `ccd release`") from None
 
 
 def _dataset(

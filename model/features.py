@@ -15,14 +15,16 @@ import os
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import psutil
+import pydantic
 from numpy.typing import NDArray
 
 from ccd.campaign import make_latest, write_atomic
 from ccd.errors import CcdError, damaged
+from ccd.regular import MOST_TEXT, check_regular, read_json
 from model.encoders.digest import file_digest
 from model.encoders.protocol import RegionEncoder, Regions, WordEncoder, Words
 
@@ -40,6 +42,17 @@ def text_key(text: str) -> str:
 def image_key(photo: Path) -> str:
     """The key of an image: the SHA-256 of its file. Raises OSError."""
     return file_digest(photo)
+
+
+class _Manifest(pydantic.BaseModel):
+    """What `manifest.json` says; `line` is the encoder as campaign.toml names it."""
+
+    model_config = pydantic.ConfigDict(strict=True)
+    kind: Kind
+    line: str
+    width: Annotated[int, pydantic.Field(ge=1, le=1 << 20)]
+    space: str | None
+    fingerprint: dict[str, Any]
 
 
 class Features:
@@ -131,6 +144,10 @@ class Features:
 
 def _load(file: Path, mmap_mode: Literal["r"] | None = None) -> NDArray[Any]:
     """An array of a .npy file, without running what is in it. Raises CcdError where it is none."""
+    try:
+        check_regular(file)
+    except OSError as error:
+        raise CcdError(f"{file}: cannot be read ({error.strerror}); remove its cache and run `ccd encode`") from None
     with damaged(file, "remove its cache and run `ccd encode`"):
         array: NDArray[Any] = np.load(file, mmap_mode=mmap_mode, allow_pickle=False)
     return array
@@ -223,10 +240,12 @@ def _shards(folder: Path) -> list[Path]:
 def _manifest(folder: Path) -> Mapping[str, Any]:
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_bytes())
-        known = manifest["format"] == FORMAT
+        manifest = read_json(path, MOST_TEXT)
+        if manifest["format"] != FORMAT:
+            raise CcdError(
+                f"{path}: made by another toolkit (format {manifest['format']!r:.20}); run `ccd encode` again"
+            )
+        _Manifest.model_validate(manifest)
     except (OSError, ValueError, LookupError, TypeError):
         raise CcdError(f"{path}: no manifest of a feature cache; remove its folder and run `ccd encode`") from None
-    if not known:
-        raise CcdError(f"{path}: made by another toolkit (format {manifest['format']}); run `ccd encode` again")
     return dict(manifest)

@@ -5,7 +5,6 @@ one label of every pair, or guesses, gets 1 / C, however rare a label is. Measur
 commands that use the network only read it. It flatters a little, as the best epoch was chosen on dev too.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ccd.regular import MOST_TEXT, read_json
 from model.resampling import Floats, Ids, cells_of, interval_of, numbered, resampled
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def by_text(train: "Loader", dev: "Loader", size: int, balanced: bool) -> Ids:
 def read(models: Path, version: str) -> Mapping[str, Any] | None:
     """What was measured of the network in `models`/`version`; None where it was not, or the folder is elsewhere."""
     try:
-        found = json.loads((models / version / "metrics.json").read_bytes()).get(KEY)
+        found = read_json(models / version / "metrics.json", MOST_TEXT).get(KEY)
     except (OSError, ValueError, AttributeError):
         return None
     return found if isinstance(found, dict) else None

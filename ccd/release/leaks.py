@@ -5,8 +5,8 @@ folder), `label`, `pair_id` and `post_id` are looked at, as far as they are ther
 """
 
 import hashlib
-import json
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +23,7 @@ from ccd.frames import batches
 from ccd.leakage import Tie, find, groups, leaking, leaks, straddling
 from ccd.near import picture_hash
 from ccd.neighbours import Neighbour, nearest
+from ccd.regular import read_json, read_rows
 from ccd.release.images import Opened
 from ccd.splits import naive
 
@@ -88,25 +89,32 @@ def check(folder: str | os.PathLike[str], started: Started = lambda name, total:
     )
 
 
+_HALF = re.compile("[\ud800-\udfff]")
+
+
 def _rows(folder: Path) -> Iterator[tuple[Any, ...]]:
     same: dict[Any, Any] = {}  # one object for equal labels, images and posts
     for split in SPLITS:
-        path, number = folder / f"{split}.jsonl", 1  # a first line that is not UTF-8 is never counted
+        path = folder / f"{split}.jsonl"
         try:
-            with path.open(encoding="utf-8") as lines:
-                for number, line in enumerate(lines, 1):
-                    row = json.loads(line)
-                    told = [row.get("pair_id", f"{split} {number}"), *(row.get(key) for key in _READ)]
-                    if not all(value is None or isinstance(value, str | int | float) for value in told):
-                        raise ValueError("an entry that is no text")
-                    "".join(value for value in told if isinstance(value, str)).encode()  # half a character is no text
-                    pair, label, text, image, post = (value if value is None else str(value) for value in told)
-                    label, image, post = (same.setdefault(value, value) for value in (label, image, post))
-                    yield split, pair, label, text, image, post
+            for number, row in read_rows(path):
+                if not isinstance(row, dict):
+                    raise ValueError(f"line {number}: no object")
+                told = [row.get("pair_id", f"{split} {number}"), *(row.get(key) for key in _READ)]
+                if not all(value is None or isinstance(value, str | int | float) for value in told):
+                    raise ValueError(f"line {number}: an entry that is no text")
+                if _HALF.search("".join(value for value in told if isinstance(value, str))):
+                    raise ValueError(f"line {number}: half a character")
+                pair, label, text, image, post = (value if value is None else str(value) for value in told)
+                label, image, post = (same.setdefault(value, value) for value in (label, image, post))
+                yield split, pair, label, text, image, post
         except FileNotFoundError:
             raise CcdError(f"{path}: not there; name a folder with train.jsonl, dev.jsonl and test.jsonl") from None
-        except (ValueError, AttributeError, RecursionError):
-            raise CcdError(f"{path}, line {number}: not a JSON object of texts; fetch the folder again") from None
+        except OSError as error:
+            raise CcdError(f"{path}: cannot be read ({error.strerror}); fetch the folder again") from None
+        except ValueError as error:
+            line = str(error).partition(":")[0]
+            raise CcdError(f"{path}, {line}: not a JSON object of texts; fetch the folder again") from None
 
 
 def _hash(folder: Path, frame: pd.DataFrame, started: Started) -> int:
@@ -144,18 +152,19 @@ def _hashes(data: bytes) -> tuple[str, str] | None:
 def is_synthetic(folder: Path) -> bool:
     """Whether the release.json of a folder says that the toolkit made its pairs; a folder need not have one."""
     try:
-        about = json.loads((folder / "release.json").read_bytes())
+        about = read_json(folder / "release.json")
     except FileNotFoundError:
         return False
-    except (ValueError, RecursionError) as error:
-        raise CcdError(f"{folder / 'release.json'}: is no JSON ({error}); fetch the folder again") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CcdError(f"{folder / 'release.json'}: is no JSON ({reason}); fetch the folder again") from None
     return isinstance(about, dict) and bool(about.get("synthetic"))
 
 
 def _promised(folder: Path) -> tuple[str, ...]:
     """The ties that the folder says no pair has across splits; all where it says nothing."""
     try:
-        about = json.loads((folder / "release.json").read_bytes())
+        about = read_json(folder / "release.json")
         return tuple(about["split"]["ties"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return LOOKED_FOR

@@ -7,6 +7,7 @@ from typing import Any
 from ccd import __version__, parquet
 from ccd.errors import damaged
 from ccd.protocol import of_dict
+from ccd.regular import read_regular
 from ccd.related import GROUP
 from ccd.release.content import GONE, LOST, UNSPLIT
 from ccd.release.judged import ANNOTATOR
@@ -138,7 +139,7 @@ def pages(folder: Path, facts: Facts, protocol: Facts, listed: Mapping[str, str]
     for name, text in texts(facts, questions_of(protocol), drawn, hashes).items():
         if not (folder / name).is_file():
             continue  # missing, which is found elsewhere
-        if (written := (folder / name).read_bytes()) != text:
+        if (written := read_regular(folder / name)) != text:
             lines = zip(written.splitlines(), text.splitlines(), strict=False)
             number = next((n for n, (one, other) in enumerate(lines, 1) if one != other), None)
             where = f"line {number}" if number else "its end"

@@ -17,6 +17,7 @@ from ccd import __version__, gone, schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError, damaged
 from ccd.handles import without_handles
+from ccd.regular import read_json, read_regular, read_rows
 from ccd.release import tables
 from ccd.release.content import LOST, Pair
 from ccd.release.images import FILES, Files
@@ -43,7 +44,7 @@ def posts_of(folder: str | os.PathLike[str]) -> list[str]:
     """The post ids of a dehydrated release, each once. Raises CcdError where it is none."""
     folder = Path(folder)
     try:
-        facts = json.loads((folder / "release.json").read_bytes())
+        facts = read_json(folder / "release.json")
         found = dict.fromkeys(row["post_id"] for split in SPLITS for row in _lines(folder / f"{split}.jsonl"))
         if not all(isinstance(post, str) for post in found):
             raise TypeError("a post_id is no text")
@@ -82,8 +83,8 @@ def refill(
 
 
 def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -> Refilled:
-    facts = json.loads((folder / "release.json").read_bytes())
-    questions = questions_of(json.loads((folder / "protocol.json").read_bytes()))
+    facts = read_json(folder / "release.json")
+    questions = questions_of(read_json(folder / "protocol.json"))
     tally = Tally.of(questions)
     gone: dict[str, str] = {}
     images = Files(part)
@@ -111,7 +112,7 @@ def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -
     for row in _lines(part / f"{OPEN}.jsonl") if (part / f"{OPEN}.jsonl").exists() else ():
         tally.take(Pair(row["resolved_by"], row=row))
     tally.correct(facts)
-    facts["of"] = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()  # the release that was filled
+    facts["of"] = hashlib.sha256(read_regular(folder / MANIFEST)).hexdigest()  # the release that was filled
     describe(part, facts, questions, {}, part)
     return Refilled(tally.pairs.total(), gone)
 
@@ -149,5 +150,5 @@ def _reason(db: sa.Connection, row: Mapping[str, Any], why: Mapping[str, str]) -
 
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:
-    with file.open(encoding="utf-8") as lines:
-        yield from map(json.loads, lines)
+    for _, row in read_rows(file):
+        yield row

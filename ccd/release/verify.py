@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 import os
 import re
 import warnings
@@ -18,6 +17,7 @@ from ccd.config import SPLITS
 from ccd.errors import CcdError, as_path, damaged
 from ccd.frames import batches
 from ccd.photo import MOST_BYTES, opened
+from ccd.regular import open_regular, parse_json, read_json, read_regular, read_rows
 from ccd.release import card, leaks, recount
 from ccd.release.content import Pair
 from ccd.release.images import FILES, NONE, TAR, Opened
@@ -56,6 +56,9 @@ def verify(folder: str | os.PathLike[str], started: Started = lambda name, total
         problems.append(f"{Path(error.filename).name}: needed to check labels and counts")
     except CcdError as error:
         problems.append(str(error))
+    except OSError as error:
+        name = Path(error.filename).name if error.filename else "labels and counts"
+        problems.append(f"{name}: cannot be read ({error.strerror})")
     except Exception as error:  # whatever damage makes of them
         problems.append(f"labels and counts: cannot be checked ({type(error).__name__}: {error})")
     return problems
@@ -64,7 +67,7 @@ def verify(folder: str | os.PathLike[str], started: Started = lambda name, total
 def _manifest(folder: Path, problems: list[str]) -> dict[str, str]:
     """File → its SHA-256, as the manifest says."""
     try:
-        manifest = (folder / MANIFEST).read_text(encoding="utf-8")
+        manifest = read_regular(folder / MANIFEST).decode()
     except FileNotFoundError:
         raise CcdError(f"{folder}: no {MANIFEST} here; name the folder of a release, such as releases/v1") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -103,7 +106,7 @@ def _file(path: Path, sha256: str) -> str:
     try:
         if not path.is_file():
             return "no plain file, or a link that leads nowhere"
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
                 return "changed"
             if path.parent.name == "images":
@@ -137,8 +140,8 @@ class _Content:
 
     def problems(self) -> Iterator[str]:
         """Labels, images, pairs that stand twice, groups in two splits, counts, and Parquet that says another thing."""
-        facts = json.loads((self.folder / "release.json").read_bytes())
-        protocol = json.loads((self.folder / "protocol.json").read_bytes())
+        facts = read_json(self.folder / "release.json")
+        protocol = read_json(self.folder / "protocol.json")
         questions = {question["name"]: question for question in protocol["questions"]}
         self.tally = Tally.of(questions_of(protocol))
         labels = {category["name"]: category["id"] for category in questions[facts["question"]]["categories"]}
@@ -148,21 +151,20 @@ class _Content:
             if split not in SPLITS:
                 raise ValueError(f"{split!r} is no split")
             counted = dict.fromkeys((*labels, "all"), 0)
-            with (self.folder / f"{split}.jsonl").open(encoding="utf-8") as lines:
-                for number, row in enumerate(map(json.loads, lines), 1):
-                    counted["all"] += 1
-                    if row["label"] in labels:
-                        counted[row["label"]] += 1
-                    elif row["label"] is None:
-                        counted[UNLABELLED] = counted.get(UNLABELLED, 0) + 1
-                    where = f"{split}.jsonl, line {number}"
-                    problems = [*_label(where, row, labels), *self._others(where, row)]
-                    yield from problems
-                    if not problems or row["label"] in (None, *labels):
-                        self.tally.take(Pair("", split, row))
-                    yield from self._apart(split, row)
-                    if images != NONE:
-                        yield from self._image(where, row["image"], images, opened)
+            for number, row in read_rows(self.folder / f"{split}.jsonl"):
+                counted["all"] += 1
+                if row["label"] in labels:
+                    counted[row["label"]] += 1
+                elif row["label"] is None:
+                    counted[UNLABELLED] = counted.get(UNLABELLED, 0) + 1
+                where = f"{split}.jsonl, line {number}"
+                problems = [*_label(where, row, labels), *self._others(where, row)]
+                yield from problems
+                if not problems or row["label"] in (None, *labels):
+                    self.tally.take(Pair("", split, row))
+                yield from self._apart(split, row)
+                if images != NONE:
+                    yield from self._image(where, row["image"], images, opened)
             for label in sorted(said.keys() | counted.keys()):
                 if counted.get(label, 0) != said.get(label):
                     yield f"{split}.jsonl: {counted.get(label, 0)} pairs {label}, release.json says {said.get(label)}"
@@ -182,7 +184,7 @@ class _Content:
         if JUDGMENTS in self.listed:
             yield from self._judgments(facts, protocol)
         page = self.folder / "README.md"
-        if page.is_file() and card.counts(facts) not in page.read_text(encoding="utf-8"):
+        if page.is_file() and card.counts(facts) not in read_regular(page).decode():
             yield "README.md: its counts are not those of release.json"
         yield from recount.pages(self.folder, facts, protocol, self.listed)
 
@@ -196,13 +198,12 @@ class _Content:
     def _unsettled(self, facts: Mapping[str, Any], labels: Mapping[str, int]) -> Iterator[str]:
         """Unsettled pairs that a split has too, votes for what is no label, and a number that release.json denies."""
         number = 0
-        with (self.folder / f"{OPEN}.jsonl").open(encoding="utf-8") as lines:
-            for number, row in enumerate(map(json.loads, lines), 1):
-                yield from self._apart(OPEN, row | {"leakage_group": None})
-                self.tally.take(Pair(row["resolved_by"], row=row))
-                for label in row["votes"]:
-                    if labels and label not in labels:
-                        yield f"{OPEN}.jsonl, line {number}: label {label!r} is not in protocol.json"
+        for number, row in read_rows(self.folder / f"{OPEN}.jsonl"):
+            yield from self._apart(OPEN, row | {"leakage_group": None})
+            self.tally.take(Pair(row["resolved_by"], row=row))
+            for label in row["votes"]:
+                if labels and label not in labels:
+                    yield f"{OPEN}.jsonl, line {number}: label {label!r} is not in protocol.json"
         said = sum(facts["excluded"].get(reason, 0) for reason in (OPEN, DROPPED))
         if number != said:
             yield f"{OPEN}.jsonl: {number} pairs, release.json says {said}"
@@ -230,25 +231,24 @@ class _Content:
 
     def _parquet(self, split: str) -> Iterator[str]:
         """The first row in which the Parquet file differs from the lines."""
-        with (self.folder / f"{split}.jsonl").open(encoding="utf-8") as lines:
-            rows = map(json.loads, lines)
-            both = zip_longest(rows, _rows(self.folder / f"{split}.parquet"))
-            for number, (line, row) in enumerate(both, 1):
-                if line is None or row is None:
-                    yield f"{split}.parquet: has {'fewer' if row is None else 'more'} rows than {split}.jsonl"
-                    return
-                line["file_name"] = line.pop("image", None)
-                for votes, name in (
-                    (row, "votes"),
-                    *((row.get("labels_votes") or {}, each) for each in self.tally.answers),
-                ):
-                    if isinstance(votes.get(name), str):  # scores are no columns
-                        votes[name] = json.loads(votes[name])
-                if {key: value for key, value in line.items() if value is not None} != {
-                    key: value for key, value in row.items() if value is not None
-                }:
-                    yield f"{split}.parquet, row {number}: differs from {split}.jsonl"
-                    return
+        rows = (row for _, row in read_rows(self.folder / f"{split}.jsonl"))
+        both = zip_longest(rows, _rows(self.folder / f"{split}.parquet"))
+        for number, (line, row) in enumerate(both, 1):
+            if line is None or row is None:
+                yield f"{split}.parquet: has {'fewer' if row is None else 'more'} rows than {split}.jsonl"
+                return
+            line["file_name"] = line.pop("image", None)
+            for votes, name in (
+                (row, "votes"),
+                *((row.get("labels_votes") or {}, each) for each in self.tally.answers),
+            ):
+                if isinstance(votes.get(name), str):  # scores are no columns
+                    votes[name] = parse_json(votes[name])
+            if {key: value for key, value in line.items() if value is not None} != {
+                key: value for key, value in row.items() if value is not None
+            }:
+                yield f"{split}.parquet, row {number}: differs from {split}.jsonl"
+                return
 
     def _judgments(self, facts: Mapping[str, Any], protocol: Mapping[str, Any]) -> Iterator[str]:
         """The first judgment that is none: a few bytes of Parquet may hold millions of them; else what they give."""

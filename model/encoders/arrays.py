@@ -6,7 +6,6 @@ clamp lo, hi that stands for the activation; padded as TensorFlow's SAME), `add`
 goes into `avg` is the map of features; convolutions after it are the classifier, which then scores the regions.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 from ccd.errors import CcdError, damaged
+from ccd.regular import MOST_TEXT, read_json
 from model.encoders.digest import file_digest
 from model.encoders.packed import read_npz
 from model.encoders.patches import GRID, pooled
@@ -37,7 +37,7 @@ class Arrays:
         try:
             if not spec.is_file():
                 (spec,) = weights.parent.glob("*.json")
-            plan = json.loads(spec.read_bytes())
+            plan = read_json(spec, MOST_TEXT)
             scale, zero = float(plan["input"]["scale"]), float(plan["input"]["zero_point"])
             self._first: int = plan["input"]["tensor"]
             average = [step["op"] for step in plan["ops"]].index("avg")

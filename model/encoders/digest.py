@@ -3,8 +3,10 @@
 import hashlib
 from pathlib import Path
 
+from ccd.regular import open_regular
+
 
 def file_digest(file: Path) -> str:
     """SHA-256 of a file, 64 hexadecimal digits. Raises OSError."""
-    with file.open("rb") as stream:
+    with open_regular(file) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ccd.errors import CcdError
+from ccd.regular import open_regular
 from model.encoders.protocol import Floats, Words
 from model.encoders.tokens import tokenize
 
@@ -91,7 +92,7 @@ def _index(file: Path) -> tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64
     """Width of the vectors, sorted hashes of all words with where their lines begin, and SHA-256 of the file."""
     hashes, starts, digest = array("q"), array("q"), hashlib.sha256()
     try:
-        with file.open("rb", buffering=1 << 20) as lines:
+        with open_regular(file) as lines:
             head = lines.readline()
             if len(head.split()) == 2:  # number of words, and width
                 digest.update(head)

@@ -6,7 +6,6 @@ reach. The file is JSON Lines as `ccd world` writes it, one image a line: `image
 their mean.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ccd.errors import CcdError
+from ccd.regular import read_rows
 from model.encoders.digest import file_digest
 from model.encoders.photo import UnreadableImage
 from model.encoders.protocol import Floats, Regions, WordEncoder, best_first
@@ -38,12 +38,10 @@ class Names:
         self._found: dict[str, list[Detection]] = {}
         place = str(file)
         try:
-            with file.open(encoding="utf-8") as lines:
-                for number, line in enumerate(lines, 1):
-                    place = f"{file}, line {number}"
-                    found = json.loads(line)
-                    seen = [_detection(each) for each in found["detections"]]
-                    self._found[Path(found["image"]).stem] = seen
+            for number, found in read_rows(file):
+                place = f"{file}, line {number}"
+                seen = [_detection(each) for each in found["detections"]]
+                self._found[Path(found["image"]).stem] = seen
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise CcdError(f"{place}: not an image and its detections ({error}); see docs/world.md") from None
         self.width = words.width

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ccd.regular import check_regular
+
 MOST_UNPACKED = 4 << 30  # bytes of all arrays of a file; a zip of 4 MB may hold as much
 
 
@@ -16,6 +18,7 @@ def read_npz(file: Path) -> dict[str, NDArray[np.generic]]:
     (36, 4)
     """
     try:
+        check_regular(file)
         with zipfile.ZipFile(file) as packed:
             if (size := sum(member.file_size for member in packed.infolist())) > MOST_UNPACKED:
                 raise ValueError(f"{size:,} bytes when unpacked, the limit is {MOST_UNPACKED:,}")

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from ccd.errors import CcdError
 from ccd.photo import opened
+from ccd.regular import check_regular, open_regular
 from model.encoders.packed import read_npz
 from model.encoders.photo import UnreadableImage
 from model.encoders.protocol import Regions, best_first
@@ -96,7 +97,7 @@ def _open_folder(source: Path) -> tuple[Lookup, Record | None]:
 def _open_tsv(source: Path) -> tuple[Lookup, Record | None]:
     starts: dict[str, int] = {}
     begin = 0
-    with source.open("rb") as lines:
+    with open_regular(source) as lines:
         for line in lines:
             starts[line[: line.find(b"\t")].decode()] = begin
             begin += len(line)
@@ -104,7 +105,7 @@ def _open_tsv(source: Path) -> tuple[Lookup, Record | None]:
     def look_up(name: str) -> Record | None:
         if name not in starts:
             return None
-        with source.open("rb") as file:
+        with open_regular(source) as file:
             file.seek(starts[name])
             _, width, height, number, boxes, features, *_ = file.readline().decode().rstrip("\n").split("\t")
         return {
@@ -121,6 +122,7 @@ def _open_hdf5(source: Path) -> tuple[Lookup, Record | None]:
         import h5py
     except ModuleNotFoundError:
         raise CcdError(f"{source}: HDF5 needs the library h5py; pip install 'ccd-toolkit[hdf5]'") from None
+    check_regular(source)
     groups = h5py.File(source, "r")
 
     def look_up(name: str) -> Record | None:

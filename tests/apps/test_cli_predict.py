@@ -115,7 +115,10 @@ def test_without_a_network_and_with_half_a_network_it_is_one_line(folder: Path) 
         return done.stderr
 
     assert "no trained network; `ccd train` makes one" in told("--model", "nothing")
-    for name, half in (("weights.safetensors", "is not what config.json says"), ("config.json", "no trained network")):
+    for name, half in (
+        ("weights.safetensors", "is not what config.json says"),
+        ("config.json", "no network that `ccd train` made"),
+    ):
         whole = (model / name).read_bytes()
         (model / name).write_bytes(whole[: len(whole) // 2])
         assert half in told()

@@ -275,7 +275,7 @@ def test_an_entry_that_no_backup_has_is_one_sentence(full: Campaign, tmp_path: P
 def test_what_is_no_file_is_no_backup(tmp_path: Path, kind: str) -> None:
     file = tmp_path / "b.tar"
     {"pipe": os.mkfifo, "folder": os.mkdir, "device": lambda path: path.symlink_to("/dev/zero")}[kind](file)
-    with pytest.raises(CcdError, match="no file"):
+    with pytest.raises(CcdError, match="it is a"):
         restore(file, tmp_path / "back", silent)
 
 

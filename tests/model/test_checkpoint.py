@@ -111,7 +111,7 @@ def test_a_wrong_folder_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(CcdError, match=r"made by another toolkit \(format 9\)"):
         load(folder)
     (folder / "config.json").write_text("{")
-    with pytest.raises(CcdError, match="no trained network"):
+    with pytest.raises(CcdError, match="no network that `ccd train` made"):
         load(folder)
 
 
