@@ -29,7 +29,7 @@ Looked = images.Picture | images.BadImage
 
 @dataclass
 class Counts:
-    """What a run did: read = kept + known + waiting + the sum of dropped.
+    """What a run did: read = kept + known + updated + waiting + the sum of dropped.
 
     A photo counts once, a post without one too.
     """
@@ -37,6 +37,7 @@ class Counts:
     read: int = 0
     kept: int = 0
     known: int = 0  # pairs that were there already
+    updated: int = 0  # pairs that have a newer text now
     waiting: int = 0  # photos that have an address and wait for their download
     dropped: dict[str, int] = field(default_factory=dict)  # reason -> n
     examples: dict[str, Drop] = field(default_factory=dict)  # reason -> the first one
@@ -50,12 +51,14 @@ def collect(
     source: str,
     limit: int | None = None,
     counts: Counts | None = None,
+    *,
+    update: bool = False,
 ) -> Counts:
     """Store the pairs of one source. `source` names it for ever; "synthetic" is the demo's world.
 
     With `limit`, stops when that many pairs are there or wait for their photo, new and known ones. `counts` of the
     sources before is added to, for a limit on several. Of pairs with the same text and image the first stays; of two
-    contents under one id too.
+    contents under one id too, but with `update` a pair that is in no round and not judged takes the newer text.
     Raises CcdError where a file cannot be written or read; what was stored before stays.
 
     >>> collect(campaign, table.read(Path("data/tweets.tsv")), "data/tweets.tsv").kept  # doctest: +SKIP
@@ -66,7 +69,7 @@ def collect(
     items = (item for entry in records for item in _items(entry, look, campaign.config.filters, counts.unused))
     while not _reached(counts, limit) and (some := list(itertools.islice(items, BATCH))):
         with campaign.write() as db:
-            batch = Batch(db, campaign.folder, source, some, counts)
+            batch = Batch(db, campaign.folder, source, some, counts, update=update)
             for item in some:
                 batch.take(item)
                 if limit is not None and batch.holds(item.pair_id):
@@ -168,7 +171,9 @@ def _look(source: Path | str) -> Looked:
 class Batch:
     """What a transaction knows of its items, and what it will write."""
 
-    def __init__(self, db: sa.Connection, folder: Path, source: str, items: list[Item], counts: Counts) -> None:
+    def __init__(
+        self, db: sa.Connection, folder: Path, source: str, items: list[Item], counts: Counts, *, update: bool = False
+    ) -> None:
         self.db, self.folder, self.source = db, folder, source
         self.counts = counts
         self.rows: dict[str, list[dict[str, Any]]] = {"images": [], "posts": [], "pairs": [], "photos": []}
@@ -178,6 +183,8 @@ class Batch:
         p = schema.pairs.c
         ids = {item.pair_id for item in items}
         self.there: dict[str, str] = dict(self._find(sa.select(p.pair_id, p.image), p.pair_id, ids))
+        self.texts = dict(self._find(sa.select(p.pair_id, p.text_sha256), p.pair_id, ids)) if update else {}
+        self.fixed = self._in_use(ids) if update else set()
         self.photos = self._known_photos(ids)
         self.near = self._near_duplicates(ids)
         posts = {item.record.post_id for item in items if item.record and item.record.post_id}
@@ -196,6 +203,11 @@ class Batch:
 
     def _find(self, query: sa.Select[Any], column: Any, values: Iterable[Any]) -> list[Any]:
         return list(self.db.execute(query.where(column.in_(values))))
+
+    def _in_use(self, ids: set[str]) -> set[str]:
+        """Pairs that are in a round or judged."""
+        tables = (schema.round_pairs, schema.judgments)
+        return {pair for each in tables for (pair,) in self._find(sa.select(each.c.pair_id), each.c.pair_id, ids)}
 
     def _known_contents(self, contents: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """Pairs that are there with one of these texts and images: (text_sha256, image) -> pair id."""
@@ -233,7 +245,13 @@ class Batch:
         self.counts.read += 1
         record, picture = item.record, item.picture
         if item.pair_id in self.there:
-            if record is None or self._same(item, record):
+            if (
+                record
+                and self.texts.get(item.pair_id, item.text_sha256) != item.text_sha256
+                and self._same_picture(item)
+            ):
+                self._update(item, record)
+            elif record is None or self._same(item, record):
                 self.counts.known += 1
                 self._take_back(item)
             else:
@@ -273,6 +291,25 @@ class Batch:
             return isinstance(source, Path) and there in images.hashes_before(images.read(source))
         except images.BadImage:  # it went since it was looked at
             return False
+
+    def _update(self, item: Item, record: Record) -> None:
+        """Give a pair the newer text, unless somebody has judged the old one or another pair has it."""
+        if item.pair_id in self.fixed:
+            self._drop(
+                Drop(record.place, Reason.ID_USED, f"{item.pair_id} is in a round or judged, and keeps its text")
+            )
+        elif kept := self.contents.get((item.text_sha256, self.there[item.pair_id])):
+            self._drop(Drop(record.place, Reason.DUPLICATE, f"same as {kept}"))
+        else:
+            pairs, posts = schema.pairs, schema.posts
+            text = {"text": item.text, "model_text": model_text(item.text), "text_sha256": item.text_sha256}
+            self.db.execute(pairs.update().where(pairs.c.pair_id == item.pair_id).values(text))
+            self.db.execute(posts.update().where(posts.c.post_id == record.post_id).values(text=record.text))
+            self.contents[item.text_sha256, self.there[item.pair_id]] = item.pair_id
+            self.posts[str(record.post_id)] = record.text
+            self.texts[item.pair_id] = item.text_sha256
+            self.counts.updated += 1
+            self._take_back(item)
 
     def _id_used(self, item: Item, record: Record) -> None:
         """The pair that has the id stays; the drop is named after its place, for its id is that pair's."""

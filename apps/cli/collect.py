@@ -8,6 +8,7 @@ import click
 
 from apps.cli import contract
 from apps.cli.photos import photos_command
+from ccd.wording import number_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,6 +22,7 @@ FACTS = {
     "read": "photos read; a post without a photo counts once",
     "kept": "new pairs",
     "known": "read pairs that were in the campaign already",
+    "updated": "pairs that have a newer text now",
     "waiting": "photos that have an address only and wait for `ccd collect photos`",
     "dropped": "number of photos and posts not kept, by reason",
     "unused": "number of posts by what they have and cannot be used, such as a date that cannot be read",
@@ -32,6 +34,9 @@ AT_MOST = click.option(
     type=click.IntRange(min=1),
     metavar="N",
     help="Stop when N pairs of these files are in the campaign, or wait for their photo.",
+)
+UPDATE = click.option(
+    "--update", is_flag=True, help="Give pairs that are in no round the text of this file, where theirs is another."
 )
 
 
@@ -66,6 +71,7 @@ collect.add_command(photos_command)
     help="Folder that the image column starts from (default: the table's folder).",
 )
 @AT_MOST
+@UPDATE
 @contract.in_campaign
 @contract.reports(FACTS)
 def table_command(
@@ -80,6 +86,7 @@ def table_command(
     repair_texts: bool,
     images: Path | None,
     limit: int | None,
+    update: bool,
 ) -> contract.Report:
     """Read FILE, a CSV, TSV, JSONL or Parquet table, one pair a row.
 
@@ -91,7 +98,7 @@ def table_command(
     from collection.columns import Columns
 
     columns = Columns(id_column, text_column, image_column, date_column, author_column)
-    return _collect(folder, [(file, table.read(file, columns, images, network, repair_texts))], limit)
+    return _collect(folder, [(file, table.read(file, columns, images, network, repair_texts))], limit, update)
 
 
 @collect.command("archive")
@@ -102,9 +109,12 @@ def table_command(
     help="Folder with the downloaded photos (default: each file's folder).",
 )
 @AT_MOST
+@UPDATE
 @contract.in_campaign
 @contract.reports(FACTS)
-def archive_command(folder: Path, files: tuple[Path, ...], images: Path | None, limit: int | None) -> contract.Report:
+def archive_command(
+    folder: Path, files: tuple[Path, ...], images: Path | None, limit: int | None, update: bool
+) -> contract.Report:
     """Read each FILE, archives of the X API, v2 (twarc) or v1.1, as JSON or JSON lines.
 
     \b
@@ -113,10 +123,52 @@ def archive_command(folder: Path, files: tuple[Path, ...], images: Path | None, 
     """
     from collection import archive
 
-    return _collect(folder, [(file, archive.read(file, images)) for file in files], limit)
+    return _collect(folder, [(file, archive.read(file, images)) for file in files], limit, update)
 
 
-def _collect(folder: Path, sources: "list[tuple[Path, Iterator[Record | Drop]]]", limit: int | None) -> contract.Report:
+@collect.command("undo")
+@click.argument("source")
+@contract.in_campaign
+@contract.reports(
+    {
+        "pairs": "pairs that were taken back",
+        "waiting": "photos that waited for their download",
+        "drops": "drops that are no longer counted",
+        "images": "image files that no pair shows any more, erased",
+        "kept": "pairs that are in a round and stay",
+    }
+)
+def undo_command(folder: Path, source: str) -> contract.Report:
+    """Take back what a run that was a mistake collected and dropped: SOURCE is its file, as `ccd collect` names it.
+
+    Pairs that are in a round stay. Run `ccd duplicates` afterwards.
+
+    
+    Example:
+      ccd collect undo tweets.tsv
+    """
+    import dataclasses
+
+    from ccd.campaign import Campaign
+    from collection.files import source_name
+    from collection.undo import sources, undo
+
+    campaign = Campaign.open(folder)
+    name = source if source in sources(campaign) else source_name(Path(source))
+    with campaign.alone("collect"):
+        done = undo(campaign, name)
+    shown = [
+        f"{name}: {number_of(done.pairs, 'pair')}, {number_of(done.waiting, 'waiting photo')} and "
+        f"{number_of(done.drops, 'drop')} taken back, {number_of(done.images, 'image file')} erased"
+    ]
+    if done.kept:
+        shown.append(f"{number_of(done.kept, 'pair is', 'pairs are')} in a round and stay")
+    return contract.Report(dataclasses.asdict(done), shown)
+
+
+def _collect(
+    folder: Path, sources: "list[tuple[Path, Iterator[Record | Drop]]]", limit: int | None, update: bool
+) -> contract.Report:
     import sqlalchemy as sa
 
     from ccd import schema
@@ -127,7 +179,7 @@ def _collect(folder: Path, sources: "list[tuple[Path, Iterator[Record | Drop]]]"
     campaign = Campaign.open(folder)
     counts = store.Counts()
     for file, records in sources:
-        store.collect(campaign, _watched(records, file.name), source_name(file), limit, counts)
+        store.collect(campaign, _watched(records, file.name), source_name(file), limit, counts, update=update)
     with campaign.read() as db:
         pairs = db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
     facts = {
@@ -135,16 +187,20 @@ def _collect(folder: Path, sources: "list[tuple[Path, Iterator[Record | Drop]]]"
         "read": counts.read,
         "kept": counts.kept,
         "known": counts.known,
+        "updated": counts.updated,
         "waiting": counts.waiting,
         "dropped": counts.dropped,
         "unused": counts.unused,
         "pairs": pairs,
     }
-    shown: list[RenderableType] = [_table(counts), f"{pairs:,} pairs in the campaign"]
+    shown: list[RenderableType] = [_table(counts), f"{number_of(pairs or 0, 'pair')} in the campaign"]
     shown += [f"Not used: {what} ({number:,} of {counts.read:,})" for what, number in sorted(counts.unused.items())]
     if counts.waiting:
-        shown.append(f"{counts.waiting:,} photos wait for `ccd collect photos`")
-    return contract.Report(facts, shown)
+        shown.append(f"{number_of(counts.waiting, 'photo waits', 'photos wait')} for `ccd collect photos`")
+    some = counts.kept + counts.known + counts.updated + counts.waiting > 0
+    if not some:
+        shown.append("Nothing was kept; `ccd collect undo` takes the drops back, if the file or an option was wrong")
+    return contract.Report(facts, shown, ok=some)
 
 
 def _watched(records: "Iterable[Record | Drop]", name: str) -> "Iterator[Record | Drop]":
@@ -178,6 +234,8 @@ def _table(counts: "Counts") -> "Table":
     table.add_column("first example", overflow="fold")
     for name, number in (("read", counts.read), ("kept", counts.kept), ("already there", counts.known)):
         table.add_row(name, f"{number:,}", "")
+    if counts.updated:
+        table.add_row("with a newer text", f"{counts.updated:,}", "")
     if counts.waiting:
         table.add_row("waiting", f"{counts.waiting:,}", "")
     for reason, number in sorted(counts.dropped.items(), key=lambda reason: -reason[1]):

@@ -9,6 +9,7 @@ import click
 from apps.cli import contract
 from apps.cli.collect import AT_MOST, FACTS
 from apps.cli.x import PHOTOS, _screen
+from ccd.wording import number_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -140,6 +141,7 @@ def _collect(
     facts: dict[str, Any] = {"source": [f"{network} {wanted.name}"], "read": counts.read, "kept": counts.kept}
     facts |= {
         "known": counts.known,
+        "updated": counts.updated,
         "waiting": counts.waiting,
         "dropped": counts.dropped,
         "unused": counts.unused,
@@ -148,7 +150,7 @@ def _collect(
     facts |= {"pages": run.pages, "posts": run.posts, "stopped": run.stopped or None}
     shown: list[RenderableType] = [_table(counts), f"{run.posts:,} posts read on {run.pages:,} pages"]
     if counts.waiting:
-        shown.append(f"{counts.waiting:,} photos wait for `ccd collect photos`")
+        shown.append(f"{number_of(counts.waiting, 'photo waits', 'photos wait')} for `ccd collect photos`")
     if run.stopped:
         shown.append(f"stopped at {run.stopped}")
     return contract.Report(facts, shown)

@@ -322,7 +322,13 @@ def _collect(
     with campaign.read() as db:
         pairs = db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
     counts = run.counts
-    facts: dict[str, Any] = {"source": sources, "read": counts.read, "kept": counts.kept, "known": counts.known}
+    facts: dict[str, Any] = {
+        "source": sources,
+        "read": counts.read,
+        "kept": counts.kept,
+        "known": counts.known,
+        "updated": counts.updated,
+    }
     facts |= {"waiting": counts.waiting, "dropped": counts.dropped, "unused": counts.unused, "pairs": pairs}
     facts |= {"pages": run.pages, "posts": run.posts, "usd": round(run.posts * price, 4)}
     facts["stopped"] = run.stopped or None
@@ -333,7 +339,7 @@ def _collect(
         said = list(run.statuses.values())
         shown.append("ids: " + ", ".join(f"{said.count(status):,} {status}" for status in sorted(set(said))))
     if counts.waiting:
-        shown.append(f"{counts.waiting:,} photos wait for `ccd collect photos`")
+        shown.append(f"{number_of(counts.waiting, 'photo waits', 'photos wait')} for `ccd collect photos`")
     if run.stopped:
         shown.append(f"stopped at {run.stopped}")
     return contract.Report(facts, shown)
