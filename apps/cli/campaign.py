@@ -55,6 +55,7 @@ def init_command(
 def _people(entries: tuple[str, ...], option: str) -> Any:
     from ccd.config import Person
     from ccd.errors import CcdError
+from ccd.wording import number_of
 
     people = []
     for entry in entries:
@@ -177,7 +178,8 @@ def status_command(folder: Path) -> Report:
     made_up = " SYNTHETIC: the toolkit made these pairs itself." if facts["synthetic"] else ""
     shown: list[Any] = [
         f"Campaign {facts['name']}, protocol {facts['protocol']}.{made_up}",
-        f"Collected: {facts['pairs']:,} pairs of {facts['posts']:,} posts, {facts['images']:,} images"
+        f"Collected: {_pairs(facts['pairs'])} of {number_of(facts['posts'], 'post')}, "
+        f"{number_of(facts['images'], 'image')}"
         + (f"; dropped: {drops}." if drops else "."),
     ]
     shown += [

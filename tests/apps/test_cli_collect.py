@@ -49,6 +49,7 @@ def test_a_table_twice(folder: Path, data: Path) -> None:
     expected = {
         "source": ["data/t.csv"],
         "read": 5,
+        "updated": 0,
         "waiting": 0,
         "dropped": {"photo not on disk": 1, "malformed row": 1},
         "unused": {},
