@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from apps.cli.contract import Report, in_campaign, reports
+from ccd.wording import number_of
 
 _ADDRESS = re.compile(r"[^@\s=]+@[^@\s=]+")
 
@@ -55,7 +56,6 @@ def init_command(
 def _people(entries: tuple[str, ...], option: str) -> Any:
     from ccd.config import Person
     from ccd.errors import CcdError
-from ccd.wording import number_of
 
     people = []
     for entry in entries:
@@ -179,8 +179,7 @@ def status_command(folder: Path) -> Report:
     shown: list[Any] = [
         f"Campaign {facts['name']}, protocol {facts['protocol']}.{made_up}",
         f"Collected: {_pairs(facts['pairs'])} of {number_of(facts['posts'], 'post')}, "
-        f"{number_of(facts['images'], 'image')}"
-        + (f"; dropped: {drops}." if drops else "."),
+        f"{number_of(facts['images'], 'image')}" + (f"; dropped: {drops}." if drops else "."),
     ]
     shown += [
         f"Round {r['round']}: {r['size']:,} of {r['pool']:,} pairs, {r['arm']} arm, seed {r['seed']}."
