@@ -1,16 +1,21 @@
 """croissant.json: the release in the Croissant format 1.0 (https://docs.mlcommons.org/croissant/docs/croissant-spec.html).
 
-A record set for each split, read from its Parquet file, and one for the images where they are files.
+A record set for each split and for the pairs without a label, read from their Parquet files, and one for the images
+where they are files.
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ccd.protocol import Question
 from ccd.release.card import listed, title
 from ccd.release.images import FILES
-from ccd.release.tables import schema_of
+from ccd.release.tables import open_schema, schema_of
+from ccd.ties import DROPPED, OPEN
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Facts = Mapping[str, Any]
 Json = dict[str, Any]
@@ -42,8 +47,13 @@ def croissant(facts: Facts, questions: tuple[Question, ...], hashes: Mapping[str
     >>> mlcroissant.Dataset("releases/v1/croissant.json").records("test")  # doctest: +SKIP
     """
     splits = [split for split, of_split in facts["counts"].items() if of_split["all"]]
-    files: list[Json] = [_file(f"{split}.parquet", "application/x-parquet", hashes) for split in splits]
-    sets: list[Json] = [_split(split, questions, bool(facts["dehydrated"])) for split in splits]
+    sets: list[Json] = [
+        _pairs(split, schema_of(questions, bool(facts["dehydrated"])), questions, len(questions) > 1)
+        for split in splits
+    ]
+    if any(facts["excluded"].get(reason) for reason in (OPEN, DROPPED)) and f"{OPEN}.parquet" in hashes:
+        sets.append(_pairs(OPEN, open_schema(questions[0]), questions[:1], False))
+    files: list[Json] = [_file(f"{each['name']}.parquet", "application/x-parquet", hashes) for each in sets]
     if facts["images"] == FILES:
         files.append(
             {
@@ -91,16 +101,16 @@ def _file(name: str, kind: str, hashes: Mapping[str, str]) -> Json:
     }
 
 
-def _split(split: str, questions: tuple[Question, ...], dehydrated: bool) -> Json:
+def _pairs(split: str, columns: "pa.Schema", questions: tuple[Question, ...], several: bool) -> Json:
     """A record set of the plain columns, and of each question's votes, and label where there are several."""
     source = {"fileObject": {"@id": f"{split}.parquet"}}
     fields = [
         _field(split, column.name, _TYPES[str(column.type)], source, "column")
-        for column in schema_of(questions, dehydrated)
+        for column in columns
         if str(column.type) in _TYPES
     ]
     for question in questions:
-        fields += _of_question(split, question, len(questions) > 1, source)
+        fields += _of_question(split, question, several, source)
     return {"@type": "cr:RecordSet", "@id": split, "name": split, "key": {"@id": f"{split}/pair_id"}, "field": fields}
 
 

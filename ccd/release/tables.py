@@ -45,7 +45,7 @@ def schema_of(questions: Sequence[Question], dehydrated: bool = False) -> pa.Sch
     return pa.schema(columns)
 
 
-def _open_schema(question: Question) -> pa.Schema:
+def open_schema(question: Question) -> pa.Schema:
     """The columns of `open.parquet`."""
     columns = ("pair_id", "post_id", "resolved_by", "votes", "arm", "inclusion_probability")
     return pa.schema([schema_of([question]).field(name) for name in columns])
@@ -105,7 +105,7 @@ class Rows:
         self._questions = questions
         schemas = dict.fromkeys(splits, schema_of(questions, dehydrated))
         if unsettled:
-            schemas[OPEN] = _open_schema(questions[0])
+            schemas[OPEN] = open_schema(questions[0])
         self._open = contextlib.ExitStack()
         enter = self._open.enter_context
         self._lines = {split: enter((folder / f"{split}.jsonl").open("wb")) for split in schemas}

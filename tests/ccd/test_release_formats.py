@@ -151,6 +151,25 @@ def test_croissant_is_valid_and_can_be_iterated(files: Path, tmp_path: Path, mon
     assert all(image.size == (8, 8) for image in images.values())
 
 
+def test_croissant_has_the_pairs_without_a_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    croissant = pytest.importorskip("mlcroissant")
+    settled = {f"x:{n}:0": (E, E, E) for n in range(12)}
+    for name, ties in (("tied", {"y:1:0": (E, I, R), "y:2:0": (E, I, R)}), ("none", {})):
+        made = campaign(tmp_path / name, settled | ties)
+        settle(made)
+        split_campaign(made)
+        folder = write_release(made, "v1").folder
+        dataset = croissant.Dataset(str(folder / "croissant.json"))
+        assert (list(dataset.metadata.issues.errors), list(dataset.metadata.issues.warnings)) == ([], [])
+        names = {each.name for each in dataset.metadata.record_sets}
+        assert ("open" in names) is bool(ties)
+        if ties:
+            found = list(dataset.records("open"))
+            assert [record["open/pair_id"].decode() for record in found] == ["y:1:0", "y:2:0"]
+            assert [record["open/votes/implicit"] for record in found] == [1, 1]
+
+
 def test_croissant_of_a_dehydrated_release(made: Campaign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     croissant = pytest.importorskip("mlcroissant")
