@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from ccd.config import CCD, SPLITS, Quotas
 from ccd.errors import CcdError
+from ccd.wording import number_of
 
 Ints = npt.NDArray[np.int64]
 
@@ -40,7 +41,7 @@ def wanted(quotas: Quotas, labels: Sequence[str], totals: Ints, like: Floats, fr
         sizes = np.array([quotas.counts[name] for name in SPLITS[1:]])
         if sizes.sum() > pairs:
             asked = " and ".join(f"{name} = {quotas.counts[name]:,}" for name in SPLITS[1:])
-            raise CcdError(f"[splits] {asked} are more than the {pairs:,} pairs with a label; ask for fewer")
+            raise CcdError(f"[splits] {asked} are more than the {number_of(pairs, 'pair')} with a label; ask for fewer")
     else:
         sizes = rounded(np.array([[quotas.shares[name] * pairs] for name in SPLITS]))[1:, 0]
     like = like if like.sum() else totals.astype(float)

@@ -12,6 +12,7 @@ from ccd.campaign import Campaign, now, record
 from ccd.errors import CcdError
 from ccd.frames import batches
 from ccd.gone import LIVE, lives
+from ccd.wording import number_of
 
 
 @dataclass(frozen=True)
@@ -203,8 +204,8 @@ def spread(group_of: Mapping[str, str | None], size: int, most: int, random: np.
     can = sum(min(most, len(members[name])) for name in names)
     if size > can:
         raise CcdError(
-            f"--size {size}: {can} pairs can be drawn with max_per_group = {most}; ask for fewer, or raise it in "
-            "campaign.toml"
+            f"--size {size}: {number_of(can, 'pair')} can be drawn with max_per_group = {most}; ask for fewer, or "
+            "raise it in campaign.toml"
         )
     drawn: dict[str, float] = {}
     rest, left = len(group_of), size

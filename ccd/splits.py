@@ -28,6 +28,7 @@ from ccd.leakage import TIES, Tie, find, groups
 from ccd.placement import FREE, place, too_large
 from ccd.protocol import Question
 from ccd.quotas import Floats, Ints, wanted
+from ccd.wording import number_of
 
 TRAIN = SPLITS[0]
 RANDOM = "random"
@@ -62,7 +63,7 @@ class Large:
     def __str__(self) -> str:
         """Return what this does to the shares, in words."""
         are = "leakage group is" if self.groups == 1 else "leakage groups are"
-        pairs = f"{self.pairs:,} pairs, {self.smallest:,} or more in a group"
+        pairs = f"{number_of(self.pairs, 'pair')}, {self.smallest:,} or more in a group"
         left = [f"{label} {b:.1%} for {a:.1%}" for label, (a, b) in self.shares.items() if b is not None]
         what = (
             f"the pairs left for dev and test are {', '.join(left)}" if left else "no other pair may be in dev and test"
@@ -213,8 +214,9 @@ def _too_few(labels: list[str], full: Ints, asked: Ints, like: Floats, free: Int
     with np.errstate(divide="ignore", invalid="ignore"):
         short = int(np.argmin(np.where(like > 0, free / like, np.inf)))
     return (
-        f"dev and test have {sizes[1]:,} pairs for {sizes[0]:,} wanted: {free[short]:,} {labels[short]} may be there, "
-        "and with more of the other labels they would not look like all pairs; draw a random round (`ccd round new`)",
+        f"dev and test have {number_of(sizes[1], 'pair')} for {sizes[0]:,} wanted: {free[short]:,} {labels[short]} "
+        "may be there, and with more of the other labels they would not look like all pairs; draw a random round "
+        "(`ccd round new`)",
     )
 
 
@@ -225,14 +227,16 @@ def _given_up(counts: pd.DataFrame, free: int) -> tuple[str, ...]:
     asked = int(held_out["wanted"].sum())
     if asked > free:
         told.append(
-            f"dev and test want {asked:,} pairs and {free:,} may be there; the others are not of the random arm, or "
-            "are tied to a pair that is not or that was published in train"
+            f"dev and test want {number_of(asked, 'pair')} and {free:,} may be there; the others are not of the random "
+            "arm, or are tied to a pair that is not or that was published in train"
         )
     for name, rows in held_out.groupby("split", sort=False):
         other = rows[rows["wanted"] != rows["got"]]
         if len(other):
             each = ", ".join(f"{row.label} {row.got:,} for {row.wanted:,}" for row in other.itertuples())
-            told.append(f"{name}: {rows['got'].sum():,} pairs for {rows['wanted'].sum():,} wanted ({each})")
+            told.append(
+                f"{name}: {number_of(int(rows['got'].sum()), 'pair')} for {rows['wanted'].sum():,} wanted ({each})"
+            )
     return tuple(told)
 
 

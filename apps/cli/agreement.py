@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from apps.cli import contract
+from ccd.wording import number_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -198,7 +199,8 @@ def _coefficients(question: str, found: dict[str, Any], synthetic: bool) -> "Tab
     if found["bootstrap"]["resample"] == "both":
         draws += " and annotators"
     table.caption = (
-        f"{found['n_pairs']:,} pairs, {found['n_judgments']:,} judgments, {found['annotators']} annotators; "
+        f"{number_of(found['n_pairs'], 'pair')}, {number_of(found['n_judgments'], 'judgment')}, "
+        f"{number_of(found['annotators'], 'annotator')}; "
         f"{found['bootstrap']['folds']:,} draws of {draws}, seed {found['bootstrap']['seed']}"
     )
     return table

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from apps.cli.contract import Report, in_campaign, reports
+from ccd.wording import number_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -55,7 +56,6 @@ def bias_command(folder: Path, folds: int, seed: int) -> Report:
     from ccd.bias import of_campaign
     from ccd.campaign import Campaign
     from ccd.errors import CcdError
-    from ccd.wording import number_of
 
     campaign = Campaign.open(folder)
     with campaign.read() as db:
@@ -99,8 +99,9 @@ def _table(found: "Bias") -> "Table":
     rounds = ", ".join(str(number) for number in found.rounds)
     draws = "pairs" if found.groups is None else f"the {found.groups:,} leakage groups"
     table.caption = (
-        f"rounds {rounds}: {found.assisted.pairs:,} assisted pairs with {found.assisted.judgments:,} judgments, "
-        f"{found.blind.pairs:,} blind ones with {found.blind.judgments:,}; "
+        f"rounds {rounds}: {number_of(found.assisted.pairs, 'assisted pair')} with "
+        f"{number_of(found.assisted.judgments, 'judgment')}, "
+        f"{found.blind.pairs:,} blind with {found.blind.judgments:,}; "
         f"{found.folds:,} draws of {draws}, seed {found.seed}"
     )
     return table

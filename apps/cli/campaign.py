@@ -111,7 +111,7 @@ def round_new(folder: Path, size: int, seed: int) -> Report:
     loads = ", ".join(f"{name} {number:,}" for name, number in assigned.items())
     each = "each" if campaign.config.max_per_group is None else "on average"
     shown = [
-        f"Round {made.round}: {made.size:,} of {made.pool:,} pairs, {each} drawn with probability "
+        f"Round {made.round}: {made.size:,} of {number_of(made.pool, 'pair')}, {each} drawn with probability "
         f"{made.inclusion_probability:.4g} (random arm, seed {made.seed}).",
         f"Assigned: {loads}.",
         "Next: ccd push",

@@ -9,6 +9,7 @@ import click
 
 from apps.cli import contract, scores
 from apps.cli.train import data_option, network_question_option, prepare, set_device, threads_option
+from ccd.wording import number_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,7 +97,8 @@ def evaluate_command(
         found = evaluate(one.logits, one.labels, first.labels, first.temperature, groups=one.groups)
         evaluation, shown = asdict(found), _measured(title, found)
     if one.missing:
-        shown.append(f"{one.missing:,} pairs have no features and were left out; `ccd encode` says why.")
+        lack, were = number_of(one.missing, "pair has", "pairs have"), "was" if one.missing == 1 else "were"
+        shown.append(f"{lack} no features and {were} left out; `ccd encode` says why.")
     if split != "test":
         shown.append("The weights were chosen by these pairs; only test is a fair measure.")
     facts = {
@@ -247,6 +249,6 @@ def _difference(first: str, second: str, found: "Comparison", labels: Sequence[s
     points = [f"{name} {' ('.join(_percent(getattr(found, key), '+'))})" for key, name in names.items()]
     test = "McNemar's exact test" if found.test == "mcnemar" else "the test of Durkalski et al. over leakage groups"
     return [
-        f"{first} against {second} on {found.pairs:,} pairs, in points: {', '.join(points)}.",
-        f"Right alone: {found.only_a:,} against {found.only_b:,} pairs; {test}: p = {found.p_value:.2g}.",
+        f"{first} against {second} on {number_of(found.pairs, 'pair')}, in points: {', '.join(points)}.",
+        f"Right alone: {found.only_a:,} against {number_of(found.only_b, 'pair')}; {test}: p = {found.p_value:.2g}.",
     ]

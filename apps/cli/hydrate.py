@@ -8,6 +8,7 @@ import click
 
 from apps.cli import contract
 from apps.cli.photos import PRIVATE_HOSTS
+from ccd.wording import number_of
 
 if TYPE_CHECKING:
     from ccd.campaign import Campaign
@@ -98,7 +99,7 @@ def _filled(release: Path, out: Path, work: "Campaign", bought: int, left: int, 
     work.engine.dispose()
     shutil.rmtree(work.folder)
     facts = {"folder": str(out), "pairs": done.pairs, "gone": done.gone, "posts": bought, "waiting": 0}
-    shown = [f"{done.pairs:,} pairs have text and image again: {out}"]
+    shown = [f"{number_of(done.pairs, 'pair has', 'pairs have')} text and image again: {out}"]
     if done.gone:
         shown.append(f"{len(done.gone):,} are gone (gone.jsonl lists them):")
         shown += [f"  {pair}: {reason}" for pair, reason in list(done.gone.items())[:_SHOWN]]

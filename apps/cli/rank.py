@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from apps.cli import contract
+from ccd.wording import number_of
 
 if TYPE_CHECKING:
     from ccd.campaign import Campaign
@@ -110,7 +111,7 @@ def rank_command(folder: Path, strategy: str, size: int, question: str | None, s
     label, shares = _sought(campaign, of)
     target = of.labels.index(label)
     if size > found.could_be_drawn:
-        raise CcdError(f"--size {size}: {found.could_be_drawn} pairs can be ranked; ask for fewer")
+        raise CcdError(f"--size {size}: {number_of(found.could_be_drawn, 'pair')} can be ranked; ask for fewer")
     diverse, random = (0.0, 1.0) if strategy == "random" else (0.2, 0.2)
     ranking = kind(target, seed, shares)
     beyond = len(found.beyond)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from apps.cli import contract
+from ccd.wording import number_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -74,7 +75,8 @@ def release_command(folder: Path, name: str, images: str, dehydrate: bool, also:
     unchecked = len(due(campaign))
     if unchecked:
         shown.append(
-            f"{unchecked:,} posts of X were not looked up in the last 24 hours: before you publish, `ccd compliance`."
+            f"{number_of(unchecked, 'post of X was', 'posts of X were')} not looked up in the last 24 hours: before "
+            "you publish, `ccd compliance`."
         )
     shown.append(f"{done.folder} is written; check it with `ccd verify {done.folder}`.")
     return contract.Report(asdict(done) | {"folder": str(done.folder), "unchecked": unchecked}, shown)

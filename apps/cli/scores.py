@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ccd.wording import number_of
+
 if TYPE_CHECKING:
     import numpy as np
     from rich.table import Table
@@ -77,4 +79,4 @@ def _cells(found: "Interval", sign: str = "") -> tuple[str, str]:
 def _difference(names: tuple[str, str], found: "ScoreComparison") -> str:
     parts = {"mean squared error": found.mse, "Spearman's rho": found.spearman}
     each = [f"{name} {' ('.join(_cells(one, '+'))})" for name, one in parts.items()]
-    return f"{names[0]} against {names[1]} on {found.pairs:,} pairs, differences: {', '.join(each)}."
+    return f"{names[0]} against {names[1]} on {number_of(found.pairs, 'pair')}, differences: {', '.join(each)}."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from apps.cli.contract import Report, in_campaign, reports, say
+from ccd.wording import number_of
 
 if TYPE_CHECKING:
     from ccd.assist import Decided
@@ -267,7 +268,8 @@ def _doubt(campaign: "Campaign", assist: str, anyway: bool) -> str | None:
 
 def _decided(one: "Decided") -> str:
     rest = f", {one.unknown} have none and go out without" if one.unknown else ""
-    return f"Round {one.round}: {one.shown} pairs show the prediction of {one.version}, {one.blind} stay blind{rest}."
+    shown = number_of(one.shown, "pair shows", "pairs show")
+    return f"Round {one.round}: {shown} the prediction of {one.version}, {one.blind} stay blind{rest}."
 
 
 @click.command("pull")

@@ -8,6 +8,7 @@ from typing import Any
 from ccd.leakage import IN_WORDS
 from ccd.prevalence import interval
 from ccd.release.images import FILES, TAR
+from ccd.wording import number_of
 
 Facts = Mapping[str, Any]
 NETWORKS = {"x": "X (Twitter)", "bsky": "Bluesky", "masto": "Mastodon"}
@@ -153,9 +154,9 @@ def bounds(facts: Facts) -> str:
     were, have = ("was", "has") if number == 1 else ("were", "have")
     votes = "open.jsonl and the rows without a label have" if others(facts) else "open.jsonl has"
     return f"""
-Of {found["pairs"]:,} pairs of random rounds that were judged in full, {number:,} {have} no label and {were} left out of
-the shares; {votes} the votes. With none and with all pairs without one counted for a label, its {of} is:
-{_ranges(ends)}.
+Of {number_of(found["pairs"], "pair")} of random rounds that were judged in full, {number:,} {have} no label and
+{were} left out of the shares; {votes} the votes. With none and with all pairs without one counted for a label, its
+{of} is: {_ranges(ends)}.
 {sampling}"""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ccd.release.card import NETWORKS, as_text, counts, listed, others, title
+from ccd.wording import number_of
 
 Facts = Mapping[str, Any]
 ASK = "*To be stated by the authors.*"
@@ -63,7 +64,8 @@ def _composition(facts: Facts) -> dict[str, str]:
         + (f" It was asked {1 + len(others(facts))} questions." if others(facts) else ""),
         "How many are there?": f"\n\n{counts(facts)}".rstrip()
         + "".join(f"\n\nQuestion `{name}`:\n\n{counts(each)}".rstrip() for name, each in others(facts).items()),
-        "Is it all, or a sample?": f"A part of {found['pairs']:,} collected pairs, by arm: {listed(facts['arms'])}. "
+        "Is it all, or a sample?": f"A part of {number_of(found['pairs'], 'collected pair')}, by arm: "
+        f"{listed(facts['arms'])}. "
         "Arm `random` is a random sample with known inclusion probabilities; arm `active` is not.",
         "Is something missing?": f"Pairs sent out and in no split: {listed(facts['excluded']) or 'none'}."
         + (" Those that were judged in full are in open.jsonl, with their votes." if facts.get("bounds") else ""),
@@ -83,7 +85,8 @@ def _collection(facts: Facts) -> dict[str, str]:
     found = facts["collected"]
     when = f"{found['first']} to {found['last']}" if found["first"] else "not known"
     return {
-        "How was it collected?": f"{found['posts']:,} posts were collected; the pairs of this release come from: "
+        "How was it collected?": f"{number_of(found['posts'], 'post was', 'posts were')} collected; "
+        "the pairs of this release come from: "
         f"{listed({NETWORKS.get(name, name): number for name, number in found['networks'].items()})}.",
         "From when are the posts?": f"{when}.",
         "What was left out, and why?": f"{listed(found['dropped']) or 'Nothing'}.",
@@ -97,7 +100,7 @@ def _labelling(facts: Facts) -> dict[str, str]:
     return {
         "What was done to the texts?": "Escapes, links that stand for the photo and control characters were taken out; "
         "handles became @USER. Images have the pixels as posted, without what a camera wrote into them.",
-        "Who labelled, and how?": f"{facts['agreement'][facts['question']]['annotators']} annotators, "
+        "Who labelled, and how?": f"{number_of(facts['agreement'][facts['question']]['annotators'], 'annotator')}, "
         f"{judged['per_pair']} a pair, independently; their guideline is in protocol.json. Pay and background: {ASK}",
         "Are the raw labels kept?": "Yes, judgments.parquet, under pseudonyms.",
     }

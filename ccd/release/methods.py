@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ccd.release.card import NETWORKS, as_text, bounds, is_sampled, listed, others, ties, title
+from ccd.wording import number_of
 
 Facts = Mapping[str, Any]
 _RULES = {
@@ -74,8 +75,8 @@ def _collection(facts: Facts) -> str:
     found = facts["collected"]
     networks = " and ".join(NETWORKS.get(name, name) for name in found.get("sources", found["networks"]))
     when = f", posted between {found['first']} and {found['last']}" if found["first"] and found["last"] else ""
-    said = f"We collected {found['pairs']:,} image-text pairs of {found['posts']:,} posts with {found['images']:,} "
-    said += f"different images from {networks}{when}."
+    said = f"We collected {number_of(found['pairs'], 'image-text pair')} of {number_of(found['posts'], 'post')} with "
+    said += f"{number_of(found['images'], 'different image')} from {networks}{when}."
     if dropped := found["dropped"]:
         said += f" Photos and posts that were not kept: {listed(dropped)}."
     if gone := found["gone"]:
@@ -90,10 +91,12 @@ def _sampling(facts: Facts) -> str:
         if others(facts) and each.get("question"):
             seed += f", to find labels of question `{each['question']}`"
         if each["arm"] == IMPORTED:
-            told.append(f"round {each['round']}: {_number(each['size'], 'pair')} that came with imported judgments")
+            told.append(f"round {each['round']}: {number_of(each['size'], 'pair')} that came with imported judgments")
             continue
-        told.append(f"round {each['round']}: {each['size']:,} of {each['pool']:,} pairs, {_how(each)} ({seed})")
-    return f"Pairs were sent out in {_number(len(told), 'round')} ({'; '.join(told)})."
+        told.append(
+            f"round {each['round']}: {each['size']:,} of {number_of(each['pool'], 'pair')}, {_how(each)} ({seed})"
+        )
+    return f"Pairs were sent out in {number_of(len(told), 'round')} ({'; '.join(told)})."
 
 
 def _how(drawn: Mapping[str, Any]) -> str:
@@ -125,15 +128,17 @@ def _annotation(facts: Facts) -> str:
     judged = facts["judgments"]
     agreement = facts["agreement"][facts["question"]]
     said = f"Under the protocol “{facts['protocol']['title']}” ({facts['protocol']['reference']}), "
-    said += f"{_number(agreement['annotators'], 'annotator')} gave {agreement['n_judgments']:,} judgments on "
-    said += f"{agreement['n_pairs']:,} pairs, {judged['per_pair']} a pair where all are in"
+    said += (
+        f"{number_of(agreement['annotators'], 'annotator')} gave {number_of(agreement['n_judgments'], 'judgment')} on "
+    )
+    said += f"{number_of(agreement['n_pairs'], 'pair')}, {judged['per_pair']} a pair where all are in"
     imported = judged.get("imported", 0)  # of an older toolkit: not noted
     said += ". " if imported >= agreement["n_judgments"] else ", without sight of the others'. "
     if imported:
         said += f"Of the judgments, {imported:,} were made in other tools and imported; in which order they were given "
         said += "there, and beside what, is not recorded. "
     said += f"{_order(facts)}“Cannot judge” was answered {_times(judged['cannot_judge'])}"
-    said += f", and {_number(judged['skipped'], 'task')} skipped." if judged["skipped"] else "."
+    said += f", and {number_of(judged['skipped'], 'task')} skipped." if judged["skipped"] else "."
     if judged["assisted"]:
         said += f" Of the judgments, {judged['assisted']:,} were given beside a model's prediction{_on(facts)}."
         said += _assistance(facts.get("assistance"))
@@ -145,12 +150,14 @@ def _annotation(facts: Facts) -> str:
 def _labels(facts: Facts) -> str:
     rule = facts["judgments"]["tie_rule"]
     told = _RULES.get(rule, f"ties went to the first of the tied labels in the order {rule.removeprefix('rule:')}")
-    tied = _number(facts["judgments"]["tied"], "pair")
+    tied = number_of(facts["judgments"]["tied"], "pair")
     said = f"The label of a pair{_on(facts)} is that of the majority; {told}. {tied} in the splits or in open.jsonl "
     said += "had a tie. "
     if _is_score(facts, facts["question"]):
         said = f"The label of a pair{_on(facts)} is the mean of its scores. "
-    said += f"Of the {_total(facts):,} released pairs, the label came about by: {listed(facts['resolved_by'])}"
+    said += (
+        f"Of the {number_of(_total(facts), 'released pair')}, the label came about by: {listed(facts['resolved_by'])}"
+    )
     labelled = sum(facts["resolved_by"].values())
     if without := facts.get("questions", {}).get(facts["question"], {}).get("unlabelled"):
         said += (
@@ -158,7 +165,7 @@ def _labels(facts: Facts) -> str:
         )
     said += ". "
     if judged := facts["judgments"]["adjudicated"]:
-        said += f"An adjudicator's answer is the label of {_number(judged, 'released pair')}"
+        said += f"An adjudicator's answer is the label of {number_of(judged, 'released pair')}"
         said += " on a question or more. " if others(facts) else ". "
     said += _reviewed(facts["judgments"])
     if (contested := facts.get("contested")) is not None:
@@ -179,8 +186,8 @@ def _assistance(found: Mapping[str, Any] | None) -> str:
     low, high = (100 * end for end in model["ci"] or (0, 0))
     said = (
         f" Which pairs stayed blind was drawn at random: the model's label is {model['assisted']:.1%} of the "
-        f"judgments on {_number(found['assisted']['pairs'], 'assisted pair')} and {model['blind']:.1%} of those on "
-        f"{_number(found['blind']['pairs'], 'blind pair')}, weighted to have their rounds and model labels: "
+        f"judgments on {number_of(found['assisted']['pairs'], 'assisted pair')} and {model['blind']:.1%} of those on "
+        f"{number_of(found['blind']['pairs'], 'blind pair')}, weighted to have their rounds and model labels: "
         f"{100 * model['difference']:+.1f} points"
     )
     said += f" [{low:+.1f}, {high:+.1f}]." if model["ci"] else "."
@@ -197,10 +204,12 @@ def _reviewed(judged: Mapping[str, Any]) -> str:
     if found is None or not (judged["adjudicated"] or found):
         return ""  # of an older toolkit, or without adjudicators
     if twice := found.get("twice", 0):
-        said = f"Of {_number(twice, 'pair')} that two adjudicators or more answered, {found['twice_same']:,} got one "
+        said = f"Of {number_of(twice, 'pair')} that two adjudicators or more answered, {found['twice_same']:,} got one "
         said += "label from all. "
     if beside := found.get("beside", 0):
-        said += f"Of {_number(beside, 'pair')} with an adjudicator's answer on which one label led by the annotators' "
+        said += (
+            f"Of {number_of(beside, 'pair')} with an adjudicator's answer on which one label led by the annotators' "
+        )
         said += f"votes, {found['beside_same']:,} got that label. "
     return said or (
         "How reliable adjudication is was not measured: no pair was answered by two adjudicators, or by one where a "
@@ -220,7 +229,7 @@ def _agreement(facts: Facts) -> str:
     each = f" Alpha of each label against the rest: {', '.join(classes)}." if classes else ""
     groups = whole["bootstrap"].get("groups")
     how = "from" if groups is None else "expanded for few groups (Hesterberg 2015), from"
-    of = "pairs" if groups is None else f"their {_number(groups, 'leakage group')}"
+    of = "pairs" if groups is None else f"their {number_of(groups, 'leakage group')}"
     return (
         f"Agreement{_on(facts)} over all judged pairs, with 95 % intervals of the percentile bootstrap (Efron and "
         f"Tibshirani 1993), {how} {whole['bootstrap']['folds']:,} resamples of {of}: {', '.join(said)}."
@@ -247,7 +256,7 @@ def _by_arm(facts: Facts) -> str:
     arms = facts.get("agreement_by_arm") or {}
     parts = [
         f"{_ARMS.get(arm, arm)} {_value(each['coefficients'][f'krippendorff_{_level(facts)}'])} "
-        f"({_number(each['n_pairs'], 'pair')})"
+        f"({number_of(each['n_pairs'], 'pair')})"
         for arm, each in arms.items()
     ]
     if not parts:
@@ -264,18 +273,18 @@ def _question(facts: Facts, name: str) -> str:
     found, agreement = facts["questions"][name], facts["agreement"][name]
     counts = {label: sum(split[label] for split in found["counts"].values()) for label in found["counts"]["train"]}
     labelled = counts.pop("all")
-    said = f"Question `{name}` ({found['title']}): {_number(labelled, 'released pair')} {_have(labelled)} a label"
+    said = f"Question `{name}` ({found['title']}): {number_of(labelled, 'released pair')} {_have(labelled)} a label"
     said += f" ({listed(counts)})" if counts else ""
     said += f", which came about by: {listed(found['resolved_by'])}." if labelled else "."
     said += f" Without a label: {listed(found['unlabelled'])}." if found["unlabelled"] else ""
-    tied = f" {_number(found['tied'], 'released pair')} had a tie, left to an adjudicator."
+    tied = f" {number_of(found['tied'], 'released pair')} had a tie, left to an adjudicator."
     said += tied if found["kind"] == "choice" else ""
     coefficients = agreement["coefficients"]
     level = found["level"]
     each = [f"Krippendorff's alpha ({level}) {_value(coefficients[f'krippendorff_{level}'])}"]
     if found["kind"] == "choice":
         each += [f"Gwet's AC1 {_value(coefficients['gwet_ac1'])}"]
-    said += f" Agreement over {_number(agreement['n_judgments'], 'judgment')}: {', '.join(each)}."
+    said += f" Agreement over {number_of(agreement['n_judgments'], 'judgment')}: {', '.join(each)}."
     return said + _prevalence(found)
 
 
@@ -285,16 +294,17 @@ def _have(number: int) -> str:
 
 def _splits(facts: Facts) -> str:
     sizes = ", ".join(f"{split} {of_split['all']:,}" for split, of_split in facts["counts"].items())
-    said = f"The {_total(facts):,} pairs were divided into {sizes}{_stratum(facts)} (seed {facts['split']['seed']}). "
+    said = f"The {number_of(_total(facts), 'pair was', 'pairs were')} divided into {sizes}{_stratum(facts)} "
+    said += f"(seed {facts['split']['seed']}). "
     if groups := facts["groups"]:
-        said += f"{_number(groups, 'leakage group')} of two pairs or more (tied by {ties(facts)}) "
+        said += f"{number_of(groups, 'leakage group')} of two pairs or more (tied by {ties(facts)}) "
         said += "was never divided. " if groups == 1 else "were never divided. "
     else:
         said += f"No two pairs are tied by {ties(facts)}. "
     said += "Dev and test hold only pairs that were drawn at random."
     if large := facts["split"].get("large"):
         are, they = ("is", "it is") if large["groups"] == 1 else ("are", "they are")
-        said += f" {_number(large['groups'], 'leakage group')} of {large['smallest']:,} pairs or more, "
+        said += f" {number_of(large['groups'], 'leakage group')} of {large['smallest']:,} pairs or more, "
         said += f"{large['pairs']:,} pairs in all, could have been in dev or test and {are} too large for them: {they} "
         said += "in train, and dev and test have no groups of that size."
     return said + _prevalence(facts) + " ".join(("", *bounds(facts).split()))
@@ -343,10 +353,6 @@ def _value(found: Mapping[str, Any]) -> str:
         return f"undefined ({found['reason']})"
     ci = found["ci"]
     return f"{found['value']:.3f}" + (f" [{ci[0]:.3f}, {ci[1]:.3f}]" if ci else "")
-
-
-def _number(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _times(number: int) -> str:

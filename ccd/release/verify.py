@@ -28,6 +28,7 @@ from ccd.release.tally import Tally, leading
 from ccd.splits import UNLABELLED
 from ccd.stripping import is_stripped
 from ccd.ties import DROPPED, OPEN
+from ccd.wording import number_of
 
 Started = Callable[[str, int], Callable[[int], None]]
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
@@ -206,7 +207,7 @@ class _Content:
                     yield f"{OPEN}.jsonl, line {number}: label {label!r} is not in protocol.json"
         said = sum(facts["excluded"].get(reason, 0) for reason in (OPEN, DROPPED))
         if number != said:
-            yield f"{OPEN}.jsonl: {number} pairs, release.json says {said}"
+            yield f"{OPEN}.jsonl: {number_of(number, 'pair')}, release.json says {said}"
 
     def _apart(self, split: str, row: Mapping[str, Any]) -> Iterator[str]:
         """A pair that stands twice, and a leakage group in two splits."""
@@ -274,7 +275,8 @@ def _shares(where: str, labels: list[dict[str, Any]]) -> Iterator[str]:
     pairs = sum(label["pairs"] for label in labels)
     for label in labels:
         if abs(label["share"] * pairs - label["pairs"]) > ROUNDING * pairs:
-            yield f"{where}: {label['label']} is {label['pairs']} of {pairs} pairs, and a share of {label['share']:.6g}"
+            part = f"{label['pairs']} of {number_of(pairs, 'pair')}"
+            yield f"{where}: {label['label']} is {part}, and a share of {label['share']:.6g}"
     known = [label for label in labels if label.get("prevalence") is not None]
     for label in known:
         ends = [0, label["low"], label["prevalence"], label["high"], 1]

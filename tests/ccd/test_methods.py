@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import krippendorff
 import numpy as np
@@ -370,3 +371,28 @@ def of_splits(made: Campaign, db: sa.Connection, labels: pd.DataFrame, released:
         f"With none and with all pairs without one counted for a label, its share of all pairs is: {', '.join(bounds)}."
     )
     yield f"With sampling error (95 %; Imbens and Manski 2004): {', '.join(error)}."
+
+
+def test_the_sentence_of_large_groups_is_that_of_the_split(tmp_path: Path, undrawn: None) -> None:
+    """Two posts of 20 photos each are too large for dev and test of 8 pairs each; all their labels are implicit."""
+    votes = {f"x:{n // 20}:{n % 20}": (I, I, I) for n in range(40)}
+    votes |= {f"y:{n}:0": ((E, E, E), (R, R, R), (I, I, I))[n % 3] for n in range(60)}
+    made = campaign(tmp_path / "c", votes)
+    settle(made)
+    found = split_campaign(made)
+    groups = found.table.groupby("leakage_group").agg(pairs=("pair_id", "size"), split=("split", "first"))
+    large = groups[groups.pairs > 1]
+    assert (len(large), set(large.split), large.pairs.sum()) == (2, {"train"}, 40)
+    label = pd.Series({pair: answers[0] for pair, answers in votes.items()})
+    every, left = (some.value_counts(normalize=True) for some in (label, label[label.index.str.startswith("y")]))
+    parts = ", ".join(f"{name} {left[name]:.1%} for {every[name]:.1%}" for name in sorted(set(label)))
+    assert str(found.large) == (
+        "2 leakage groups are too large for dev and test (40 pairs, 20 or more in a group): such pairs are in train "
+        f"alone, and the pairs left for dev and test are {parts}"
+    )
+    said = (write_release(made, "v1", Form.dry()).folder / "methods.md").read_text()
+    assert (
+        "2 leakage groups of 20 pairs or more, 40 pairs in all, could have been in dev or test and are too large for "
+        "them: they are in train, and dev and test have no groups of that size." in said
+    )
+    assert "2 leakage groups of two pairs or more (tied by " in said

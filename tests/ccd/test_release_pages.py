@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+import re
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -247,3 +248,18 @@ def test_pictures_are_there_and_sensitive_posts_are_not_in_them(made: Campaign, 
         assert {pair.split for pair in examples} == {"train"}
         assert "x:1" not in {pair.row["post_id"] for pair in examples}
         assert len(examples) == 4
+
+
+def test_numbers_agree_with_nouns_where_there_is_one_of_each(tmp_path: Path, undrawn: None) -> None:
+    votes = {"x:1:0": ("explicit", "explicit", "implicit"), "x:2:0": ("explicit", "implicit", "irrelevant")}
+    for name, some in (("one", {"x:1:0": votes["x:1:0"]}), ("two", votes)):
+        made = campaign(tmp_path / name, some)
+        settle(made)
+        split_campaign(made)
+        folder = write_release(made, "v1").folder
+        for page in ("README.md", "methods.md", "datasheet.md"):
+            text = (folder / page).read_text()
+            wrong = re.findall(
+                r"(?<![\d,.])1 (?:\w+ )?(?:pairs|posts|judgments|annotators|images|groups|rounds)\b", text
+            )
+            assert wrong == [], page

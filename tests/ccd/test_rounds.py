@@ -148,7 +148,7 @@ def test_spreading_takes_as_many_as_asked_and_few_of_each_group_and_its_weights_
     assert len(chances) == size
     assert all(number <= most for number in Counter(group_of[pair] for pair in chances if group_of[pair]).values())
     assert sum(1 / chance for chance in chances.values()) == pytest.approx(len(group_of))
-    with pytest.raises(CcdError, match=f"{can} pairs can be drawn with max_per_group = {most}"):
+    with pytest.raises(CcdError, match=f"{can} pairs? can be drawn with max_per_group = {most}"):
         spread(group_of, can + 1, most, np.random.default_rng(seed))
 
 
