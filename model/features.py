@@ -74,9 +74,11 @@ class Features:
             keys = [_load(shard / "keys.npy") for shard in self._shards]
             offsets = [_load(shard / "offsets.npy") for shard in self._shards]
             for key, offset, shard in zip(keys, offsets, self._shards, strict=True):
-                rows = _load(shard / "features.npy", mmap_mode="r").shape
-                if key.dtype != "S64" or offset.shape != (len(key) + 1,) or rows != (offset[-1], self.width):
+                rows = _load(shard / "features.npy", mmap_mode="r")
+                if key.dtype != "S64" or offset.shape != (len(key) + 1,) or rows.shape != (offset[-1], self.width):
                     raise ValueError(f"{shard.name}: keys, offsets and features do not fit")
+                if rows.dtype != np.float16:
+                    raise ValueError(f"{shard.name}: features of type {rows.dtype}")
                 if offset.dtype != np.int64 or offset[0] != 0 or (np.diff(offset) < 0).any():
                     raise ValueError(f"{shard.name}: offsets that are none")
         self.keys: NDArray[np.bytes_] = np.concatenate(keys) if keys else np.zeros(0, "S64")
@@ -110,13 +112,18 @@ class Features:
         return np.where(self.keys[position] == wanted, position, -1)
 
     def batch(self, positions: NDArray[np.int64]) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
-        """Rows [B, K, d] of B items, padded with zeros to the largest of them, and their counts [B]."""
+        """Rows [B, K, d] of B items, padded with zeros to the largest of them, and their counts [B].
+
+        Raises CcdError where one of them is not finite: every prediction made of it would be NaN.
+        """
         counts = self.counts[positions]
         out = np.zeros((len(positions), counts.max(initial=0), self.width), np.float16)
         for row, shard, start, count in zip(
             out, self._shard[positions].tolist(), self._starts[positions].tolist(), counts.tolist(), strict=True
         ):
             row[:count] = self._map(shard, "features")[start : start + count]
+        if not np.isfinite(out).all():
+            raise CcdError(f"{self.folder}: has features that are no finite numbers; remove it and run `ccd encode`")
         return out, counts
 
     def boxes(self, position: int) -> tuple[NDArray[np.float16], NDArray[np.float16]]:

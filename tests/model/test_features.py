@@ -1,5 +1,6 @@
 """The feature cache: what is written is read, runs go on where they were, and every engine writes the same bytes."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -190,6 +191,48 @@ def test_a_shard_that_is_there_already_is_left_as_it_is(tmp_path: Path) -> None:
     for job in encoding._parts(list(ITEMS.items()), "words"):  # as two runs on one cluster would
         assert encoding.encode_shard(encoding.Job(Encoders(), "words", cache, job)) == {}
     assert files(cache) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda told: told.pop("line") and told,
+        lambda told: told | {"line": ["light"]},
+        lambda told: told | {"width": "256"},
+        lambda told: told | {"width": 0},
+        lambda told: told | {"kind": "sounds"},
+        lambda told: told | {"fingerprint": None},
+        lambda told: told | {"space": 7},
+        lambda told: [told],
+    ],
+)
+def test_a_manifest_that_no_run_writes_is_one_sentence(tmp_path: Path, change: Callable[[Any], Any]) -> None:
+    file = encode(Encoders(), "words", ITEMS, tmp_path).cache / "manifest.json"
+    told = change(json.loads(file.read_text()))
+    file.write_text(json.dumps(told))
+    for read in (lambda: Features.latest(tmp_path, "words", "light"), lambda: Features(file.parent)):
+        with pytest.raises(CcdError, match="no manifest of a feature cache; remove its folder and run `ccd encode`"):
+            read()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_features_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
+    cache = encode(Encoders(), "words", ITEMS, tmp_path).cache
+    file = next(cache.glob("*/features.npy"))
+    rows = np.load(file)
+    rows[5, 7] = value
+    np.save(file, rows)
+    found = Features(cache)
+    with pytest.raises(CcdError, match="features that are no finite numbers; remove it and run `ccd encode`"):
+        found.batch(np.arange(len(found)))
+
+
+def test_features_of_another_type_are_refused(tmp_path: Path) -> None:
+    cache = encode(Encoders(), "words", ITEMS, tmp_path).cache
+    file = next(cache.glob("*/features.npy"))
+    np.save(file, np.load(file).astype(np.int16))
+    with pytest.raises(CcdError, match="features of type int16"):
+        Features(cache)
 
 
 def test_no_cache_is_told(tmp_path: Path) -> None:
