@@ -80,7 +80,7 @@ def stopped_studio(campaign: "Campaign", say: Callable[[str], None]) -> Iterator
         return
 
     def mend() -> str:
-        with campaign.alone("studio"):
+        with campaign.alone("studio", by="doctor"):
             return f"started again at {local.start(campaign.folder, say).url}"
 
     yield Found(noted, "its Label Studio does not run", mend)

@@ -70,7 +70,11 @@ def backup(campaign: Campaign, file: str | os.PathLike[str], started: Started) -
     _sweep(file)
     part, database = (file.with_name(f".{file.name}.{os.getpid()}.{end}") for end in ("part", "db.part"))
     try:
-        with campaign.alone("compliance"), _private(part) as target, tarfile.open(fileobj=target, mode="w") as tar:
+        with (
+            campaign.alone("compliance", by="backup"),
+            _private(part) as target,
+            tarfile.open(fileobj=target, mode="w") as tar,
+        ):
             rows = _snapshot(campaign, database)
             hashes = _pack(tar, campaign.folder, database, started)
             told = {"format": FORMAT, "toolkit": ccd.__version__, "campaign": campaign.config.name, "uid": campaign.uid}

@@ -110,10 +110,21 @@ class Campaign:
             yield db
 
     @contextlib.contextmanager
-    def alone(self, command: str) -> Iterator[None]:
-        """Keep a second run of the same command out while this one lasts; a killed one leaves nothing behind."""
-        busy = f"{self.folder}: another `ccd {command}` is at work; wait for it to end"
-        with alone_on(self.folder / f".{command}.lock", busy):
+    def alone(self, command: str, by: str | None = None) -> Iterator[None]:
+        """Keep a second run of the same command out while this one lasts; a killed one leaves nothing behind.
+
+        `by` is the command that does its work, where it is another. The lock holds its name, for who is kept out.
+        """
+        lock, by = self.folder / f".{command}.lock", by or command
+        try:
+            holder = lock.read_text(encoding="utf-8").strip() or command
+        except (OSError, ValueError):
+            holder = command
+        other = "another " if holder == by else ""
+        with alone_on(lock, f"{self.folder}: {other}`ccd {holder}` is at work; wait for it to end") as handle:
+            with contextlib.suppress(OSError):  # a full disk: then the name is that of the command's own
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, by.encode(), 0)
             yield
 
     @property

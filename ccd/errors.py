@@ -1,6 +1,7 @@
 """The two ways a command ends badly; both are one line for a person and never a traceback."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,22 @@ def as_path(value: str | os.PathLike[str], what: str) -> Path:
     if not isinstance(path, str) or "\0" in path:
         raise CcdError(f"{what} is {value!r:.80}, which is no path; write text or a pathlib.Path")
     return Path(path)
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Name the file in an OSError that has no name, as that of a write on a full disk.
+
+    >>> with writing("a.npy"): raise OSError(errno.ENOSPC, "No space left on device")
+    Traceback (most recent call last):
+    OSError: [Errno 28] No space left on device: 'a.npy'
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno or errno.EIO, error.strerror or f"not written in full ({error})", str(path)) from None
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ import pydantic
 from numpy.typing import NDArray
 
 from ccd.campaign import make_latest, write_atomic
-from ccd.errors import CcdError, damaged
+from ccd.errors import CcdError, damaged, writing
 from ccd.regular import MOST_TEXT, check_regular, read_json
 from model.encoders.digest import file_digest
 from model.encoders.protocol import RegionEncoder, Regions, WordEncoder, Words
@@ -227,7 +227,7 @@ def _write(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     part.mkdir()
     try:
         for stem, array in arrays.items():
-            with (part / f"{stem}.npy").open("wb") as file:
+            with writing(folder), (part / f"{stem}.npy").open("wb") as file:
                 np.save(file, array, allow_pickle=False)
                 file.flush()
                 os.fsync(file.fileno())

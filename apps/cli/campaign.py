@@ -9,7 +9,7 @@ import click
 from apps.cli.contract import Report, in_campaign, reports
 from ccd.wording import number_of
 
-_ADDRESS = re.compile(r"[^@\s=]+@[^@\s=]+")
+_ADDRESS = re.compile(r"[^@\s=<>,;\"]+@[^@\s=<>,;\"]+")
 
 
 @click.command("init")

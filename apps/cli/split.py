@@ -82,7 +82,7 @@ def _split(folder: Path, question: str | None, like: str | None) -> contract.Rep
     campaign = Campaign.open(folder)
     of = campaign.protocol.by_name(question or campaign.protocol.question.name)
     if "near_image" in campaign.config.split_ties:
-        with campaign.alone("duplicates"), bars() as started:
+        with campaign.alone("duplicates", by="split"), bars() as started:
             hash_pictures(campaign, started)
     with campaign.read() as db:
         common = of_campaign(db, of).beside_raw_shares()

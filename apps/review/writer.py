@@ -47,7 +47,7 @@ def write(campaign: Campaign) -> None:
         with campaign.read() as db:
             waits = bool(decisions.waiting(db))
         if waits:
-            with campaign.alone("push"):
+            with campaign.alone("push", by="review"):
                 write_back(campaign, *connect(campaign))
         problem = None
     except CcdError as error:

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 from ccd import __version__
 from ccd.alone import alone_in
 from ccd.campaign import write_atomic
-from ccd.errors import CcdError
+from ccd.errors import CcdError, writing
 from ccd.protocol import Protocol, load
 from ccd.release.card import card
 from ccd.release.pages import MANIFEST
@@ -74,7 +74,8 @@ def write_world(
     if not folder.exists():
         with alone_in(part, f"{folder}: another `ccd world` is drawing it; wait for it to end"):
             if not folder.exists():  # another run may have ended meanwhile
-                _grow(folder, part, plan, protocol, described, workers, tick)
+                with writing(folder):
+                    _grow(folder, part, plan, protocol, described, workers, tick)
                 new = True
     if not _same(folder / PLAN, described):
         raise CcdError(f"{folder}: is there already and is another world or none; choose another folder")

@@ -87,6 +87,10 @@ def test_init_refuses(tmp_path: Path) -> None:
     assert "--annotator ann: no name with an address; write NAME=EMAIL" in error_of(
         init_command, tmp_path / "new", "--annotator", "ann"
     )
+    for entry in ("a=b=c@d", "a=<b@c>", "a=b@c,d@e", "a=b@@c", "=b@c", "a=", "a=b c@d", 'a="b"@c'):
+        assert f"--annotator {entry}: no name with an address; write NAME=EMAIL" in error_of(
+            init_command, tmp_path / "new", "--annotator", entry
+        )
     assert "1 annotators for 3" in error_of(init_command, tmp_path / "new", "--annotator", "ann=a@b")
     assert "no such file" in error_of(init_command, tmp_path / "new", "--protocol", "nonsense")
     assert "choose another" in error_of(init_command, tmp_path / "file" / "below")

@@ -344,6 +344,10 @@ def test_alone_keeps_a_second_process_out_while_it_lasts(tmp_path: Path) -> None
 
     with campaign.alone("push"):
         assert "another `ccd push` is at work" in ask()
+    with campaign.alone("push", by="review"):
+        assert ": `ccd review` is at work" in ask()
+    with campaign.alone("push"):
+        assert "another `ccd push` is at work" in ask()
         with campaign.alone("pull"):
             pass
     assert ask() == "in"

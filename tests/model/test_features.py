@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,19 @@ def test_what_fp16_cannot_hold_is_its_highest_number(tmp_path: Path) -> None:
     rows, _ = Features(cache).batch(np.array([0]))
     assert np.isfinite(rows).all()
     assert rows.max() < -60_000
+
+
+def test_a_full_disk_names_the_cache(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="words/light-") as caught:
+            encode(Encoders(), "words", ITEMS, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.strerror
+    assert len(Features.latest(tmp_path, "words", "light")) == 0
+    assert encode(Encoders(), "words", ITEMS, tmp_path).new == len(ITEMS)
 
 
 def test_a_shard_that_is_there_already_is_left_as_it_is(tmp_path: Path) -> None:
