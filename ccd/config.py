@@ -49,6 +49,7 @@ price_per_post = 0.005      # dollars that X takes for a post read; for the esti
 # minimum_words = 3
 # sensitive = false         # false leaves out what the platform marks as sensitive
 # retweets = false          # false leaves out texts that begin with RT @name
+# truncated = false         # false leaves out texts that the API cut
 # blocked_words = ["giveaway", "follow back"]
 
 [duplicates]
@@ -94,6 +95,7 @@ class Filters:
     minimum_words: int = 0
     sensitive: bool = True
     retweets: bool = True
+    truncated: bool = True
     blocked_words: tuple[str, ...] = ()
 
 
@@ -198,7 +200,7 @@ def parse(text: str, path: Path) -> Config:
         "": {"name", "protocol", "judgments_per_pair", "tie_rule", "database_url", "splits", "label_studio", "x"}
         | {"filters", "duplicates", "agreement", "release", "encoders", "import", "annotators", "adjudicators"},
         "splits": {*SPLITS, "seed", "like", "ties"},
-        "filters": {"languages", "minimum_words", "sensitive", "retweets", "blocked_words"},
+        "filters": {"languages", "minimum_words", "sensitive", "retweets", "truncated", "blocked_words"},
         "duplicates": {"max_per_group"},
         "agreement": {"fastest_seconds"},
         "release": {"license", "authors"},
@@ -347,7 +349,7 @@ def _filters(data: dict[str, Any], wrong: Any) -> Filters:
     for key, values in words.items():
         if not isinstance(values, list) or not all(isinstance(v, str) and v.strip() for v in values):
             raise wrong(f"[filters] {key} is {values!r}; write a list of texts in quotes")
-    for key in ("sensitive", "retweets"):
+    for key in ("sensitive", "retweets", "truncated"):
         if not isinstance(data.get(key, True), bool):
             raise wrong(f"[filters] {key} is {data[key]!r}; write true or false")
     least = data.get("minimum_words", 0)
@@ -358,6 +360,7 @@ def _filters(data: dict[str, Any], wrong: Any) -> Filters:
         minimum_words=least,
         sensitive=data.get("sensitive", True),
         retweets=data.get("retweets", True),
+        truncated=data.get("truncated", True),
         blocked_words=tuple(" ".join(word.split()) for word in words["blocked_words"]),
     )
 

@@ -4,6 +4,7 @@ A retweet stands for the post it repeats: that post owns the photo and its text.
 photos. X renames "tweet" to "post" in v2; both spellings are read.
 """
 
+import contextlib
 import itertools
 import json
 import re
@@ -23,6 +24,7 @@ Json = Mapping[str, Any]
 _JSON = json.JSONDecoder()
 _ASSIGNED = re.compile(rb"^\s*window\.YTD\.[\w.]+\s*=\s*")  # tweets.js of a user's own archive is a script
 _TRAILING_COMMA = re.compile(rb",(\s*[\]}])")
+_EDITED = re.compile(rb'"(?:edit_history_tweet_ids|editTweetIds)"\s*:\s*\[(?:[^\]]*,|\s*$)')  # two versions or more
 _PHOTO_KEY = "3_"  # a v2 media key starts with its kind: 3 photo, 7 video, 13 promoted video, 16 GIF
 _V1 = {"id_str", "user", "full_text", "extended_entities", "truncated"}  # what only statuses of v1.1 have
 _PATIENCE = 100  # lines without a post after which a file is taken for something else
@@ -80,6 +82,7 @@ def read(file: Path, images: Path | None = None) -> Iterator[Record | Drop]:
 
 def _entries(file: Path, folder: Path) -> Iterator[Record | Drop | None]:
     """Records and drops; None for a page that is there and empty."""
+    replaced = _replaced(file)
     for place, document in _documents(file):
         if isinstance(document, Drop):
             yield document
@@ -91,9 +94,6 @@ def _entries(file: Path, folder: Path) -> Iterator[Record | Drop | None]:
             continue
         if not found:
             yield None
-        there = {_id(post) for post, _includes in found}
-        histories = [versions for post, _includes in found if (versions := _versions(post)) and versions[-1] in there]
-        replaced = {name for versions in histories for name in versions[:-1]}
         for number, (post, includes) in enumerate(found, 1):
             where = f"{place}, post {number}".removeprefix(", ") if len(found) > 1 else place or "post 1"
             if _id(post) in replaced:
@@ -103,6 +103,21 @@ def _entries(file: Path, folder: Path) -> Iterator[Record | Drop | None]:
                 yield from _read_post(post, includes, where, folder)
             except (AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
                 yield Drop(where, Reason.MALFORMED, f"not the shape of a post ({error})")
+
+
+def _replaced(file: Path) -> set[str]:
+    """The ids of versions of edited posts whose newest version is in the file, on whatever line."""
+    if not any(_EDITED.search(line) for _number, line in lines(file)):
+        return set()
+    histories, there = set(), set()
+    for place, document in _documents(file):
+        with contextlib.suppress(RecursionError):
+            for post, _includes in _posts(f"{file} {place}", document):
+                versions = _versions(post)
+                if len(versions) > 1:
+                    histories.add(tuple(versions))
+                    there.add(_id(post))
+    return {name for versions in histories if versions[-1] in there for name in versions[:-1]}
 
 
 def _documents(file: Path) -> Iterator[tuple[str, Any]]:
@@ -230,7 +245,9 @@ def _read_post(raw: Any, includes: _Includes, place: str, folder: Path) -> Itera
         when = utc(post.created_at)
         cut = ("the rest of a text that the API cut",) if post.short else ()
         undated = ("a date that cannot be read",) if post.created_at and when is None else ()
-        yield Record(name, post.text, when, lang, tuple(photos), place, post.links, author, sensitive, cut + undated)
+        yield Record(
+            name, post.text, when, lang, tuple(photos), place, post.links, author, sensitive, post.short, cut + undated
+        )
     elif not post.media:
         yield Drop(name, Reason.NO_PHOTO, place)
 

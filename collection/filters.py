@@ -23,6 +23,8 @@ def rejected(filters: Filters, record: Record, text: str, item: str) -> Drop | N
         return Drop(item, Reason.LANGUAGE, record.lang)
     if not filters.retweets and _RETWEET.match(text):
         return Drop(item, Reason.RETWEET, record.place)
+    if not filters.truncated and record.is_cut:
+        return Drop(item, Reason.CUT, record.place)
     if not filters.sensitive and record.sensitive:
         return Drop(item, Reason.SENSITIVE, record.place)
     if filters.minimum_words and (found := words(text)) < filters.minimum_words:

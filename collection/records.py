@@ -34,6 +34,7 @@ class Reason(enum.StrEnum):
     NEAR_DUPLICATE = "near-duplicate text and image"
     LANGUAGE = "language"
     RETWEET = "retweet"
+    CUT = "text cut by the API"
     SENSITIVE = "sensitive"
     FEW_WORDS = "too few words"
     BLOCKED_WORD = "blocked word"
@@ -75,6 +76,7 @@ class Record:
     media_links: tuple[str, ...] = ()  # links in the text that stand for the photos
     author: str | None = None  # the author's id; only its keyed hash is stored
     sensitive: bool | None = None  # as the platform says; None where it says nothing
+    is_cut: bool = False  # the API gave a part of the text
     unused: tuple[str, ...] = ()  # what the source has and cannot be used, such as "a date that cannot be read"
 
 

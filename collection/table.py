@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import io
 import itertools
 import json
@@ -26,8 +27,6 @@ _LOOKED_AT = 1_000  # rows that say whether ids were rounded, and of which netwo
 _PREAMBLE = 20  # lines that may stand before the names of columns
 _DAY = 86_400  # seconds by which a date may differ from the id's own: zones, and dates without a time
 
-_unpacked = tempfile.TemporaryDirectory(prefix="ccd-pictures-")  # of tables; it goes with the process
-
 Row = tuple[str, Mapping[str, Any]]  # place, cells
 
 
@@ -37,25 +36,30 @@ def read(
     images: Path | None = None,
     network: str | None = None,
     repair: bool = False,
+    *,
+    form: str | None = None,
+    follow_links: bool = False,
 ) -> Iterator[Record | Drop]:
     """The records of a table; `images` is the folder its image column starts from (default: the table's).
 
     Rows that follow each other with one id and text are the photos of one post. `network` is "x" or "other"; by default
     ids are X's where names of columns, addresses or dates say so. With `repair`, texts that a wrong encoding spoilt are
-    put right where that can be done (ftfy).
+    put right where that can be done (ftfy). `form` is the kind of file (csv, tsv, jsonl, parquet), by default what its
+    name ends with; a folder is one that `datasets` saved. With `follow_links`, links that lead out of the folder are
+    followed, as in the caches of the Hugging Face Hub.
     Raises CcdError for a file of another kind, an empty or unreadable one, where a column is not there, and where its
     ids were rounded.
 
     >>> for entry in read(Path("tweets.tsv"), Columns(image="image_file")): ...  # doctest: +SKIP
     """
-    found, rows = _open(file, columns)
+    found, rows = _open(file, columns, form)
     folder = file.parent if images is None else images
     first = _beginning(rows, found)
     _refuse_rounded(file, found, first)
     of = {"x": X, "other": OTHER}.get(network or "") or (X if _is_of_x(found, first) else OTHER)
     last: Record | None = None
     for row in itertools.chain(first, rows):
-        entry = row if isinstance(row, Drop) else _record(row, found, folder, of, repair)
+        entry = row if isinstance(row, Drop) else _record(row, found, folder, of, repair, follow_links)
         if (
             isinstance(entry, Record)
             and last
@@ -125,9 +129,11 @@ def _digits(raw: object) -> int | None:
     return int(kept[2:]) if kept.startswith("x:") else None
 
 
-def _open(file: Path, columns: Columns) -> tuple[Columns, Iterator[Row | Drop]]:
-    """The columns that were found and the rows, by the kind of file its name says it is."""
-    kind = Path(file.name.lower().removesuffix(".gz")).suffix
+def _open(file: Path, columns: Columns, form: str | None) -> tuple[Columns, Iterator[Row | Drop]]:
+    """The columns that were found and the rows, by the kind of file that somebody, or its name, says it is."""
+    kind = f".{form}" if form else Path(file.name.lower().removesuffix(".gz")).suffix
+    if (file / "state.json").is_file() or (file / "dataset_dict.json").is_file():
+        return _open_dataset(file, columns)
     if kind in (".csv", ".tsv"):
         return _open_csv(file, columns, tabs=kind == ".tsv")
     if kind in (".jsonl", ".ndjson"):
@@ -135,12 +141,12 @@ def _open(file: Path, columns: Columns) -> tuple[Columns, Iterator[Row | Drop]]:
     if kind == ".parquet":
         return _open_parquet(file, columns)
     raise CcdError(
-        f"{file}: not a .csv, .tsv, .jsonl or .parquet file; rename it if it is one, "
+        f"{file}: not a .csv, .tsv, .jsonl or .parquet file; say with --format which it is, "
         "or use `ccd collect archive` for pages of the X API"
     )
 
 
-def _record(row: Row, columns: Columns, folder: Path, network: str, repair: bool) -> Record | Drop:
+def _record(row: Row, columns: Columns, folder: Path, network: str, repair: bool, follow_links: bool) -> Record | Drop:
     place, cells = row
     if any(
         isinstance(cells.get(name or ""), str) and len(cells[name or ""]) > LONGEST_TEXT for name in columns.names()
@@ -173,7 +179,7 @@ def _record(row: Row, columns: Columns, folder: Path, network: str, repair: bool
     alt = one_value(cells.get(columns.alt or ""))
     photos = []
     for index, one in enumerate(named):
-        source = _photo(one, folder, name)
+        source = _photo(one, folder, name, follow_links)
         if source is None:
             return Drop(item, Reason.OUTSIDE, f"{one} is not in {folder}; name its folder with --images")
         photos.append(Photo(index, source, alt))
@@ -188,7 +194,7 @@ def _record(row: Row, columns: Columns, folder: Path, network: str, repair: bool
 _REMOVED = {"[removed]", "[deleted]", "[deleted by user]"}
 
 
-def _photo(image: str | Path, folder: Path, name: str | None) -> Path | str | None:
+def _photo(image: str | Path, folder: Path, name: str | None, follow_links: bool) -> Path | str | None:
     """Where an image cell points to; None outside the folder: a table from elsewhere must not fetch any file here."""
     if isinstance(image, Path):  # it came with the table
         return image
@@ -199,7 +205,7 @@ def _photo(image: str | Path, folder: Path, name: str | None) -> Path | str | No
     elif "\\" in image and not (folder / image).exists():
         image = PureWindowsPath(image).as_posix()
     path = Path(os.path.normpath(folder / image))
-    return path if path.is_relative_to(os.path.normpath(folder)) and is_in(folder, path) else None
+    return path if path.is_relative_to(os.path.normpath(folder)) and (follow_links or is_in(folder, path)) else None
 
 
 # --- one reader a kind of file --------------------------------------------------------------------------------------
@@ -333,29 +339,66 @@ def _open_parquet(file: Path, columns: Columns) -> tuple[Columns, Iterator[Row |
             table = parquet.opened(file)
         except pyarrow.ArrowException as error:
             raise CcdError(f"{file}: not a Parquet file ({error}); write it again") from None
-    kinds = pyarrow.types
-    names = [
-        column.name for column in table.schema_arrow if not kinds.is_nested(column.type) or _holds_pictures(column.type)
-    ]
-    found = find(file, columns, names)
-    needed = found.names()
+    found, names = _of_arrow(file, columns, table.schema_arrow)
 
-    def rows() -> Iterator[Row]:
-        unpacked = Path(_unpacked.name)
+    def rows() -> Iterator[Mapping[str, Any]]:
         with table, reading(file), damaged(file, "write the Parquet file again"):
-            for number, cells in enumerate(parquet.rows(table, [name for name in names if name in needed]), 1):
-                image = str(found.image)
-                picture = cells.get(image)
-                if data := picture.get("bytes") if isinstance(picture, dict) else picture:
-                    if isinstance(data, bytes):
-                        picture_file = unpacked / f"{file.stem}-{number}"
-                        picture_file.write_bytes(data)
-                        cells = cells | {image: picture_file}
-                    elif isinstance(picture, dict):
-                        cells = cells | {image: picture.get("path")}
-                yield f"row {number}", cells
+            yield from parquet.rows(table, names)
 
-    return found, rows()
+    return found, _unpacked(rows(), str(found.image))
+
+
+def _open_dataset(folder: Path, columns: Columns) -> tuple[Columns, Iterator[Row | Drop]]:
+    """A folder that `Dataset.save_to_disk` of the library `datasets` wrote: Arrow files, named in state.json."""
+    import pyarrow
+
+    if not (folder / "state.json").is_file():
+        parts = ", ".join(sorted(path.parent.name for path in folder.glob("*/state.json")))
+        raise CcdError(f"{folder}: a folder of several datasets; name one of its folders: {parts}")
+    with reading(folder / "state.json"), damaged(folder, "save the dataset again"):
+        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        files = [folder / Path(str(each["filename"])).name for each in state["_data_files"]]
+        with pyarrow.ipc.open_stream(files[0]) as first:
+            found, names = _of_arrow(folder, columns, first.schema)
+
+    def rows() -> Iterator[Mapping[str, Any]]:
+        for file in files:
+            with reading(file), damaged(file, "save the dataset again"), pyarrow.ipc.open_stream(file) as stream:
+                for batch in stream:
+                    yield from batch.select(names).to_pylist()
+
+    return found, _unpacked(rows(), str(found.image))
+
+
+def _of_arrow(file: Path, columns: Columns, schema: Any) -> tuple[Columns, list[str]]:
+    """The columns, and the names of those that are read."""
+    import pyarrow
+
+    nested = pyarrow.types.is_nested
+    names = [column.name for column in schema if not nested(column.type) or _holds_pictures(column.type)]
+    found = find(file, columns, names)
+    return found, [name for name in names if name in found.names()]
+
+
+def _unpacked(rows: Iterable[Mapping[str, Any]], image: str) -> Iterator[Row]:
+    """The rows with their pictures as files."""
+    folder = Path(tempfile.mkdtemp(dir=_pictures().name))
+    for number, cells in enumerate(rows, 1):
+        picture = cells.get(image)
+        if data := picture.get("bytes") if isinstance(picture, dict) else picture:
+            if isinstance(data, bytes):
+                file = folder / str(number)
+                file.write_bytes(data)
+                cells = dict(cells) | {image: file}
+            elif isinstance(picture, dict):
+                cells = dict(cells) | {image: picture.get("path")}
+        yield f"row {number}", cells
+
+
+@functools.cache
+def _pictures() -> tempfile.TemporaryDirectory[str]:
+    """Where pictures lie that came inside a table, until they are stored; it goes with the process."""
+    return tempfile.TemporaryDirectory(prefix="ccd-pictures-")
 
 
 def _holds_pictures(kind: Any) -> bool:

@@ -64,6 +64,15 @@ collect.add_command(photos_command)
     type=click.Choice(["x", "other"]),
     help="Whose ids these are (default: X's where columns, addresses or dates say so, else other).",
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "tsv", "jsonl", "parquet"]),
+    help="The kind of file (default: what its name ends with; a folder is one that `datasets` saved).",
+)
+@click.option(
+    "--follow-links", is_flag=True, help="Follow links to photos outside the folder, as Hugging Face caches have."
+)
 @click.option("--repair-texts", is_flag=True, help="Put right texts that a wrong encoding spoilt (CafÃ©).")
 @click.option(
     "--images",
@@ -83,6 +92,8 @@ def table_command(
     date_column: str | None,
     author_column: str | None,
     network: str | None,
+    form: str | None,
+    follow_links: bool,
     repair_texts: bool,
     images: Path | None,
     limit: int | None,
@@ -98,7 +109,8 @@ def table_command(
     from collection.columns import Columns
 
     columns = Columns(id_column, text_column, image_column, date_column, author_column)
-    return _collect(folder, [(file, table.read(file, columns, images, network, repair_texts))], limit, update)
+    rows = table.read(file, columns, images, network, repair_texts, form=form, follow_links=follow_links)
+    return _collect(folder, [(file, rows)], limit, update)
 
 
 @collect.command("archive")

@@ -279,3 +279,16 @@ def test_authors_and_sensitive_posts_are_told_in_both_versions(tmp_path: Path) -
         ("78", False),
         (None, None),
     ]
+
+
+def test_of_an_edited_post_the_newest_version_in_the_file_is_the_pair(tmp_path: Path) -> None:
+    versions = {"edit_history_tweet_ids": ["1", "2", "3"]}
+    documents = [
+        page(tweet(1, "3_1", **versions), tweet(8, "3_1", edit_history_tweet_ids=["8"]), media=(media("3_1"),)),
+        page(tweet(3, "3_1", **versions), media=(media("3_1"),)),
+        page(tweet(2, "3_1", **versions), media=(media("3_1"),)),
+        page(tweet(5, "3_1", edit_history_tweet_ids=["5", "6"]), media=(media("3_1"),)),  # the newer is not here
+    ]
+    found = read(tmp_path, *documents)
+    assert [entry.post_id for entry in found if isinstance(entry, Record)] == ["x:8", "x:3", "x:5"]
+    assert [entry.detail for entry in found if isinstance(entry, Drop)] == ["1 was edited", "2 was edited"]

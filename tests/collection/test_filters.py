@@ -35,6 +35,8 @@ def post(text: str, lang: str | None = None, sensitive: bool | None = None) -> R
         (Filters(retweets=False), post("RT @you: so true"), Reason.RETWEET),
         (Filters(retweets=False), post("“RT @you so true”"), Reason.RETWEET),
         (Filters(retweets=False), post("ART @you"), None),
+        (Filters(truncated=False), Record("x:1", "a…", None, None, (), "line 2", is_cut=True), Reason.CUT),
+        (Filters(truncated=False), post("a…"), None),
         (Filters(sensitive=False), post("a", sensitive=True), Reason.SENSITIVE),
         (Filters(sensitive=False), post("a", sensitive=None), None),
         (Filters(minimum_words=3), post("two words https://t.co/a @you 🐈"), Reason.FEW_WORDS),

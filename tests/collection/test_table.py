@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow
@@ -13,10 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ccd.campaign import Campaign
 from ccd.errors import CcdError
 from collection import table
 from collection.records import Drop, Reason, Record
 from collection.spoilt import spoilt
+from collection.store import collect
 from collection.table import Columns
 from tests.data import SHARED
 
@@ -157,7 +160,7 @@ def test_parquet_ids_that_are_floating_point_are_refused(tmp_path: Path) -> None
         ("t.csv", b"text,caf\xe9,image\nx,y,z\n", Columns(), "not UTF-8"),
         ("t.csv", b"PK\x03\x04....", Columns(), "Excel"),
         ("t.csv", b"\x00\x01\x02", Columns(), "binary"),
-        ("t.xlsx", b"PK", Columns(), "not a .csv, .tsv, .jsonl or .parquet"),
+        ("t.xlsx", b"PK", Columns(), "not a .csv, .tsv, .jsonl or .parquet file; say with --format"),
         ("t.jsonl", b"[\n", Columns(), "no JSON object"),
         ("t.parquet", b"nothing", Columns(), "not a Parquet file"),
         ("t.csv.gz", gzip.compress(b"text,image\n" + b"a,b.jpg\n" * 99, mtime=0)[:-12], Columns(), "damaged gzip"),
@@ -216,3 +219,40 @@ def test_a_table_without_texts_says_what_is_missing() -> None:
     assert SHARED is not None
     with pytest.raises(CcdError, match=r"textimage\.csv: no text column found"):
         list(table.read(SHARED / "tir" / "textimage.csv"))
+
+
+def test_a_file_whose_name_does_not_say_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("id\ttext\timage\n7,5\tA red gate\ta.jpg\n")
+    assert texts(list(table.read(tmp_path / "t.txt", form="tsv"))) == ["A red gate"]
+
+
+def test_links_out_of_the_folder_are_followed_on_request(tmp_path: Path) -> None:
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "snapshot").mkdir()
+    (tmp_path / "blobs" / "b1").write_bytes(b"a picture")
+    (tmp_path / "snapshot" / "a.jpg").symlink_to("../blobs/b1")
+    file = tmp_path / "snapshot" / "t.csv"
+    file.write_text("id,text,image\n7,A red gate,a.jpg\n8,A thief,../blobs/b1\n")
+    assert drops(list(table.read(file))) == [("id:7:0", Reason.OUTSIDE), ("id:8:0", Reason.OUTSIDE)]
+    assert texts(list(table.read(file, follow_links=True))) == ["A red gate"]
+
+
+def test_a_folder_of_datasets_is_a_table(tmp_path: Path, campaign: Campaign, paint: Callable[..., Path]) -> None:
+    datasets = pytest.importorskip("datasets")
+    rows = {
+        "tweet_id": [f"12345678901234567{n}" for n in range(3)],
+        "text": [f"Gate {n}" for n in range(3)],
+        "image": [str(paint(f"{n}.png", 60 * n + 20)) for n in range(3)],
+    }
+    made = datasets.Dataset.from_dict(rows).cast_column("image", datasets.Image())
+    made.save_to_disk(tmp_path / "set", num_shards=2)
+    datasets.DatasetDict({"train": made, "test": made}).save_to_disk(tmp_path / "sets")
+    for name in rows["image"]:
+        Path(name).unlink()
+    counts = collect(campaign, table.read(tmp_path / "set"), "set")
+    assert (counts.kept, counts.dropped) == (3, {})
+    with pytest.raises(CcdError, match="a folder of several datasets; name one of its folders: test, train"):
+        list(table.read(tmp_path / "sets"))
+    (tmp_path / "set" / "state.json").write_text("{}")
+    with pytest.raises(CcdError, match="is damaged"):
+        list(table.read(tmp_path / "set"))
