@@ -1,5 +1,6 @@
 """A whole campaign in one go: the commands a person would type, and simulated annotators on a real Label Studio."""
 
+import contextlib
 import random
 import tempfile
 import threading
@@ -109,7 +110,8 @@ def _collect(campaign: Campaign, data: Path | None, size: int, seed: int) -> dic
     tables = sorted(path for path in data.iterdir() if path.suffix in (".tsv", ".csv", ".jsonl", ".parquet"))
     if not tables:
         raise CcdError(f"{data} holds no .tsv, .csv, .jsonl or .parquet table of pairs; name a folder that does")
-    _type(campaign.folder, "collect", "table", str(tables[0]))
+    with contextlib.suppress(SystemExit):  # nothing was kept, as it says; then there is no pair
+        _type(campaign.folder, "collect", "table", str(tables[0]))
     chance = random.Random(seed)
     with campaign.read() as db:
         pairs = sorted(db.scalars(sa.select(schema.pairs.c.pair_id)))

@@ -76,8 +76,8 @@ class Record:
     media_links: tuple[str, ...] = ()  # links in the text that stand for the photos
     author: str | None = None  # the author's id; only its keyed hash is stored
     sensitive: bool | None = None  # as the platform says; None where it says nothing
-    is_cut: bool = False  # the API gave a part of the text
     unused: tuple[str, ...] = ()  # what the source has and cannot be used, such as "a date that cannot be read"
+    is_cut: bool = False  # the API gave a part of the text
 
 
 @dataclass(frozen=True)

@@ -85,8 +85,8 @@ def _beginning(rows: Iterator[Row | Drop], columns: Columns) -> list[Row | Drop]
 
 
 def _refuse_rounded(file: Path, columns: Columns, rows: Iterable[Row | Drop]) -> None:
-    seen = {(cells.get(columns.id or ""), cells.get(columns.text or "")) for cells in _cells_of(rows)}
-    ids = [number for raw, _text in seen if (number := _digits(raw)) is not None]
+    once = {repr([cells.get(columns.id or ""), cells.get(columns.text or "")]): cells for cells in _cells_of(rows)}
+    ids = [number for cells in once.values() if (number := _digits(cells.get(columns.id or ""))) is not None]
     if are_rounded(ids):
         example = next(str(number) for number in ids if number >= LONG)
         raise CcdError(

@@ -222,7 +222,7 @@ def test_a_table_without_texts_says_what_is_missing() -> None:
 
 
 def test_a_file_whose_name_does_not_say_what_it_is(tmp_path: Path) -> None:
-    (tmp_path / "t.txt").write_text("id\ttext\timage\n7,5\tA red gate\ta.jpg\n")
+    (tmp_path / "t.txt").write_text("id\ttext\timage\n75\tA red gate\ta.jpg\n")
     assert texts(list(table.read(tmp_path / "t.txt", form="tsv"))) == ["A red gate"]
 
 
