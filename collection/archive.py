@@ -246,7 +246,7 @@ def _read_post(raw: Any, includes: _Includes, place: str, folder: Path) -> Itera
         cut = ("the rest of a text that the API cut",) if post.short else ()
         undated = ("a date that cannot be read",) if post.created_at and when is None else ()
         yield Record(
-            name, post.text, when, lang, tuple(photos), place, post.links, author, sensitive, post.short, cut + undated
+            name, post.text, when, lang, tuple(photos), place, post.links, author, sensitive, cut + undated, post.short
         )
     elif not post.media:
         yield Drop(name, Reason.NO_PHOTO, place)
