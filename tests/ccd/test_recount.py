@@ -109,6 +109,20 @@ def test_a_changed_number_in_release_json_is_named(release: Path, place: str) ->
     assert any(place.split("/")[-1] in problem for problem in named), named
 
 
+def test_shares_that_the_weights_do_not_give_are_named(release: Path) -> None:
+    facts = json.loads((release / "release.json").read_bytes())
+    shares = [each["prevalence"] for each in facts["prevalence"]]
+    moved = [shares[0] + 0.01, shares[1] - 0.01, *shares[2:]]  # they add up, and are the same under questions
+    for place in ("prevalence", "questions/relation/prevalence"):
+        for number, share in enumerate(moved):
+            change(release, f"{place}/{number}/prevalence", lambda _, share=share: share)
+            change(release, f"{place}/{number}/low", lambda _: 0)
+            change(release, f"{place}/{number}/high", lambda _: 1)
+    named = [problem for problem in verify(release) if problem.startswith("release.json")]
+    assert len(named) == 2
+    assert all("by the rows' weights it is" in problem for problem in named)
+
+
 @pytest.mark.parametrize(
     ("page", "old", "new"),
     [

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ccd.bootstrap import interval
 from ccd.measured import measure
 from model.calibration import at_bound, calibration, calibration_error, fit_temperature
 from model.evaluation import accuracy, compare, confusion, evaluate, f1, macro_f1, mcnemar, recall, weighted_f1
+from model.resampling import interval_of
 
 # label 0 three times (two right, one taken for 1), label 1 twice (one right, one taken for 2), label 2 once (right)
 LABELS = np.array([0, 0, 0, 1, 1, 2])
@@ -113,6 +115,14 @@ def test_a_debiased_error_is_what_it_is() -> None:
     assert found.error == pytest.approx(0.2, abs=0.03)
     assert found.log_loss.value == pytest.approx(-0.7 * math.log(0.9) - 0.3 * math.log(0.1), abs=0.05)
     assert found.brier.value == pytest.approx(0.7 * 0.02 + 0.3 * 1.62, abs=0.05)
+
+
+def test_intervals_of_few_groups_are_as_wide_as_student_s_t_asks_for() -> None:
+    drawn = np.random.default_rng(0).normal(size=10_000)
+    few, many = (interval_of(0.0, drawn, groups) for groups in (10, 10_000))
+    assert (few.low, few.high) == interval(drawn, 10)
+    assert few.high - few.low > 1.15 * (many.high - many.low)  # type: ignore[operator]
+    assert many.high == pytest.approx(1.96, abs=0.06)
 
 
 def test_a_temperature_at_its_bound_is_told() -> None:
