@@ -1,5 +1,6 @@
 """The frame of the review app: its pages, who reviews, and what waits for Label Studio. Streamlit runs this file."""
 
+import sqlalchemy as sa
 import streamlit as st
 from PIL import Image
 
@@ -50,5 +51,5 @@ try:
     sidebar(opened)
     st.title(page.title)
     page.run()
-except CcdError as error:
-    show.problem(error)
+except (CcdError, sa.exc.DBAPIError) as error:
+    show.problem(show.reason(error))

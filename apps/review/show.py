@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
 import streamlit as st
 
 from ccd import photo
@@ -72,6 +73,18 @@ def _photo(_campaign: Campaign, uid: str, file: str, sha256: str, side: int) -> 
 def problem(error: object) -> None:
     """What went wrong, in its own words."""
     st.error(literal(error), icon=":material/error:")
+
+
+def reason(error: Exception) -> str:
+    """What to say of an error: in its own words, or that the database failed.
+
+    >>> reason(sa.exc.OperationalError("", {}, Exception("database or disk is full")))
+    'nothing is stored: the database failed (database or disk is full); free space there, then press again'
+    """
+    if isinstance(error, sa.exc.DBAPIError):
+        why = str(error.orig).strip().partition("\n")[0]
+        return f"nothing is stored: the database failed ({why}); free space there, then press again"
+    return str(error)
 
 
 def nothing_yet(what: str, command: str | None = None) -> None:

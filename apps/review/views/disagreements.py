@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pandas as pd
+import sqlalchemy as sa
 import streamlit as st
 
 from apps.review import show, state, writer
@@ -196,8 +197,8 @@ def _decide(pair_id: str, question: str, reviewer: str, answer: str) -> None:
         )
         st.session_state["told"] = "success", f"{pair_id} is settled: {answer.replace('_', ' ')}."
         writer.wake()
-    except CcdError as error:
-        st.session_state["told"] = "warning", str(error)
+    except (CcdError, sa.exc.DBAPIError) as error:
+        st.session_state["told"] = "warning", show.reason(error)
 
 
 def _undo(campaign: Campaign, question: Question, reviewer: str, key: str | None = UNDO) -> None:
@@ -221,8 +222,8 @@ def _take_back(pair_id: str, question: str, reviewer: str) -> None:
         st.session_state.get("later", set()).discard(pair_id)
         st.session_state["told"] = "success", f"{pair_id} is open again."
         writer.wake()
-    except CcdError as error:
-        st.session_state["told"] = "warning", str(error)
+    except (CcdError, sa.exc.DBAPIError) as error:
+        st.session_state["told"] = "warning", show.reason(error)
 
 
 def _told() -> None:

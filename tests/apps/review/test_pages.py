@@ -1,5 +1,6 @@
 """The pages through Streamlit's AppTest: what they say, what they store, and what they say where nothing is there."""
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ PAGES = ("campaign", "disagreements", "agreement", "annotators", "model", "datas
 TIE, MINOR, SPLIT = "x:0:0", "x:1:0", "x:2:0"
 VOTES = {TIE: (R, I, E), MINOR: (E, E, I), SPLIT: (R, R, E), "x:3:0": (E, E, E), "x:4:0": (R, R, R)}
 HOSTILE = "<script>alert(1)</script> **bold** [link](http://x.example) :100: $x^2$ ‏עברית​ 👩‍👩‍👧 " + "long " * 2000
+EVIL = "<img src=x onerror=alert(1)> **b** [go](javascript:alert(1))"
 
 
 @pytest.fixture
@@ -44,11 +46,11 @@ def shown(app: AppTest) -> str:
     return "\n".join(str(each.value) for kind in kinds for each in kind)
 
 
-def predict(made: Campaign) -> None:
-    folder = predictions.begin(made, "net-1", {"labels": [R, I, E]})
+def predict(made: Campaign, version: str = "net-1") -> None:
+    folder = predictions.begin(made, version, {"labels": [R, I, E], "question": "relation"})
     p = np.tile(np.array([[0.1, 0.7, 0.2]], np.float32), (len(VOTES), 1))
     predictions.write(
-        folder, predictions.Predictions("net-1", (R, I, E), tuple(VOTES), p, p, p[:, ::-1].copy(), p.astype("f2"), None)
+        folder, predictions.Predictions(version, (R, I, E), tuple(VOTES), p, p, p[:, ::-1].copy(), p.astype("f2"), None)
     )
 
 
@@ -64,14 +66,39 @@ def test_a_new_campaign_says_what_to_do_next(page: str, tmp_path: Path, monkeypa
 def test_a_judged_campaign_is_drawn_whatever_its_texts_are(page: str, made: Campaign) -> None:
     with made.write() as db:
         db.execute(schema.pairs.update().values(text=sa.literal(HOSTILE) + schema.pairs.c.pair_id))
-        db.execute(schema.judgments.update().values(comment="<img src=x onerror=alert(1)> **b**"))
-    predict(made)
+        db.execute(schema.judgments.update().values(comment=EVIL))
+        db.execute(schema.events.update().values(who=EVIL))
+    decisions.decide(made, MINOR, "relation", "lead", E, note=EVIL)
+    predict(made, EVIL)
     app = opened(page)
+    for toggle in [each for each in app.toggle if each.label == "Show the model"]:
+        toggle.set_value(True).run()
     assert not app.error
-    written = [*app.markdown, *app.caption, *app.subheader, *app.title]
-    assert not [each.value for each in written if "alert(1)" in each.value]  # where markup is read, none of it arrives
+    assert not app.exception
+    written = [each.value for kind in (app.markdown, app.caption, app.subheader, app.title) for each in kind]
+    written += [each.label for kind in (app.button, app.selectbox, app.toggle) for each in kind]
+    assert not [text for text in written if "alert(1)" in text]  # where markup is read, none of it arrives
     if page == "disagreements":
         assert f"{HOSTILE}{TIE}" in [each.value for each in app.text]
+
+
+def test_a_decision_that_finds_the_disk_full_is_one_sentence_and_is_not_lost_in_silence(made: Campaign) -> None:
+    app = opened("disagreements")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        app.button(key=f"decide-{TIE}-{E}").click().run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not app.exception
+    assert "free space" in " ".join(str(each.value) for each in [*app.warning, *app.error])
+    with made.read() as db:
+        assert decisions.last(db, "lead", "relation") is None
+    app.run()
+    app.button(key=f"decide-{TIE}-{E}").click().run()
+    assert not app.exception
+    with made.read() as db:
+        assert decisions.last(db, "lead", "relation") == TIE
 
 
 def test_no_campaign_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
