@@ -52,6 +52,7 @@ class Annotation:
     was_cancelled: bool = False
     ground_truth: bool = False
     lead_time: float | None = None
+    unique_id: str | None = None
 
 
 @dataclass
@@ -211,6 +212,16 @@ class StandIn:
             case "PATCH", "api", "tasks", number:
                 self.show(int(number), body["data"])
                 return 200, {"id": int(number), "updated_at": self.tasks[int(number)].updated_at}
+            case "GET", "api", "tasks", number:
+                return 200, self._row(self.tasks[int(number)], whole=True)
+            case "POST", "api", "tasks", number, "annotations":
+                if any(each.unique_id == body["unique_id"] for each in self.annotations.values()):
+                    return 409, {"detail": "Annotation with this unique id already exists"}
+                made = self.answer(int(number), body["completed_by"], body["result"], seconds=body["lead_time"])
+                made.ground_truth, made.unique_id = body["ground_truth"], body["unique_id"]
+                return 201, vars(made)
+            case "DELETE", "api", "annotations", number:
+                return 204, self.withdraw(int(number))
             case "DELETE", "api", "tasks", number:
                 self.destroyed += self._on(self.tasks[int(number)])
                 return 204, self.delete_task(int(number))
