@@ -27,13 +27,13 @@ def front_matter(facts: Facts, digest: str) -> str:
     pairs = sum(of_split["all"] for of_split in facts["counts"].values())
     lines = [f"pretty_name: {json.dumps(title(facts), ensure_ascii=False)}"]
     if facts["license"]:
-        lines.append(f"license: {facts['license'].lower()}")
+        lines.append(f"license: {_plain(facts['license'].lower())}")
     else:
         lines.append("license: unknown  # state it: [release] license in campaign.toml")
     lines += ["task_categories:", "- image-classification", "- text-classification"]
     lines += ["tags:", "- image-text", "- croissant", *(["- synthetic"] if facts["synthetic"] else [])]
     lines += ["size_categories:", f"- {next((name for most, name in _SIZES if pairs < most), '1M<n<10M')}"]
-    lines += ["configs:", f"- config_name: {facts['name']}-{digest[:16]}", "  data_files:"]
+    lines += ["configs:", f"- config_name: {_plain(facts['name'])}-{digest[:16]}", "  data_files:"]
     for split in splits:
         if facts["counts"][split]["all"]:
             beside = ', "images/*"' if facts["images"] == FILES else ""  # many images make it an image folder
@@ -42,6 +42,15 @@ def front_matter(facts: Facts, digest: str) -> str:
     if facts["images"] == FILES:
         lines.append(f"  metadata_filenames: [{', '.join(f'{split}.parquet' for split in splits)}]")
     return "---\n" + "\n".join(lines) + "\n---\n"
+
+
+def _plain(value: str) -> str:
+    """A word of YAML: whatever could end it, or its line, becomes a hyphen.
+
+    >>> _plain("cc-by-4.0"), _plain("mit\\nconfigs: [x]")
+    ('cc-by-4.0', 'mit-configs-x-')
+    """
+    return re.sub(r"[^\w.+-]+", "-", value)
 
 
 def title(facts: Facts) -> str:

@@ -26,7 +26,7 @@ class Files:
     def put(self, split: str, row: dict[str, Any], source: Path, sha256: str) -> None:
         """Copy the image to where the row says."""
         # A copy, not a hard link: whoever edits a published image must not edit the campaign's.
-        target = self._folder / row["image"]
+        target = inside(self._folder, row["image"])
         if not target.exists():
             target.write_bytes(read(source, sha256))
 

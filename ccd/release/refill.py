@@ -133,10 +133,11 @@ def _found(folder: Path, db: sa.Connection) -> Iterator[tuple[str, dict[str, Any
 
 
 def _filled(row: Mapping[str, Any], found: Any) -> dict[str, Any]:
-    """The row as a release has it: text and image after the ids."""
+    """The row as a release has it: text and image after the ids, and never those that the row brings along."""
     suffix = found.file.rpartition(".")[2]
     content = {"text": without_handles(found.text), "image": f"images/{found.sha256}.{suffix}"}
-    return {"pair_id": row["pair_id"], "post_id": row["post_id"], **content, **row}
+    ids = {"pair_id": row["pair_id"], "post_id": row["post_id"]}
+    return {**ids, **content, **row, **content}
 
 
 def _reason(db: sa.Connection, row: Mapping[str, Any], why: Mapping[str, str]) -> str:

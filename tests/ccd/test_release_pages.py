@@ -187,6 +187,15 @@ def test_what_others_wrote_is_no_link_and_no_html_on_a_page(facts: dict[str, Any
         assert not [tag for tag in shown if tag[0] in ("script", "img") or "javascript" in str(tag[1])], shown
 
 
+def test_a_licence_and_a_name_end_no_line_of_the_front_matter(facts: dict[str, Any]) -> None:
+    evil = "mit\nconfigs:\n- data_files: https://evil.example/x.parquet"
+    read = yaml.safe_load(front_matter(facts | {"license": evil, "name": evil, "campaign": evil}, "0" * 64)[4:-4])
+    plain = yaml.safe_load(front_matter(facts, "0" * 64)[4:-4])
+    assert read.keys() == plain.keys() | {"license"}
+    assert read["configs"][0]["data_files"] == plain["configs"][0]["data_files"]
+    assert len(read["configs"]) == 1
+
+
 def tags(page: str) -> list[tuple[str, list[tuple[str, str | None]]]]:
     """Every tag of a page, and its attributes."""
     found: list[tuple[str, list[tuple[str, str | None]]]] = []

@@ -1,6 +1,7 @@
 """Names and links that lead out of the folder, pipes that never end, shards that lie."""
 
 import io
+import json
 import os
 import shutil
 import tarfile
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from ccd.campaign import Campaign
 from ccd.errors import CcdError
 from ccd.release.images import Opened, inside
 from ccd.release.refill import refill
@@ -61,6 +63,22 @@ def link(name: str, to: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
     member.type, member.linkname = kind, to
     return member
+
+
+def test_a_release_that_is_filled_writes_into_its_own_folder_and_brings_no_text(tmp_path: Path) -> None:
+    release_targets(tmp_path)
+    bare, made = next(tmp_path.rglob("bare")), Campaign.open(tmp_path / "judged")
+    file = bare / "train.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    for image in (str(tmp_path / "escaped.png"), "../../escaped.png", "README.md"):
+        told = [row | {"image": image, "text": "what the post never said"} for row in rows]
+        file.write_text("".join(json.dumps(row) + "\n" for row in told))
+        out = tmp_path / "out"
+        refill(bare, out, made, {})
+        assert list(tmp_path.rglob("escaped.png")) == []
+        assert "never said" not in (out / "train.jsonl").read_text()
+        assert verify(out) == []
+        shutil.rmtree(out)
 
 
 def test_links_in_a_shard_are_not_followed(tmp_path: Path) -> None:
