@@ -21,11 +21,11 @@ def as_path(value: str | os.PathLike[str], what: str) -> Path:
 
     >>> as_path(3, "the campaign's folder")
     Traceback (most recent call last):
-    ccd.errors.CcdError: the campaign's folder is 3, which is no path; write text or a pathlib.Path
+    ccd.errors.CcdError: the campaign's folder is 3, which is not a path; write text or a pathlib.Path
     """
     path = os.fspath(value) if isinstance(value, str | os.PathLike) else value
     if not isinstance(path, str) or "\0" in path:
-        raise CcdError(f"{what} is {value!r:.80}, which is no path; write text or a pathlib.Path")
+        raise CcdError(f"{what} is {value!r:.80}, which is not a path; write text or a pathlib.Path")
     return Path(path)
 
 

@@ -370,9 +370,9 @@ def test_splits_may_be_numbers_of_pairs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", [3, None, b"campaign", ["campaign"], "camp\0aign"])
-def test_what_is_no_path_is_refused_in_one_line(folder: Any, tmp_path: Path) -> None:
+def test_what_is_not_a_path_is_refused_in_one_line(folder: Any, tmp_path: Path) -> None:
     for use in (Campaign.open, verify, lambda path: load(path, tmp_path), made_in):
-        with pytest.raises(CcdError, match=r"is .* which is no path; write text or a pathlib\.Path"):
+        with pytest.raises(CcdError, match=r"is .* which is not a path; write text or a pathlib\.Path"):
             use(folder)
 
 

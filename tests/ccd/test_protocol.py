@@ -285,7 +285,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         "folder": "folder: a folder; name the TOML file in it",
         "missing.toml": "missing.toml: no such file; name a TOML file or a shipped protocol: ccd, chen2013",
         "latin.toml/x": "cannot be read",
-        "a\0b": "which is no path",
+        "a\0b": "which is not a path",
     }.items():
         with pytest.raises(CcdError, match=said):
             load(name, tmp_path)
