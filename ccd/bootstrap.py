@@ -142,7 +142,7 @@ def _draws_of_groups(
     added: Floats | None = None,
 ) -> Iterator[npt.NDArray[np.int64]]:
     """As `_draws`, of whole groups: as many as hold `number` pairs on average."""
-    of_kind, units = kinds(pairs, clusters)
+    of_group, units = kinds(pairs, clusters)
     others = size - len(clusters.group) - int(units.sum()) + clusters.number  # alone, and not in the table
     whole = int(units.sum()) + others
     chances = np.append(_smoothed(units, added), others)
@@ -150,21 +150,20 @@ def _draws_of_groups(
     block = max(1, DRAWN_AT_ONCE // len(chances))
     for start in range(0, max(folds, 1), block):
         times = random.multinomial(drawn, chances / chances.sum(), size=min(block, folds - start))
-        yield times[:, :-1] @ of_kind
+        yield pairs_of(times[:, :-1], of_group)
 
 
 def kinds(pairs: Ints, clusters: Clusters | None) -> tuple["csr_array", Ints]:
-    """Return how often each pattern occurs in each kind of what is drawn [kinds, patterns], and how many there are.
+    """Return how often each pattern occurs in each kind of group [kinds, patterns], and how many there are to draw.
 
-    Pairs that are alone are a kind by their pattern, in the order of `pairs` [patterns]; groups with the same patterns
-    are one kind, and come after.
+    The latter are first the pairs that are alone, by pattern as `pairs` [patterns], then the groups of each kind: those
+    with the same patterns are one.
     """
-    from scipy.sparse import csr_array, eye_array, vstack
+    from scipy.sparse import csr_array
 
     patterns = len(pairs)
-    single = eye_array(patterns, dtype=np.int64, format="csr")
     if clusters is None:
-        return csr_array(single), pairs
+        return csr_array((0, patterns), dtype=np.int64), pairs
     within = clusters.place >= 0
     # A group's patterns as the sum of a random 64-bit number for each: equal for equal groups alone
     marks = np.random.default_rng(0).integers(0, 2**63, patterns, dtype=np.uint64)
@@ -174,4 +173,10 @@ def kinds(pairs: Ints, clusters: Clusters | None) -> tuple["csr_array", Ints]:
     has = (np.ones(within.sum()), (clusters.group[within], clusters.place[within]))
     of_group = csr_array(has, shape=(clusters.number, patterns), dtype=np.int64)[example]
     alone = pairs - np.bincount(clusters.place[within], minlength=patterns)
-    return csr_array(vstack([single, of_group])), np.concatenate([alone, groups])
+    return of_group, np.concatenate([alone, groups])
+
+
+def pairs_of(times: npt.NDArray[np.int64], of_group: "csr_array") -> npt.NDArray[np.int64]:
+    """Return how often each pattern was drawn [draws, patterns], from how often each unit of `kinds` was."""
+    patterns = of_group.shape[1]
+    return np.asarray(times[:, :patterns] + times[:, patterns:] @ of_group)

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ccd.agreement import Scale
-from ccd.bootstrap import interval, kinds, over_pairs
+from ccd.bootstrap import interval, kinds, over_pairs, pairs_of
 from ccd.coded import code
 from ccd.errors import CcdError
 from ccd.estimate import NOTHING, ONE_LABEL
@@ -107,12 +107,12 @@ def _spread(
 
     `per_width` times the square of a half width is the number of pairs that a pilot with it asks for.
     """
-    of_kind, number = kinds(table.pairs, clusters)
+    of_group, number = kinds(table.pairs, clusters)
     units = int(number.sum())
     random = np.random.default_rng(seed)
     asked = []
     for times in random.multinomial(units, number / units, size=PILOTS):
-        drawn = random.multinomial(units, times / units, size=DRAWS_OF_PILOT) @ of_kind
+        drawn = pairs_of(random.multinomial(units, times / units, size=DRAWS_OF_PILOT), of_group)
         ends = interval(scale.alpha(table, drawn)[:, 0], units if clusters is not None and units > 1 else None)
         if ends is not None and ends[1] > ends[0]:
             asked.append(per_width * ((ends[1] - ends[0]) / 2) ** 2)
