@@ -106,7 +106,7 @@ def counts_table(counts: dict[str, dict[str, int]], synthetic: bool) -> "Table":
 @click.argument("release", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False))
 @contract.reports({"folder": "the release's folder", "problems": "list of what is wrong; empty where all is well"})
 def verify_command(release: Path) -> contract.Report:
-    """Check the release in FOLDER: files, images, labels, leaks between splits, and counts.
+    """Check the release in FOLDER: files, images, labels, leaks between splits, numbers and pages.
 
     Needs no campaign. Exit code 1 where something is wrong.
 

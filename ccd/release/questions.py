@@ -1,6 +1,6 @@
 """What a release says of each question of its protocol: labels by split and how they came about.
 
-A pair is released once it has a label on the first question; on the others it may have none.
+A pair is released once it has a label on any question; on the others it may have none.
 """
 
 from collections import Counter
