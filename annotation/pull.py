@@ -25,6 +25,7 @@ from ccd.judgments import UNASSIGNED
 from ccd.wording import folded, number_of
 
 OVERLAP = datetime.timedelta(seconds=10)  # pulled again, as clocks and transactions do not end in order
+_ROUNDING = 2.0  # seconds: the server's clock comes without its fractions, and late
 BATCH = 1000  # tasks a transaction, and a request by id
 FIELDS = "data"
 SERVER_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"  # the only one that the server's filters take
@@ -46,7 +47,9 @@ def pull(
     known = users(studio)
     adjudicators = {known[p.email]: p.name for p in campaign.config.adjudicators if p.email in known}
     addresses = {p.name: known[p.email] for p in campaign.config.annotators if p.email in known}
-    since = studio.server_time() - OVERLAP
+    now = studio.server_time()
+    ahead = (now - _our_time()).total_seconds()
+    is_back = _was_set_back(campaign, ahead)
     moved, errors = [], []
     desks = known_desks(campaign)
     try:
@@ -56,7 +59,7 @@ def pull(
             moved += [name] if new is not None else []
             may_answer = adjudicators if name == ADJUDICATION_DESK else {row.user_id: name}
             try:
-                _pull_desk(campaign, studio, row, since, may_answer, new, started, done)
+                _pull_desk(campaign, studio, row, now - OVERLAP, is_back, may_answer, new, started, done)
             except CcdError as error:
                 if isinstance(error, StudioError) and error.is_of_server:
                     raise
@@ -71,6 +74,24 @@ def pull(
         done.failed[:] = folded(done.failed)
     if errors and len(errors) == len(desks):
         raise errors[0]
+    if not errors:
+        with campaign.write() as db:
+            schema.note(db, schema.SERVER_CLOCK, f"{ahead:.1f}")
+
+
+def _our_time() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def _was_set_back(campaign: Campaign, ahead: float) -> bool:
+    """Whether the server's clock was set back since the last whole pull, by more than what is pulled again anyway.
+
+    It may have passed the last pull's time since: answers of before then bear times that no later pull asks for. Where
+    our own clock was set forward it looks the same, and costs a reading of all desks.
+    """
+    with campaign.read() as db:
+        before = db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == schema.SERVER_CLOCK))
+    return before is not None and ahead < float(before) - OVERLAP.total_seconds() + _ROUNDING
 
 
 def _pull_desk(
@@ -78,6 +99,7 @@ def _pull_desk(
     studio: Studio,
     row: Any,
     since: datetime.datetime,
+    is_back: bool,
     may_answer: dict[int, str],
     moved: int | None,
     started: Callable[[str, int], Callable[[int], None]],
@@ -88,9 +110,9 @@ def _pull_desk(
     if project is None:
         done.notes.append(f"desk {name}: project {row.project_id} was deleted by hand; `ccd push` rebuilds it")
         return
-    back = row.watermark is not None and row.watermark > since.strftime(SERVER_FORMAT)
     # Where the server's clock was set back, answers since bear times before the watermark: all is read again.
-    desk = Desk(name, row.project_id, project["task_number"], None if back else row.watermark)
+    is_back = is_back or (row.watermark is not None and row.watermark > since.strftime(SERVER_FORMAT))
+    desk = Desk(name, row.project_id, project["task_number"], None if is_back else row.watermark)
     page_since = _page_since(campaign, studio, row, project, done.notes)
     sick: dict[int, str] = {}
     for batch in _changed(campaign, studio, desk, sick, started):

@@ -1,5 +1,6 @@
 """What an annotator's login, a stranger's page or a broken server may put in the way: all else is pulled and pushed."""
 
+import datetime
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from annotation import client as client_module
+from annotation import pull as pull_module
 from annotation.client import StudioError
 from ccd.judgments import FOREIGN
 from tests.annotation.desks import Office, choice
@@ -313,3 +315,20 @@ def test_every_edited_task_is_one_line(office: Office) -> None:
         office.server.show(task.id, {"text": "mine"})
     assert [note.count("(and 2 more tasks)") for note in office.pull().notes] == [1]
     assert [note.count("(and 2 more tasks)") for note in office.push().notes] == [1]
+
+
+@pytest.mark.parametrize("catches_up", [False, True])
+def test_answers_given_while_the_servers_clock_was_set_back_are_pulled(
+    office: Office, monkeypatch: pytest.MonkeyPatch, catches_up: bool
+) -> None:
+    first = office.answer("ann", office.tasks("ann")[0], "explicit")
+    office.pull()
+    office.server.wait(-7200)
+    office.answer("ann", office.tasks("ann")[1], "implicit")
+    office.server.edit(first.id, office.server.user("ann"), result=choice("irrelevant"))
+    if catches_up:
+        office.server.wait(7200 + LATER)
+        ours = pull_module._our_time
+        monkeypatch.setattr(pull_module, "_our_time", lambda: ours() + datetime.timedelta(seconds=7200 + LATER))
+    office.pull()
+    assert sorted(office.counts().values()) == ["implicit", "irrelevant"]

@@ -186,6 +186,32 @@ def test_every_task_that_cannot_be_predicted_says_why_and_the_others_are(served:
     assert all(reason.startswith(("['x'] is no pair", "blind", "None is no pair")) for reason in reasons[5:])
 
 
+def test_no_desk_gets_a_prediction_of_a_blind_pair_however_it_is_asked_for(served: Served, made: Path) -> None:
+    campaign = Campaign.open(made)
+    query = sa.select(schema.pairs.c.pair_id, schema.images.c.file).join_from(schema.pairs, schema.images)
+    with campaign.read() as db:
+        shown, files = set(to_show(db)), {row.pair_id: row.file for row in db.execute(query)}
+    odd = (None, 0, -1, 99, True, "11", 11.0, [11], {"id": 11})  # where a number of a project is looked for
+    asked = [(name, DESKS[name], pair) for name in DESKS for pair in files]
+    asked += [("", project, pair) for project in odd for pair in list(files)[:20]]
+    asked += [("", 11, f"{pair}{end}") for pair in list(files)[:20] for end in (" ", "\0", "\n", "%")]
+    asked += [("", 11, pair.upper()) for pair in list(files)[:20]]
+    tasks = [
+        {
+            "id": number,
+            "project": project,
+            "data": {"pair_key": pair, "image": f"/data/local-files/?d={files.get(pair)}"},
+        }
+        for number, (_, project, pair) in enumerate(asked)
+    ]
+    answer = served.predict(tasks)
+    found = answer["results"]
+    got = {(name, pair) for (name, _, pair), result in zip(asked, found, strict=True) if result != []}
+    assert got - shown == set()
+    assert shown - got == set(), [each for each in answer["without"] if "blind" not in each["reason"]][:3]
+    assert 0 < len(got) < len(files)
+
+
 def test_a_pair_whose_post_is_deleted_is_not_predicted(tmp_path: Path) -> None:
     found = small_campaign(tmp_path / "c", pairs=2)
     with found.write() as db:

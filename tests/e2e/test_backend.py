@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -17,10 +18,11 @@ import sqlalchemy as sa
 
 from annotation.accounts import sign_in
 from annotation.backend import ANSWERED, TITLE
-from annotation.client import StudioError
+from annotation.client import Studio, StudioError
 from annotation.desks import known_desks
 from annotation.predictions import SHOWN, version_of
 from apps.backend import PASSWORD, secret_of
+from benchmarks.slowloris import callers
 from ccd import schema
 from ccd.campaign import Campaign
 from collection.store import collect
@@ -199,3 +201,41 @@ def test_connected_twice_is_connected_once_and_tasks_open_without_it(
         assert api(server).get(f"/api/projects/{project}/")["model_version"] == TITLE
         assert backend.end()["predicted"] == 0
     assert registered(server, project) == ([], [])
+
+
+@pytest.mark.soak
+def test_500_slow_connections_delay_no_prediction_that_label_studio_asks_for(
+    server: Server, live: tuple[Campaign, dict[str, str]]
+) -> None:
+    """Median and 95th percentile of opening a task whose prediction is still to come, a minute with and without."""
+    campaign, _truth = live
+    project = known_desks(campaign)["ann"].project_id
+    studio = api(server)
+    with running(campaign) as backend:
+        wait(lambda: backend.health()["version"] is not None)
+        shown = shown_pairs(campaign)
+        tasks = [t["id"] for t in studio.tasks(project, fields="data") if shown[t["data"]["pair_key"]]]
+        opened(studio, project, tasks, 2)
+        figures = []
+        for slow in (0, 500):
+            with callers(backend.base, slow):
+                seconds = opened(studio, project, tasks, 60)
+            figures.append([statistics.median(seconds), statistics.quantiles(seconds, n=20)[-1]])
+            print(f"{slow} slow connections: {len(seconds)} tasks, median and 95 % {figures[-1]}")
+    for without, beside in zip(*figures, strict=True):
+        assert beside <= 2 * without
+
+
+def opened(studio: Studio, project: int, tasks: list[int], seconds: float) -> list[float]:
+    """Open one task after another for so long, each without its prediction. Return how long each took."""
+    took = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        task = tasks[len(took) % len(tasks)]
+        for old in studio.get("/api/predictions/", task=task):
+            studio.send("DELETE", f"/api/predictions/{old['id']}/", None)
+        begin = time.perf_counter()
+        found = studio.get(f"/api/tasks/{task}/", project=project)
+        took.append(time.perf_counter() - begin)
+        assert len(found["predictions"]) == 1
+    return took
