@@ -104,6 +104,33 @@ def finish(campaign: Campaign, server: Server, truth: dict[str, str], pairs: int
     assert len(released) == len(settled)
 
 
+def imported(campaign: Campaign, server: Server, folder: Path) -> None:
+    """Label Studio's own exports, in each form, give another campaign the agreement that was pulled here."""
+    shutil.copytree(campaign.folder, folder / "other", ignore=shutil.ignore_patterns("studio", "releases"))
+    other = Campaign.open(folder / "other")
+    with other.write() as db:
+        kept = ("posts", "pairs", "images", "photos", "meta", "revisions")
+        for table in reversed(schema.metadata.sorted_tables):
+            if table.name not in kept:
+                db.execute(table.delete())
+    projects = {name: row.project_id for name, row in known_desks(campaign).items() if name != ADJUDICATION_DESK}
+    forms = ("JSON", "JSON_MIN", "CSV")
+    for form in forms:
+        files = []
+        for name, project in projects.items():
+            answer = api(server).read(f"/api/projects/{project}/export", exportType=form)
+            files.append(folder / f"{name}-{form.lower()}.{'csv' if form == 'CSV' else 'json'}")
+            files[-1].write_bytes(answer.content)
+        found = ccd(other.folder, "import", *map(str, files)).facts
+        assert (sum(found["new"].values()), found["known"]) == (
+            (found["read"], 0) if form == forms[0] else (0, found["read"])
+        )
+    pulled, brought = (ccd(one.folder, "agreement").facts for one in (campaign, other))
+    assert brought["n_judgments"] == pulled["n_judgments"]
+    assert brought["coefficients"] == pulled["coefficients"]
+    other.engine.dispose()
+
+
 def test_bad_input_is_one_line(tmp_path: Path) -> None:
     ccd(tmp_path, "status", code=2)
 
@@ -152,6 +179,7 @@ def test_real_tweets_with_a_browser(server: Server, tmp_path: Path, lines: int, 
         db.execute(schema.desks.update().values(watermark=None))
         db.execute(schema.judgments.delete())
     finish(campaign, server, truth, size)
+    imported(campaign, server, tmp_path)
     keep = Path(__file__).resolve().parents[2] / "artifacts"
     keep.mkdir(exist_ok=True)
     shutil.copy(picture, keep / "labeling.png")
