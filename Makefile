@@ -37,12 +37,12 @@ demo: install
 # Everything. What only waits for the network goes beside what keeps the processor busy, the types beside what waits.
 test:
 	$(MAKE) --jobs 2 system .venv/installed
-	$(MAKE) --jobs 3 lint quick-tests .venv/studio MARKS='not soak'
+	$(MAKE) --jobs 5 lint quick-tests .venv/studio MARKS='not soak'
 	$(MAKE) --jobs 2 types end-to-end
 
 # What to run while working.
 quick: install
-	$(MAKE) --jobs 3 lint types quick-tests
+	$(MAKE) --jobs 5 lint types quick-tests
 
 # The long forms of tests, the fault matrix at many moments, load: before a release (docs/testing.md).
 soak: install system
@@ -57,9 +57,16 @@ lint: .venv/installed
 types: .venv/installed
 	nice $(BIN)/mypy
 
+# Three processes, each with its own folders: workers that share all of them would each load every library.
 MARKS := not soak and not slow
-quick-tests: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --ignore tests/e2e -m '$(MARKS)'
+quick-tests: quick-tests-data quick-tests-commands quick-tests-rest
+DATA := tests/ccd/ tests/annotation/
+COMMANDS := tests/apps/ tests/model/ tests/faults/
+quick-tests-data: FOLDERS := $(DATA)
+quick-tests-commands: FOLDERS := $(COMMANDS)
+quick-tests-rest: FOLDERS := $(filter-out $(DATA) $(COMMANDS) tests/e2e/ %/__pycache__/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
+quick-tests-%: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m '$(MARKS)' $(FOLDERS)
 
 # Whole campaigns, three at a time, as they wait half of the time; each process has a Label Studio of its own.
 end-to-end: install system
