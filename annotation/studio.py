@@ -30,6 +30,7 @@ from ccd.campaign import write_atomic
 from ccd.errors import CcdError
 
 VERSION = "1.23.2"
+LAST_TIME_TRIES = 20  # for the port of last time, a tenth of a second apart
 START_SECONDS = 300  # on a loaded machine a first start takes over a minute where its database is not prepared
 DATABASE = "label_studio.sqlite3"
 _PORTS = range(20_000, 30_000)
@@ -287,12 +288,14 @@ def _port(folder: Path) -> int:
     """
     state = _state(folder)
     known = [int(state["url"].rsplit(":", 1)[1])] if state else []
-    for port in (*known, *random.sample(_PORTS, 100)):
+    for port in (*known * LAST_TIME_TRIES, *random.sample(_PORTS, 100)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
+                if port in known:
+                    time.sleep(0.1)  # one that was killed is gone a moment before its port is free
                 continue
             return port
     raise CcdError("no free port on 127.0.0.1; end a server that is not needed")

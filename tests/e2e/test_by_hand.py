@@ -20,6 +20,7 @@ from annotation.desks import known_desks
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.judgments import counted
+from tests.e2e import postgres
 from tests.e2e.conftest import Server, api, campaign_on, ccd
 
 SIZE = 20
@@ -304,3 +305,60 @@ def test_a_task_that_label_studio_cannot_list_is_named_and_all_else_is_pulled(
     (found,) = api(server).tasks(project, fields="annotations_ids", where=(item, HOLDS_ANSWERS))
     session.delete(f"{server.url}/api/annotations/{max(map(int, found['annotations_ids'].split(',')))}/", timeout=60)
     assert ccd(campaign.folder, "pull").facts["new"] == {"valid": 1}
+
+
+@pytest.mark.soak
+def test_a_follower_outlives_a_postgresql_that_crashes(server: Server, tmp_path: Path) -> None:
+    with postgres.running() as socket:
+        template = '# database_url = "postgresql+psycopg://user@host/database"'
+        url = f'database_url = "postgresql+psycopg://ccd@/postgres?host={socket}"'
+        campaign, _truth = campaign_on(server.url, tmp_path / "crash", 6, **{template: url})
+        ccd(campaign.folder, "push")
+        first, second = tasks(server, campaign)[:2]
+        command = [sys.executable, "-m", "apps.cli.main", "pull", "--follow", "--every", "1", "--json", "-"]
+        follower = subprocess.Popen(
+            [*command, "--dir", str(campaign.folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            answer(server, "ann", first["id"], "explicit")
+            wait_for(campaign, 1)
+            postgres.crash(socket, 4.0)
+            answer(server, "ann", second["id"], "implicit")
+            wait_for(campaign, 2)
+            follower.send_signal(signal.SIGINT)
+            out, err = follower.communicate(timeout=60)
+        finally:
+            follower.kill()
+        campaign.engine.dispose()
+    assert follower.returncode == 0, err
+    assert "the database does not answer" in err
+    assert "Traceback" not in err
+    assert json.loads(out)["new"] == {"valid": 2}
+
+
+def wait_for(campaign: Campaign, number: int) -> None:
+    """Until so many of ann's answers count; the database may be away meanwhile."""
+    deadline, found = time.monotonic() + 60, 0
+    while found < number:
+        assert time.monotonic() < deadline, "the follower brought nothing"
+        time.sleep(0.2)
+        with contextlib.suppress(sa.exc.OperationalError):
+            found = len(counts(campaign))
+
+
+@pytest.mark.soak
+def test_comments_of_2_mb_and_a_thousand_answers_to_a_task_stop_nothing(server: Server, campaign: Campaign) -> None:
+    long, many, last = tasks(server, campaign)[:3]
+    part = {"from_name": "relation", "to_name": "text", "type": "choices", "value": {"choices": ["explicit"]}}
+    comment = {"from_name": "comment", "to_name": "text", "type": "textarea", "value": {"text": ["é" * 1_000_000]}}
+    answer(server, "ann", long["id"], "explicit", result=[part, comment])
+    session = sign_in(server.url, "ann@example.org", server.passwords["ann"])
+    for _ in range(1000):
+        done = session.post(f"{server.url}/api/tasks/{many['id']}/annotations/", json={"result": [part]}, timeout=60)
+        assert done.status_code == 201, done.text
+    answer(server, "ann", last["id"], "implicit")
+    pulled = ccd(campaign.folder, "pull").facts
+    assert sum(pulled["new"].values()) == 1002
+    assert counts(campaign) == {
+        task["data"]["pair_key"]: label for task, label in ((long, "explicit"), (many, "explicit"), (last, "implicit"))
+    }

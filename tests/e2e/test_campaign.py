@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+import requests
 import sqlalchemy as sa
 
 from annotation.desks import known_desks
@@ -118,7 +119,8 @@ def imported(campaign: Campaign, server: Server, folder: Path) -> None:
     for form in forms:
         files = []
         for name, project in projects.items():
-            answer = api(server).read(f"/api/projects/{project}/export", exportType=form)
+            address, token = f"{server.url}/api/projects/{project}/export", {"Authorization": f"Token {server.token}"}
+            answer = requests.get(address, params={"exportType": form}, headers=token, timeout=60)
             files.append(folder / f"{name}-{form.lower()}.{'csv' if form == 'CSV' else 'json'}")
             files[-1].write_bytes(answer.content)
         found = ccd(other.folder, "import", *map(str, files)).facts
@@ -127,7 +129,8 @@ def imported(campaign: Campaign, server: Server, folder: Path) -> None:
         )
     pulled, brought = (ccd(one.folder, "agreement").facts for one in (campaign, other))
     assert brought["n_judgments"] == pulled["n_judgments"]
-    assert brought["coefficients"] == pulled["coefficients"]
+    for name, one in pulled["coefficients"].items():
+        assert brought["coefficients"][name].get("value") == one.get("value")
     other.engine.dispose()
 
 

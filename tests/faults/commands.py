@@ -331,7 +331,7 @@ def _tables(path: Path, ignored: frozenset[str]) -> dict[str, Any]:
             told = [
                 {k: v for k, v in row.items() if k not in TIMES | COUNTED | ignored}
                 for row in rows
-                if row.get("key") != "uid"
+                if row.get("key") not in ("uid", schema.SERVER_CLOCK)
             ]
             tables[name] = sorted(STAMP.sub(b"", json.dumps(row, sort_keys=True).encode()) for row in told)
         return tables
