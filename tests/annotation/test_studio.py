@@ -4,9 +4,9 @@ import json
 import os
 import socket
 import stat
-import time
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
