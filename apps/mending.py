@@ -194,10 +194,21 @@ IN_A_FOLDER: dict[str, Callable[[Path], Iterator[Found]]] = {
     "features and predictions can be read": broken_caches,
     "Label Studio's notes can be read": broken_studio,
 }
+
+
+def overdue_quarantine(campaign: "Campaign") -> Iterator[Found]:
+    """What `ccd compliance` took out longer ago than the campaign keeps it; its next run would erase it too."""
+    from collection import quarantine
+
+    for path in quarantine.overdue(campaign, campaign.config.quarantine_days):
+        yield Found(path, "its days in quarantine are over", partial(_removed, path))
+
+
 IN_A_CAMPAIGN: dict[str, "Callable[[Campaign], Iterator[Found]]"] = {
     "database is whole": broken_database,
     "releases are as written": missing_releases,
     "images hold nothing but their picture": telling_images,
+    "quarantine is erased in time": overdue_quarantine,
 }
 
 

@@ -4,6 +4,7 @@ import codecs
 import contextlib
 import csv
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +16,14 @@ from ccd.errors import CcdError
 from ccd.regular import open_regular
 from ccd.related import GROUP
 from ccd.spellings import NULL_WORDS, fold, spelling_key, variants
-from ccd.table_columns import COLUMNS, GOLDEN, REJECTED, Named, Places, places
+from ccd.table_columns import COLUMNS, GOLDEN, REJECTED, Named, Places, both_parts, places
 from ccd.table_counts import of_raters, of_two_raters
 from ccd.wording import number_of
 
 ALL = Named()
+WINDOWS = "cp1252"  # what Excel writes in Western Europe and America, and all that Latin-1 can print
 FEW_LABELS = 3  # of a column of a wide table, that may have none in common with another
+_JSON = re.compile(r"\s*(\{|\[\s*([{\[]|$))")
 _LEFT = {REJECTED: "{} of rejected work not counted", GOLDEN: "{} of questions with a known answer not counted"}
 
 
@@ -43,10 +46,13 @@ class JudgmentTable:
     contrary: int = 0
     left: dict[str, int] = field(default_factory=dict)
     counted: str | None = None
+    encoding: str = "utf-8-sig"
 
     def notes(self, name: str) -> list[str]:
         """Return what a reader must know of the file called `name`: a sentence each."""
         notes = []
+        if self.encoding == WINDOWS:
+            notes.append(f"{name}: not UTF-8, so it is read as Windows-1252; see that its accents are right.")
         if self.missing:
             lines = number_of(self.missing, "line without a label is", "lines without a label are")
             notes.append(f"{name}: {lines} not counted (an empty cell, nan, None, N/A, NULL or the like).")
@@ -85,16 +91,16 @@ def read_table(
 ) -> JudgmentTable:
     """Read the judgments of a file.
 
-    The file is Parquet where it is named `.parquet`. Otherwise it is UTF-8, or UTF-16 with its mark, with a header
-    line, and commas, semicolons or tabs between cells. `columns` names the columns where they are not task, worker,
-    label or known names of such; a table whose other columns are a worker each is wide, and one whose lines add up to
-    the same number counts raters by label. Other columns and empty lines are ignored, as are spaces around a cell,
-    rejected assignments, and golden questions where some rows are marked as such. A column leakage_group is read:
-    tasks that share a group are not independent. A line whose label is empty or a null word (nan, None, N/A, NULL:
-    those of pandas) is no judgment, unless `labels` has that word. `labels`, where given, are all there may be. Of a
-    worker's judgments of one task the first counts if they are equal, or if `repeats`. If `folded`, spellings of
-    labels and workers that differ only in case, spaces, number or Unicode form are one: the one in `labels` or the
-    most frequent.
+    The file is Parquet where it is named `.parquet`. Otherwise it is UTF-8, UTF-16 with its mark, or Windows-1252 where
+    no line has UTF-8, with a header line, and commas, semicolons or tabs between cells. `columns` names the columns
+    where they are not task, worker, label or known names of such; a table whose other columns are a worker each is
+    wide, and one whose lines add up to the same number counts raters by label. Other columns and empty lines are
+    ignored, as are spaces around a cell, rejected assignments, and golden questions where some rows are marked as such.
+    A column leakage_group is read: tasks that share a group are not independent. A line whose label is empty or a null
+    word (nan, None, N/A, NULL: those of pandas) is no judgment, unless `labels` has that word. `labels`, where given,
+    are all there may be. Of a worker's judgments of one task the first counts if they are equal, or if `repeats`. If
+    `folded`, spellings of labels and workers that differ only in case, spaces, number or Unicode form are one: the one
+    in `labels` or the most frequent.
 
     Raises CcdError with file, line (of Parquet: row, from 1) and remedy: no such file, not UTF-8, no Parquet, no header
     or no judgment, a missing column, a line with more or fewer cells than the header, a missing task or worker, a label
@@ -141,6 +147,7 @@ def read_table(
         int(contrary.sum()),
         {why: number for why, number in left.items() if number},
         counted,
+        read.encoding,
     )
 
 
@@ -157,6 +164,7 @@ class _Rows:
     width: int = 0
     places: Places | None = None
     corner: str = ""  # the header's first cell
+    encoding: str = "utf-8-sig"
 
     def take(self, line: int, judgment: list[str]) -> None:
         """Keep a judgment, or the task where there is no label."""
@@ -182,6 +190,12 @@ def _uncounted(path: Path, read: _Rows, frame: pd.DataFrame) -> tuple[pd.DataFra
         return raters, (
             f"each line adds up to {number}, so it is read as how many of {number} raters said what; who they were is "
             "not known, and figures by worker mean nothing."
+        )
+    if several := both_parts([name for name, _place in read.places.labels]):
+        one, other = (", ".join(names) for names in several)
+        raise CcdError(
+            f"{path}: a column for each of {one} with each of {other}, so they answer several questions; name the "
+            "workers' columns of one question with --label-column, once each"
         )
     said = {worker: set(labels) for worker, labels in frame.groupby("worker", sort=False)["label"]}
     for worker, labels in said.items():
@@ -241,10 +255,31 @@ def encoding(path: Path) -> str:
         return "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
+def _encoding(path: Path) -> str:
+    """The same, or Windows-1252 where lines are not UTF-8 and none is: one spoilt line makes no other encoding."""
+    found = encoding(path)
+    if found == "utf-16":
+        return found
+    found_in = set[str]()  # the encodings of lines that are not ASCII
+    with open_regular(path) as file:
+        for line in file:
+            if not line.isascii():
+                try:
+                    line.decode()
+                except UnicodeDecodeError:
+                    found_in.add(WINDOWS)
+                else:
+                    found_in.add(found)
+    return WINDOWS if found_in == {WINDOWS} else found
+
+
 def _text(read: _Rows, path: Path, columns: Named) -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV or TSV that are not empty; the line is the row's last."""
-    with path.open(encoding=encoding(path), newline="") as file:
+    read.encoding = _encoding(path)
+    with path.open(encoding=read.encoding, newline="") as file:
         first = file.readline()
+        if _JSON.match(first):
+            raise CcdError(f"{path}: JSON, not a table; bring it into a campaign with `ccd import`")
         file.seek(0)
         delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
         rows = csv.reader(file, delimiter=delimiter, strict=True)

@@ -29,6 +29,7 @@ _NAMES = {
 _STATUS = "assignmentstatus"  # a column of MTurk and of Toloka
 _GOLDEN = re.compile(r"(input|golden)?(is)?(gold(en)?(standard|row|question|answer|label|unit)?|control(question)?)")
 _NUMBERED = re.compile(r"(.*?[a-z])[ _.-]?(\d+)", re.IGNORECASE)
+_TWO_PARTS = re.compile(r"(.+)[ _.:-](.+)")
 REJECTED, GOLDEN = "rejected", "golden"
 _NOT_GOLDEN = ("", "0", "false", "no", "nan", "none", "null", "n/a", "{}")
 MOST_WORKERS = 100  # columns of a wide table whose columns nobody named
@@ -127,6 +128,18 @@ def numbered(names: Sequence[str]) -> dict[str, dict[str, str]]:
             found.setdefault(match[2], {})[match[1]] = name
     questions = {tuple(of) for of in found.values()}
     return found if len(found) > 1 and len(questions) == 1 and len(questions.pop()) > 1 else {}
+
+
+def both_parts(names: Sequence[str]) -> tuple[list[str], list[str]] | None:
+    """The two parts of names that have each of one with each of the other; None where they are not of that kind.
+
+    >>> both_parts(["ann_text", "ann_image", "bob_text", "bob_image"])
+    (['ann', 'bob'], ['text', 'image'])
+    """
+    parts = [match.groups() for name in names if (match := _TWO_PARTS.fullmatch(name))]
+    first, second = ([*dict.fromkeys(part[place] for part in parts)] for place in (0, 1))
+    is_grid = len(first) > 1 < len(second) and len(set(parts)) == len(names) == len(first) * len(second)
+    return (first, second) if is_grid else None
 
 
 def _refuse_several_questions(where: str, names: Sequence[str]) -> None:

@@ -63,11 +63,16 @@ def keep_file(campaign: Campaign, file: Path, at: str) -> None:
 
 def erase(campaign: Campaign, days: float) -> int:
     """Erase what has been in quarantine for so many days; returns how many runs."""
-    latest = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=days)
-    old = [path for path in _runs(campaign) if _time(path) <= latest]
+    old = overdue(campaign, days)
     for path in old:
         shutil.rmtree(path)
     return len(old)
+
+
+def overdue(campaign: Campaign, days: float) -> list[Path]:
+    """The runs that have been in quarantine for so many days, oldest first."""
+    latest = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=days)
+    return [path for path in _runs(campaign) if _time(path) <= latest]
 
 
 def put_back(campaign: Campaign) -> int:

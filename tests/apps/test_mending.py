@@ -16,6 +16,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from apps.cli.doctor import doctor_command
+from apps.mending import IN_A_CAMPAIGN
 from ccd import schema
 from ccd.campaign import Campaign
 from ccd.errors import CcdError
@@ -144,6 +145,15 @@ def test_images_come_back_from_a_release_and_from_label_studios_copy(campaign: C
     assert did[two.name] == ("is missing", f"put back from studio/files/images/{two.name[:2]}/{two.name}")
     assert {path: path.read_bytes() for path in (one, two)} == whole
     assert failed(campaign) == LABEL_STUDIO
+
+
+def test_what_compliance_took_out_is_erased_when_its_days_are_over(campaign: Campaign) -> None:
+    for name in ("2020-01-01T00-00-00.000000", "2999-01-01T00-00-00.000000", "images"):
+        (campaign.folder / "quarantine" / name).mkdir(parents=True)
+    found = list(IN_A_CAMPAIGN["quarantine is erased in time"](campaign))
+    assert [(one.where.name, one.mend and one.mend()) for one in found] == [("2020-01-01T00-00-00.000000", "removed")]
+    left = {path.name for path in (campaign.folder / "quarantine").iterdir()}
+    assert left == {"2999-01-01T00-00-00.000000", "images"}
 
 
 def test_leftovers_of_killed_runs_go_and_those_of_living_ones_stay(campaign: Campaign) -> None:

@@ -135,7 +135,11 @@ def test_other_names_are_different(tmp_path: Path, names: tuple[str, str]) -> No
         (GOOD + "p3,NaN,yes\n", "votes.csv, line 5: no worker (NaN); fill it in or take the line out"),
         (GOOD + "<NA>,ann,yes\n", "votes.csv, line 5: no task (<NA>); fill it in"),
         ("task,worker,label\np1,ann,nan\n", "votes.csv: no judgments; each line after the header is one"),
-        (GOOD.encode() + b"p3,ren\xe9,yes\n", "votes.csv, line 5: not UTF-8; save the file as UTF-8"),
+        (GOOD.encode() + "é,ann,yes\n".encode() + b"p3,ren\xe9,yes\n", "votes.csv, line 6: not UTF-8; save the file"),
+        (GOOD.encode() + b"p3,ren\x81,yes\n", "votes.csv, line 5: not UTF-8; save the file as UTF-8"),
+        ('[{"id": 1}]', "votes.csv: JSON, not a table; bring it into a campaign with `ccd import`"),
+        ('[\n  {"id": 1}\n]', "votes.csv: JSON, not a table"),
+        ('{"id": 1}\n', "votes.csv: JSON, not a table"),
         (b"\xff\xfet\x00\x00", "votes.csv, line 1: not UTF-8"),
     ],
 )
@@ -262,6 +266,13 @@ def test_utf_16_is_read_where_it_says_so(tmp_path: Path) -> None:
     assert set(read_table(path).judgments["worker"]) == {"renée", "bob"}
 
 
+def test_windows_1252_is_read_and_reported(tmp_path: Path) -> None:
+    found = read_table(write(tmp_path, GOOD.replace("ann", "renée").encode("cp1252")))
+    assert set(found.judgments["worker"]) == {"renée", "bob"}
+    assert found.notes("t.csv") == ["t.csv: not UTF-8, so it is read as Windows-1252; see that its accents are right."]
+    assert read_table(write(tmp_path, GOOD)).notes("t.csv") == []
+
+
 MTURK = "HITId,WorkerId,AssignmentStatus,Input.gold,Answer.label\n"
 TOLOKA = "INPUT:text\tOUTPUT:label\tGOLDEN:label\tASSIGNMENT:task_id\tASSIGNMENT:worker_id\tASSIGNMENT:status\n"
 
@@ -299,6 +310,18 @@ def test_columns_of_several_questions_are_refused_until_one_is_named(tmp_path: P
         read_table(path, columns=Named(labels=("text1", "text2"))).judgments["worker"].tolist()
         == ["text1", "text2"] * 2
     )
+
+
+def test_questions_whose_columns_have_no_numbers_are_refused_until_one_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "id,ann_text,ann_image,bob_text,bob_image\n1,yes,no,yes,no\n2,no,no,no,no\n")
+    with pytest.raises(
+        CcdError, match="a column for each of ann, bob with each of text, image, so they answer several"
+    ):
+        read_table(path)
+    of_text = read_table(path, columns=Named(labels=("ann_text", "bob_text"))).judgments
+    assert of_text["worker"].tolist() == ["ann_text", "bob_text"] * 2
+    people = write(tmp_path, "id,ann_smith,bob_jones,cy_smith\n1,yes,no,yes\n")
+    assert len(read_table(people).judgments) == 3, "no grid: three people"
 
 
 def test_a_column_that_can_be_no_workers_is_refused(tmp_path: Path) -> None:
