@@ -64,28 +64,25 @@ def check(
 ) -> Result:
     """Ask X which posts are gone, at most `limit` of them, and take their content out, into the quarantine.
 
-    Nothing is taken out before all have been asked about. Killed, run it again. Raises CcdError where X refuses; what
-    was found is kept. Unless `sure`, raises it too where more than a few posts are not found: their ids may be wrong.
+    Nothing is taken out before all have been asked about. Killed, run it again. Raises CcdError where X refuses: what
+    lives is not asked about again. Unless `sure`, raises it too where more than a few posts are not found: their ids
+    may be wrong.
     """
     result = Result()
     begin(campaign, result)
     todo = due(campaign)
     todo, result.left = todo[:limit], max(0, len(todo) - limit)
     gone: dict[str, str] = {}
-    try:
-        for start in range(0, len(todo), BATCH):
-            batch = todo[start : start + BATCH]
-            page = api.ask(
-                "get_tweets", ids=[post.removeprefix("x:") for post in batch], tweet_fields=["id", "withheld"]
-            )
-            found = _statuses(batch, page)
-            gone |= {post: status for post, status in found.items() if status != gone_posts.LIVE}
-            lives = {post: status for post, status in found.items() if status == gone_posts.LIVE}
-            mark(campaign, [post for post in batch if post not in gone], lives, result)
-            result.posts += x.posts_in(page)
-            tick(len(batch))
-    finally:
-        take_out(campaign, gone, result, sure=sure)
+    for start in range(0, len(todo), BATCH):
+        batch = todo[start : start + BATCH]
+        page = api.ask("get_tweets", ids=[post.removeprefix("x:") for post in batch], tweet_fields=["id", "withheld"])
+        found = _statuses(batch, page)
+        gone |= {post: status for post, status in found.items() if status != gone_posts.LIVE}
+        lives = {post: status for post, status in found.items() if status == gone_posts.LIVE}
+        mark(campaign, [post for post in batch if post not in gone], lives, result)
+        result.posts += x.posts_in(page)
+        tick(len(batch))
+    take_out(campaign, gone, result, sure=sure)
     return result
 
 
