@@ -2,22 +2,21 @@
 
 import csv
 import dataclasses
-import functools
 import io
 import itertools
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from ccd.errors import CcdError, damaged
+from ccd.errors import CcdError
 from ccd.spellings import NULL_WORDS
 from ccd.times import utc
+from collection.arrow import Row, of_dataset, of_parquet
 from collection.columns import FOUND_BY_NAME, KNOWN_NAMES, Columns, are_of_x, find, one_value, pictures, plain, truth
-from collection.files import find_photo, is_in, lines, reading
+from collection.files import find_photo, is_in, lines
 from collection.ids import LONG, OTHER, X, are_rounded, post_id, posted_at
 from collection.records import LONGEST_TEXT, BadId, Drop, Photo, Reason, Record
 from collection.spoilt import repaired, spoilt
@@ -26,8 +25,6 @@ _LONGEST_ROW = 200  # lines that one quoted cell may span
 _LOOKED_AT = 1_000  # rows that say whether ids were rounded, and of which network they are
 _PREAMBLE = 20  # lines that may stand before the names of columns
 _DAY = 86_400  # seconds by which a date may differ from the id's own: zones, and dates without a time
-
-Row = tuple[str, Mapping[str, Any]]  # place, cells
 
 
 def read(
@@ -133,13 +130,13 @@ def _open(file: Path, columns: Columns, form: str | None) -> tuple[Columns, Iter
     """The columns that were found and the rows, by the kind of file that somebody, or its name, says it is."""
     kind = f".{form}" if form else Path(file.name.lower().removesuffix(".gz")).suffix
     if (file / "state.json").is_file() or (file / "dataset_dict.json").is_file():
-        return _open_dataset(file, columns)
+        return of_dataset(file, columns)
     if kind in (".csv", ".tsv"):
         return _open_csv(file, columns, tabs=kind == ".tsv")
     if kind in (".jsonl", ".ndjson"):
         return _open_jsonl(file, columns)
     if kind == ".parquet":
-        return _open_parquet(file, columns)
+        return of_parquet(file, columns)
     raise CcdError(
         f"{file}: not a .csv, .tsv, .jsonl or .parquet file; say with --format which it is, "
         "or use `ccd collect archive` for pages of the X API"
@@ -327,82 +324,3 @@ def _json_rows(file: Path) -> Iterator[Row | Drop]:
             yield Drop(place, Reason.MALFORMED, f"not JSON: {error}")
         else:
             yield (place, cells) if isinstance(cells, dict) else Drop(place, Reason.MALFORMED, "not a JSON object")
-
-
-def _open_parquet(file: Path, columns: Columns) -> tuple[Columns, Iterator[Row | Drop]]:
-    import pyarrow
-
-    from ccd import parquet
-
-    with reading(file), damaged(file, "write the Parquet file again"):
-        try:
-            table = parquet.opened(file)
-        except pyarrow.ArrowException as error:
-            raise CcdError(f"{file}: not a Parquet file ({error}); write it again") from None
-    found, names = _of_arrow(file, columns, table.schema_arrow)
-
-    def rows() -> Iterator[Mapping[str, Any]]:
-        with table, reading(file), damaged(file, "write the Parquet file again"):
-            yield from parquet.rows(table, names)
-
-    return found, _unpacked(rows(), str(found.image))
-
-
-def _open_dataset(folder: Path, columns: Columns) -> tuple[Columns, Iterator[Row | Drop]]:
-    """A folder that `Dataset.save_to_disk` of the library `datasets` wrote: Arrow files, named in state.json."""
-    import pyarrow
-
-    if not (folder / "state.json").is_file():
-        parts = ", ".join(sorted(path.parent.name for path in folder.glob("*/state.json")))
-        raise CcdError(f"{folder}: a folder of several datasets; name one of its folders: {parts}")
-    with reading(folder / "state.json"), damaged(folder, "save the dataset again"):
-        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-        files = [folder / Path(str(each["filename"])).name for each in state["_data_files"]]
-        with pyarrow.ipc.open_stream(files[0]) as first:
-            found, names = _of_arrow(folder, columns, first.schema)
-
-    def rows() -> Iterator[Mapping[str, Any]]:
-        for file in files:
-            with reading(file), damaged(file, "save the dataset again"), pyarrow.ipc.open_stream(file) as stream:
-                for batch in stream:
-                    yield from batch.select(names).to_pylist()
-
-    return found, _unpacked(rows(), str(found.image))
-
-
-def _of_arrow(file: Path, columns: Columns, schema: Any) -> tuple[Columns, list[str]]:
-    """The columns, and the names of those that are read."""
-    import pyarrow
-
-    nested = pyarrow.types.is_nested
-    names = [column.name for column in schema if not nested(column.type) or _holds_pictures(column.type)]
-    found = find(file, columns, names)
-    return found, [name for name in names if name in found.names()]
-
-
-def _unpacked(rows: Iterable[Mapping[str, Any]], image: str) -> Iterator[Row]:
-    """The rows with their pictures as files."""
-    folder = Path(tempfile.mkdtemp(dir=_pictures().name))
-    for number, cells in enumerate(rows, 1):
-        picture = cells.get(image)
-        if data := picture.get("bytes") if isinstance(picture, dict) else picture:
-            if isinstance(data, bytes):
-                file = folder / str(number)
-                file.write_bytes(data)
-                cells = dict(cells) | {image: file}
-            elif isinstance(picture, dict):
-                cells = dict(cells) | {image: picture.get("path")}
-        yield f"row {number}", cells
-
-
-@functools.cache
-def _pictures() -> tempfile.TemporaryDirectory[str]:
-    """Where pictures lie that came inside a table, until they are stored; it goes with the process."""
-    return tempfile.TemporaryDirectory(prefix="ccd-pictures-")
-
-
-def _holds_pictures(kind: Any) -> bool:
-    """Whether a column has the pictures themselves, as `datasets` stores them: their bytes beside a path."""
-    import pyarrow
-
-    return bool(pyarrow.types.is_struct(kind)) and kind.get_field_index("bytes") >= 0
