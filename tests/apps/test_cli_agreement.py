@@ -181,7 +181,7 @@ def test_of_repeats_the_first_counts_where_they_are_allowed(tmp_path: Path) -> N
         (CSV.encode(), ["--labels", "no,yes,no"], "the labels are 'no,yes,no'; write each label once"),
         (b"task,who,label\np,a,b\n", [], "line 1: the column 'worker' is missing"),
         (b"", [], "the file is empty"),
-        (b"task,worker,label\np1,ann,caf\xe9\n", [], "line 2: not UTF-8"),
+        (b"task,worker,label\np1,ann,caf\xe9 \x81\n", [], "line 2: not UTF-8"),
         (CSV.encode(), ["--plan", "2"], "the half width 2 is no share; write a number between 0 and 1"),
     ],
     ids=["label", "empty label", "label twice", "column", "empty", "encoding", "plan"],
