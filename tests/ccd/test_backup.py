@@ -279,7 +279,7 @@ def test_what_is_no_file_is_no_backup(tmp_path: Path, kind: str) -> None:
         restore(file, tmp_path / "back", silent)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_taken_while_collect_writes_it_is_one_consistent_state(tmp_path: Path) -> None:
     campaign = Campaign.create(tmp_path / "c", name="c", annotators=people("ann", "bob", "cy"), adjudicators=())
     posts, _truth = records(20, 2, tmp_path / "drawn")

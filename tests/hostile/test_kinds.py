@@ -12,6 +12,7 @@ import pytest
 
 from ccd.errors import CcdError
 from ccd.release.verify import verify
+from tests.conftest import PIXEL
 from tests.hostile.targets import Target, model_targets, release_targets, text_targets
 
 SECONDS = 20  # that a reader may take
@@ -78,14 +79,27 @@ def outcome(target: Target, file: Path, kind: str) -> str:
     return ""
 
 
+Made = tuple[Path, list[Target]]
+WHAT = {"text": text_targets, "release": release_targets, "model": model_targets}
+
+
+@pytest.fixture(scope="module", params=WHAT)
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A folder with the files that readers read; every test puts back what it replaced."""
+    folder = tmp_path_factory.mktemp(request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ccd.plots.png", lambda _figure: PIXEL)
+        return folder, WHAT[request.param](folder)
+
+
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("targets", [text_targets, release_targets, model_targets], ids=["text", "release", "model"])
-def test_what_is_no_file_is_one_sentence(targets: Callable[[Path], list[Target]], kind: str, tmp_path: Path) -> None:
+def test_what_is_no_file_is_one_sentence(made: Made, kind: str) -> None:
+    folder, targets = made
     found = []
-    for target in targets(tmp_path):
+    for target in targets:
         if target.name.endswith("answer"):
             continue  # of a server, and no file
-        file = tmp_path / target.file
+        file = folder / target.file
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.exists():
             file.write_bytes(target.valid)
@@ -93,10 +107,12 @@ def test_what_is_no_file_is_one_sentence(targets: Callable[[Path], list[Target]]
     assert [each for each in found if each] == []
 
 
-@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
-def test_verify_names_whatever_is_no_file(kind: str, tmp_path: Path) -> None:
-    release_targets(tmp_path)
-    release = next(tmp_path.rglob("whole"))
+@pytest.mark.parametrize("made", ["release"], indirect=True)
+@pytest.mark.parametrize(
+    "kind", ["pipe", *(pytest.param(kind, marks=pytest.mark.soak) for kind in ("device", "folder"))]
+)
+def test_verify_names_whatever_is_no_file(made: Made, kind: str) -> None:
+    release = next(made[0].rglob("whole"))
     for file in sorted(path for path in release.rglob("*") if path.is_file()):
         name = file.relative_to(release).as_posix()
         aside = replaced(file, kind)
