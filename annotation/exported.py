@@ -14,9 +14,10 @@ from typing import Any
 from annotation.received import storable
 from ccd.errors import CcdError
 from ccd.judgments import CANNOT_JUDGE
+from ccd.regular import open_regular
+from ccd.table_columns import GOLDEN, plain
 from ccd.times import utc
 
-GOLDEN, REJECTED = "golden", "rejected"
 NO_ANSWER, NO_WORKER, UNREADABLE = "without an answer", "without a worker", "unreadable"
 Json = dict[str, Any]
 
@@ -58,15 +59,6 @@ class Content:
     item: str | None
     text: str | None = None
     image: str | None = None
-
-
-def plain(name: str) -> str:
-    """Return a field's name as it is compared: letters and digits alone.
-
-    >>> plain("Image_URL")
-    'imageurl'
-    """
-    return re.sub("[^a-z0-9]", "", name.lower())
 
 
 def content(data: Mapping[str, Any], number: object = None) -> Content:
@@ -319,7 +311,8 @@ def recognised(row: Json) -> str | None:
 def records(file: Path) -> Iterator[tuple[str, Json] | Left]:
     """The objects of a JSON or JSON lines file, each with its place."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        with open_regular(file) as opened:
+            text = opened.read().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise CcdError(f"{file}: not UTF-8; save the file as UTF-8") from None
     except OSError as error:

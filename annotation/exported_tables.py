@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from annotation.exported import (
-    GOLDEN,
     IMAGES,
     READERS,
-    REJECTED,
     TEXTS,
     UNREADABLE,
     Answer,
@@ -18,13 +16,12 @@ from annotation.exported import (
     answer,
     content,
     parsed,
-    plain,
     seconds,
 )
 from ccd.errors import CcdError
-from ccd.judgment_table import encoding
+from ccd.judgment_table import delimiter, encoding
 from ccd.spellings import NULL_WORDS
-from ccd.table_columns import Named, is_golden, numbered, place
+from ccd.table_columns import GOLDEN, REJECTED, Named, is_golden, numbered, place, plain
 from ccd.times import utc
 
 TABLE = "table"
@@ -180,8 +177,7 @@ def _text(file: Path, named: Named) -> tuple[list[str], Rows]:
     except OSError as error:
         raise CcdError(f"{file}: cannot be read ({error.strerror}); check the name and the rights") from None
     first = text[: text.find("\n") + 1] or text
-    delimiter = "\t" if file.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter(file, first))
     rows = [(reader.line_num, row) for row in reader if row]
     if not rows:
         raise CcdError(f"{file}: the file is empty; give a table of judgments")

@@ -110,7 +110,7 @@ def _collect(campaign: Campaign, data: Path | None, size: int, seed: int) -> dic
     tables = sorted(path for path in data.iterdir() if path.suffix in (".tsv", ".csv", ".jsonl", ".parquet"))
     if not tables:
         raise CcdError(f"{data} holds no .tsv, .csv, .jsonl or .parquet table of pairs; name a folder that does")
-    with contextlib.suppress(SystemExit):  # nothing was kept, as it says; then there is no pair
+    with contextlib.suppress(SystemExit):  # it kept nothing and said so; the check below stops
         _type(campaign.folder, "collect", "table", str(tables[0]))
     chance = random.Random(seed)
     with campaign.read() as db:

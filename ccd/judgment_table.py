@@ -255,6 +255,11 @@ def encoding(path: Path) -> str:
         return "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
+def delimiter(path: Path, first: str) -> str:
+    """Return what stands between the cells of a table, by its name and its first line."""
+    return "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
+
+
 def _encoding(path: Path) -> str:
     """The same, or Windows-1252 where lines are not UTF-8 and none is: one spoilt line makes no other encoding."""
     found = encoding(path)
@@ -281,8 +286,7 @@ def _text(read: _Rows, path: Path, columns: Named) -> Iterator[tuple[int, list[s
         if _JSON.match(first):
             raise CcdError(f"{path}: JSON, not a table; bring it into a campaign with `ccd import`")
         file.seek(0)
-        delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
-        rows = csv.reader(file, delimiter=delimiter, strict=True)
+        rows = csv.reader(file, delimiter=delimiter(path, first), strict=True)
         width = 0
         try:
             for row in rows:

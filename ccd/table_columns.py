@@ -89,7 +89,7 @@ def places(where: str, header: Sequence[str], named: Named) -> Places:
     if named.by_number and not {named.task, named.worker, *named.labels} - {None} <= set(header):
         return _by_number(where, header, named)
     group = header.index(GROUP) if list(header).count(GROUP) == 1 else None
-    status = next((column for column, name in enumerate(header) if _plain(name) == _STATUS), None)
+    status = next((column for column, name in enumerate(header) if plain(name) == _STATUS), None)
     golden = tuple(column for column, name in enumerate(header) if is_golden(name))
     task = place(where, header, "task", named.task)
     worker = place(where, header, "worker", named.worker, needed=False)
@@ -100,7 +100,7 @@ def places(where: str, header: Sequence[str], named: Named) -> Places:
         several = [_needed(column) for column in labels] or [
             column for column in range(len(header)) if column not in (task, group, status, *golden)
         ]
-        if 2 <= len(several) <= MOST_WORKERS and (labels or named.task or _plain(header[0]) in _NAMES["task"]):
+        if 2 <= len(several) <= MOST_WORKERS and (labels or named.task or plain(header[0]) in _NAMES["task"]):
             if not labels:
                 _refuse_several_questions(where, [header[column] for column in several])
             people = tuple((header[column], column) for column in several)
@@ -113,7 +113,7 @@ def places(where: str, header: Sequence[str], named: Named) -> Places:
 
 def is_golden(name: str) -> bool:
     """Whether a column tells which rows are questions with a known answer, put in to try the workers."""
-    return _GOLDEN.fullmatch(_plain(name)) is not None or name.startswith("GOLDEN:")
+    return _GOLDEN.fullmatch(plain(name)) is not None or name.startswith("GOLDEN:")
 
 
 def numbered(names: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -157,7 +157,12 @@ def _needed(column: int | None) -> int:
     return column
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """Return a column's name as it is compared: letters and digits alone.
+
+    >>> plain("Image_URL")
+    'imageurl'
+    """
     return re.sub("[^a-z0-9]", "", name.lower())
 
 
@@ -170,9 +175,9 @@ def place(where: str, header: Sequence[str], kind: str, asked: str | None, *, ne
     if name in names:
         return names.index(name)
     if asked is None:
-        plain = [_plain(each) for each in names]
-        if known := next((each for each in _NAMES[kind] if each in plain), None):
-            return plain.index(known)
+        compared = [plain(each) for each in names]
+        if known := next((each for each in _NAMES[kind] if each in compared), None):
+            return compared.index(known)
         answers = [
             place for place, each in enumerate(names) if each.startswith(("Answer.", "OUTPUT:"))
         ]  # MTurk, Toloka

@@ -1,6 +1,7 @@
 """`ccd import`: what other tools export becomes judgments, each once, whoever wrote the file."""
 
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -313,6 +314,13 @@ def test_bad_input_is_one_sentence(made: Campaign, name: str, content: str | byt
     assert line.startswith("ccd: ")
     assert said in line
     assert judgments(made) == []
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.csv"])
+def test_a_pipe_is_not_waited_for(made: Campaign, name: str) -> None:
+    os.mkfifo(made.folder.parent / name)
+    result = run(made, made.folder.parent / name)
+    assert (result.exit_code, "it is a pipe or a device" in result.stderr) == (2, True)
 
 
 def test_a_table_of_two_questions_a_person(tmp_path: Path) -> None:
