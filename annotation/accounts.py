@@ -7,7 +7,7 @@ from collections.abc import Callable
 import requests
 
 from annotation.client import Studio
-from ccd.config import Person
+from ccd.campaign.config import Person
 from ccd.errors import CcdError
 
 

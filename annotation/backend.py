@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from annotation.client import Studio
 from annotation.desks import known_desks, project_of
 from annotation.predictions import SHOWN
-from ccd import schema
-from ccd.campaign import ADJUDICATION_DESK, Campaign
+from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
+from ccd.campaign.tables import schema
 
 TITLE = "ccd backend"  # a project whose model version this is has Label Studio call for a prediction as a task opens
 USER = "ccd"

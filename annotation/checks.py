@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from annotation.pictures import local_address
-from ccd import schema
-from ccd.campaign import ADJUDICATION_DESK
-from ccd.judgments import ANSWERED, CHANGED_PAGE, CHANGED_TASK, OUTSIDE_PROTOCOL, SET_ASIDE, UNASSIGNED
+from ccd.campaign.campaign import ADJUDICATION_DESK
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.judgments import ANSWERED, CHANGED_PAGE, CHANGED_TASK, OUTSIDE_PROTOCOL, SET_ASIDE, UNASSIGNED
 
 
 class Content(NamedTuple):

@@ -3,7 +3,7 @@
 from annotation import studio as local
 from annotation.client import Studio, token_of_environment
 from annotation.pictures import FromDisk, Pictures, Uploaded
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
 from ccd.errors import CcdError
 
 

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from annotation.client import HOLDS_ANSWERS, Studio
 from annotation.desks import Desk, is_page_right, known_desks, project_of
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 
 
 def on_server(project: dict[str, Any]) -> int:

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from annotation.client import HOLDS_ANSWERS, ODD, Studio, StudioError
 from annotation.label_config import guidelines, label_config, page_digest
 from annotation.received import PROJECT, check
-from ccd import revisions, schema
-from ccd.campaign import ADJUDICATION_DESK, Campaign
+from ccd.campaign import revisions
+from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
 from ccd.protocol import Protocol
 from ccd.wording import number_of

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from annotation.received import storable
+from ccd.campaign.tables.judgments import CANNOT_JUDGE
 from ccd.errors import CcdError
-from ccd.judgments import CANNOT_JUDGE
-from ccd.regular import open_regular
-from ccd.table_columns import GOLDEN, plain
+from ccd.files.regular import open_regular
+from ccd.judgment_tables.columns import GOLDEN, plain
 from ccd.times import utc
 
 NO_ANSWER, NO_WORKER, UNREADABLE = "without an answer", "without a worker", "unreadable"

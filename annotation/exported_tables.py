@@ -19,9 +19,9 @@ from annotation.exported import (
     seconds,
 )
 from ccd.errors import CcdError
-from ccd.judgment_table import delimiter, encoding
-from ccd.spellings import NULL_WORDS
-from ccd.table_columns import GOLDEN, REJECTED, Named, is_golden, numbered, place, plain
+from ccd.judgment_tables.columns import GOLDEN, REJECTED, Named, is_golden, numbered, place, plain
+from ccd.judgment_tables.spellings import NULL_WORDS
+from ccd.judgment_tables.table import delimiter, encoding
 from ccd.times import utc
 
 TABLE = "table"
@@ -198,7 +198,7 @@ def _text(file: Path, named: Named) -> tuple[list[str], Rows]:
 def _parquet(file: Path) -> tuple[list[str], Rows]:
     from pyarrow import ArrowException
 
-    from ccd import parquet
+    from ccd.files import parquet
 
     try:
         with parquet.opened(file) as opened:

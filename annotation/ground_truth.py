@@ -13,10 +13,10 @@ from annotation.client import Studio, StudioError
 from annotation.label_config import COMMENT
 from annotation.pictures import Pictures
 from annotation.push import send_to_adjudicators
-from ccd import decisions
-from ccd.campaign import Campaign
+from ccd.campaign import adjudication
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables.judgments import CANNOT_JUDGE, DELETED
 from ccd.errors import CcdError
-from ccd.judgments import CANNOT_JUDGE, DELETED
 from ccd.protocol import Protocol
 
 
@@ -26,7 +26,7 @@ def write_back(campaign: Campaign, studio: Studio, pictures: Pictures) -> int:
     Raises CcdError where Label Studio cannot be reached or refuses one; what was written until then is noted.
     """
     with campaign.read() as db:
-        waiting = decisions.waiting(db)
+        waiting = adjudication.waiting(db)
     if not waiting:
         return 0
     users = ids_of(studio, campaign.config.adjudicators)
@@ -41,7 +41,7 @@ def write_back(campaign: Campaign, studio: Studio, pictures: Pictures) -> int:
             if each.status != DELETED:
                 _write(studio, campaign.protocol, task, users[each.reviewer], each)
         with campaign.write() as db:
-            decisions.written(db, each, project, task)
+            adjudication.written(db, each, project, task)
     return len(waiting)
 
 
@@ -59,7 +59,7 @@ def result_of(protocol: Protocol, answers: Mapping[str, Any] | None, comment: st
     return [*parts, _part(COMMENT, "textarea", [comment], "text")] if comment else parts
 
 
-def _write(studio: Studio, protocol: Protocol, task: int, user: int, decision: decisions.Decision) -> None:
+def _write(studio: Studio, protocol: Protocol, task: int, user: int, decision: adjudication.Decision) -> None:
     body = {
         "result": result_of(protocol, decision.answers, decision.comment),
         "completed_by": user,

@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from ccd.campaign.tables.events import now, record
 
 from annotation import exported, exported_tables
 from annotation.exported import Answer, Left
-from ccd import revisions, schema
-from ccd.campaign import Campaign, now, record
+from ccd.campaign import revisions
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.frames import batches
+from ccd.campaign.tables.judgments import CANNOT_JUDGE, IMPORTED, SKIPPED, VALID
 from ccd.errors import CcdError
-from ccd.frames import batches
-from ccd.judgments import CANNOT_JUDGE, IMPORTED, SKIPPED, VALID
+from ccd.judgment_tables.columns import Named
+from ccd.judgment_tables.spellings import spelling_key
 from ccd.protocol import Protocol, Question
-from ccd.spellings import spelling_key
-from ccd.table_columns import Named
 
 NO_PAIR = "of no pair of this campaign"
 ADJUDICATOR = "of an adjudicator of this campaign"

@@ -9,8 +9,16 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
 from annotation.received import storable
+from ccd.campaign.tables.judgments import (
+    CANNOT_JUDGE,
+    EDITED_BY_OTHER,
+    FOREIGN,
+    GROUND_TRUTH,
+    OUTSIDE_PROTOCOL,
+    SKIPPED,
+    VALID,
+)
 from ccd.errors import CcdError
-from ccd.judgments import CANNOT_JUDGE, EDITED_BY_OTHER, FOREIGN, GROUND_TRUTH, OUTSIDE_PROTOCOL, SKIPPED, VALID
 from ccd.protocol import Category, Protocol, Question
 
 COMMENT = "comment"

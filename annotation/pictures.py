@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from annotation import studio as local
 from annotation.client import Studio
 from annotation.desks import create_project, find_project
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
 
 UPLOAD_BATCH = 50  # files a request; Label Studio refuses more than 100

@@ -11,7 +11,7 @@ from typing import Any
 
 from annotation.client import Studio, StudioError
 from annotation.desks import Desk
-from ccd.assist import Suggestion
+from ccd.campaign.assist import Suggestion
 
 SHOWN = "ccd"  # what Label Studio takes for the model's version
 PAUSES = (0.5, 2, 5, 10)  # seconds before a desk in doubt is looked at again

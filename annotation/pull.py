@@ -17,11 +17,11 @@ from annotation.client import Studio, StudioError
 from annotation.counts import on_server, overlooked
 from annotation.desks import NEVER, Desk, first_second_after, is_page_right, known_desks, project_of
 from annotation.versions import Pulled, store
-from ccd import schema
-from ccd.campaign import ADJUDICATION_DESK, Campaign
+from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.frames import batches
+from ccd.campaign.tables.judgments import UNASSIGNED
 from ccd.errors import CcdError
-from ccd.frames import batches
-from ccd.judgments import UNASSIGNED
 from ccd.wording import folded, number_of
 
 OVERLAP = datetime.timedelta(seconds=10)  # pulled again, as clocks and transactions do not end in order

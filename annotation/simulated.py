@@ -13,8 +13,8 @@ import requests
 
 from annotation.accounts import sign_in
 from annotation.label_config import read_result
+from ccd.campaign.tables.judgments import CANNOT_JUDGE
 from ccd.errors import CcdError
-from ccd.judgments import CANNOT_JUDGE
 from ccd.protocol import Protocol, Question
 
 TRIES = 20

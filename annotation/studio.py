@@ -24,10 +24,10 @@ from typing import Any
 
 import psutil
 import requests
+from ccd.files.atomic import write_atomic
 
-from ccd.alone import alone_on
-from ccd.campaign import write_atomic
 from ccd.errors import CcdError
+from ccd.files.lock import alone_on
 
 VERSION = "1.23.2"
 LAST_TIME_TRIES = 20  # for the port of last time, a tenth of a second apart

@@ -17,10 +17,10 @@ from annotation.checks import pair_key
 from annotation.client import HOLDS_ANSWERS, Studio, StudioError
 from annotation.desks import Desk
 from annotation.predictions import Prediction, check_count
-from ccd import schema
-from ccd.campaign import ADJUDICATION_DESK, Campaign
-from ccd.frames import batches
-from ccd.judgments import answered, set_aside
+from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.frames import batches
+from ccd.campaign.tables.judgments import answered, set_aside
 from ccd.wording import number_of
 
 ASK = 250  # pair keys a question: they travel in an address, which may have 64 KB

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
+from ccd.campaign.tables.events import now
 
 from annotation.checks import Checks, Shown, checks, pair_key
 from annotation.client import Studio
@@ -15,9 +16,10 @@ from annotation.desks import Asked, Desk, asked
 from annotation.label_config import status_of
 from annotation.predictions import version_of
 from annotation.tasks import digest
-from ccd import decisions, schema
-from ccd.campaign import ADJUDICATION_DESK, Campaign, now
-from ccd.judgments import (
+from ccd.campaign import adjudication
+from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.judgments import (
     CHANGED_PAGE,
     CHANGED_TASK,
     DELETED,
@@ -66,7 +68,7 @@ def store(
         shown = _shown_by(db, desk, tasks, done.notes)
         pairs = {task.pair for task in shown.values()}
         known = _known_versions(db, desk, [task["id"] for task in tasks])
-        ours = decisions.reviewed(db, pairs) if desk.name == ADJUDICATION_DESK else set()
+        ours = adjudication.reviewed(db, pairs) if desk.name == ADJUDICATION_DESK else set()
         expected = checks(db, desk.name, pairs, page_since)
         pages = asked(db, campaign.protocol, desk.name)
         rows, awaited = [], set()

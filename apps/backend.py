@@ -1,7 +1,7 @@
 """The machine-learning backend of a campaign, as Label Studio calls it: health, setup, predict, webhook.
 
-A pair is predicted only where assistance was decided for it (`ccd.assist`): blind pairs get nothing here either. Its
-text and photo come from the campaign, never from the request. `apps.server` serves it over HTTP.
+A pair is predicted only where assistance was decided for it (`ccd.campaign.assist`): blind pairs get nothing here
+either. Its text and photo come from the campaign, never from the request. `apps.server` serves it over HTTP.
 """
 
 import contextlib
@@ -22,11 +22,11 @@ from annotation.predictions import SHOWN, prediction_json
 from apps.connections import RefusedError
 from apps.retraining import Retraining
 from apps.server import PASSWORD, Server
-from ccd import schema
-from ccd.assist import to_show
-from ccd.campaign import Campaign
+from ccd.campaign.assist import to_show
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.live_posts import lives
 from ccd.errors import CcdError
-from ccd.gone import lives
 from collection.text import model_text
 from model.serving import Content, Ready, Serving
 

@@ -19,9 +19,9 @@ from annotation.simulated import Simulated, work
 from apps.cli.contract import harmless
 from apps.cli.main import cli
 from apps.cli.progress import bars
-from ccd import schema
-from ccd.campaign import ADJUDICATION_DESK, Campaign
-from ccd.config import Person
+from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
+from ccd.campaign.config import Person
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
 from collection.store import collect
 from collection.synthetic import SOURCE, records

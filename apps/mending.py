@@ -19,7 +19,7 @@ import psutil
 import sqlalchemy as sa
 
 if TYPE_CHECKING:
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
 
 QUARANTINE = "quarantine"
 PRIVATE = ("secret.key", "studio", "studio/credentials.json")
@@ -88,10 +88,10 @@ def stopped_studio(campaign: "Campaign", say: Callable[[str], None]) -> Iterator
 
 def broken_images(campaign: "Campaign") -> Iterator[Found]:
     """Images of living posts that are missing or are not, byte for byte, what was collected."""
-    from ccd import gone
+    from ccd.campaign.tables import live_posts
 
     with campaign.read() as db:
-        files = db.execute(gone.images(shown=True)).all()
+        files = db.execute(live_posts.images(shown=True)).all()
     for row in files:
         path = campaign.folder / row.file
         if _sha256(path) != row.content:
@@ -112,7 +112,7 @@ def _image_mend(folder: Path, path: Path, whole: Path | None) -> Callable[[], st
         if whole is None:
             shown.unlink(missing_ok=True)  # Label Studio must not show it either
             return f"{said}no whole copy was found: restore it from a backup, or collect its posts again"
-        from ccd.campaign import write_atomic
+        from ccd.files.atomic import write_atomic
 
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, whole.read_bytes())
@@ -125,11 +125,11 @@ def _image_mend(folder: Path, path: Path, whole: Path | None) -> Callable[[], st
 
 def telling_images(campaign: "Campaign") -> Iterator[Found]:
     """Images of living posts that hold more than their picture: an older toolkit left comments and texts in them."""
-    from ccd import gone
-    from ccd.stripping import is_stripped
+    from ccd.campaign.tables import live_posts
+    from ccd.files.stripping import is_stripped
 
     with campaign.read() as db:
-        files = db.execute(gone.images(shown=True)).all()
+        files = db.execute(live_posts.images(shown=True)).all()
     for row in files:
         path = campaign.folder / row.file
         data = path.read_bytes() if path.is_file() else b""
@@ -139,8 +139,9 @@ def telling_images(campaign: "Campaign") -> Iterator[Found]:
 
 def _cleaned(campaign: "Campaign", row: "sa.Row[Any]", data: bytes) -> str:
     """The database first: a file that was not written yet is still the one that was collected."""
-    from ccd import schema
-    from ccd.campaign import write_atomic
+    from ccd.files.atomic import write_atomic
+
+    from ccd.campaign.tables import schema
     from ccd.errors import CcdError
     from collection.images import BadImage, prepare
 
@@ -177,7 +178,7 @@ def broken_database(campaign: "Campaign") -> Iterator[Found]:
 
 def missing_releases(campaign: "Campaign") -> Iterator[Found]:
     """Releases that the campaign knows and whose manifest is not the one that was written."""
-    from ccd import schema
+    from ccd.campaign.tables import schema
 
     with campaign.read() as db:
         rows = db.execute(sa.select(schema.releases.c.name, schema.releases.c.manifest_sha256)).all()

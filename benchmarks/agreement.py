@@ -125,38 +125,38 @@ def counts(votes: Votes) -> npt.NDArray[np.int64]:
 def coded(votes: Votes) -> Any:
     import pandas as pd
 
-    from ccd.coded import Coded
+    from ccd.measures.vote_matrix import Coded
 
     worker = np.asfortranarray(np.tile(np.arange(3, dtype=np.int32), (len(votes), 1)))
     return Coded(np.asfortranarray(votes), worker, pd.RangeIndex(len(votes)), pd.Index(["ann", "bob", "cy"]), LABELS)
 
 
 def everything(votes: Votes) -> Work:
-    from ccd.agreement import of_coded
-    from ccd.votes import majority
+    from ccd.measures.aggregation import majority
+    from ccd.measures.agreement import of_coded
 
     judged = coded(votes)
     return lambda: (majority(judged), of_coded(judged, "nominal", folds=FOLDS))
 
 
 def labels(votes: Votes) -> Work:
-    from ccd.votes import majority
+    from ccd.measures.aggregation import majority
 
     judged = coded(votes)
     return lambda: majority(judged)
 
 
 def drawn_too(votes: Votes) -> Work:
-    from ccd.agreement import of_coded
+    from ccd.measures.agreement import of_coded
 
     judged = coded(votes)
     return lambda: of_coded(judged, "nominal", folds=FOLDS, resample="both")
 
 
 def from_frame(votes: Votes) -> Work:
-    from ccd.agreement import of_coded
-    from ccd.coded import code
-    from ccd.votes import majority
+    from ccd.measures.aggregation import majority
+    from ccd.measures.agreement import of_coded
+    from ccd.measures.vote_matrix import code
 
     df = frame(votes)
 
@@ -169,22 +169,22 @@ def from_frame(votes: Votes) -> Work:
 
 
 def dawid_skene(votes: Votes) -> Work:
-    from ccd.dawid_skene import fit
-    from ccd.patterns import distinct
+    from ccd.measures.dawid_skene import fit
+    from ccd.measures.patterns import distinct
 
     judged = coded(votes)
     return lambda: fit(distinct(judged), 3, 3)
 
 
 def dawid_skene_of_frame(votes: Votes) -> Work:
-    from ccd.dawid_skene import DawidSkene
+    from ccd.measures.dawid_skene import DawidSkene
 
     df = frame(votes)
     return lambda: DawidSkene(labels=LABELS).fit_predict(df)
 
 
 def majority_of_frame(votes: Votes) -> Work:
-    from ccd.votes import MajorityVote
+    from ccd.measures.aggregation import MajorityVote
 
     df = frame(votes)
     return lambda: MajorityVote(labels=LABELS).fit_predict(df)

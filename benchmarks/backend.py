@@ -25,10 +25,10 @@ from rich.table import Table
 
 from apps.backend import serving
 from benchmarks import hand_over
-from ccd import schema
-from ccd.assist import decide, to_show
-from ccd.campaign import Campaign
-from ccd.config import Person
+from ccd.campaign.assist import decide, to_show
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import Person
+from ccd.campaign.tables import schema
 from collection.store import collect
 from collection.synthetic import SOURCE, records
 

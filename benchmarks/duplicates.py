@@ -33,7 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import hand_over, peak_memory
-from ccd.near import TEXT_SIMILARITY, components, near_hashes, near_texts, picture_hash, similarity
+from ccd.splitting.near_duplicates import TEXT_SIMILARITY, components, near_hashes, near_texts, picture_hash, similarity
 
 PICTURES, HASHES, TEXTS = 300, 1_000_000, 100_000
 SEARCHES = {"bktree": (250, 1_000), "brute_force_cython": (2_000, 8_000)}  # imagededup's, and what each can bear

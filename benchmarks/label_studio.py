@@ -27,8 +27,8 @@ from annotation.client import Studio
 from annotation.connection import connect
 from annotation.desks import forget, known_desks, open_desk
 from benchmarks import hand_over, watched
-from ccd.campaign import Campaign
-from ccd.config import Person
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import Person
 
 PEOPLE = tuple(Person(name, f"{name}@example.org") for name in ("ann", "bob", "cy"))
 BATCH = 1000  # tasks a request of the plain bulk import

@@ -33,9 +33,9 @@ from annotation.client import Studio
 from annotation.desks import known_desks
 from annotation.label_config import read_result
 from annotation.simulated import Simulated, work
-from ccd import schema
-from ccd.campaign import Campaign
-from ccd.config import Person
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import Person
+from ccd.campaign.tables import schema
 from collection.store import collect
 from collection.synthetic import SOURCE, records
 from tests.e2e import postgres

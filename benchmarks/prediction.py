@@ -24,9 +24,9 @@ import numpy as np
 import torch
 
 from benchmarks import hand_over, peak_memory
-from ccd import schema
-from ccd.campaign import Campaign
-from ccd.config import Person
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import Person
+from ccd.campaign.tables import schema
 from model.baselines.sizes import Sizes
 from model.checkpoint import Run, latest
 from model.data import Loader, Pairs

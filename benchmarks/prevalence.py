@@ -1,4 +1,4 @@
-"""Whether the 95 % intervals of ccd/prevalence.py hold the truth, on the photos and texts of real tweets.
+"""Whether the 95 % intervals of ccd/measures/prevalence.py hold the truth, on the photos and texts of real tweets.
 
     python -m benchmarks.prevalence TWEETS.tsv [TWEETS.csv …] [--runs 400] [--only DESIGN]
 
@@ -24,12 +24,12 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from ccd import schema
-from ccd.campaign import Campaign
-from ccd.config import Person
-from ccd.draws import Drawn, Stratum, strata_of
-from ccd.prevalence import TOO_WIDE, shares
-from ccd.rounds import spread
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import Person
+from ccd.campaign.draws import Drawn, Stratum, strata_of
+from ccd.campaign.rounds import spread
+from ccd.campaign.tables import schema
+from ccd.measures.prevalence import TOO_WIDE, shares
 from collection import duplicates, table
 from collection.store import collect
 

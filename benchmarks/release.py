@@ -86,7 +86,7 @@ def measure(row: str, folder: str) -> dict[str, float]:
 
         assert verify(out) == []
     else:
-        from ccd.campaign import Campaign
+        from ccd.campaign.campaign import Campaign
         from ccd.release import Form, write_release
 
         write_release(Campaign.open(campaign), row, Form(row))
@@ -110,9 +110,9 @@ def plain(campaign: Path, out: Path) -> None:
 
 def build(folder: Path, pairs: int, photos: bool) -> None:
     """A campaign, settled and split, written straight into its database: each pair three times judged."""
-    from ccd import schema
-    from ccd.campaign import Campaign
-    from ccd.config import Person
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.config import Person
+    from ccd.campaign.tables import schema
 
     annotators = tuple(Person(name, f"{name}@example.org") for name in PEOPLE)
     made = Campaign.create(folder, name="benchmark", annotators=annotators, adjudicators=())

@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks import hand_over
-from ccd import decisions, predictions, schema
-from ccd.campaign import Campaign
-from ccd.config import Person
-from ccd.settle import settle
-from ccd.splits import split_campaign
+from ccd.campaign import adjudication, predictions
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import Person
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.tables import schema
+from ccd.splitting.split import split_campaign
 
 LABELS = ("irrelevant", "implicit", "explicit")
 SHARES = (0.334, 0.105, 0.561)  # of the classes in CCD
@@ -77,7 +78,7 @@ def measure(campaign: Campaign, draws: int) -> dict[str, tuple[float, list[float
     seconds = []
     for pair in _open(campaign, draws + 1):
         begin = time.perf_counter()
-        decisions.decide(campaign, pair, "relation", "lead", "implicit")
+        adjudication.decide(campaign, pair, "relation", "lead", "implicit")
         seconds.append(time.perf_counter() - begin)
     found["a decision is stored"] = seconds[0], seconds[1:]
     app.switch_page("views/disagreements.py").run()
@@ -180,7 +181,7 @@ def _predict(campaign: Campaign, truth: Any, random: np.random.Generator) -> Non
 
 def _open(campaign: Campaign, most: int) -> list[str]:
     """Pairs to decide about, as the page has them."""
-    from ccd.review import review_queue
+    from ccd.campaign.review_queue import review_queue
 
     with campaign.read() as db:
         return list(review_queue(db, campaign.protocol, left=True)["pair_id"][:most])

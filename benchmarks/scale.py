@@ -161,8 +161,8 @@ def network(folder: Path) -> None:
 
 
 def left(folder: Path) -> None:
-    from ccd.campaign import Campaign
-    from ccd.rounds import drawable
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.rounds import drawable
 
     with Campaign.open(folder).read() as db:
         print(drawable(db, None))
@@ -212,7 +212,7 @@ class AtOnce:
     def tasks(self, project: int, *, fields: str, where: tuple[Any, ...] = (), annotations: bool = False) -> Any:
         import sqlalchemy as sa
 
-        from ccd import schema
+        from ccd.campaign.tables import schema
 
         if where:
             return  # nothing has changed since the last pull
@@ -232,7 +232,7 @@ class AtOnce:
     def _tasks_of(self, project: int) -> int:
         import sqlalchemy as sa
 
-        from ccd import schema
+        from ccd.campaign.tables import schema
 
         mine = schema.tasks.c.desk == PEOPLE[project - 1]
         with self.campaign.read() as db:
@@ -264,8 +264,8 @@ class Shared:
 def push_all(folder: Path) -> None:
     from annotation.push import push
     from apps.cli.main import collect_garbage_rarely
-    from ccd import schema
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.tables import schema
 
     collect_garbage_rarely()
     campaign = Campaign.open(folder)
@@ -280,7 +280,7 @@ def pull_all(folder: Path) -> None:
     from annotation.pull import pull
     from annotation.versions import Pulled
     from apps.cli.main import collect_garbage_rarely
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
 
     collect_garbage_rarely()
     campaign, done = Campaign.open(folder), Pulled()
@@ -290,9 +290,9 @@ def pull_all(folder: Path) -> None:
 
 def browse(folder: Path) -> None:
     """What the review app asks the database for: pages of pairs by several filters, counts, one pair, and the queue."""
-    from ccd import browse as b
-    from ccd.campaign import Campaign
-    from ccd.review import review_queue
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.review_queue import review_queue
+    from ccd.campaign.tables import browse as b
 
     campaign = Campaign.open(folder)
     question = campaign.protocol.question

@@ -28,7 +28,7 @@ from rich.table import Table
 
 from benchmarks import hand_over
 from benchmarks.backend import PASSWORD, call, make, tasks_of
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
 
 PAUSE = 5.0  # seconds between two bytes of a slow caller
 HEAD = b"POST /predict HTTP/1.1\r\nHost: b\r\nX: "

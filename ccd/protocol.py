@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from ccd.errors import CcdError, as_path
-from ccd.regular import MOST_TEXT, read_regular
+from ccd.files.regular import MOST_TEXT, read_regular
 
 Kind = Literal["choice", "score"]
 Level = Literal["nominal", "ordinal", "interval"]

@@ -18,7 +18,7 @@ def of_parquet(file: Path, columns: Columns) -> tuple[Columns, Iterator[Row]]:
     """The columns that were found in a Parquet file, and its rows. Raises CcdError for one that cannot be read."""
     import pyarrow
 
-    from ccd import parquet
+    from ccd.files import parquet
 
     with reading(file), damaged(file, "write the Parquet file again"):
         try:

@@ -9,10 +9,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables.frames import batches
+from ccd.campaign.tables.live_posts import LIVE
 from ccd.errors import CcdError
-from ccd.frames import batches
-from ccd.gone import LIVE
 from ccd.retries import Wait
 from collection import compliance, pages
 from collection.compliance import Result

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from ccd import schema
-from ccd.campaign import Campaign
-from ccd.gone import lives
-from ccd.photo import opened, rendered
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.live_posts import lives
+from ccd.files.photo import opened, rendered
 
 GROUPS = 100  # shown, the largest first
 PAIRS = 12  # shown of a group

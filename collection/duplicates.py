@@ -16,14 +16,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import sqlalchemy as sa
+from ccd.campaign.tables.events import record
 
-from ccd import schema
-from ccd.campaign import Campaign, record
-from ccd.cluster import on_ray
-from ccd.frames import frame_of
-from ccd.gone import lives
-from ccd.leakage import near_image, near_text
-from ccd.near import HASHED_AS, Edges, Run, components, picture_hash
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.frames import frame_of
+from ccd.campaign.tables.live_posts import lives
+from ccd.files.ray import on_ray
+from ccd.splitting.leakage import near_image, near_text
+from ccd.splitting.near_duplicates import HASHED_AS, Edges, Run, components, picture_hash
 from collection.records import Reason
 
 BATCH = 500  # pictures a transaction

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from ccd.campaign import Campaign, now
+from ccd.campaign.tables.events import now
+
+from ccd.campaign.campaign import Campaign
 from ccd.errors import CcdError, damaged
 from collection.authors import Key, keyed
 from collection.pages import NOTE, Page, Pages

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ccd.errors import CcdError
-from ccd.regular import open_regular
+from ccd.files.regular import open_regular
 
 _EXTENSIONS = ("jpg", "jpeg", "png", "webp")
 _GZIP = b"\x1f\x8b"

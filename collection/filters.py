@@ -3,8 +3,8 @@
 import functools
 import re
 
-from ccd.config import Filters
-from ccd.near import words
+from ccd.campaign.config import Filters
+from ccd.splitting.near_duplicates import words
 from collection.records import Drop, Reason, Record
 
 _RETWEET = re.compile(r"\W*RT\s*@", re.IGNORECASE)

@@ -1,8 +1,8 @@
 """Photos: decoded fully before they are believed, then stored once under the hash of their content.
 
-Only what shows the pixels is stored (ccd/stripping.py): no EXIF, XMP, IPTC, comments, or bytes after the end. A photo
-that lies on its side is turned and encoded again, a JPEG with its own quantisation tables; AVIF and HEIC become JPEG,
-or PNG where they have transparency. The pixels of any other photo stay as they are.
+Only what shows the pixels is stored (ccd/files/stripping.py): no EXIF, XMP, IPTC, comments, or bytes after the end. A
+photo that lies on its side is turned and encoded again, a JPEG with its own quantisation tables; AVIF and HEIC become
+JPEG, or PNG where they have transparency. The pixels of any other photo stay as they are.
 """
 
 import contextlib
@@ -14,13 +14,13 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+from ccd.files.atomic import write_atomic
 from PIL import Image, ImageOps, JpegImagePlugin
 
-from ccd.campaign import write_atomic
 from ccd.errors import CcdError
-from ccd.photo import MOST_BYTES, MOST_PIXELS, MOST_SCANS
-from ccd.regular import open_regular
-from ccd.stripping import stripped
+from ccd.files.photo import MOST_BYTES, MOST_PIXELS, MOST_SCANS
+from ccd.files.regular import open_regular
+from ccd.files.stripping import stripped
 from collection.records import Reason
 
 MAX_BYTES = MOST_BYTES

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ccd.campaign import write_atomic
+from ccd.files.atomic import write_atomic
+
 from ccd.errors import CcdError
 from collection.files import MOST_LINE
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 from ccd.retries import pause
 from collection import images, store
 from collection.fetch import USUAL, Failure, Fetcher, Limits, Redirect, host

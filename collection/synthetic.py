@@ -5,7 +5,8 @@ Everything here is made up and must be called synthetic wherever it is shown.
 
 from pathlib import Path
 
-from ccd.campaign import write_atomic
+from ccd.files.atomic import write_atomic
+
 from collection.records import Photo, Record
 from collection.world.pairs import Settings, make
 from collection.world.shards import picture

@@ -12,7 +12,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from ccd.errors import CcdError
-from ccd.spellings import NULL_WORDS
+from ccd.judgment_tables.spellings import NULL_WORDS
 from ccd.times import utc
 from collection.arrow import Row, of_dataset, of_parquet
 from collection.columns import FOUND_BY_NAME, KNOWN_NAMES, Columns, are_of_x, find, one_value, pictures, plain, truth

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from ccd.handles import HANDLE
+from ccd.files.handles import HANDLE
 
 _TRAILING_LINK = re.compile(r"\s*https?://t\.co(?:/[A-Za-z0-9]*)?…?\s*\Z", re.IGNORECASE)
 _LINE_END = re.compile(r"\r\n?|[\u2028\u2029\x85\v\f]")

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
-from ccd.regular import check_regular
+from ccd.files.regular import check_regular
 from collection.files import reading
 from collection.ids import post_id
 from collection.records import BadId

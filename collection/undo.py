@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from ccd.campaign.tables.events import record
 
-from ccd import schema
-from ccd.campaign import Campaign, record
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.frames import batches
 from ccd.errors import CcdError
-from ccd.frames import batches
 
 
 @dataclass(frozen=True)

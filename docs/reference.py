@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-
-from ccd.campaign import write_atomic
+from ccd.files.atomic import write_atomic
 
 PAGE = Path(__file__).with_name("commands.md")
 

@@ -17,7 +17,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from scipy.stats import t as student
 
-from ccd.measured import BINS
+from ccd.campaign.model_quality import BINS
 from model.resampling import ONE_GROUP, Floats, Ids, Interval, numbered, resampled
 
 RESAMPLES = 1_000

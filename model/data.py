@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
 from ccd.errors import CcdError, as_path
-from ccd.regular import read_json, read_rows
+from ccd.files.regular import read_json, read_rows
 from ccd.release.content import pairs as of_campaign
 from ccd.release.images import inside
 from ccd.release.leaks import is_synthetic

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+from ccd.files.atomic import write_atomic
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from ccd import __version__
-from ccd.campaign import write_atomic
 from ccd.errors import CcdError
-from ccd.plots import png
-from ccd.proportions import holm
+from ccd.measures.proportions import holm
+from ccd.reports.plots import png
 from model.data import Started
 from model.replay import BUDGETS, ORACLE, Case, Run, Start, Streams, budgets, replay
 from model.resampling import Interval

@@ -17,8 +17,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from ccd.cluster import on_ray
 from ccd.errors import CcdError
+from ccd.files.ray import on_ray
 from model.encoders import region_encoder, word_encoder
 from model.encoders.photo import UnreadableImage
 from model.encoders.protocol import MOST_REGIONS, RegionEncoder, Regions, WordEncoder, Words

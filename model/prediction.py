@@ -1,4 +1,4 @@
-"""Scoring a whole campaign: what a trained network says of every pair, stored by `ccd.predictions`.
+"""Scoring a whole campaign: what a trained network says of every pair, stored by `ccd.campaign.predictions`.
 
 Pairs are read from the database page after page, in the order of their ids, and cut into shards. `predict_shard` is a
 function of its job alone, so that one process and Ray Data write the same shards.
@@ -19,12 +19,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from ccd import schema
-from ccd.campaign import Campaign
-from ccd.cluster import on_ray
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.predictions import Predictions, begin, predicted, write
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.live_posts import lives
 from ccd.errors import CcdError
-from ccd.gone import lives
-from ccd.predictions import Predictions, begin, predicted, write
+from ccd.files.ray import on_ray
 from ccd.protocol import Protocol, Question
 from model.checkpoint import WEIGHTS, Checkpoint, load
 from model.data import Loader, Pairs, Started, features_of

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ccd.files.atomic import write_atomic
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from ccd import __version__
-from ccd.campaign import write_atomic
 from ccd.errors import CcdError
-from ccd.plots import png
+from ccd.reports.plots import png
 from model.baselines.sizes import Sizes
 from model.data import Loader, Started
 from model.evaluation import ABSENT, MEASURES, confusion, f1, predict, weighted_f1

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ccd.bootstrap import interval
+from ccd.measures.bootstrap import interval
 
 RESAMPLES = 10_000
 DRAWN_AT_ONCE = 4_000_000  # cells of one block of draws

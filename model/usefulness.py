@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ccd.regular import MOST_TEXT, read_json
+from ccd.files.regular import MOST_TEXT, read_json
 from model.resampling import Floats, Ids, cells_of, interval_of, numbered, resampled
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ccd import schema
-from ccd.campaign import Campaign
-from ccd.config import Person
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import Person
+from ccd.campaign.tables import schema
 
 
 def people(*names: str) -> tuple[Person, ...]:

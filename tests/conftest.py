@@ -25,4 +25,4 @@ PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQV
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every picture of agreement and of a release is one pixel: drawing them is half of what a release takes."""
-    monkeypatch.setattr("ccd.plots.png", lambda _figure: PIXEL)
+    monkeypatch.setattr("ccd.reports.plots.png", lambda _figure: PIXEL)

@@ -14,7 +14,7 @@ ENGINES = ("pickled", pytest.param("ray", marks=pytest.mark.soak))
 @pytest.fixture(params=ENGINES)
 def ray_or_pickled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """The `on_ray` to expect: Ray's own, or one in this process, put in its place in the module under test."""
-    from ccd.cluster import on_ray
+    from ccd.files.ray import on_ray
 
     if request.param == "ray":
         ray = pytest.importorskip("ray", reason="Ray is not installed")

@@ -11,9 +11,9 @@ import click
 import pytest
 
 from apps.cli.main import cli
-from ccd import judgments
-from ccd.campaign import ADJUDICATION_DESK
-from ccd.config import TEMPLATE, read_config
+from ccd.campaign.campaign import ADJUDICATION_DESK
+from ccd.campaign.config import TEMPLATE, read_config
+from ccd.campaign.tables import judgments
 from docs.reference import PAGE, leaves, reference
 
 ROOT = Path(__file__).parent.parent

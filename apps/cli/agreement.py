@@ -12,8 +12,8 @@ from ccd.wording import number_of
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ccd.judgment_table import JudgmentTable
-    from ccd.report import Wanted
+    from ccd.judgment_tables.table import JudgmentTable
+    from ccd.reports.report import Wanted
 
 MOST_SHOWN = 12  # annotators in the terminal; the report has them all
 
@@ -114,9 +114,9 @@ def agreement_command(
     Example: ccd agreement --plan
     """
     from ccd.errors import CcdError
-    from ccd.judgment_table import parse_labels, read_table
-    from ccd.report import Wanted
-    from ccd.table_columns import Named
+    from ccd.judgment_tables.columns import Named
+    from ccd.judgment_tables.table import parse_labels, read_table
+    from ccd.reports.report import Wanted
 
     wanted = Wanted(folds, seed, resample, half_width)
     if table is not None:
@@ -132,9 +132,9 @@ def agreement_command(
 
 
 def _of_campaign(folder: Path, wanted: "Wanted") -> contract.Report:
-    from ccd import report
-    from ccd.annotators import labels_are_old
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
+    from ccd.measures.scorecards import labels_are_old
+    from ccd.reports import report
 
     campaign = Campaign.open(folder)
     found = report.of_campaign(campaign, wanted) | {"table": None}
@@ -151,8 +151,8 @@ def _of_campaign(folder: Path, wanted: "Wanted") -> contract.Report:
 def _of_table(
     name: str, read: "JudgmentTable", labels: tuple[str, ...], out: Path | None, wanted: "Wanted"
 ) -> contract.Report:
-    from ccd import report
-    from ccd.judgment_table import labels_of
+    from ccd.judgment_tables.table import labels_of
+    from ccd.reports import report
 
     found = report.of_table(read.judgments, labels or labels_of(read.judgments), wanted) | {"table": read.facts()}
     if out is None:
@@ -180,7 +180,7 @@ def _coefficients(question: str, found: dict[str, Any], synthetic: bool) -> "Tab
     """The coefficients that fit the question, then each label's alpha; what is of two annotators is for the report."""
     from rich.table import Table
 
-    from ccd.agreement import LEVELS
+    from ccd.measures.agreement import LEVELS
 
     table = Table(title=f"{question}{' (synthetic)' if synthetic else ''}", title_justify="left")
     for head in ("coefficient", "value", found["bootstrap"]["interval"], "note"):

@@ -12,7 +12,7 @@ from apps.cli.train import set_device, threads_option
 
 if TYPE_CHECKING:
     from annotation.client import Studio
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
 
 
 @click.command("backend")
@@ -52,7 +52,7 @@ def backend_command(
     """
     from annotation.connection import connect as studio_of
     from apps.backend import password_of_environment, serving
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
     from ccd.errors import CcdError
 
     campaign = Campaign.open(folder)
@@ -104,7 +104,7 @@ def _connect(campaign: "Campaign", studio: "Studio", url: str, password: str) ->
     from annotation.pull import pull
     from annotation.versions import Pulled
     from apps.cli.progress import bars
-    from ccd.assist import decide
+    from ccd.campaign.assist import decide
 
     pulled = Pulled()
     with bars() as started:

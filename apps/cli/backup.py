@@ -29,8 +29,8 @@ def backup_command(file: Path, folder: Path) -> Report:
     Example: ccd backup ../monday.tar
     """
     from apps.cli.progress import bars
-    from ccd.backup import backup
-    from ccd.campaign import Campaign
+    from ccd.campaign.backup import backup
+    from ccd.campaign.campaign import Campaign
 
     campaign = Campaign.open(folder)
     with bars() as started:
@@ -68,7 +68,7 @@ def restore_command(file: Path, folder: Path) -> Report:
     Example: ccd restore monday.tar --dir my-campaign
     """
     from apps.cli.progress import bars
-    from ccd.backup import restore
+    from ccd.campaign.backup import restore
 
     with bars() as started:
         done = restore(file, folder, started)

@@ -11,7 +11,7 @@ from ccd.wording import number_of
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ccd.bias import Bias, Measure
+    from ccd.measures.assistance import Bias, Measure
 
 
 @click.command("bias")
@@ -52,10 +52,10 @@ def bias_command(folder: Path, folds: int, seed: int) -> Report:
     \b
     Example: ccd bias
     """
-    from ccd import revisions
-    from ccd.bias import of_campaign
-    from ccd.campaign import Campaign
+    from ccd.campaign import revisions
+    from ccd.campaign.campaign import Campaign
     from ccd.errors import CcdError
+    from ccd.measures.assistance import of_campaign
 
     campaign = Campaign.open(folder)
     with campaign.read() as db:

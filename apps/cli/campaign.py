@@ -36,7 +36,7 @@ def init_command(
     Example: ccd init my-campaign --annotator ann=ann@example.org --annotator bob=bob@example.org \\
                  --annotator cy=cy@example.org --adjudicator lead=lead@example.org
     """
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
 
     people = annotators or tuple(f"ann{i}=ann{i}@example.org" for i in (1, 2, 3))
     lead = adjudicators or ("lead=lead@example.org",)
@@ -54,7 +54,7 @@ def init_command(
 
 
 def _people(entries: tuple[str, ...], option: str) -> Any:
-    from ccd.config import Person
+    from ccd.campaign.config import Person
     from ccd.errors import CcdError
 
     people = []
@@ -96,9 +96,9 @@ def round_new(folder: Path, size: int, seed: int) -> Report:
     """
     import sqlalchemy as sa
 
-    from ccd import schema
-    from ccd.campaign import Campaign
-    from ccd.rounds import new_round
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.rounds import new_round
+    from ccd.campaign.tables import schema
 
     campaign = Campaign.open(folder)
     made = new_round(campaign, size, seed)
@@ -164,8 +164,8 @@ def status_command(folder: Path) -> Report:
     """
     from rich.table import Table
 
-    from ccd.campaign import Campaign
-    from ccd.status import status
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.status import status
 
     facts = status(Campaign.open(folder))
     columns = ("assigned", "on the desk", "judged", "cannot judge", "skipped", "will not come", "open")
@@ -203,7 +203,7 @@ def status_command(folder: Path) -> Report:
 
 def _prevalence(facts: dict[str, Any]) -> list[str]:
     """Shares of the labels, what is left to find, and whether ranking pays; nothing before pairs are drawn."""
-    from ccd.prevalence import basis, interval, too_little
+    from ccd.measures.prevalence import basis, interval, too_little
 
     if not facts["labels"] or not (facts["sent"] or any(one["found"] for one in facts["labels"])):
         return []
@@ -224,7 +224,7 @@ def _prevalence(facts: dict[str, Any]) -> list[str]:
 
 
 def _payoff(paid: dict[str, Any], label: str) -> str:
-    from ccd.prevalence import MARGIN
+    from ccd.measures.prevalence import MARGIN
 
     verdict = {
         True: "ranking pays",

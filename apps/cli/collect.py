@@ -161,7 +161,7 @@ def undo_command(folder: Path, source: str) -> contract.Report:
     """
     import dataclasses
 
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
     from collection.files import source_name
     from collection.undo import sources, undo
 
@@ -183,8 +183,8 @@ def _collect(
 ) -> contract.Report:
     import sqlalchemy as sa
 
-    from ccd import schema
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.tables import schema
     from collection import store
     from collection.files import source_name
 

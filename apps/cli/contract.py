@@ -105,7 +105,7 @@ def _write_json(report: Report, json_file: str | None) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
-        from ccd.campaign import write_atomic
+        from ccd.files.atomic import write_atomic
 
         write_atomic(Path(json_file), data)
 

@@ -12,7 +12,7 @@ from apps.cli.contract import Report, in_campaign, reports, say
 
 if TYPE_CHECKING:
     from apps import mending
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
 
 DISK_GIB = 2.0  # Label Studio's environment takes one, a campaign of 12,000 photos another
 
@@ -57,7 +57,7 @@ def doctor_command(folder: Path, fix: bool) -> Report:
 def _mended(folder: Path) -> Iterator[dict[str, str | None]]:
     """Mend what can be; what fails on the way is told, and the rest goes on."""
     from apps import mending
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
     from ccd.errors import CcdError
 
     def told(found: "Iterable[mending.Found]") -> Iterator[dict[str, str | None]]:
@@ -104,15 +104,15 @@ def _campaign(folder: Path) -> Iterator[Check]:
 
     from annotation import studio as local
     from apps import mending
-    from ccd import gone, schema
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.tables import live_posts, schema
     from ccd.errors import CcdError
 
     try:
         campaign = Campaign.open(folder)
         protocol = campaign.protocol
         with campaign.read() as db:
-            files = db.execute(gone.images(shown=True)).all()
+            files = db.execute(live_posts.images(shown=True)).all()
             version = db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == "schema_version"))
     except CcdError as error:
         what, _semicolon, remedy = str(error).rpartition("; ")

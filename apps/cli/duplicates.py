@@ -41,8 +41,10 @@ def duplicates_command(folder: Path, engine: str) -> contract.Report:
     """
     import dataclasses
 
+    from ccd.files.atomic import write_atomic
+
     from apps.cli.progress import bars
-    from ccd.campaign import Campaign, write_atomic
+    from ccd.campaign.campaign import Campaign
     from collection.contact_sheet import contact_sheet
     from collection.duplicates import find
 

@@ -9,7 +9,7 @@ import click
 from apps.cli import contract
 
 if TYPE_CHECKING:
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
 
 MOST_SHOWN = 20  # missing images
 
@@ -52,7 +52,7 @@ def encode_command(folder: Path, regions: str | None, words: str | None, workers
       ccd encode --workers 2
     """
     from apps.cli.progress import bars
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
     from model.encoding import Encoders, encode
     from model.features import forget
 
@@ -88,9 +88,9 @@ def _content(campaign: "Campaign") -> tuple[int, dict[str, str], dict[str, str]]
     """Number of living pairs, the path of each of their images, and each of their texts, by key."""
     import sqlalchemy as sa
 
-    from ccd import schema
-    from ccd.gone import images as images_of
-    from ccd.gone import lives
+    from ccd.campaign.tables import schema
+    from ccd.campaign.tables.live_posts import images as images_of
+    from ccd.campaign.tables.live_posts import lives
     from collection.text import model_text
     from model.features import text_key
 

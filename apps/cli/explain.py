@@ -61,9 +61,10 @@ def explain_command(
     \b
     Example: ccd explain x:263046056240115712:0 --model ananet-4fd1a2c09b3e
     """
+    from ccd.files.atomic import write_new
+
     from apps.cli.progress import bars
     from apps.cli.train import set_device
-    from ccd.campaign import write_new
     from ccd.errors import CcdError
     from model.attention import draw_all, draw_word, explain_pair
     from model.checkpoint import chosen
@@ -117,10 +118,10 @@ def _of_campaign(folder: Path, pair: str) -> dict[str, Any]:
     """Text and photo of a pair of the campaign."""
     import sqlalchemy as sa
 
-    from ccd import schema
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.tables import schema
+    from ccd.campaign.tables.live_posts import lives
     from ccd.errors import CcdError
-    from ccd.gone import lives
     from collection.text import model_text
 
     campaign = Campaign.open(folder)

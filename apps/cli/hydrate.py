@@ -11,7 +11,7 @@ from apps.cli.photos import PRIVATE_HOSTS
 from ccd.wording import number_of
 
 if TYPE_CHECKING:
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
 
 _SHOWN = 5  # of those that are gone; gone.jsonl has all
 
@@ -63,8 +63,8 @@ def hydrate_command(
       ccd hydrate v1 --max-posts 13000
       ccd hydrate v1 --archive pages.jsonl.gz --images media
     """
-    from ccd.alone import alone_in
     from ccd.errors import CcdError
+    from ccd.files.lock import alone_in
     from ccd.release.refill import posts_of
 
     release = release.resolve()
@@ -108,8 +108,8 @@ def _filled(release: Path, out: Path, work: "Campaign", bought: int, left: int, 
 
 def _work(folder: Path) -> "Campaign":
     """A campaign that only collects, beside the release: what was bought and downloaded so far."""
-    from ccd.campaign import Campaign
-    from ccd.config import CONFIG, Person
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.config import CONFIG, Person
 
     if (folder / CONFIG).exists():
         return Campaign.open(folder)

@@ -17,7 +17,7 @@ from ccd.wording import number_of
 if TYPE_CHECKING:
     from annotation.exported import Answer
     from annotation.imports import Imported
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
 
 _TOOLS = ("label-studio", "label-studio-min", "doccano", "prodigy", "argilla", "potato", "mturk", "toloka", "table")
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)")  # Label Studio's name of an uploaded file
@@ -76,8 +76,8 @@ def import_command(
     """
     from annotation import imports
     from annotation.exported import Left
-    from ccd.campaign import Campaign
-    from ccd.table_columns import Named
+    from ccd.campaign.campaign import Campaign
+    from ccd.judgment_tables.columns import Named
     from collection.files import source_name
 
     campaign = Campaign.open(folder)

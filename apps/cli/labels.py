@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-    from ccd.settle import Conflict
+    from ccd.campaign.gold_labels import Conflict
 
 SHOWN = 10  # conflicts; all are in the facts
 
@@ -95,17 +95,18 @@ def labels_command(folder: Path, table: Path | None, **options: Any) -> contract
 def _of_campaign(folder: Path) -> contract.Report:
     from dataclasses import asdict
 
-    from ccd import review, ties, votes
-    from ccd.campaign import Campaign
-    from ccd.decisions import ADJUDICATED
-    from ccd.settle import settle
+    from ccd.campaign import review_queue
+    from ccd.campaign.adjudication import ADJUDICATED
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.gold_labels import settle
+    from ccd.measures import aggregation, ties
 
     campaign = Campaign.open(folder)
     done = settle(campaign)
     with campaign.read() as db:
-        queue = Counter(review.review_queue(db, campaign.protocol)["why"])
-        left = review.review_queue(db, campaign.protocol, left=True)
-    to_settle = left.loc[left["why"] == review.TIE, "pair_id"].nunique() if campaign.config.adjudicators else 0
+        queue = Counter(review_queue.review_queue(db, campaign.protocol)["why"])
+        left = review_queue.review_queue(db, campaign.protocol, left=True)
+    to_settle = left.loc[left["why"] == review_queue.TIE, "pair_id"].nunique() if campaign.config.adjudicators else 0
     synthetic = campaign.is_synthetic
     facts = {
         "synthetic": synthetic,
@@ -115,13 +116,13 @@ def _of_campaign(folder: Path) -> contract.Report:
         "incomplete": done.incomplete,
         "counts": done.counts,
         "conflicts": [asdict(conflict) for conflict in done.conflicts],
-        "review": {why: queue[why] for why in (review.TIE, review.MINORITY, review.SPLIT)},
+        "review": {why: queue[why] for why in (review_queue.TIE, review_queue.MINORITY, review_queue.SPLIT)},
         "differ": None,
         "mixed": done.mixed,
         "converged": None,
         "table": None,
     }
-    ways = [votes.UNANIMOUS, votes.MAJORITY, ADJUDICATED, ties.OPEN, votes.INCOMPLETE]
+    ways = [aggregation.UNANIMOUS, aggregation.MAJORITY, ADJUDICATED, ties.OPEN, aggregation.INCOMPLETE]
     shown: list[Any] = [
         _counts(f"{question} (synthetic)" if synthetic else question, by_label, ways)
         for question, by_label in done.counts.items()
@@ -161,9 +162,9 @@ def _of_table(
 ) -> contract.Report:
     import pandas as pd
 
-    from ccd import ties, votes
-    from ccd.judgment_table import labels_of, parse_labels, read_table
-    from ccd.table_columns import Named
+    from ccd.judgment_tables.columns import Named
+    from ccd.judgment_tables.table import labels_of, parse_labels, read_table
+    from ccd.measures import aggregation, ties
 
     required, tie_rule, method = required or 3, tie_rule or ties.ADJUDICATE, method or "majority"
     if tie_rule == ties.EXPERT:
@@ -179,7 +180,9 @@ def _of_table(
     labels = wanted or labels_of(df)
     aggregator = _aggregator(method, labels, tie_rule, required)
     aggregator.fit_predict(df)
-    unjudged = pd.DataFrame(dict.fromkeys(labels, 0) | {"resolved_by": votes.INCOMPLETE}, index=list(read.unjudged))
+    unjudged = pd.DataFrame(
+        dict.fromkeys(labels, 0) | {"resolved_by": aggregation.INCOMPLETE}, index=list(read.unjudged)
+    )
     counted = pd.concat([aggregator.table_, unjudged]).sort_index()
     found = aggregator.labels_.reindex(counted.index).astype(object).where(lambda label: label.notna(), None)
     resolved = counted["resolved_by"]
@@ -197,7 +200,7 @@ def _of_table(
         "pairs": len(found),
         "changed": 0 if out is None else len(found),
         "open": int((resolved == ties.OPEN).sum()),
-        "incomplete": int((resolved == votes.INCOMPLETE).sum()),
+        "incomplete": int((resolved == aggregation.INCOMPLETE).sum()),
         "counts": {"label": counts},
         "conflicts": [],
         "review": {},
@@ -207,8 +210,8 @@ def _of_table(
         "table": read.facts(),
     }
     shown: list[Any] = read.notes(table.name)
-    ways = [votes.UNANIMOUS, votes.MAJORITY] if method == "majority" else [method]
-    shown.append(_counts(f"{table.name}, {method}", counts, [*ways, ties.OPEN, votes.INCOMPLETE]))
+    ways = [aggregation.UNANIMOUS, aggregation.MAJORITY] if method == "majority" else [method]
+    shown.append(_counts(f"{table.name}, {method}", counts, [*ways, ties.OPEN, aggregation.INCOMPLETE]))
     shown.append(number_of(len(found), "task") + (f"; {out} is written." if out else "; --out FILE writes the labels."))
     if facts["incomplete"]:
         shown.append(
@@ -223,8 +226,8 @@ def _of_table(
 
 
 def _aggregator(method: str, labels: Sequence[str], tie_rule: str, required: int) -> Any:
-    from ccd.dawid_skene import DawidSkene
-    from ccd.votes import MajorityVote, WeightedMajority
+    from ccd.measures.aggregation import MajorityVote, WeightedMajority
+    from ccd.measures.dawid_skene import DawidSkene
 
     if method == "dawid-skene":
         return DawidSkene(labels=labels, tie_rule=tie_rule, required=required)
@@ -236,7 +239,7 @@ def _write(out: Path, votes: "pd.DataFrame", labels: "pd.Series[Any]") -> None:
 
     Tasks and labels are written as the table has them, so that the two can be joined; free text is in neither.
     """
-    from ccd.campaign import write_new
+    from ccd.files.atomic import write_new
 
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")

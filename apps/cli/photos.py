@@ -35,8 +35,8 @@ def photos_command(folder: Path, retry_failed: bool, limit: int | None) -> contr
     import sqlalchemy as sa
 
     from apps.cli.progress import bars
-    from ccd import schema
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.tables import schema
     from collection import photos
 
     campaign = Campaign.open(folder)

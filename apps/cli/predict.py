@@ -56,7 +56,7 @@ def predict_command(
     import torch
 
     from apps.cli.progress import bars
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
     from collection.text import model_text
     from model.checkpoint import chosen
     from model.prediction import predict, question_for, version_of

@@ -103,10 +103,10 @@ def new(file: Path, like: str) -> contract.Report:
     \b
     Example: ccd protocol new mine.toml --like vempala2019
     """
+    from ccd.files.atomic import write_atomic
     from rich.text import Text
 
     from ccd import protocol as protocols
-    from ccd.campaign import write_atomic
     from ccd.errors import CcdError
 
     if like not in protocols.shipped():

@@ -10,7 +10,7 @@ from apps.cli import contract
 from ccd.wording import number_of
 
 if TYPE_CHECKING:
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
     from ccd.protocol import Question
     from model.acquisition import Batch
     from model.acquisition.campaign import Candidates
@@ -73,10 +73,10 @@ def rank_command(folder: Path, strategy: str, size: int, question: str | None, s
       ccd rank --size 200
       ccd rank --size 50 --strategy relabel
     """
-    from ccd import predictions, revisions
-    from ccd.campaign import Campaign
+    from ccd.campaign import predictions, revisions
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.rounds import Ranked, ranked_round
     from ccd.errors import CcdError
-    from ccd.rounds import Ranked, ranked_round
     from collection.text import model_text
     from model.acquisition import STRATEGIES, batch
     from model.acquisition.campaign import candidates
@@ -160,8 +160,8 @@ def _of(campaign: "Campaign", question: "Question") -> str:
 
 def _sought(campaign: "Campaign", question: "Question") -> tuple[str, tuple[float, ...] | None]:
     """The label that is looked for, and the shares of all labels where a random part tells them."""
-    from ccd.prevalence import of_campaign
-    from ccd.review import watched
+    from ccd.campaign.review_queue import watched
+    from ccd.measures.prevalence import of_campaign
 
     with campaign.read() as db:
         known = of_campaign(db, question)
@@ -174,7 +174,7 @@ def _sought(campaign: "Campaign", question: "Question") -> tuple[str, tuple[floa
 def _assigned(campaign: "Campaign", number: int) -> dict[str, int]:
     import sqlalchemy as sa
 
-    from ccd import schema
+    from ccd.campaign.tables import schema
 
     a = schema.assignments.c
     with campaign.read() as db:

@@ -56,7 +56,7 @@ def release_command(folder: Path, name: str, images: str, dehydrate: bool, also:
     from dataclasses import asdict
 
     from apps.cli.progress import bars
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
     from ccd.errors import CcdError
     from ccd.release import Form, write_release
     from collection.compliance import due

@@ -126,8 +126,8 @@ def _collect(
     import sqlalchemy as sa
 
     from apps.cli.collect import _table
-    from ccd import schema
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.tables import schema
     from collection import feed, reading
 
     campaign = Campaign.open(folder)

@@ -11,7 +11,7 @@ from apps.cli import contract
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ccd.neighbours import Neighbour
+    from ccd.splitting.nearest import Neighbour
 
 
 @click.command("split")
@@ -72,11 +72,11 @@ def _split(folder: Path, question: str | None, like: str | None) -> contract.Rep
     import dataclasses
 
     from apps.cli.progress import bars
-    from ccd.campaign import Campaign
-    from ccd.leakage import leaks, straddling
-    from ccd.neighbours import nearest
-    from ccd.prevalence import of_campaign
-    from ccd.splits import UNLABELLED, by_question, naive, split_campaign
+    from ccd.campaign.campaign import Campaign
+    from ccd.measures.prevalence import of_campaign
+    from ccd.splitting.leakage import leaks, straddling
+    from ccd.splitting.nearest import nearest
+    from ccd.splitting.split import UNLABELLED, by_question, naive, split_campaign
     from collection.duplicates import hash_pictures
 
     campaign = Campaign.open(folder)
@@ -198,7 +198,7 @@ def _counts(counts: Sequence[Mapping[str, Any]], labels: Sequence[str], of: str)
 
 
 def _prevalence(rows: Sequence[Mapping[str, Any]]) -> "Table":
-    from ccd.prevalence import interval
+    from ccd.measures.prevalence import interval
 
     table = _table("How often each label occurs", "", "labelled pairs", "raw share", "of all pairs", "95 %")
     for row in rows:
@@ -209,7 +209,7 @@ def _prevalence(rows: Sequence[Mapping[str, Any]]) -> "Table":
 
 
 def _ties(rows: Sequence[Mapping[str, Any]]) -> "Table":
-    from ccd.leakage import IN_WORDS
+    from ccd.splitting.leakage import IN_WORDS
 
     table = _table("Ties", "", "pairs with one", "across splits, at random", "across splits, now")
     table.caption = "across splits: pairs of dev and test that are tied to a pair of another split"

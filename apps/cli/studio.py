@@ -11,9 +11,9 @@ from apps.cli.contract import Report, in_campaign, reports, say
 from ccd.wording import number_of
 
 if TYPE_CHECKING:
-    from ccd.assist import Decided
-    from ccd.campaign import Campaign
-    from ccd.config import Person
+    from ccd.campaign.assist import Decided
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.config import Person
 
 
 @click.group("studio")
@@ -57,7 +57,7 @@ def studio_start(folder: Path) -> Report:
     from annotation import studio as local
     from annotation.accounts import create_missing
     from annotation.client import Studio
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
     from ccd.errors import CcdError
 
     os.umask(0o077)  # Label Studio's files hold tokens, --json holds passwords: for this user only
@@ -88,7 +88,7 @@ def studio_accounts(folder: Path) -> Report:
     """
     from annotation.accounts import create_missing
     from annotation.connection import connect
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
 
     os.umask(0o077)  # --json holds passwords: for this user only
     campaign = Campaign.open(folder)
@@ -114,7 +114,7 @@ def studio_stop(folder: Path) -> Report:
     Example: ccd studio stop
     """
     from annotation import studio as local
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
 
     stopped = local.stop(Campaign.open(folder).folder)
     return Report({"stopped": stopped}, ["Label Studio is stopped." if stopped else "No Label Studio was running."])
@@ -140,7 +140,7 @@ def studio_status(folder: Path) -> Report:
     from annotation import studio as local
     from annotation.connection import connect
     from annotation.desks import known_desks, project_of
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
 
     campaign = Campaign.open(folder)
     if not campaign.config.label_studio_url and local.status(campaign.folder) is None:
@@ -216,8 +216,8 @@ def push_command(folder: Path, assist: str | None, blind: float | None, anyway: 
     from annotation.connection import connect
     from annotation.push import push
     from apps.cli.progress import bars
-    from ccd.assist import BLIND_SHARE, decide
-    from ccd.campaign import Campaign
+    from ccd.campaign.assist import BLIND_SHARE, decide
+    from ccd.campaign.campaign import Campaign
     from ccd.errors import CcdError
 
     if blind is not None and assist is None:
@@ -255,7 +255,7 @@ def _doubt(campaign: "Campaign", assist: str, anyway: bool) -> str | None:
     """What speaks against showing the predictions of this version ("": the latest). Raises CcdError where it is no
     better than a baseline, unless it is to be shown anyway.
     """
-    from ccd import predictions
+    from ccd.campaign import predictions
     from ccd.errors import CcdError
     from model.usefulness import is_useful, read, warning
 
@@ -307,9 +307,9 @@ def pull_command(folder: Path, follow: bool, every: int) -> Report:
     from annotation.pull import pull
     from annotation.versions import Pulled
     from apps.cli.progress import bars
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.status import status
     from ccd.errors import CcdError
-    from ccd.status import status
     from ccd.wording import folded
 
     campaign = Campaign.open(folder)

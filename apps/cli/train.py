@@ -195,7 +195,7 @@ def prepare(
     Their labels are those on `question`, or on the first. `caches` names those of regions and words that a network was
     trained on.
     """
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
     from collection.text import model_text
     from model.data import features_of, read_campaign, read_folder
 
@@ -211,7 +211,7 @@ def prepare(
 
 def encoders_of(folder: Path, regions: str | None, words: str | None) -> "Encoders":
     """The lines given, else those of the campaign, else `light`; files are seen from `folder`."""
-    from ccd.config import CONFIG, read_config
+    from ccd.campaign.config import CONFIG, read_config
     from model.encoding import Encoders
 
     lines = ("light", "light")

@@ -15,7 +15,7 @@ from ccd.wording import number_of
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
     from ccd.retries import Wait
     from collection.compliance import Result
     from collection.reading import Limits
@@ -167,7 +167,7 @@ def tir_command(folder: Path, file: Path, photos: str, limit: int | None, max_po
     """
     import os
 
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
     from collection import tir, x, x_api
 
     campaign = Campaign.open(folder)
@@ -233,7 +233,7 @@ def compliance_command(folder: Path, batch: bool, max_posts: int | None, yes: bo
       ccd compliance --max-posts 5000
     """
     from apps.cli.progress import bars
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
     from collection import compliance, compliance_job, x_api
 
     campaign = Campaign.open(folder)
@@ -301,8 +301,8 @@ def _collect(
     import sqlalchemy as sa
 
     from apps.cli.collect import _table
-    from ccd import schema
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.tables import schema
     from collection import reading, x, x_api
 
     campaign = Campaign.open(folder)

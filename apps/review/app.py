@@ -5,8 +5,8 @@ import streamlit as st
 from PIL import Image
 
 from apps.review import show, state, writer
-from ccd import decisions
-from ccd.campaign import Campaign
+from ccd.campaign import adjudication
+from ccd.campaign.campaign import Campaign
 from ccd.errors import CcdError
 
 ICON = Image.new("RGB", (16, 16), "#2a6db0")
@@ -33,7 +33,7 @@ def sidebar(campaign: Campaign) -> None:
         if campaign.is_synthetic:
             st.caption("Synthetic: the toolkit made these pairs itself.")
         with campaign.read() as db:
-            waiting = len(decisions.waiting(db))
+            waiting = len(adjudication.waiting(db))
         if waiting:
             st.caption(f"{waiting:,} {'decision waits' if waiting == 1 else 'decisions wait'} for Label Studio.")
             if writer.problem:

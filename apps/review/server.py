@@ -21,7 +21,7 @@ from apps.connections import HEAD_SECONDS, Connection
 from apps.review.gate import Gate, SameOrigin
 from apps.review.state import FIRST_LOOK
 from apps.review.writer import Writer
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
 from ccd.errors import CcdError
 
 LOOPBACK = "127.0.0.1"

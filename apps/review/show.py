@@ -1,4 +1,4 @@
-"""How the pages show what others wrote: always as text, whatever is in it, and photos only as made by `ccd.photo`."""
+"""How the pages show what others wrote: always as text, and photos only as `ccd.files.photo` renders them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 import streamlit as st
 
-from ccd import photo
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
 from ccd.errors import CcdError
+from ccd.files import photo
 
 SHORT = 160  # characters of a text on a card
 LARGE, SMALL = 1600, 480  # pixels a side

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 import streamlit as st
 
-from ccd import schema
-from ccd.campaign import Campaign
-from ccd.config import CONFIG
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import CONFIG
+from ccd.campaign.tables import schema
 from ccd.protocol import Question
 
 FIRST_LOOK = 0.6  # seconds that a pair, photo included, must be on screen before a decision on it counts

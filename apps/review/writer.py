@@ -4,8 +4,8 @@ import threading
 
 from annotation.connection import connect
 from annotation.ground_truth import write_back
-from ccd import decisions
-from ccd.campaign import Campaign
+from ccd.campaign import adjudication
+from ccd.campaign.campaign import Campaign
 from ccd.errors import CcdError
 
 EVERY = 10.0  # seconds between two tries
@@ -45,7 +45,7 @@ def write(campaign: Campaign) -> None:
     global problem
     try:
         with campaign.read() as db:
-            waits = bool(decisions.waiting(db))
+            waits = bool(adjudication.waiting(db))
         if waits:
             with campaign.alone("push", by="review"):
                 write_back(campaign, *connect(campaign))

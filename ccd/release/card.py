@@ -5,9 +5,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ccd.leakage import IN_WORDS
-from ccd.prevalence import interval
+from ccd.measures.prevalence import interval
 from ccd.release.images import FILES, TAR
+from ccd.splitting.leakage import IN_WORDS
 from ccd.wording import number_of
 
 Facts = Mapping[str, Any]

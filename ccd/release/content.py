@@ -7,13 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ccd import draws, gone, schema
-from ccd.campaign import Campaign
-from ccd.decisions import INCOMPLETE
+from ccd.campaign import draws
+from ccd.campaign.adjudication import INCOMPLETE
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import live_posts, schema
 from ccd.errors import CcdError
-from ccd.handles import without_handles
+from ccd.files.handles import without_handles
+from ccd.measures.ties import DROPPED, OPEN
 from ccd.protocol import Question
-from ccd.ties import DROPPED, OPEN
 
 UNSPLIT = "not split"
 GONE = "post is gone"
@@ -83,9 +84,15 @@ def _query(db: sa.Connection, questions: tuple[Question, ...]) -> "sa.Select[Any
     answers = [schema.labels.alias(f"labels_{number}") for number in range(len(questions))]
     query = (
         sa.select(
-            p.c.pair_id, p.c.post_id, p.c.text, gone.content().label("sha256"), i.c.file, s.c.split, s.c.leakage_group
+            p.c.pair_id,
+            p.c.post_id,
+            p.c.text,
+            live_posts.content().label("sha256"),
+            i.c.file,
+            s.c.split,
+            s.c.leakage_group,
         )
-        .add_columns(r.c.arm, b.c.inclusion_probability, gone.lives().label("lives"))
+        .add_columns(r.c.arm, b.c.inclusion_probability, live_posts.lives().label("lives"))
         .add_columns(
             *(
                 each.c[column].label(f"{column}_{number}")

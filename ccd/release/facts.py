@@ -6,17 +6,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ccd import __version__, bias, schema, unsettled
-from ccd.campaign import Campaign
-from ccd.gone import LIVE
-from ccd.judgments import CANNOT_JUDGE, SKIPPED
-from ccd.prevalence import of_campaign
+from ccd import __version__
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.revisions import mixed
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.judgments import CANNOT_JUDGE, SKIPPED
+from ccd.campaign.tables.live_posts import LIVE
+from ccd.measures import assistance, unsettled
+from ccd.measures.prevalence import of_campaign
 from ccd.protocol import Question
 from ccd.release.images import FILES, NONE
 from ccd.release.judged import Judged
 from ccd.release.tally import Tally
-from ccd.revisions import mixed
-from ccd.splits import plan
+from ccd.splitting.split import plan
 
 Facts = Mapping[str, Any]
 
@@ -88,17 +90,17 @@ def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally:
 
 
 def _assistance(db: sa.Connection, question: Question) -> dict[str, Any]:
-    """What the predictions that were shown did to the judgments on the question (ccd/bias.py), as far as it is known.
+    """What the predictions that were shown did to the judgments on the question, as far as it is known.
 
     `model` has the share of judgments that are the model's label, of assisted and of blind pairs, and the difference;
     `smallest` is the difference that such a comparison finds in four of five cases.
     """
-    found, _ = bias.of_campaign(db, question)
+    found, _ = assistance.of_campaign(db, question)
     return {key: found.to_dict()[key] for key in ("rounds", "assisted", "blind", "model", "smallest")}
 
 
 def _bounds(db: sa.Connection, question: Question) -> dict[str, dict[str, float]] | None:
-    """Of each label what pairs without one leave unknown of its share in all pairs (ccd/unsettled.py)."""
+    """Of each label what pairs without one leave unknown of its share in all pairs (ccd/measures/unsettled.py)."""
     found = unsettled.of_campaign(db, question)
     return None if found is None else {label: asdict(each) for label, each in found.items()}
 

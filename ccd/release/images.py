@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ccd.errors import CcdError
-from ccd.photo import MOST_BYTES
-from ccd.stripping import is_stripped
+from ccd.files.photo import MOST_BYTES
+from ccd.files.stripping import is_stripped
 
 FILES, TAR, NONE = "files", "tar", "none"
 SHARD = 1_000  # pairs a tar file

@@ -9,14 +9,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ccd import gone, revisions, schema
-from ccd.decisions import ADJUDICATED
-from ccd.judged_groups import of_pairs
-from ccd.judgments import ANSWERED, IMPORTED, VALID
+from ccd.campaign import revisions
+from ccd.campaign.adjudication import ADJUDICATED
+from ccd.campaign.judged_groups import of_pairs
+from ccd.campaign.revisions import Revision
+from ccd.campaign.tables import live_posts, schema
+from ccd.campaign.tables.judgments import ANSWERED, IMPORTED, VALID
 from ccd.protocol import Protocol, Question
 from ccd.release.content import by_bytes
 from ccd.release.voted import Voted
-from ccd.revisions import Revision
 
 _BATCH = 5_000
 ANNOTATOR = "annotator"
@@ -148,7 +149,9 @@ def _query(db: sa.Connection) -> "sa.Select[Any]":
     a, r = schema.assignments, schema.rounds
     return (
         sa.select(j.c.pair_id, j.c.annotator, j.c.role, j.c.status, j.c.answers, j.c.prediction, j.c.seconds)
-        .add_columns(j.c.annotation, j.c.project_id, j.c.created_at, j.c.revision, gone.lives().label("lives"), r.c.arm)
+        .add_columns(
+            j.c.annotation, j.c.project_id, j.c.created_at, j.c.revision, live_posts.lives().label("lives"), r.c.arm
+        )
         .join(p, p.c.pair_id == j.c.pair_id)
         .outerjoin(a, (a.c.pair_id == j.c.pair_id) & (a.c.annotator == j.c.annotator))
         .outerjoin(r, r.c.round == a.c.round)

@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccd.config import SPLITS
+from ccd.campaign.config import SPLITS
+from ccd.campaign.tables.frames import batches
 from ccd.errors import CcdError
-from ccd.frames import batches
-from ccd.leakage import Tie, find, groups, leaking, leaks, straddling
-from ccd.near import picture_hash
-from ccd.neighbours import Neighbour, nearest
-from ccd.regular import read_json, read_rows
+from ccd.files.regular import read_json, read_rows
 from ccd.release.images import Opened
-from ccd.splits import naive
+from ccd.splitting.leakage import Tie, find, groups, leaking, leaks, straddling
+from ccd.splitting.near_duplicates import picture_hash
+from ccd.splitting.nearest import Neighbour, nearest
+from ccd.splitting.split import naive
 
 Started = Callable[[str, int], Callable[[int], None]]
 
@@ -41,8 +41,9 @@ class Check:
     """What was found in a folder.
 
     `problems`: one line for each pair of dev or test with a tie across splits that the folder says it has none of (all
-    ties, where its release.json names none). `counts`: {split: {label: pairs}}. `ties`: see ccd.leakage.leaks;
-    `groups` of two pairs or more, `straddling` of them in two splits. `nearest` across splits, of `looked_at` pairs.
+    ties, where its release.json names none). `counts`: {split: {label: pairs}}. `ties`: see
+    ccd.splitting.leakage.leaks; `groups` of two pairs or more, `straddling` of them in two splits. `nearest` across
+    splits, of `looked_at` pairs.
     """
 
     problems: tuple[str, ...]

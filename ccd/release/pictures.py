@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ccd import plots
-from ccd.photo import opened, rendered
+from ccd.files.photo import opened, rendered
 from ccd.release.content import Pair
+from ccd.reports import plots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ccd.prevalence import Prevalence, basis
+from ccd.measures.prevalence import Prevalence, basis
 from ccd.protocol import Category, Question
 
 NOT_JUDGED = "not judged"

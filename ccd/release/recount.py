@@ -4,11 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ccd import __version__, parquet
+from ccd import __version__
+from ccd.campaign.revisions import Revision
 from ccd.errors import damaged
+from ccd.files import parquet
+from ccd.files.regular import read_regular
+from ccd.measures.related import GROUP
 from ccd.protocol import of_dict
-from ccd.regular import read_regular
-from ccd.related import GROUP
 from ccd.release.content import GONE, LOST, UNSPLIT
 from ccd.release.judged import ANNOTATOR
 from ccd.release.pages import PICTURES, texts
@@ -16,7 +18,6 @@ from ccd.release.pictures import NAMES
 from ccd.release.questions import questions_of
 from ccd.release.tally import Tally
 from ccd.release.voted import Voted
-from ccd.revisions import Revision
 
 Facts = Mapping[str, Any]
 ROUNDING = 1e-6  # by which a number in release.json may be off

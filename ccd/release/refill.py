@@ -13,11 +13,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ccd import __version__, gone, schema
-from ccd.campaign import Campaign
+from ccd import __version__
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import live_posts, schema
 from ccd.errors import CcdError, damaged
-from ccd.handles import without_handles
-from ccd.regular import read_json, read_regular, read_rows
+from ccd.files.handles import without_handles
+from ccd.files.regular import read_json, read_regular, read_rows
+from ccd.measures.ties import OPEN
 from ccd.release import tables
 from ccd.release.content import LOST, Pair
 from ccd.release.images import FILES, Files
@@ -25,7 +27,6 @@ from ccd.release.pages import MANIFEST, describe
 from ccd.release.questions import questions_of
 from ccd.release.tally import SPLITS, Tally
 from ccd.release.write import clear
-from ccd.ties import OPEN
 
 _BATCH = 500
 _COPIED = ("judgments.parquet", "protocol.json")
@@ -120,7 +121,7 @@ def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -
 def _found(folder: Path, db: sa.Connection) -> Iterator[tuple[str, dict[str, Any], Any]]:
     """Every row with its split, and its text and image where they are there."""
     p, i = schema.pairs.c, schema.images.c
-    query = sa.select(p.pair_id, p.text, gone.content().label("sha256"), i.file).join(
+    query = sa.select(p.pair_id, p.text, live_posts.content().label("sha256"), i.file).join(
         schema.images, i.sha256 == p.image
     )
     for split in SPLITS:

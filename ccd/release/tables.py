@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ccd.measures.ties import OPEN
 from ccd.protocol import Question
-from ccd.ties import OPEN
 
 Row = Mapping[str, Any]
 _GROUP = 10_000  # rows of a Parquet row group, and the most that are held

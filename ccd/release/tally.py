@@ -8,14 +8,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ccd import schema
-from ccd.decisions import ADJUDICATED
-from ccd.draws import RANDOM
+from ccd.campaign.adjudication import ADJUDICATED
+from ccd.campaign.draws import RANDOM
+from ccd.campaign.tables import schema
+from ccd.measures.ties import DROPPED, OPEN
 from ccd.protocol import Question
 from ccd.release.content import Pair
 from ccd.release.questions import ALL, Answers, answer, contested
-from ccd.splits import UNLABELLED
-from ccd.ties import DROPPED, OPEN
+from ccd.splitting.split import UNLABELLED
 
 SPLITS = ("train", "dev", "test")
 UNSETTLED = ""  # of pairs without a label

@@ -12,12 +12,14 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from ccd import parquet
-from ccd.config import SPLITS
+from ccd.campaign.config import SPLITS
+from ccd.campaign.tables.frames import batches
 from ccd.errors import CcdError, as_path, damaged
-from ccd.frames import batches
-from ccd.photo import MOST_BYTES, opened
-from ccd.regular import open_regular, parse_json, read_json, read_regular, read_rows
+from ccd.files import parquet
+from ccd.files.photo import MOST_BYTES, opened
+from ccd.files.regular import open_regular, parse_json, read_json, read_regular, read_rows
+from ccd.files.stripping import is_stripped
+from ccd.measures.ties import DROPPED, OPEN
 from ccd.release import card, leaks, recount
 from ccd.release.content import Pair
 from ccd.release.images import FILES, NONE, TAR, Opened
@@ -25,9 +27,7 @@ from ccd.release.pages import MANIFEST
 from ccd.release.questions import questions_of
 from ccd.release.recount import JUDGMENTS, ROUNDING
 from ccd.release.tally import Tally, leading
-from ccd.splits import UNLABELLED
-from ccd.stripping import is_stripped
-from ccd.ties import DROPPED, OPEN
+from ccd.splitting.split import UNLABELLED
 from ccd.wording import number_of
 
 Started = Callable[[str, int], Callable[[int], None]]

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccd.agreement import of_judged
+from ccd.campaign.revisions import Revision
+from ccd.measures.agreement import of_judged
+from ccd.measures.related import GROUP
 from ccd.protocol import Question
-from ccd.related import GROUP
-from ccd.revisions import Revision
 
 Facts = dict[str, Any]
 

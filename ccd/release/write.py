@@ -12,10 +12,13 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ccd import revisions, schema
-from ccd.alone import alone_on
-from ccd.campaign import Campaign, now, record
+from ccd.campaign import revisions
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.events import now, record
 from ccd.errors import CcdError
+from ccd.files.lock import alone_on
+from ccd.measures.ties import OPEN
 from ccd.release import tables
 from ccd.release.content import pairs
 from ccd.release.facts import Facts, Form, collect
@@ -24,8 +27,7 @@ from ccd.release.judged import Judged
 from ccd.release.pages import MANIFEST, describe, pretty
 from ccd.release.tally import SPLITS, Tally
 from ccd.release.vempala import Vempala
-from ccd.splits import publish
-from ccd.ties import OPEN
+from ccd.splitting.split import publish
 
 Started = Callable[[str, int], Callable[[int], None]]  # opens a progress bar of that length, returns what moves it
 FILED = Form()

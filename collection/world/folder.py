@@ -14,10 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from ccd.files.atomic import write_atomic
+
 from ccd import __version__
-from ccd.alone import alone_in
-from ccd.campaign import write_atomic
 from ccd.errors import CcdError, writing
+from ccd.files.lock import alone_in
 from ccd.protocol import Protocol, load
 from ccd.release.card import card
 from ccd.release.pages import MANIFEST
@@ -178,7 +179,7 @@ def _facts(
     """release.json, as a campaign's release has it."""
     import pandas as pd
 
-    from ccd.agreement import agreement
+    from ccd.measures.agreement import agreement
 
     question = protocol.question
     frame = pd.DataFrame(judged, columns=["task", "worker", "label"])

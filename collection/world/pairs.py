@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from ccd.quotas import CCD_COUNTS
+from ccd.splitting.quotas import CCD_COUNTS
 from collection.world import texts
 from collection.world.faces import FEELINGS, PHRASES, PLEASANT, SKINS, UNPLEASANT
 from collection.world.kinds import KINDS, akin

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ccd.campaign import write_atomic
+from ccd.files.atomic import write_atomic
+
 from collection.world.pairs import Pair, Settings, make, unseen
 from collection.world.simulated import Annotators, Detector, detect, judge
 

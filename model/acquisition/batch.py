@@ -1,8 +1,8 @@
 """From scores to a batch: mostly what the strategy puts first, a part that spreads, and a part drawn at random.
 
 The random part is drawn first, from every pair that could be drawn, and each pair's probability is known: only from it
-can the shares of labels be estimated (ccd/prevalence.py). A strategy that ranks is greedy, and what it never looks at
-nobody would notice; so the diverse part goes where least was judged.
+can the shares of labels be estimated (ccd/measures/prevalence.py). A strategy that ranks is greedy, and what it never
+looks at nobody would notice; so the diverse part goes where least was judged.
 """
 
 import math

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import sqlalchemy as sa
+from ccd.campaign.tables.events import now
 
-from ccd import judgments, predictions, schema
-from ccd.campaign import Campaign, now
+from ccd.campaign import predictions
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import judgments, schema
+from ccd.campaign.tables.live_posts import lives
+from ccd.campaign.tables.random_arm import linked
 from ccd.errors import CcdError
-from ccd.gone import lives
-from ccd.random_arm import linked
 from model.acquisition.clusters import cluster
 from model.acquisition.pool import Floats, Ints, Labelled, Pool
 
@@ -58,7 +60,8 @@ def candidates(
     """Pairs of living posts that are in no round, but for copies of one that is (`pairs.copy_of`); and labelled ones.
 
     The same photo with another text is another pair, and no copy. Pairs that are linked to one drawn at random are left
-    `beyond`, where `size` others can be ranked: it would have to follow them into train (ccd/random_arm.py).
+    `beyond`, where `size` others can be ranked: it would have to follow them into train
+    (ccd/campaign/tables/random_arm.py).
 
     With `again` the judged pairs are those that an annotator has not had, with their votes. Without a `version` there
     are no predictions, and embeddings are the pairs' similarity profiles, where encoders share a space and `ccd encode`

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 from ccd.errors import CcdError, damaged
-from ccd.regular import MOST_TEXT, read_json
+from ccd.files.regular import MOST_TEXT, read_json
 from model.encoders.digest import file_digest
 from model.encoders.packed import read_npz
 from model.encoders.patches import GRID, pooled

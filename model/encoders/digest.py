@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from ccd.regular import open_regular
+from ccd.files.regular import open_regular
 
 
 def file_digest(file: Path) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ccd.errors import CcdError
-from ccd.regular import open_regular
+from ccd.files.regular import open_regular
 from model.encoders.protocol import Floats, Words
 from model.encoders.tokens import tokenize
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ccd.errors import CcdError
-from ccd.regular import read_rows
+from ccd.files.regular import read_rows
 from model.encoders.digest import file_digest
 from model.encoders.photo import UnreadableImage
 from model.encoders.protocol import Floats, Regions, WordEncoder, best_first

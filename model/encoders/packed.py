@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ccd.regular import check_regular
+from ccd.files.regular import check_regular
 
 MOST_UNPACKED = 4 << 30  # bytes of all arrays of a file; a zip of 4 MB may hold as much
 

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from ccd.errors import CcdError
-from ccd.photo import opened, rendered
+from ccd.files.photo import opened, rendered
 from model.encoders.protocol import Floats
 
 
@@ -15,7 +15,7 @@ class UnreadableImage(CcdError):
 
 
 def open_rgb(photo: Path, side: int | None = None) -> Image.Image:
-    """The picture as `ccd.photo.rendered` makes it: RGB, upright, on white where it is transparent.
+    """The picture as `ccd.files.photo.rendered` makes it: RGB, upright, on white where it is transparent.
 
     A JPEG is decoded at an eighth, a quarter or a half where both its sides stay at least `side` pixels long.
     Raises UnreadableImage.

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ccd.errors import CcdError
-from ccd.photo import opened
-from ccd.regular import check_regular, open_regular
+from ccd.files.photo import opened
+from ccd.files.regular import check_regular, open_regular
 from model.encoders.packed import read_npz
 from model.encoders.photo import UnreadableImage
 from model.encoders.protocol import Regions, best_first
@@ -142,7 +142,7 @@ def _open_hdf5(source: Path) -> tuple[Lookup, Record | None]:
 
 
 def _open_parquet(source: Path) -> tuple[Lookup, Record | None]:
-    from ccd import parquet
+    from ccd.files import parquet
 
     with parquet.opened(source) as file:
         names = [name for name in file.schema_arrow.names if name in _NUMBERS]

@@ -9,8 +9,8 @@ from annotation.desks import known_desks
 from annotation.pull import pull
 from annotation.push import Pushed, push
 from annotation.versions import Pulled
-from ccd import schema
-from ccd.judgments import counted
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.judgments import counted
 from tests.annotation.stand_in import Annotation, StandIn, Task
 from tests.campaigns import add_pairs, small_campaign
 

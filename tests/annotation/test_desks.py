@@ -11,9 +11,9 @@ from annotation import accounts, desks, ground_truth
 from annotation.client import Studio, StudioError
 from annotation.label_config import label_config
 from annotation.pictures import Uploaded
-from ccd import schema
-from ccd.campaign import Campaign
-from ccd.config import Person
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import Person
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
 from tests.annotation.serving import Answer, Asked, serving
 from tests.campaigns import small_campaign

@@ -7,11 +7,11 @@ import pytest
 
 from annotation.ground_truth import result_of, write_back
 from annotation.label_config import read_result
-from ccd import decisions
+from ccd.campaign import adjudication
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.tables.judgments import CANNOT_JUDGE
 from ccd.errors import CcdError
-from ccd.judgments import CANNOT_JUDGE
 from ccd.protocol import load, shipped
-from ccd.settle import settle
 from tests.annotation.desks import Office, Pictures
 from tests.annotation.stand_in import Dead
 
@@ -51,10 +51,10 @@ def decided(folder: Path) -> Office:
             office.answer(name, office.task(name, pair), label)
     office.pull()
     settle(office.campaign)
-    decisions.decide(office.campaign, "x:0:0", "relation", "lead", "implicit", note="see below")
-    decisions.decide(office.campaign, "x:1:0", "relation", "lead", "irrelevant")
-    decisions.undo(office.campaign, "x:1:0", "relation", "lead")
-    decisions.decide(office.campaign, "x:1:0", "relation", "lead", "explicit")
+    adjudication.decide(office.campaign, "x:0:0", "relation", "lead", "implicit", note="see below")
+    adjudication.decide(office.campaign, "x:1:0", "relation", "lead", "irrelevant")
+    adjudication.undo(office.campaign, "x:1:0", "relation", "lead")
+    adjudication.decide(office.campaign, "x:1:0", "relation", "lead", "explicit")
     return office
 
 
@@ -79,7 +79,7 @@ def test_a_write_back_that_is_killed_or_cut_anywhere_writes_each_decision_once(
             break  # there were fewer requests
         write_back(office.campaign, office.studio, Pictures())
         with office.campaign.read() as db:
-            assert decisions.waiting(db) == []
+            assert adjudication.waiting(db) == []
         truths = [each for each in office.server.annotations.values() if each.ground_truth]
         said = {office.server.tasks[each.task].data["pair_key"]: each.result[0]["value"]["choices"] for each in truths}
         assert (len(truths), said) == (2, {"x:0:0": ["implicit"], "x:1:0": ["explicit"]}), moments

@@ -17,15 +17,15 @@ from PIL import Image
 from annotation.exported import Left
 from annotation.imports import NO_PAIR, read
 from apps.cli.imports import import_command
-from ccd import schema
-from ccd.agreement import agreement
-from ccd.campaign import Campaign
-from ccd.config import CONFIG, Person
-from ccd.judgments import counted
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import CONFIG, Person
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.judgments import counted
+from ccd.judgment_tables.columns import Named
+from ccd.measures.agreement import agreement
 from ccd.release import verify, write_release
-from ccd.settle import settle
-from ccd.splits import split_campaign
-from ccd.table_columns import Named
+from ccd.splitting.split import split_campaign
 from collection.store import collect
 from collection.table import read as read_posts
 from tests.annotation.desks import Office

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation.label_config import guidelines, label_config, page_digest, read_result, status_of
-from ccd.errors import CcdError
-from ccd.judgments import (
+from ccd.campaign.tables.judgments import (
     CANNOT_JUDGE,
     EDITED_BY_OTHER,
     FOREIGN,
@@ -20,6 +19,7 @@ from ccd.judgments import (
     SKIPPED,
     VALID,
 )
+from ccd.errors import CcdError
 from ccd.protocol import Protocol, Question, load, parse, shipped
 
 CCD = load("ccd")

@@ -10,7 +10,7 @@ import pytest
 from annotation import client as client_module
 from annotation import pull as pull_module
 from annotation.client import StudioError
-from ccd.judgments import FOREIGN
+from ccd.campaign.tables.judgments import FOREIGN
 from tests.annotation.desks import Office, choice
 
 HTML = "<html>Please sign in</html>"

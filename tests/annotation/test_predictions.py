@@ -10,7 +10,7 @@ from annotation.client import Studio, StudioError
 from annotation.desks import Desk
 from annotation.label_config import read_result
 from annotation.predictions import SHOWN, as_sent, prediction_json, reconcile, send, version_of
-from ccd.assist import Suggestion
+from ccd.campaign.assist import Suggestion
 from ccd.protocol import load
 from tests.annotation.serving import Answer, Asked, Server, serving
 

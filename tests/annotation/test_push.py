@@ -10,8 +10,8 @@ import sqlalchemy as sa
 import annotation.tasks as pushing
 from annotation.client import StudioError
 from annotation.desks import forget
-from ccd import schema
-from ccd.judgments import GROUND_TRUTH
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.judgments import GROUND_TRUTH
 from tests.annotation.desks import Office
 
 

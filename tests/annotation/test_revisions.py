@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from annotation.desks import known_desks
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 from ccd.protocol import source
 from tests.annotation.desks import Office
 

@@ -14,7 +14,7 @@ import pytest
 
 from annotation import studio as local
 from annotation.connection import connect
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
 from ccd.errors import CcdError
 from tests.campaigns import small_campaign
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ccd import schema
-from ccd.judgments import CHANGED_PAGE, CHANGED_TASK, UNASSIGNED
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.judgments import CHANGED_PAGE, CHANGED_TASK, UNASSIGNED
 from tests.annotation.desks import Office, swapped
 
 

@@ -29,9 +29,9 @@ import annotation.tasks as pushing
 from annotation.client import StudioError
 from annotation.desks import NEVER, known_desks
 from annotation.label_config import label_config
-from ccd import schema
-from ccd.campaign import Campaign
-from ccd.judgments import answered
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.judgments import answered
 from tests.annotation.desks import Office, choice, swapped
 from tests.annotation.stand_in import ADMIN, Annotation, Dead, Task
 from tests.campaigns import add_pairs

@@ -28,9 +28,10 @@ from apps.backend import PASSWORD, serving
 from apps.cli.main import cli
 from apps.retraining import Retraining
 from apps.server import MOST_BYTES, Server
-from ccd import predictions, schema
-from ccd.assist import decide, to_show
-from ccd.campaign import Campaign
+from ccd.campaign import predictions
+from ccd.campaign.assist import decide, to_show
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 from collection.store import collect
 from collection.synthetic import SOURCE, records
 from model.features import forget

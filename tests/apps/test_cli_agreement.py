@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from apps.cli.agreement import agreement_command
-from ccd.settle import settle
+from ccd.campaign.gold_labels import settle
 from tests.ccd.build import add_pairs, campaign, judge
 from tests.ccd.test_settle import TWO
 

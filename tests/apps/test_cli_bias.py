@@ -10,12 +10,12 @@ from click.testing import CliRunner, Result
 
 from apps.cli.bias import bias_command
 from apps.cli.studio import push_command
-from ccd import schema
-from ccd.assist import decide
-from ccd.campaign import Campaign
+from ccd.campaign.assist import decide
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.revisions import current
+from ccd.campaign.rounds import new_round
+from ccd.campaign.tables import schema
 from ccd.protocol import source
-from ccd.revisions import current
-from ccd.rounds import new_round
 from tests.campaigns import judge, small_campaign
 from tests.ccd.test_assist import predict
 from tests.ccd.test_revisions import TONE

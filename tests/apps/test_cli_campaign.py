@@ -13,10 +13,10 @@ from apps.cli.campaign import _prevalence, init_command, round_group, status_com
 from apps.cli.contract import Report, in_campaign, reports
 from apps.cli.doctor import doctor_command
 from apps.cli.studio import studio_group
-from ccd.campaign import Campaign
-from ccd.config import read_config
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import read_config
 from ccd.errors import CcdError
-from ccd.prevalence import LabelShare, Payoff, Prevalence
+from ccd.measures.prevalence import LabelShare, Payoff, Prevalence
 from tests.annotation.serving import Answer, Asked, serving
 from tests.campaigns import add_pairs, people, small_campaign
 

@@ -76,8 +76,8 @@ def test_options_come_before_the_campaigns_file(folder: Path) -> None:
 def test_what_a_deleted_post_said_is_forgotten(folder: Path) -> None:
     import sqlalchemy as sa
 
-    from ccd import schema
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.tables import schema
 
     run(folder)
     with Campaign.open(folder).write() as db:

@@ -104,8 +104,8 @@ def test_a_pair_of_a_campaign(trained: Path, tmp_path: Path) -> None:
         assert done.exit_code == 0, done.output
     import sqlalchemy as sa
 
-    from ccd import schema
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.tables import schema
 
     with Campaign.open(campaign).read() as db:
         pair = db.scalar(sa.select(schema.pairs.c.pair_id))

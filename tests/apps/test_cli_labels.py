@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from apps.cli.labels import labels_command
-from ccd.campaign import Campaign
-from ccd.decisions import decide
+from ccd.campaign.adjudication import decide
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.revisions import current
 from ccd.protocol import source
-from ccd.revisions import current
-from ccd.settle import settle
 from tests.ccd.build import add_pairs, campaign, judge
 
 VOTES = {
@@ -155,7 +155,7 @@ def test_dawid_skene_of_two_judgments_is_refused_and_its_convergence_reported(
     done = of_table(tmp_path, "--method", "dawid-skene", "--json", "-")
     assert json.loads(done.stdout)["converged"] is True
     assert "did not converge" not in done.stderr
-    monkeypatch.setattr("ccd.dawid_skene.DawidSkene.__init__.__defaults__", (1, 1e-5))
+    monkeypatch.setattr("ccd.measures.dawid_skene.DawidSkene.__init__.__defaults__", (1, 1e-5))
     stopped = of_table(tmp_path, "--method", "dawid-skene", "--json", "-")
     assert json.loads(stopped.stdout)["converged"] is False
     assert "Warning: Dawid-Skene did not converge in 1 rounds; its labels may change." in stopped.stderr

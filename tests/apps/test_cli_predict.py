@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from apps.cli.main import cli
-from ccd.campaign import Campaign
-from ccd.predictions import latest, read
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.predictions import latest, read
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 import annotation.connection
 from apps.cli import studio as commands
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
 from tests.annotation.desks import Office, Pictures
 
 

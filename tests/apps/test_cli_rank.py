@@ -12,12 +12,12 @@ from click.testing import CliRunner, Result
 
 from apps.cli.campaign import status_command
 from apps.cli.rank import rank_command
-from ccd import schema
-from ccd.campaign import Campaign
-from ccd.predictions import Predictions, begin, write
-from ccd.revisions import current
-from ccd.rounds import new_round
-from ccd.settle import settle
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.predictions import Predictions, begin, write
+from ccd.campaign.revisions import current
+from ccd.campaign.rounds import new_round
+from ccd.campaign.tables import schema
 from model.acquisition.campaign import candidates
 from tests.campaigns import judge, small_campaign
 

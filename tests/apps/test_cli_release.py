@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from apps.cli.release import release_command, verify_command
-from ccd.settle import settle
-from ccd.splits import split_campaign
+from ccd.campaign.gold_labels import settle
+from ccd.splitting.split import split_campaign
 from tests.ccd.build import campaign
 
 E, I, R = "explicit", "implicit", "irrelevant"  # noqa: E741

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from apps.cli.split import split_command
-from ccd import schema
-from ccd.settle import settle
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.tables import schema
 from tests.ccd.build import campaign
 from tests.ccd.test_leaks import CAT, folder, picture, row
 

@@ -9,12 +9,12 @@ from click.testing import CliRunner, Result
 
 from apps.backend import serving
 from apps.cli.main import cli
-from ccd import assist, predictions
-from ccd.campaign import Campaign
+from ccd.campaign import assist, predictions
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.gold_labels import settle
 from ccd.errors import CcdError
 from ccd.protocol import load
-from ccd.settle import settle
-from ccd.splits import split_campaign
+from ccd.splitting.split import split_campaign
 from tests.ccd.build import ANNOTATORS, add_pairs, campaign, judge
 
 PAIRS = 24

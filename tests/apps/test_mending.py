@@ -17,10 +17,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from apps.cli.doctor import doctor_command
 from apps.mending import IN_A_CAMPAIGN
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.live_posts import images as images_of
 from ccd.errors import CcdError
-from ccd.gone import images as images_of
 from ccd.release.images import read
 from tests.campaigns import back_to_schema_5, judge, small_campaign
 

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ccd import decisions, schema
-from ccd.adjudications import adjudications
-from ccd.campaign import Campaign
-from ccd.decisions import decide, undo
-from ccd.settle import settle
+from ccd.campaign import adjudication
+from ccd.campaign.adjudication import decide, undo
+from ccd.campaign.adjudicator_answers import adjudications
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.tables import schema
 from tests.ccd.build import ANNOTATORS, SKIP, campaign, judge
 
 PAIR = "x:1:0"
@@ -75,9 +76,9 @@ def test_the_order_of_two_adjudicators_does_not_matter_where_only_one_counts(mad
     decide(made, PAIR, TWO, "lead", "positive")  # overrules the majority, in the review app
     assert labels(made)[TWO] == ("positive", "adjudicated")
     assert labels(made)[ONE] == ("equal", "adjudicated")
-    with pytest.raises(decisions.Taken, match="lead was first and said equal"):
+    with pytest.raises(adjudication.Taken, match="lead was first and said equal"):
         decide(made, PAIR, ONE, "lead", "text-leads")
-    with pytest.raises(decisions.Taken, match="said positive"):
+    with pytest.raises(adjudication.Taken, match="said positive"):
         decide(made, PAIR, TWO, "lead", "negative")
     undo(made, PAIR, TWO, "lead")
     assert labels(made)[TWO] == ("negative", "majority")

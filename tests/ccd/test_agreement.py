@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd.agreement import COEFFICIENTS, Agreement, agreement
 from ccd.errors import CcdError
-from ccd.estimate import CROWD, NOTHING, ONE_LABEL, ONE_PAIR, Coefficient
+from ccd.measures.agreement import COEFFICIENTS, Agreement, agreement
+from ccd.measures.estimate import CROWD, NOTHING, ONE_LABEL, ONE_PAIR, Coefficient
 from ccd.protocol import Level
 from tests.ccd.tables import R1, R2, R4, R5, R6, R7, R9, crossed, matrix, names, observed, simulated, voted
 from tests.data import SHARED
@@ -188,7 +188,7 @@ def test_the_same_seed_gives_the_same_intervals() -> None:
 
 def test_our_own_alpha_serves_where_the_package_would_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
     by_package = agreement(observed(R1), "12345", "ordinal", folds=1)
-    monkeypatch.setattr("ccd.agreement.LARGEST_PACKAGE_INPUT", 0)
+    monkeypatch.setattr("ccd.measures.agreement.LARGEST_PACKAGE_INPUT", 0)
     ours = agreement(observed(R1), "12345", "ordinal", folds=1)
     for name in COEFFICIENTS:
         same(ours.coefficients[name], by_package.coefficients[name])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ccd.alone import alone_in, alone_on
 from ccd.errors import CcdError
+from ccd.files.lock import alone_in, alone_on
 
 HOLDER = """
 import subprocess, sys

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccd.annotators import Scorecard, Share, confusions, of_campaign, scorecards
+from ccd.campaign.gold_labels import settle
 from ccd.errors import CcdError
-from ccd.settle import settle
+from ccd.measures.scorecards import Scorecard, Share, confusions, of_campaign, scorecards
 from tests.ccd.build import campaign, judge
 
 LABELS = ("no", "maybe", "yes")

@@ -8,12 +8,12 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccd import schema
-from ccd.assist import decide, draw_blind, to_show
-from ccd.campaign import Campaign
+from ccd.campaign.assist import decide, draw_blind, to_show
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.predictions import Predictions, begin, write
+from ccd.campaign.rounds import new_round
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
-from ccd.predictions import Predictions, begin, write
-from ccd.rounds import new_round
 from tests.campaigns import judge, small_campaign
 
 LABELS = ("irrelevant", "implicit", "explicit")

@@ -20,9 +20,9 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from apps.cli.main import cli
-from ccd import schema
-from ccd.backup import _names, backup, restore
-from ccd.campaign import Campaign
+from ccd.campaign.backup import _names, backup, restore
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
 from collection.store import collect
 from collection.synthetic import records

@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from annotation.simulated import Simulated
-from ccd import schema
-from ccd.agreement import agreement
-from ccd.assist import decide, draw_blind
-from ccd.bias import bias, of_campaign
-from ccd.rounds import new_round
+from ccd.campaign.assist import decide, draw_blind
+from ccd.campaign.rounds import new_round
+from ccd.campaign.tables import schema
+from ccd.measures.agreement import agreement
+from ccd.measures.assistance import bias, of_campaign
 from tests.campaigns import judge, small_campaign
 from tests.ccd.test_assist import LABELS, predict
 

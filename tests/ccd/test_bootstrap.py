@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from ccd.agreement import Resample, agreement
-from ccd.bootstrap import interval, over_both, over_pairs
-from ccd.coded import code
-from ccd.coefficients import Weights, percent
-from ccd.patterns import Floats, Patterns, distinct, patterns
+from ccd.measures.agreement import Resample, agreement
+from ccd.measures.bootstrap import interval, over_both, over_pairs
+from ccd.measures.coefficients import Weights, percent
+from ccd.measures.patterns import Floats, Patterns, distinct, patterns
+from ccd.measures.vote_matrix import code
 from tests.ccd.tables import simulated
 
 
@@ -20,7 +20,7 @@ def weighed(table: Patterns, weights: Weights) -> Floats:
 
 
 def test_as_many_draws_as_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ccd.bootstrap.DRAWN_AT_ONCE", 20)
+    monkeypatch.setattr("ccd.measures.bootstrap.DRAWN_AT_ONCE", 20)
     table = Patterns(np.array([[2.0, 0.0]]), np.array([2.0]), np.array([10]))
     assert [len(over_pairs(table, weighed, 10, folds, seed=0)) for folds in (1, 9, 10, 11, 25)] == [1, 9, 10, 11, 25]
 
@@ -90,7 +90,7 @@ def test_two_annotators_are_always_both_drawn() -> None:
 def test_blocks_of_draws_are_the_same_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     table = patterns(distinct(code(simulated(50, 0), "abc")), 3)
     whole = over_pairs(table, agreeing, 50, folds=100, seed=2)
-    monkeypatch.setattr("ccd.bootstrap.DRAWN_AT_ONCE", 30)
+    monkeypatch.setattr("ccd.measures.bootstrap.DRAWN_AT_ONCE", 30)
     np.testing.assert_allclose(over_pairs(table, agreeing, 50, folds=100, seed=2), whole, atol=1e-12)
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ccd import browse, schema
-from ccd.browse import NONE, Filters
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.tables import browse, schema
+from ccd.campaign.tables.browse import NONE, Filters
 from ccd.errors import CcdError
-from ccd.settle import settle
 from tests.ccd.build import add_pairs, campaign, judge
 from tests.ccd.test_settle import E, I, R
 

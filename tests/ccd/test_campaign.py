@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from ccd.campaign.tables.events import record
+from ccd.files.atomic import write_atomic
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ccd import schema
-from ccd.campaign import Campaign, record, write_atomic
-from ccd.config import TIES, Person, Quotas, read_config
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import TIES, Person, Quotas, read_config
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
 from ccd.protocol import load
 from ccd.release import verify

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ccd import cluster
-from ccd.cluster import on_ray
 from ccd.errors import CcdError
+from ccd.files import ray as cluster
+from ccd.files.ray import on_ray
 
 pytestmark = pytest.mark.slow
 

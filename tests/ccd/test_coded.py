@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd.coded import code
 from ccd.errors import CcdError
+from ccd.measures.vote_matrix import code
 
 JUDGMENTS = st.lists(
     st.tuples(st.integers(0, 5), st.sampled_from("vwxyz"), st.sampled_from(["no", "yes", "maybe"])),

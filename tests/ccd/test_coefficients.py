@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd.agreement import LEVELS
-from ccd.coded import code
-from ccd.coefficients import alpha, cohen, fleiss, gwet_ac1, one_against_rest, percent, scott
-from ccd.patterns import Patterns, crossed, distinct, patterns
+from ccd.measures.agreement import LEVELS
+from ccd.measures.coefficients import alpha, cohen, fleiss, gwet_ac1, one_against_rest, percent, scott
+from ccd.measures.patterns import Patterns, crossed, distinct, patterns
+from ccd.measures.vote_matrix import code
 from tests.ccd.tables import names, voted
 
 VALUES = np.arange(4.0)

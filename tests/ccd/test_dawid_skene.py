@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd.dawid_skene import DawidSkene, Model, expect
 from ccd.errors import CcdError
-from ccd.patterns import Rows
+from ccd.measures.dawid_skene import DawidSkene, Model, expect
+from ccd.measures.patterns import Rows
 from tests.ccd.test_votes import LABELS, judgments
 
 # Table 1 of the paper: 45 patients by the answers of observers 1 (three times), 2, 3, 4, 5. As it is typed in several

@@ -5,14 +5,15 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ccd import decisions, schema
-from ccd.annotators import labels_are_old
-from ccd.campaign import Campaign
-from ccd.config import Person
+from ccd.campaign import adjudication
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import Person
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.review_queue import review_queue
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.judgments import CANNOT_JUDGE
 from ccd.errors import CcdError
-from ccd.judgments import CANNOT_JUDGE
-from ccd.review import review_queue
-from ccd.settle import settle
+from ccd.measures.scorecards import labels_are_old
 from tests.ccd.build import campaign, judge
 from tests.ccd.test_settle import E, I, R
 
@@ -46,19 +47,19 @@ def queue(made: Campaign) -> list[str]:
 
 def waiting(made: Campaign) -> list[tuple[str, int, str]]:
     with made.read() as db:
-        return [(each.pair_id, each.version, each.status) for each in decisions.waiting(db)]
+        return [(each.pair_id, each.version, each.status) for each in adjudication.waiting(db)]
 
 
 def test_a_decision_settles_at_once_and_in_every_settlement_after(made: Campaign) -> None:
     assert queue(made) == [TIE, SPLIT]
-    decisions.decide(made, TIE, Q, "lead", I, reason="context", note="see the caption", seconds=4.5)
+    adjudication.decide(made, TIE, Q, "lead", I, reason="context", note="see the caption", seconds=4.5)
     assert label(made, TIE) == (I, "adjudicated")
     assert queue(made) == [SPLIT]
     with made.read() as db:
         assert not labels_are_old(db)
     assert settle(made).changed == 0  # `ccd labels` says the same
     with made.read() as db:
-        (event,) = db.execute(sa.select(schema.events).where(schema.events.c.what == decisions.DECIDED))
+        (event,) = db.execute(sa.select(schema.events).where(schema.events.c.what == adjudication.DECIDED))
         (row,) = db.execute(sa.select(schema.judgments).where(schema.judgments.c.role == "adjudicator"))
     assert (event.who, event.subject) == ("lead", TIE)
     assert '"reason": "context"' in event.after
@@ -66,60 +67,60 @@ def test_a_decision_settles_at_once_and_in_every_settlement_after(made: Campaign
 
 
 def test_the_later_of_two_reviewers_is_told_and_overwrites_nothing(made: Campaign) -> None:
-    decisions.decide(made, TIE, Q, "lead", I)
-    with pytest.raises(decisions.Taken, match="lead was first and said implicit"):
-        decisions.decide(made, TIE, Q, "two", E)
-    with pytest.raises(decisions.Taken):  # also one's own second key
-        decisions.decide(made, TIE, Q, "lead", E)
+    adjudication.decide(made, TIE, Q, "lead", I)
+    with pytest.raises(adjudication.Taken, match="lead was first and said implicit"):
+        adjudication.decide(made, TIE, Q, "two", E)
+    with pytest.raises(adjudication.Taken):  # also one's own second key
+        adjudication.decide(made, TIE, Q, "lead", E)
     assert label(made, TIE) == (I, "adjudicated")
     assert len(waiting(made)) == 1
 
 
 def test_an_answer_from_label_studio_came_first(made: Campaign) -> None:
     judge(made, TIE, "lead", R, role="adjudicator")
-    with pytest.raises(decisions.Taken):
-        decisions.decide(made, TIE, Q, "two", E)
+    with pytest.raises(adjudication.Taken):
+        adjudication.decide(made, TIE, Q, "two", E)
     assert queue(made) == [SPLIT]
 
 
 def test_undo_restores_what_was_there_and_is_a_version_of_its_own(made: Campaign) -> None:
-    decisions.decide(made, SPLIT, Q, "lead", I)
+    adjudication.decide(made, SPLIT, Q, "lead", I)
     with made.read() as db:
-        assert decisions.last(db, "lead", Q) == SPLIT
-        assert decisions.last(db, "two", Q) is None
+        assert adjudication.last(db, "lead", Q) == SPLIT
+        assert adjudication.last(db, "two", Q) is None
     with pytest.raises(CcdError, match="two has no decision here"):
-        decisions.undo(made, SPLIT, Q, "two")
-    decisions.undo(made, SPLIT, Q, "lead")
+        adjudication.undo(made, SPLIT, Q, "two")
+    adjudication.undo(made, SPLIT, Q, "lead")
     assert label(made, SPLIT) == (E, "majority")
     assert queue(made) == [TIE, SPLIT]
     assert waiting(made) == [(SPLIT, 1, "valid"), (SPLIT, 2, "deleted")]
     assert settle(made).changed == 0
     with made.read() as db:
-        assert decisions.last(db, "lead", Q) is None
-    decisions.decide(made, SPLIT, Q, "two", R)  # now free for the other
+        assert adjudication.last(db, "lead", Q) is None
+    adjudication.decide(made, SPLIT, Q, "two", R)  # now free for the other
     assert label(made, SPLIT) == (R, "adjudicated")
     with pytest.raises(CcdError):
-        decisions.undo(made, SPLIT, Q, "lead")
+        adjudication.undo(made, SPLIT, Q, "lead")
 
 
 def test_cannot_judge_leaves_the_label_and_the_queue(made: Campaign) -> None:
-    decisions.decide(made, TIE, Q, "lead", CANNOT_JUDGE)
+    adjudication.decide(made, TIE, Q, "lead", CANNOT_JUDGE)
     assert label(made, TIE) == (None, "open")
     assert queue(made) == [SPLIT]
-    decisions.undo(made, TIE, Q, "lead")
+    adjudication.undo(made, TIE, Q, "lead")
     assert queue(made) == [TIE, SPLIT]
 
 
 def test_what_is_written_waits_no_more(made: Campaign) -> None:
-    decisions.decide(made, TIE, Q, "lead", I)
+    adjudication.decide(made, TIE, Q, "lead", I)
     with made.write() as db:
-        (one,) = decisions.waiting(db)
-        decisions.written(db, one, 3, 14)
+        (one,) = adjudication.waiting(db)
+        adjudication.written(db, one, 3, 14)
     assert waiting(made) == []
-    decisions.undo(made, TIE, Q, "lead")
+    adjudication.undo(made, TIE, Q, "lead")
     assert waiting(made) == [(TIE, 2, "deleted")]
     with made.read() as db:
-        assert decisions.reviewed(db, [TIE, SPLIT]) == {TIE}
+        assert adjudication.reviewed(db, [TIE, SPLIT]) == {TIE}
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_what_there_is_not_is_refused(
     made: Campaign, pair: str, who: str, answer: str, reason: str | None, told: str
 ) -> None:
     with pytest.raises(CcdError, match=told):
-        decisions.decide(made, pair, Q, who, answer, reason=reason)
+        adjudication.decide(made, pair, Q, who, answer, reason=reason)
     assert waiting(made) == []
 
 
@@ -146,11 +147,11 @@ def test_a_second_question_does_not_take_the_first_away(tmp_path: Path) -> None:
     for worker, given in zip(("a1", "a2", "a3"), answers, strict=True):
         judge(made, TIE, worker, given)
     settle(made)
-    decisions.decide(made, TIE, one.name, "lead", one.labels[0])
-    decisions.decide(made, TIE, two.name, "lead", two.labels[1])
+    adjudication.decide(made, TIE, one.name, "lead", one.labels[0])
+    adjudication.decide(made, TIE, two.name, "lead", two.labels[1])
     with made.read() as db:
-        assert decisions.waiting(db)[-1].answers == {one.name: one.labels[0], two.name: two.labels[1]}
-    decisions.undo(made, TIE, one.name, "lead")
+        assert adjudication.waiting(db)[-1].answers == {one.name: one.labels[0], two.name: two.labels[1]}
+    adjudication.undo(made, TIE, one.name, "lead")
     with made.read() as db:
-        assert decisions.waiting(db)[-1].answers == {two.name: two.labels[1]}
+        assert adjudication.waiting(db)[-1].answers == {two.name: two.labels[1]}
     assert settle(made).changed == 0

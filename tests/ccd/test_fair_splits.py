@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccd import schema
-from ccd.config import Quotas
-from ccd.draws import RANDOM, Design, Drawn, strata_of
-from ccd.quotas import fair_size
-from ccd.random_arm import linked
-from ccd.splits import split
+from ccd.campaign.config import Quotas
+from ccd.campaign.draws import RANDOM, Design, Drawn, strata_of
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.random_arm import linked
+from ccd.splitting.quotas import fair_size
+from ccd.splitting.split import split
 from tests.campaigns import small_campaign
 
 LABELS = ("irrelevant", "implicit", "explicit")

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from ccd import annotators, feedback
-from ccd.feedback import Example
-from ccd.settle import settle
+from ccd.campaign.gold_labels import settle
+from ccd.measures import scorecards
+from ccd.reports import feedback
+from ccd.reports.feedback import Example
 from tests.ccd.build import campaign
 from tests.ccd.test_settle import E, I, R
 
@@ -26,7 +27,7 @@ def test_a_sheet_shows_text_as_text_and_names_nobody_else(tmp_path: Path) -> Non
     made = campaign(tmp_path, {"x:0:0": (E, E, I)})
     settle(made)
     with made.read() as db:
-        card = annotators.of_campaign(db, made.protocol.question)["a3"]
+        card = scorecards.of_campaign(db, made.protocol.question)["a3"]
     hostile = "<script>alert(1)</script> **bold** ‮ ‎"
     example = Example("x:0:0", hostile, I, E, {I: 1, E: 2}, b"\xff\xd8")
     page = feedback.sheet("<campaign>", "A3 & co", made.protocol.question, card, [example])

@@ -7,13 +7,13 @@ import pytest
 from click.testing import CliRunner
 
 from apps.cli.main import cli
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.rounds import new_round
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
 from ccd.release import write_release
-from ccd.rounds import new_round
-from ccd.settle import settle
-from ccd.splits import split_campaign
+from ccd.splitting.split import split_campaign
 from tests.campaigns import small_campaign
 from tests.ccd.build import campaign as built
 from tests.ccd.test_settle import E

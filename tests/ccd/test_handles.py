@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccd.handles import without_handles
+from ccd.files.handles import without_handles
 from collection.text import model_text
 
 

@@ -5,10 +5,10 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from ccd.agreement import Agreement, agreement
-from ccd.bootstrap import interval
-from ccd.dawid_skene import DawidSkene
-from ccd.plan import plan
+from ccd.measures.agreement import Agreement, agreement
+from ccd.measures.bootstrap import interval
+from ccd.measures.dawid_skene import DawidSkene
+from ccd.measures.sample_size import plan
 from tests.ccd.tables import crossed
 
 SHARES = np.array([0.1, 0.3, 0.6])

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccd.agreement import agreement
 from ccd.errors import CcdError
-from ccd.judgment_table import labels_of, parse_labels, read_table
-from ccd.table_columns import Named
-from ccd.votes import MajorityVote
+from ccd.judgment_tables.columns import Named
+from ccd.judgment_tables.table import labels_of, parse_labels, read_table
+from ccd.measures.aggregation import MajorityVote
+from ccd.measures.agreement import agreement
 from tests.ccd.tables import R5, R6, R9, crossed, matrix, names, voted
 from tests.data import SHARED
 

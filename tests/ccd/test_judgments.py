@@ -5,16 +5,8 @@ from typing import Any
 
 import pytest
 
-from ccd.campaign import Campaign
-from ccd.judgments import (
-    CANNOT_JUDGE,
-    DELETED,
-    OUTSIDE_PROTOCOL,
-    REPORTED,
-    SKIPPED,
-    counted,
-    heard,
-)
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables.judgments import CANNOT_JUDGE, DELETED, OUTSIDE_PROTOCOL, REPORTED, SKIPPED, counted, heard
 from tests.campaigns import judge, small_campaign
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccd import config
+from ccd.campaign import config
 from ccd.errors import CcdError
-from ccd.leakage import IN_WORDS, TIES, Tie, find, groups, leaking, leaks, straddling, tied
+from ccd.splitting.leakage import IN_WORDS, TIES, Tie, find, groups, leaking, leaks, straddling, tied
 
 CAT = "A cat sits on the roof of our house and looks at the moon"
 HASH = "00ff" * 8

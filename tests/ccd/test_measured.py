@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from ccd import measured, predictions, schema
-from ccd.campaign import Campaign
-from ccd.settle import settle
+from ccd.campaign import model_quality, predictions
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.tables import schema
 from tests.ccd.build import add_pairs, campaign
 from tests.ccd.test_settle import E, I, R
 
@@ -27,7 +28,7 @@ def predict(made: Campaign, chances: dict[str, tuple[float, float, float]], stre
 
 def test_measures_are_those_of_the_definitions() -> None:
     chances = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.7, 0.2], [0.3, 0.3, 0.4]])
-    found = measured.measure(chances, np.array([0, 1, 2, 2]), LABELS)
+    found = model_quality.measure(chances, np.array([0, 1, 2, 2]), LABELS)
     assert found.accuracy == 0.75
     assert found.confusion.tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 1]]
     assert found.f1 == pytest.approx({R: 1.0, I: 2 / 3, E: 2 / 3})
@@ -39,7 +40,7 @@ def test_measures_are_those_of_the_definitions() -> None:
 def test_the_f1_of_a_label_that_no_pair_has_is_undefined_and_no_part_of_the_mean() -> None:
     """Implicit is predicted once and on no pair; explicit is on a pair and never predicted."""
     chances = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.8, 0.1, 0.1]])
-    found = measured.measure(chances, np.array([0, 0, 2]), LABELS)
+    found = model_quality.measure(chances, np.array([0, 0, 2]), LABELS)
     assert found.f1 == {R: pytest.approx(2 / 4), I: None, E: 0}
     assert found.macro_f1 == pytest.approx(0.25)
 
@@ -51,10 +52,10 @@ def test_on_a_split(tmp_path: Path) -> None:
         rows = [{"pair_id": f"x:{n}:0", "split": "dev" if n else "train", "leakage_group": str(n)} for n in range(4)]
         db.execute(schema.splits.insert(), rows)
     predict(made, {"x:1:0": (0.1, 0.1, 0.8), "x:2:0": (0.6, 0.2, 0.2), "x:0:0": (0.1, 0.1, 0.8)})
-    found = measured.on_split(made, "relation", "v1", "dev")
+    found = model_quality.on_split(made, "relation", "v1", "dev")
     assert found is not None
     assert (found.pairs, found.accuracy) == (2, 0.5)
-    assert measured.on_split(made, "relation", "v1", "test") is None
+    assert model_quality.on_split(made, "relation", "v1", "test") is None
 
 
 def test_candidates_are_the_free_pairs_by_probability_with_reasons(tmp_path: Path) -> None:
@@ -64,12 +65,12 @@ def test_candidates_are_the_free_pairs_by_probability_with_reasons(tmp_path: Pat
         db.execute(schema.round_pairs.delete().where(schema.round_pairs.c.round == 2))
     chances = {"x:0:0": (0, 1, 0), "x:1:0": (0.5, 0.2, 0.3), "x:2:0": (0.1, 0.3, 0.6), "x:3:0": (0.2, 0.6, 0.2)}
     predict(made, chances)
-    found = measured.candidates(made, "v1", I, 0, 2)
+    found = model_quality.candidates(made, "v1", I, 0, 2)
     assert [(each.rank, each.pair_id) for each in found] == [(1, "x:3:0"), (2, "x:2:0")]
     assert found[0].reason.startswith("implicit 0.60, both streams agree")
     assert "association says explicit 0.60, alignment says irrelevant 0.60" in found[1].reason
-    assert [each.rank for each in measured.candidates(made, "v1", I, 2, 2)] == [3]
-    assert measured.candidates(made, "v1", "funny", 0, 2) == []
+    assert [each.rank for each in model_quality.candidates(made, "v1", I, 2, 2)] == [3]
+    assert model_quality.candidates(made, "v1", "funny", 0, 2) == []
 
 
 def test_pairs_of_deleted_posts_and_without_a_prediction_are_no_candidates_and_are_not_counted(tmp_path: Path) -> None:
@@ -81,11 +82,11 @@ def test_pairs_of_deleted_posts_and_without_a_prediction_are_no_candidates_and_a
         db.execute(schema.posts.update().where(schema.posts.c.post_id.in_(("x:1", "y:1"))).values(status="deleted"))
         place = schema.round_pairs.update().where(schema.round_pairs.c.round == 3)
         db.execute(place.values(place=sa.cast(sa.func.substr(schema.round_pairs.c.pair_id, 3, 1), sa.Integer)))
-    assert measured.active_rounds(made) == [(3, 1)]
+    assert model_quality.active_rounds(made) == [(3, 1)]
     predict(made, {f"x:{n}:0": (0.2, 0.6, 0.2) for n in range(4)})
-    assert [each.pair_id for each in measured.candidates(made, "v1", I, 0, 9)] == ["x:2:0", "x:3:0"]
-    assert measured.number_of_candidates(made, "v1") == 2
-    assert [each.pair_id for each in measured.in_round(made, 3, "v1", I, 0, 9)] == ["y:2:0"]
+    assert [each.pair_id for each in model_quality.candidates(made, "v1", I, 0, 9)] == ["x:2:0", "x:3:0"]
+    assert model_quality.number_of_candidates(made, "v1") == 2
+    assert [each.pair_id for each in model_quality.in_round(made, 3, "v1", I, 0, 9)] == ["y:2:0"]
 
 
 def test_an_active_round_keeps_its_order_and_says_which_part_chose(tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_an_active_round_keeps_its_order_and_says_which_part_chose(tmp_path: Pat
             db.execute(schema.round_pairs.update().where(r.pair_id == pair).values(part=part, place=place))
         db.execute(schema.rounds.update().values(strategy="boundary"))
     predict(made, {"x:3:0": (0.2, 0.6, 0.2)}, streams=False)
-    found = measured.in_round(made, 2, "v1", I, 0, 5)
+    found = model_quality.in_round(made, 2, "v1", I, 0, 5)
     assert [each.pair_id for each in found] == list(parts)
     assert found[0].reason.startswith("chosen by boundary; implicit 0.60, uncertainty")
     assert [each.reason for each in found[1:]] == ["drawn at random", "chosen to be unlike the others"]

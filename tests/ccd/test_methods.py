@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from ccd import bias, prevalence, schema, unsettled
-from ccd.agreement import Agreement, agreement
-from ccd.campaign import Campaign
-from ccd.leakage import IN_WORDS
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.tables import schema
+from ccd.measures import assistance, prevalence, unsettled
+from ccd.measures.agreement import Agreement, agreement
 from ccd.release import Form, write_release
-from ccd.settle import settle
-from ccd.splits import split_campaign
+from ccd.splitting.leakage import IN_WORDS
+from ccd.splitting.split import split_campaign
 from tests.ccd.build import SKIP, add_pairs, campaign, judge
 from tests.ccd.test_settle import E, I, R
 
@@ -124,7 +125,7 @@ def sentences(made: Campaign, db: sa.Connection) -> Iterator[str]:
     yield from (f"- {each}" for each in REFERENCES)
 
 
-REFERENCES = (  # as ccd/coefficients.py and ccd/bootstrap.py have them
+REFERENCES = (  # as ccd/measures/coefficients.py and ccd/measures/bootstrap.py have them
     "Efron, B. and Tibshirani, R. J. (1993). An introduction to the bootstrap. Chapman and Hall.",
     "Fleiss, J. L. (1971). Measuring nominal scale agreement among many raters. Psychological Bulletin 76(5), 378-382.",
     "Gwet, K. L. (2008). Computing inter-rater reliability and its variance in the presence of high agreement. British "
@@ -201,7 +202,7 @@ def of_judgments(made: Campaign, db: sa.Connection, judged: pd.DataFrame) -> Ite
     kinds = votes.merge(assists, on="task").groupby("shown")
     share = {shown: (of.label == of.model).mean() for shown, of in kinds}
     pairs = kinds.task.nunique()
-    found, _ = bias.of_campaign(db, made.protocol.question)
+    found, _ = assistance.of_campaign(db, made.protocol.question)
     low, high = found.model.ci or (0, 0)
     yield (
         f"Which pairs stayed blind was drawn at random: the model's label is {share[1]:.1%} of the judgments on "

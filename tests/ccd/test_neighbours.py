@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from ccd import neighbours
-from ccd.near import comparable, similarity
-from ccd.neighbours import nearest
+from ccd.splitting import nearest as neighbours
+from ccd.splitting.near_duplicates import comparable, similarity
+from ccd.splitting.nearest import nearest
 
 TEXTS = [f"{who} {does} on the roof of our house all {when} long" for who in ("A cat", "A dog", "Two birds", "Nobody")
          for does in ("sleeps", "sings", "waits") for when in ("day", "night")]  # fmt: skip

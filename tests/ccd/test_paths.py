@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from ccd import backup, protocol
-from ccd.campaign import Campaign
-from ccd.config import Person, read_config
+from ccd import protocol
+from ccd.campaign import backup
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import Person, read_config
 from ccd.errors import CcdError
-from ccd.judgment_table import read_table
+from ccd.judgment_tables.table import read_table
 from ccd.release import leaks, refill, verify
 from tests.ccd.build import campaign
 

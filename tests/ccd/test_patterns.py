@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd import patterns as module
-from ccd.coded import code
-from ccd.patterns import Patterns, crossed, distinct, left_out, patterns
+from ccd.measures import patterns as module
+from ccd.measures.patterns import Patterns, crossed, distinct, left_out, patterns
+from ccd.measures.vote_matrix import code
 from tests.data import SHARED
 
 LABELS = "abc"

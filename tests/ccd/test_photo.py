@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ccd import photo
 from ccd.errors import CcdError
-from ccd.near import picture_hash
+from ccd.files import photo
+from ccd.splitting.near_duplicates import picture_hash
 
 
 def stored(folder: Path, data: bytes, name: str = "images/ab/one.jpg") -> tuple[str, str]:

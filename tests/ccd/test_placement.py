@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd.placement import FREE, place
+from ccd.splitting.placement import FREE, place
 
 GROUPS = st.lists(
     st.tuples(st.integers(0, 5), st.integers(0, 5), st.sampled_from([FREE, FREE, FREE, 0, 2])), min_size=1

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccd.agreement import agreement
 from ccd.errors import CcdError
-from ccd.estimate import NOTHING, ONE_LABEL
-from ccd.plan import plan
+from ccd.measures.agreement import agreement
+from ccd.measures.estimate import NOTHING, ONE_LABEL
+from ccd.measures.sample_size import plan
 from tests.ccd.tables import observed, simulated
 
 

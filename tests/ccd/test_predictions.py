@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.predictions import Predictions, begin, latest, predicted, read, uncertainty, versions, write
 from ccd.errors import CcdError
-from ccd.predictions import Predictions, begin, latest, predicted, read, uncertainty, versions, write
 from tests.campaigns import small_campaign
 
 LABELS = ("irrelevant", "implicit", "explicit")
@@ -119,6 +119,6 @@ def test_the_latest_began_last_also_where_the_clock_was_set_back(
     campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin(campaign, "net-2", TOLD)
-    monkeypatch.setattr("ccd.predictions.now", lambda: "2001-01-01T00:00:00+00:00")
+    monkeypatch.setattr("ccd.campaign.predictions.now", lambda: "2001-01-01T00:00:00+00:00")
     begin(campaign, "net-1", TOLD)
     assert versions(campaign) == ("net-2", "net-1")

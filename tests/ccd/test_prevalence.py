@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd import schema
-from ccd.campaign import Campaign
-from ccd.draws import Stratum, read
-from ccd.prevalence import LabelShare, Prevalence, basis, interval, of_campaign, payoff, shares, too_little
-from ccd.rounds import new_round
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.draws import Stratum, read
+from ccd.campaign.rounds import new_round
+from ccd.campaign.tables import schema
+from ccd.measures.prevalence import LabelShare, Prevalence, basis, interval, of_campaign, payoff, shares, too_little
 from tests.campaigns import add_pairs, small_campaign
 
 NAMES = ("irrelevant", "implicit", "explicit")

@@ -3,9 +3,9 @@
 import datetime
 from pathlib import Path
 
-from ccd import schema
-from ccd.progress import Pace, Progress, paces, progress
-from ccd.rounds import new_round
+from ccd.campaign.progress import Pace, Progress, paces, progress
+from ccd.campaign.rounds import new_round
+from ccd.campaign.tables import schema
 from tests.campaigns import judge, small_campaign
 
 NAMES = ("ann", "bob", "cy")

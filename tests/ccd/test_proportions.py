@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest, chi2_contingency
 
-from ccd.annotators import Scorecard, scorecards
-from ccd.plots import drift
-from ccd.proportions import trend, wilson
+from ccd.measures.proportions import trend, wilson
+from ccd.measures.scorecards import Scorecard, scorecards
+from ccd.reports.plots import drift
 
 
 @pytest.mark.parametrize(("part", "of"), [(0, 1), (9, 10), (30, 30), (411, 500)])

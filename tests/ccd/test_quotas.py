@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd.config import Quotas
+from ccd.campaign.config import Quotas
 from ccd.errors import CcdError
-from ccd.quotas import CCD_COUNTS, rounded, wanted
+from ccd.splitting.quotas import CCD_COUNTS, rounded, wanted
 
 TABLES = st.tuples(st.integers(1, 4), st.integers(1, 5)).flatmap(
     lambda shape: st.lists(

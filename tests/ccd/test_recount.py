@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ccd import schema
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.tables import schema
 from ccd.release import verify, write_release
-from ccd.settle import settle
-from ccd.splits import split_campaign
+from ccd.splitting.split import split_campaign
 from tests.ccd.build import add_pairs, campaign, judge
 from tests.ccd.test_settle import TWO, E, I, R
 
@@ -26,7 +26,7 @@ FIRST |= {"y:1:0": (E, I, R), "y:2:0": (E, I, R)}  # ties, one of them adjudicat
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A release of a random round and a ranked one, with a tie, an adjudication, groups and shown predictions."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ccd.plots.png", lambda _figure: b"")
+        patch.setattr("ccd.reports.plots.png", lambda _figure: b"")
         made = campaign(tmp_path_factory.mktemp("recount") / "c", FIRST)
         ranked = [f"z:{n}:0" for n in range(6)]
         add_pairs(made, ranked, number=2, arm="active")

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccd import schema
-from ccd.agreement import Agreement, agreement, of_campaign
+from ccd.campaign.judged_groups import of_pairs
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
-from ccd.estimate import ONE_GROUP
-from ccd.judged_groups import of_pairs
-from ccd.judgment_table import read_table
+from ccd.judgment_tables.table import read_table
+from ccd.measures.agreement import Agreement, agreement, of_campaign
+from ccd.measures.estimate import ONE_GROUP
 from tests.ccd import build
 
 LABELS = ("irrelevant", "implicit", "explicit")

@@ -15,14 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from ccd import schema
-from ccd.agreement import of_campaign
-from ccd.campaign import Campaign
-from ccd.config import Person
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import Person
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
+from ccd.measures.agreement import of_campaign
 from ccd.release import Form, verify, write, write_release
-from ccd.settle import settle
-from ccd.splits import split_campaign
+from ccd.splitting.split import split_campaign
 from tests.ccd.build import add_pairs, campaign, judge
 from tests.ccd.test_settle import TWO, E, I, R
 from tests.conftest import PIXEL
@@ -291,7 +291,7 @@ from ccd.campaign import Campaign
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
-ccd.plots.png = lambda _figure: {PIXEL}
+ccd.reports.plots.png = lambda _figure: {PIXEL}
 moment, folder = sys.argv[1:]
 if moment == "before the rename":
     Path.rename = die

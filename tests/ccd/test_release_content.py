@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from ccd import schema
-from ccd.campaign import Campaign, now
+from ccd.campaign.tables.events import now
+
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 from ccd.protocol import load
 from ccd.release import content
 from ccd.release.content import Pair

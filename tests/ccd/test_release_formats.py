@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.gold_labels import settle
 from ccd.errors import CcdError
 from ccd.release import Form, verify, write_release
-from ccd.settle import settle
-from ccd.splits import split_campaign
+from ccd.splitting.split import split_campaign
 from tests.ccd.build import campaign, judge
 from tests.ccd.test_settle import TWO, E, I, R
 
@@ -207,7 +207,7 @@ def test_shards_of_mixed_images_have_one_suffix(tmp_path: Path, monkeypatch: pyt
 def _make_jpeg(made: Campaign, pair: str) -> None:
     import hashlib
 
-    from ccd import schema
+    from ccd.campaign.tables import schema
 
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8), (200, 10, 10)).save(buffer, "JPEG")

@@ -14,14 +14,14 @@ import pytest
 import yaml
 from PIL import Image
 
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.tables import schema
 from ccd.release import Form, write_release
 from ccd.release.card import front_matter, release_card
 from ccd.release.datasheet import citation, datasheet
 from ccd.release.methods import methods
-from ccd.settle import settle
-from ccd.splits import split_campaign
+from ccd.splitting.split import split_campaign
 from tests.ccd.build import add_pairs, campaign, judge
 from tests.ccd.test_settle import E, I, R
 

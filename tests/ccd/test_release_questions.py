@@ -9,17 +9,17 @@ import pytest
 from click.testing import CliRunner
 
 from apps.cli.split import split_command
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.status import status
+from ccd.campaign.tables import schema
 from ccd.release.facts import Form
 from ccd.release.pages import MANIFEST
 from ccd.release.refill import refill
 from ccd.release.tally import SPLITS
 from ccd.release.verify import verify
 from ccd.release.write import write_release
-from ccd.settle import settle
-from ccd.splits import UNLABELLED, by_question, plan, split_campaign
-from ccd.status import status
+from ccd.splitting.split import UNLABELLED, by_question, plan, split_campaign
 from model.data import read_folder
 from tests.ccd.build import ANNOTATORS, campaign, judge
 

@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from ccd import report
+from ccd.campaign.gold_labels import settle
 from ccd.errors import CcdError
-from ccd.plots import MOST_ANNOTATORS, busiest, pictures
-from ccd.report import Wanted
-from ccd.report_page import page
-from ccd.settle import settle
+from ccd.reports import report
+from ccd.reports.page import page
+from ccd.reports.plots import MOST_ANNOTATORS, busiest, pictures
+from ccd.reports.report import Wanted
 from tests.ccd.build import add_pairs, campaign, judge
 
 E, I, R = "explicit", "implicit", "irrelevant"  # noqa: E741

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from ccd.campaign import Campaign
-from ccd.decisions import decide
-from ccd.judgments import CANNOT_JUDGE, answered
-from ccd.review import review_queue
-from ccd.settle import settle
+from ccd.campaign.adjudication import decide
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.review_queue import review_queue
+from ccd.campaign.tables.judgments import CANNOT_JUDGE, answered
 from tests.ccd.build import SKIP, campaign, judge
 from tests.ccd.test_settle import TWO, E, I, R
 

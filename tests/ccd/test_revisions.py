@@ -7,19 +7,20 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from ccd import revisions, schema
-from ccd.agreement import agreement, of_campaign
-from ccd.campaign import Campaign
+from ccd.campaign import revisions
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.status import status
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.judgments import counted
 from ccd.errors import CcdError
-from ccd.judgments import counted
+from ccd.measures.agreement import agreement, of_campaign
 from ccd.protocol import load, parse, source
 from ccd.release.verify import verify
 from ccd.release.write import write_release
-from ccd.report import Wanted
-from ccd.report import of_campaign as report_of
-from ccd.settle import settle
-from ccd.splits import split_campaign
-from ccd.status import status
+from ccd.reports.report import Wanted
+from ccd.reports.report import of_campaign as report_of
+from ccd.splitting.split import split_campaign
 from tests.ccd.build import ANNOTATORS, campaign, judge
 
 pytestmark = pytest.mark.usefixtures("undrawn")

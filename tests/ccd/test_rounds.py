@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.rounds import Ranked, assign, new_round, ranked_round, spread
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
-from ccd.rounds import Ranked, assign, new_round, ranked_round, spread
 from tests.campaigns import add_pairs, small_campaign
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
 from tests.campaigns import back_to_schema_5, small_campaign
 

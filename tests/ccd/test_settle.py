@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from ccd import decisions, schema
-from ccd.campaign import Campaign
+from ccd.campaign import adjudication
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.gold_labels import Conflict, settle
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
-from ccd.settle import Conflict, settle
 from tests.ccd.build import SKIP, add_pairs, campaign, judge
 
 E, I, R = "explicit", "implicit", "irrelevant"  # noqa: E741
@@ -160,7 +161,7 @@ def test_a_conflict_is_listed_and_the_adjudicated_label_stays(tmp_path: Path) ->
     settle(made)
     for n in range(6):
         judge(made, f"x:{n}:0", "lead", I, role="adjudicator")
-    decisions.decide(made, "x:6:0", "relation", "lead", I)  # overrules the majority
+    adjudication.decide(made, "x:6:0", "relation", "lead", I)  # overrules the majority
     judge(made, "x:1:0", "a1", E, version=2)  # now the votes say explicit
     judge(made, "x:2:0", "a1", I, version=2)  # now they say what the adjudicator said
     judge(made, "x:3:0", "a1", R, version=2, status="deleted")  # now they say nothing

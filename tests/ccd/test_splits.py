@@ -11,13 +11,13 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd import schema
-from ccd.config import SPLITS, Quotas
+from ccd.campaign.config import SPLITS, Quotas
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
-from ccd.leakage import straddling
-from ccd.quotas import CCD_COUNTS
-from ccd.settle import settle
-from ccd.splits import Split, naive, plan, publish, split, split_campaign
+from ccd.splitting.leakage import straddling
+from ccd.splitting.quotas import CCD_COUNTS
+from ccd.splitting.split import Split, naive, plan, publish, split, split_campaign
 from tests.ccd.build import add_pairs, campaign, judge
 from tests.data import SHARED
 

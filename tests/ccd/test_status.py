@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ccd import schema
-from ccd.campaign import ADJUDICATION_DESK, Campaign
+from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
+from ccd.campaign.rounds import drawable, new_round
+from ccd.campaign.status import status
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.judgments import CANNOT_JUDGE, CHANGED_TASK, DELETED, SKIPPED
 from ccd.errors import CcdError
-from ccd.judgments import CANNOT_JUDGE, CHANGED_TASK, DELETED, SKIPPED
-from ccd.rounds import drawable, new_round
-from ccd.status import status
 from tests.campaigns import add_pairs, judge, small_campaign
 
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
-from ccd.photo import rendered
-from ccd.stripping import icc, is_stripped, stripped
+from ccd.files.photo import rendered
+from ccd.files.stripping import icc, is_stripped, stripped
 
 SECRET = b"SECRET-52.3N-bob@example.org"
 MODES = {

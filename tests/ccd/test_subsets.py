@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from ccd import schema
-from ccd.revisions import used
-from ccd.subsets import by_subset
+from ccd.campaign.revisions import used
+from ccd.campaign.subsets import by_subset
+from ccd.campaign.tables import schema
 from tests.ccd import build
 
 

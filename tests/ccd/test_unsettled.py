@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccd import schema
-from ccd.draws import Stratum
-from ccd.settle import settle
-from ccd.unsettled import of_campaign, of_strata
+from ccd.campaign.draws import Stratum
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.tables import schema
+from ccd.measures.unsettled import of_campaign, of_strata
 from tests.ccd.build import add_pairs, campaign, judge
 from tests.ccd.test_settle import E, I, R
 

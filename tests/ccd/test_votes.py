@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd.coded import code
-from ccd.dawid_skene import DawidSkene
 from ccd.errors import CcdError
-from ccd.votes import MajorityVote, MeanScore, WeightedMajority, majority, others_majority
+from ccd.measures.aggregation import MajorityVote, MeanScore, WeightedMajority, majority, others_majority
+from ccd.measures.dawid_skene import DawidSkene
+from ccd.measures.vote_matrix import code
 from tests.data import SHARED
 
 LABELS = ("x", "y", "z")

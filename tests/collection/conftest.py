@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ccd.campaign import Campaign
-from ccd.config import Person
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import Person
 
 ANNOTATORS = tuple(Person(f"a{i}", f"a{i}@example.org") for i in (1, 2, 3))
 

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from apps.cli.main import cli
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
 from collection import bluesky, feed, pages, reading
 from collection.records import Drop, Photo, Record

@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from apps.cli.main import cli
-from ccd import schema
-from ccd.backup import backup
-from ccd.campaign import Campaign
-from ccd.config import CONFIG
+from ccd.campaign.backup import backup
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import CONFIG
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
 from collection import compliance, pages, quarantine, store, x, x_api
 from collection.records import Drop, Photo, Reason, Record

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from apps.cli.main import cli
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
 from ccd.errors import CcdError
 from collection import compliance, compliance_job, pages, x_api
 from collection.compliance import Result

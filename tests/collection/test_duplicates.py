@@ -18,10 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance
 
-from ccd import near, schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.rounds import new_round
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
-from ccd.near import (
+from ccd.splitting import near_duplicates as near
+from ccd.splitting.near_duplicates import (
     IMAGE_DISTANCE,
     NEAREST,
     TEXT_SIMILARITY,
@@ -32,7 +34,6 @@ from ccd.near import (
     picture_hash,
     similarity,
 )
-from ccd.rounds import new_round
 from collection import duplicates
 from collection.contact_sheet import contact_sheet
 from collection.duplicates import find

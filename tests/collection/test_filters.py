@@ -8,12 +8,12 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccd import schema
-from ccd.campaign import Campaign
-from ccd.config import Filters, read_config
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import Filters, read_config
+from ccd.campaign.status import status
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
-from ccd.near import words
-from ccd.status import status
+from ccd.splitting.near_duplicates import words
 from collection.filters import rejected
 from collection.records import Photo, Reason, Record
 from collection.store import collect

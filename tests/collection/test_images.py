@@ -14,8 +14,8 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image, PngImagePlugin
 
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
 from collection import images, store
 from collection.records import Photo, Reason, Record

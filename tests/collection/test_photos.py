@@ -23,8 +23,8 @@ from PIL import Image
 
 from apps.cli.collect import collect as collect_group
 from apps.cli.photos import FACTS
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
 from collection import photos, store
 from collection.fetch import Failure, Limits, _seconds, host, is_public

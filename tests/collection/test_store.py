@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 from collection import archive, store, synthetic, table
 from collection.records import Drop, Photo, Reason, Record
 from collection.store import collect

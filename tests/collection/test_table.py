@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
 from ccd.errors import CcdError
 from collection import table
 from collection.records import Drop, Reason, Record

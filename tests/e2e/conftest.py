@@ -14,8 +14,8 @@ from annotation import client, predictions, tasks
 from annotation import studio as local
 from annotation.client import Studio
 from apps.cli.main import cli
-from ccd.campaign import Campaign
-from ccd.config import Person
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import Person
 from collection.store import collect
 from collection.synthetic import records
 from tests.e2e.postgres import running

@@ -16,9 +16,9 @@ from annotation.client import StudioError
 from annotation.desks import known_desks
 from annotation.predictions import SHOWN, prediction_json, send, version_of
 from annotation.simulated import Simulated, work
-from ccd import schema
-from ccd.campaign import Campaign
-from ccd.predictions import Predictions, begin, write
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.predictions import Predictions, begin, write
+from ccd.campaign.tables import schema
 from tests.e2e.conftest import PEOPLE, Server, api, campaign_on, ccd
 from tests.e2e.proxy import Proxy
 

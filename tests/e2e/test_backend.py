@@ -23,8 +23,8 @@ from annotation.desks import known_desks
 from annotation.predictions import SHOWN, version_of
 from apps.backend import PASSWORD, secret_of
 from benchmarks.slowloris import callers
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 from collection.store import collect
 from collection.synthetic import SOURCE, records
 from tests.campaigns import judge

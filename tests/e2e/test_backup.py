@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from benchmarks.load import make_database
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 from collection.store import collect
 from collection.synthetic import records
 from tests.campaigns import judge

@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from annotation.accounts import sign_in
 from annotation.client import HOLDS_ANSWERS
 from annotation.desks import known_desks
-from ccd import schema
-from ccd.campaign import Campaign
-from ccd.judgments import counted
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.judgments import counted
 from tests.e2e import postgres
 from tests.e2e.conftest import Server, api, campaign_on, ccd
 

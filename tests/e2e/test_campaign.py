@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from annotation.desks import known_desks
 from annotation.simulated import Simulated, work
-from ccd import schema
-from ccd.campaign import ADJUDICATION_DESK, Campaign
+from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
+from ccd.campaign.tables import schema
 from tests.data import SHARED
 from tests.e2e.browser import label_by_keyboard
 from tests.e2e.conftest import LEAD, PEOPLE, Server, api, campaign_on, ccd

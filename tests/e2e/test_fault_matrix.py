@@ -13,8 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from annotation.desks import find_project
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 from tests.e2e.conftest import PEOPLE, Server, api, campaign_on, ccd
 from tests.e2e.test_faults import answer_all, desk_keys, once
 from tests.faults.cable import Cable

@@ -19,8 +19,8 @@ from click.testing import CliRunner
 from annotation.accounts import users
 from annotation.desks import forget, known_desks, open_desk
 from apps.cli.main import cli
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 from collection.synthetic import records
 from tests.e2e.conftest import PEOPLE, Server, api, campaign_on, ccd, edit
 from tests.e2e.proxy import Proxy

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from ccd.campaign import now
-from ccd.judgments import counted
+from ccd.campaign.tables.events import now
+
+from ccd.campaign.tables.judgments import counted
 from collection.compliance import remove
 from tests.e2e.conftest import Server, campaign_on, ccd
 from tests.e2e.test_by_hand import answer, tasks

@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from annotation.desks import known_desks
-from ccd import schema
-from ccd.campaign import Campaign
-from ccd.draws import Stratum
-from ccd.prevalence import Payoff, payoff
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.draws import Stratum
+from ccd.campaign.tables import schema
+from ccd.measures.prevalence import Payoff, payoff
 from collection.records import Photo, Record
 from collection.store import collect
 from collection.synthetic import SOURCE

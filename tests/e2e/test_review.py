@@ -22,8 +22,9 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from annotation.desks import known_desks
 from annotation.simulated import Simulated, work
-from ccd import decisions, schema
-from ccd.campaign import ADJUDICATION_DESK, Campaign
+from ccd.campaign import adjudication
+from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
+from ccd.campaign.tables import schema
 from collection.store import collect
 from collection.synthetic import records
 from tests.e2e.browser import chromium
@@ -165,7 +166,7 @@ def until_written(campaign: Campaign) -> None:
     deadline = time.monotonic() + 120
     while True:
         with campaign.read() as db:
-            if not decisions.waiting(db):
+            if not adjudication.waiting(db):
                 return
         assert time.monotonic() < deadline, "the decisions are not in Label Studio"
         time.sleep(0.1)
@@ -210,7 +211,7 @@ def test_a_decision_waits_while_label_studio_is_down(
         press(browser, "2")
         wait(browser, "document.body.innerText.includes('1 decision waits for Label Studio')")
     with campaign.read() as db:
-        assert len(decisions.waiting(db)) == 1
+        assert len(adjudication.waiting(db)) == 1
     config.write_text(text)
     with app(campaign):  # another run of the app writes what the first could not
         until_written(campaign)
@@ -220,7 +221,7 @@ def test_a_decision_waits_while_label_studio_is_down(
 def decided(campaign: Campaign) -> int:
     """How many pairs are settled by decisions of the app."""
     with campaign.read() as db:
-        return len({each.pair_id for each in decisions.waiting(db) if each.status == "valid"})
+        return len({each.pair_id for each in adjudication.waiting(db) if each.status == "valid"})
 
 
 PRESS = """
@@ -372,7 +373,7 @@ def test_a_photo_can_be_looked_at_closely_and_a_note_ends_with_enter(made: Campa
         press(browser, "2")  # decides, and is not written into the note
         assert browser.execute_script(f"return {width}") <= 2 * before  # the next photo is seen whole
     with made.read() as db:
-        (decision,) = decisions.waiting(db)
+        (decision,) = adjudication.waiting(db)
     assert (decision.answers, decision.comment) == ({"relation": "implicit"}, "look at 3 signs")
 
 

@@ -22,8 +22,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 from collection.synthetic import records
 from tests.campaigns import judge
 

@@ -16,8 +16,8 @@ from tests.faults.faults import FAULTS, Disk
 
 # What the commands of the chain import
 LOADED = (
-    "apps.cli.main", "apps.mending", "ccd.backup", "ccd.decisions", "ccd.release", "ccd.report",
-    "ccd.settle", "ccd.splits",
+    "apps.cli.main", "apps.mending", "ccd.campaign.backup", "ccd.campaign.adjudication", "ccd.release",
+    "ccd.reports.report", "ccd.campaign.gold_labels", "ccd.splitting.split",
     "collection.archive", "collection.compliance", "collection.duplicates", "collection.photos", "collection.store",
     "collection.bluesky", "collection.mastodon", "collection.table", "collection.tir", "collection.world.folder",
     "collection.x", "model.acquisition", "model.prediction", "model.replay", "model.reproduce",

@@ -22,11 +22,11 @@ def decide(folder: str, pair: str, label: str) -> None:
     """What a key of the review app does: settle one pair."""
     from pathlib import Path
 
-    from ccd import decisions
-    from ccd.campaign import Campaign
+    from ccd.campaign import adjudication
+    from ccd.campaign.campaign import Campaign
 
     campaign = Campaign.open(Path(folder))
-    decisions.decide(campaign, pair, campaign.protocol.question.name, "lead", label)
+    adjudication.decide(campaign, pair, campaign.protocol.question.name, "lead", label)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
 from tests.apps import test_backend as backend
 from tests.apps.test_backend import Served, tasks_of
 from tests.hostile.mutate import mutated

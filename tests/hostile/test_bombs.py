@@ -15,13 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ccd import config, parquet, protocol
-from ccd.campaign import Campaign
-from ccd.config import Person
+from ccd import protocol
+from ccd.campaign import config
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.config import Person
+from ccd.campaign.gold_labels import settle
 from ccd.errors import CcdError
+from ccd.files import parquet
 from ccd.release import verify, write_release
-from ccd.settle import settle
-from ccd.splits import split_campaign
+from ccd.splitting.split import split_campaign
 from collection import archive, files, pages, table
 from collection.records import Drop, Record
 from collection.store import collect

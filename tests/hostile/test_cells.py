@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.cli.main import cli
-from ccd.cells import safe
+from ccd.files.csv_cells import safe
 
 FORMULAS = ['=HYPERLINK("http://h.example")', "+1+1", "-1+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "\r=1", "＝1+1", "'=1"]
 

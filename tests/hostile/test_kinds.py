@@ -88,7 +88,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """A folder with the files that readers read; every test puts back what it replaced."""
     folder = tmp_path_factory.mktemp(request.param)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ccd.plots.png", lambda _figure: PIXEL)
+        patch.setattr("ccd.reports.plots.png", lambda _figure: PIXEL)
         return folder, WHAT[request.param](folder)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
 from ccd.errors import CcdError
 from ccd.release.images import Opened, inside
 from ccd.release.refill import refill
@@ -113,7 +113,7 @@ def test_a_table_fetches_no_file_that_a_link_leads_to(tmp_path: Path) -> None:
 
 
 def test_hydrating_publishes_no_file_that_a_link_leads_to(tmp_path: Path) -> None:
-    from ccd.campaign import Campaign
+    from ccd.campaign.campaign import Campaign
 
     release_targets(tmp_path)
     made = Campaign.open(tmp_path / "judged")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ccd import photo
-from ccd.near import picture_hash
+from ccd.files import photo
 from ccd.release.verify import _picture
+from ccd.splitting.near_duplicates import picture_hash
 from collection import images
 from collection.contact_sheet import _thumbnail
 from model.encoders.photo import UnreadableImage, open_rgb

@@ -7,8 +7,8 @@ import numpy as np
 import sqlalchemy as sa
 import torch
 
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import schema
 from model.baselines.sizes import Sizes
 from model.checkpoint import Checkpoint, Run
 from model.encoders.protocol import Regions, Words

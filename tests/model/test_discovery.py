@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from ccd.proportions import holm
+from ccd.measures.proportions import holm
 from model import discovery
 from model.discovery import MEASURES, Row, against_random, compare, draw_curves
 from model.replay import Run

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccd.bootstrap import interval
-from ccd.measured import measure
+from ccd.campaign.model_quality import measure
+from ccd.measures.bootstrap import interval
 from model.calibration import at_bound, calibration, calibration_error, fit_temperature
 from model.evaluation import accuracy, compare, confusion, evaluate, f1, macro_f1, mcnemar, recall, weighted_f1
 from model.resampling import interval_of

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from ccd import schema
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.predictions import Predictions, read, versions
+from ccd.campaign.tables import schema
 from ccd.errors import CcdError
-from ccd.predictions import Predictions, read, versions
 from model import prediction
 from model.batch import Batch
 from model.data import Loader

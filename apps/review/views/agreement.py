@@ -6,12 +6,12 @@ from typing import Any
 import streamlit as st
 
 from apps.review import show, state
-from ccd import report
-from ccd.agreement import LEVELS
-from ccd.campaign import Campaign
-from ccd.plots import pictures
-from ccd.report import Wanted
-from ccd.report_page import ALT, NAMES, interval, number
+from ccd.campaign.campaign import Campaign
+from ccd.measures.agreement import LEVELS
+from ccd.reports import report
+from ccd.reports.page import ALT, NAMES, interval, number
+from ccd.reports.plots import pictures
+from ccd.reports.report import Wanted
 
 DRAWN = {"classes": "By label", "confusion": "Who is confused with whom", "drift": "Over time"}
 

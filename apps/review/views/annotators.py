@@ -6,12 +6,15 @@ import pandas as pd
 import streamlit as st
 
 from apps.review import show, state
-from ccd import annotators, browse, feedback, photo
-from ccd.annotators import Scorecard
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import browse
 from ccd.errors import CcdError
-from ccd.feedback import Example
+from ccd.files import photo
+from ccd.measures import scorecards
+from ccd.measures.scorecards import Scorecard
 from ccd.protocol import Question
+from ccd.reports import feedback
+from ccd.reports.feedback import Example
 
 A_PAGE = 6  # examples
 ON_SHEET = 12
@@ -20,7 +23,7 @@ ON_SHEET_SIDE = 360  # pixels
 
 def cards(campaign: Campaign, question: str) -> dict[str, Scorecard]:
     with campaign.read() as db:
-        return annotators.of_campaign(db, campaign.protocol.by_name(question), campaign.config.fastest_seconds)
+        return scorecards.of_campaign(db, campaign.protocol.by_name(question), campaign.config.fastest_seconds)
 
 
 def overruled(campaign: Campaign, question: str) -> pd.DataFrame:
@@ -37,7 +40,7 @@ def draw(campaign: Campaign) -> None:
     names = state.pseudonyms(campaign, list(found))
     _everybody(found, names)
     with campaign.read() as db:
-        if annotators.labels_are_old(db):
+        if scorecards.labels_are_old(db):
             show.nothing_yet("Judgments came since labels were settled: what is against labels waits.", "ccd labels")
     name = st.selectbox("Annotator", list(found), format_func=lambda name: names[name], key="a-name")
     card = found[name]

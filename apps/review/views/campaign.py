@@ -6,12 +6,12 @@ from typing import Any
 import streamlit as st
 
 from apps.review import show, state
-from ccd import ties, votes
-from ccd.campaign import Campaign
-from ccd.decisions import ADJUDICATED
-from ccd.prevalence import basis, interval, too_little
-from ccd.progress import Pace, Progress, paces, progress
-from ccd.status import status
+from ccd.campaign.adjudication import ADJUDICATED
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.progress import Pace, Progress, paces, progress
+from ccd.campaign.status import status
+from ccd.measures import aggregation, ties
+from ccd.measures.prevalence import basis, interval, too_little
 
 EVERY = 5  # seconds between two looks at the database
 
@@ -29,7 +29,7 @@ def draw(campaign: Campaign) -> None:
     if not found["pairs"]:
         return
     labels = found["labels"].get(state.question(campaign).name, {})
-    settled = sum(labels.get(way, 0) for way in (votes.UNANIMOUS, votes.MAJORITY, ADJUDICATED))
+    settled = sum(labels.get(way, 0) for way in (aggregation.UNANIMOUS, aggregation.MAJORITY, ADJUDICATED))
     done = sum(each.answered for each in rounds)
     expected = done + sum(each.open for each in rounds)
     figures = {

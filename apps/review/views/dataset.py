@@ -5,9 +5,9 @@ from typing import Any
 import streamlit as st
 
 from apps.review import show, state
-from ccd import browse
-from ccd.browse import NONE, Filters
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import browse
+from ccd.campaign.tables.browse import NONE, Filters
 from ccd.protocol import Question
 
 SIZE = 24  # pairs a page

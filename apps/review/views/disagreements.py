@@ -8,17 +8,18 @@ import sqlalchemy as sa
 import streamlit as st
 
 from apps.review import show, state, writer
-from ccd import browse, decisions, predictions, review
-from ccd.browse import Filters, Pair
-from ccd.campaign import Campaign
+from ccd.campaign import adjudication, predictions, review_queue
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import browse
+from ccd.campaign.tables.browse import Filters, Pair
+from ccd.campaign.tables.judgments import CANNOT_JUDGE
 from ccd.errors import CcdError
-from ccd.judgments import CANNOT_JUDGE
 from ccd.protocol import Question
 
 WHY = {
-    review.TIE: "Tie: the votes settle nothing",
-    review.MINORITY: "A vote for {watched} was outvoted",
-    review.SPLIT: "The votes were split",
+    review_queue.TIE: "Tie: the votes settle nothing",
+    review_queue.MINORITY: "A vote for {watched} was outvoted",
+    review_queue.SPLIT: "The votes were split",
 }
 ALL = "all"
 UNDO, LATER = "u", "s"
@@ -30,7 +31,7 @@ def queue(campaign: Campaign, question: str, filters: Filters) -> pd.DataFrame:
     """What is left to review on a question."""
     with campaign.read() as db:
         among = None if filters == Filters() else filters.pairs(question)
-        found = review.review_queue(db, campaign.protocol, among, left=True)
+        found = review_queue.review_queue(db, campaign.protocol, among, left=True)
     found = found[found["question"] == question].reset_index(drop=True)
     found["pattern"] = [_pattern(given) for given in found["votes"]]
     return found
@@ -90,9 +91,13 @@ def _one(campaign: Campaign, question: Question, reviewer: str, left: pd.DataFra
     entry = fresh.iloc[0]
     with campaign.read() as db:
         pair = browse.pair(db, entry["pair_id"])
-    sought = review.WATCHED if review.WATCHED in question.labels else "a rare label"
+    sought = review_queue.WATCHED if review_queue.WATCHED in question.labels else "a rare label"
     counts = left["why"].value_counts()
-    kinds = ((review.TIE, "ties"), (review.MINORITY, f"against a vote for {sought}"), (review.SPLIT, "other splits"))
+    kinds = (
+        (review_queue.TIE, "ties"),
+        (review_queue.MINORITY, f"against a vote for {sought}"),
+        (review_queue.SPLIT, "other splits"),
+    )
     st.text(f"{len(left):,} left: " + ", ".join(f"{counts.get(why, 0):,} {name}" for why, name in kinds))
     photo, words = st.columns([11, 9], gap="medium")
     with photo:
@@ -140,9 +145,9 @@ def _answers(campaign: Campaign, question: Question, reviewer: str, pair: Pair) 
     _button(st, "Cannot judge", campaign.protocol.cannot_judge, pair, question, reviewer, CANNOT_JUDGE)
     st.selectbox(
         "Reason",
-        [None, *decisions.REASONS],
+        [None, *adjudication.REASONS],
         key=f"reason-{pair.pair_id}",
-        format_func=lambda code: decisions.REASONS[code] if code else "Reason (optional)",
+        format_func=lambda code: adjudication.REASONS[code] if code else "Reason (optional)",
         label_visibility="collapsed",
     )
     st.text_input("Note", key=f"note-{pair.pair_id}", placeholder="Note (optional)", label_visibility="collapsed")
@@ -184,7 +189,7 @@ def _decide(pair_id: str, question: str, reviewer: str, answer: str) -> None:
         return
     shown = st.session_state.get(f"model-{pair_id}")
     try:
-        decisions.decide(
+        adjudication.decide(
             campaign,
             pair_id,
             question,
@@ -203,7 +208,7 @@ def _decide(pair_id: str, question: str, reviewer: str, answer: str) -> None:
 
 def _undo(campaign: Campaign, question: Question, reviewer: str, key: str | None = UNDO) -> None:
     with campaign.read() as db:
-        last = decisions.last(db, reviewer, question.name)
+        last = adjudication.last(db, reviewer, question.name)
     st.button(
         "Undo",
         key="undo",
@@ -218,7 +223,7 @@ def _undo(campaign: Campaign, question: Question, reviewer: str, key: str | None
 
 def _take_back(pair_id: str, question: str, reviewer: str) -> None:
     try:
-        decisions.undo(state.campaign(), pair_id, question, reviewer)
+        adjudication.undo(state.campaign(), pair_id, question, reviewer)
         st.session_state.get("later", set()).discard(pair_id)
         st.session_state["told"] = "success", f"{pair_id} is open again."
         writer.wake()

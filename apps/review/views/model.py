@@ -9,12 +9,15 @@ import streamlit as st
 from PIL import Image
 
 from apps.review import show, state
-from ccd import bias, browse, measured, photo, predictions
-from ccd.campaign import Campaign
+from ccd.campaign import model_quality, predictions
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.model_quality import Candidate, Measured
+from ccd.campaign.review_queue import WATCHED
+from ccd.campaign.tables import browse
 from ccd.errors import CcdError
-from ccd.measured import Candidate, Measured
-from ccd.report_page import number
-from ccd.review import WATCHED
+from ccd.files import photo
+from ccd.measures import assistance
+from ccd.reports.page import number
 
 if TYPE_CHECKING:
     from model.attention import Explanation
@@ -26,20 +29,20 @@ OPEN = "Not judged yet, by probability"
 
 
 def on_dev(campaign: Campaign, question: str, version: str) -> Measured | None:
-    return measured.on_split(campaign, question, version, DEV)
+    return model_quality.on_split(campaign, question, version, DEV)
 
 
 def ranked(campaign: Campaign, version: str, label: str, start: int) -> list[Candidate]:
-    return measured.candidates(campaign, version, label, start, A_PAGE)
+    return model_quality.candidates(campaign, version, label, start, A_PAGE)
 
 
 def free(campaign: Campaign, version: str) -> int:
-    return measured.number_of_candidates(campaign, version)
+    return model_quality.number_of_candidates(campaign, version)
 
 
 def compared(campaign: Campaign, question: str) -> dict[str, Any]:
     with campaign.read() as db:
-        return bias.of_campaign(db, campaign.protocol.by_name(question))[0].to_dict()
+        return assistance.of_campaign(db, campaign.protocol.by_name(question))[0].to_dict()
 
 
 def explained(campaign: Campaign, version: str, pair_id: str) -> "Explanation":
@@ -119,7 +122,7 @@ def _reliability(found: Measured) -> None:
 def _candidates(campaign: Campaign, question: str, version: str) -> None:
     labels = list(campaign.protocol.by_name(question).labels)
     label = WATCHED if WATCHED in labels else labels[0] if labels else ""
-    active = measured.active_rounds(campaign)
+    active = model_quality.active_rounds(campaign)
     sizes = {f"Round {number}, as it was ranked": (number, size) for number, size in active}
     chosen = st.selectbox("Which", [*sizes, OPEN], key="m-which")
     total = sizes[chosen][1] if chosen in sizes else state.of(campaign, free, version)
@@ -129,7 +132,7 @@ def _candidates(campaign: Campaign, question: str, version: str) -> None:
     at = st.pagination(max(1, -(-total // A_PAGE)), key=f"m-page-{chosen}")
     start = (at - 1) * A_PAGE
     if chosen in sizes:
-        rows = measured.in_round(campaign, sizes[chosen][0], version, label, start, A_PAGE)
+        rows = model_quality.in_round(campaign, sizes[chosen][0], version, label, start, A_PAGE)
     else:
         rows = state.of(campaign, ranked, version, label, start)
     columns: list[Any] = []

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
 from apps.review import state
-from ccd import decisions, predictions, schema
-from ccd.campaign import Campaign
-from ccd.settle import settle
+from ccd.campaign import adjudication, predictions
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.gold_labels import settle
+from ccd.campaign.tables import schema
 from tests.campaigns import small_campaign
 from tests.ccd.build import add_pairs, campaign, judge
 from tests.ccd.test_settle import E, I, R
@@ -68,7 +69,7 @@ def test_a_judged_campaign_is_drawn_whatever_its_texts_are(page: str, made: Camp
         db.execute(schema.pairs.update().values(text=sa.literal(HOSTILE) + schema.pairs.c.pair_id))
         db.execute(schema.judgments.update().values(comment=EVIL))
         db.execute(schema.events.update().values(who=EVIL))
-    decisions.decide(made, MINOR, "relation", "lead", E, note=EVIL)
+    adjudication.decide(made, MINOR, "relation", "lead", E, note=EVIL)
     predict(made, EVIL)
     app = opened(page)
     for toggle in [each for each in app.toggle if each.label == "Show the model"]:
@@ -93,12 +94,12 @@ def test_a_decision_that_finds_the_disk_full_is_one_sentence_and_is_not_lost_in_
     assert not app.exception
     assert "free space" in " ".join(str(each.value) for each in [*app.warning, *app.error])
     with made.read() as db:
-        assert decisions.last(db, "lead", "relation") is None
+        assert adjudication.last(db, "lead", "relation") is None
     app.run()
     app.button(key=f"decide-{TIE}-{E}").click().run()
     assert not app.exception
     with made.read() as db:
-        assert decisions.last(db, "lead", "relation") == TIE
+        assert adjudication.last(db, "lead", "relation") == TIE
 
 
 def test_no_campaign_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +133,7 @@ def test_decisions_follow_each_other_and_are_taken_back(made: Campaign) -> None:
     assert current(app) == MINOR
     assert "is open again" in shown(app)
     with made.read() as db:
-        standing = [(each.pair_id, each.status, each.comment) for each in decisions.waiting(db)]
+        standing = [(each.pair_id, each.status, each.comment) for each in adjudication.waiting(db)]
     assert standing == [
         (TIE, "valid", "context: look at the sign"),
         (MINOR, "valid", None),
@@ -152,12 +153,12 @@ def test_a_decision_that_comes_too_early_settles_nothing_and_loses_nothing(
     assert "so nothing is settled" in app.warning[0].value.replace("\\", "")
     assert app.text_input(key=f"note-{TIE}").value == "look at the sign"
     with made.read() as db:
-        assert decisions.waiting(db) == []
+        assert adjudication.waiting(db) == []
     monkeypatch.setattr(state, "FIRST_LOOK", 0.0)
     decide(app, TIE, I)
     assert current(app) == MINOR
     with made.read() as db:
-        assert [each.comment for each in decisions.waiting(db)] == ["context: look at the sign"]
+        assert [each.comment for each in adjudication.waiting(db)] == ["context: look at the sign"]
 
 
 def test_a_decision_on_a_pair_that_is_no_longer_on_screen_settles_nothing(made: Campaign) -> None:
@@ -167,7 +168,7 @@ def test_a_decision_on_a_pair_that_is_no_longer_on_screen_settles_nothing(made: 
     assert current(app) == TIE
     assert "was not on screen" in app.warning[0].value
     with made.read() as db:
-        assert decisions.waiting(db) == []
+        assert adjudication.waiting(db) == []
 
 
 def test_the_keys_are_those_of_label_studio(made: Campaign) -> None:
@@ -197,7 +198,7 @@ def test_the_later_of_two_reviewers_is_told(made: Campaign) -> None:
     assert "lead was first and said implicit" in second.warning[0].value.replace("\\", "")
     assert current(second) == MINOR
     with made.read() as db:
-        assert len(decisions.waiting(db)) == 1
+        assert len(adjudication.waiting(db)) == 1
 
 
 def test_the_model_is_hidden_until_asked_for_and_the_decision_says_so(made: Campaign) -> None:
@@ -304,8 +305,8 @@ def test_the_campaign_says_how_far_it_is_and_what_comes_next(made: Campaign) -> 
 
 
 def test_agreement_is_what_the_command_says(made: Campaign) -> None:
-    from ccd.report import Wanted, of_campaign
-    from ccd.report_page import number
+    from ccd.reports.page import number
+    from ccd.reports.report import Wanted, of_campaign
 
     found = of_campaign(made, Wanted())["coefficients"]
     app = opened("agreement")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from apps.review import state
-from ccd import schema
+from ccd.campaign.tables import schema
 from tests.campaigns import small_campaign
 from tests.ccd.build import campaign, judge
 from tests.ccd.test_settle import E, I, R

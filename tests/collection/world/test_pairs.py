@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.optimize import minimize
 
-from ccd.quotas import CCD_COUNTS
+from ccd.splitting.quotas import CCD_COUNTS
 from collection.world.kinds import KINDS, akin
 from collection.world.pairs import CCD_PAIRS, Pair, Settings, cell, make, unseen
 from collection.world.scenes import HEIGHT, WIDTH

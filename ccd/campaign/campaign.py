@@ -1,0 +1,246 @@
+"""A campaign: one folder with `campaign.toml`, and one database (SQLite in it, or PostgreSQL by `database_url`)."""
+
+import contextlib
+import datetime
+import json
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from ccd import protocol as protocols
+from ccd.campaign import revisions
+from ccd.campaign.config import CONFIG, Config, Person, parse, read_config, render
+from ccd.campaign.tables import schema
+from ccd.errors import CcdError, as_path
+from ccd.files.lock import alone_on
+
+ADJUDICATION_DESK = "@adjudication"
+PATIENCE = 60_000  # milliseconds that SQLite waits for another process to let go of the database
+
+
+class Campaign:
+    """An open campaign. Read with `read()`, write with `write()`; both give a SQLAlchemy connection.
+
+    >>> campaign = Campaign.open("my-campaign")  # doctest: +SKIP
+    >>> with campaign.read() as db:  # doctest: +SKIP
+    ...     db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
+    """
+
+    def __init__(self, folder: Path, config: Config, protocol: protocols.Protocol, engine: sa.Engine, uid: str) -> None:
+        self.folder = folder
+        self.config = config
+        self.protocol = protocol  # the only source of labels
+        self.engine = engine
+        self.uid = uid  # marks this campaign's projects in a Label Studio
+
+    @classmethod
+    def create(
+        cls,
+        folder: str | os.PathLike[str],
+        *,
+        name: str,
+        protocol: str = "ccd",
+        annotators: tuple[Person, ...],
+        adjudicators: tuple[Person, ...],
+    ) -> "Campaign":
+        """Make a new campaign in `folder`, which is made if need be.
+
+        Raises CcdError where there is one already, or where the protocol does not exist.
+        """
+        folder = as_path(folder, "the campaign's folder")
+        path = folder / CONFIG
+        if path.exists():
+            raise CcdError(f"{path}: there is a campaign already; edit that file or choose another --dir")
+        text = render(name, protocol, annotators, adjudicators)
+        config = parse(text, path)
+        protocols.load(protocol, folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CcdError(f"{folder}: cannot be made a folder ({error.strerror}); choose another") from None
+        campaign = cls._connected(folder, config)
+        write_atomic(path, text.encode())  # last: what was broken off before is simply made again
+        return campaign
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> "Campaign":
+        """Open the campaign in `folder`; its database is made or brought forward where needed.
+
+        Raises CcdError where there is no campaign, where campaign.toml or its protocol is wrong, or where the database
+        is not reached.
+        """
+        config = read_config(folder)
+        return cls._connected(Path(folder), config)
+
+    @classmethod
+    def _connected(cls, folder: Path, config: Config) -> "Campaign":
+        protocol = protocols.load(config.protocol, folder)
+        folder = folder.resolve()
+        where = config.database_url or str(folder / "campaign.db")
+        engine = open_engine(config.database_url or sa.URL.create("sqlite", database=str(folder / "campaign.db")))
+        try:
+            with transaction(engine, writing=False) as db:
+                ready = schema.is_current(db)
+                uid = _belongs(db, config.name, where) if ready else ""
+            if not ready:
+                with transaction(engine, writing=True) as db:
+                    schema.prepare(db, where)
+                    revisions.adopt(db, protocol)
+                    uid = _belongs(db, config.name, where)
+        except sa.exc.DBAPIError as error:
+            reason = str(error.orig).strip().partition("\n")[0]
+            raise CcdError(
+                f"{where}: cannot be used as a database ({reason}); check database_url, rights and free space"
+            ) from None
+        return cls(folder, config, protocol, engine, uid)
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection that reads one consistent state."""
+        with transaction(self.engine, writing=False) as db:
+            yield db
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction: all of it is stored, or none. Writers follow one another, on both databases."""
+        with transaction(self.engine, writing=True) as db:
+            yield db
+
+    @contextlib.contextmanager
+    def alone(self, command: str, by: str | None = None) -> Iterator[None]:
+        """Keep a second run of the same command out while this one lasts; a killed one leaves nothing behind.
+
+        `by` is the command that does its work, where it is another. The lock holds its name, for who is kept out.
+        """
+        lock, by = self.folder / f".{command}.lock", by or command
+        try:
+            holder = lock.read_text(encoding="utf-8").strip() or command
+        except (OSError, ValueError):
+            holder = command
+        other = "another " if holder == by else ""
+        with alone_on(lock, f"{self.folder}: {other}`ccd {holder}` is at work; wait for it to end") as handle:
+            with contextlib.suppress(OSError):  # a full disk: then the name is that of the command's own
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, by.encode(), 0)
+            yield
+
+    @property
+    def is_synthetic(self) -> bool:
+        """True where the toolkit made the pairs itself (the demo); every output must then say so."""
+        with self.read() as db:
+            return (
+                db.scalar(sa.select(schema.posts.c.post_id).where(schema.posts.c.source == "synthetic").limit(1))
+                is not None
+            )
+
+
+def record(db: sa.Connection, who: str, what: str, subject: str, before: object = None, after: object = None) -> None:
+    """Append one row to `events`; `before` and `after` are stored as JSON."""
+    db.execute(schema.events.insert(), [event(who, what, subject, before, after)])
+
+
+def event(who: str, what: str, subject: str, before: object = None, after: object = None) -> dict[str, Any]:
+    """A row of `events`, for whoever writes many at once; otherwise see `record`."""
+    return {"at": now(), "who": who, "what": what, "subject": subject, "before": _json(before), "after": _json(after)}
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601 with microseconds."""
+    return datetime.datetime.now(datetime.UTC).isoformat()
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: a temporary neighbour, then a rename."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # as where the folder itself is not there
+            temporary.unlink()
+        raise CcdError(
+            f"{path}: cannot be written ({error.strerror}); free space or check the folder's rights"
+        ) from None
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that a caller named, as `write_atomic` does, and never over another: the same bytes are left alone.
+
+    Raises CcdError where there is a file with other content, or one that cannot be written.
+    """
+    if path.exists():
+        if not path.is_file() or path.read_bytes() != data:
+            raise CcdError(f"{path}: is there already, with other content; move it away or choose another name")
+        return
+    write_atomic(path, data)
+
+
+def make_latest(file: Path, others: Iterable[Path]) -> None:
+    """Make a file younger than the others, also where the clock was set back since they were written."""
+    newest = max((other.stat().st_mtime_ns for other in others if other != file), default=0)
+    if file.stat().st_mtime_ns <= newest:
+        os.utime(file, ns=(newest + 1, newest + 1))
+
+
+def open_engine(url: str | sa.URL) -> sa.Engine:
+    """The engine of a database, for `transaction`. Raises CcdError where the address or its driver is wrong."""
+    try:
+        engine = sa.create_engine(url)
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+        raise CcdError(
+            f"database_url {url!r}: {error}; write postgresql+psycopg://user@host/database "
+            "and install ccd-toolkit[postgres]"
+        ) from None
+    if engine.dialect.name == "sqlite":
+
+        @sa.event.listens_for(engine, "connect")
+        def _connect(dbapi: Any, _record: object) -> None:
+            dbapi.isolation_level = None  # we begin transactions ourselves: IMMEDIATE for writers
+            dbapi.execute(f"PRAGMA busy_timeout={PATIENCE}")
+            dbapi.execute("PRAGMA journal_mode=WAL")
+            dbapi.execute("PRAGMA synchronous=FULL")
+            dbapi.execute("PRAGMA foreign_keys=ON")
+
+        @sa.event.listens_for(engine, "begin")
+        def _start(connection: sa.Connection) -> None:
+            writing = connection.get_execution_options().get("writing")
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+@contextlib.contextmanager
+def transaction(engine: sa.Engine, *, writing: bool) -> Iterator[sa.Connection]:
+    """A connection in a transaction: one consistent state to read, or all of what is written, or none of it."""
+    with engine.connect().execution_options(writing=writing) as db, db.begin():
+        if engine.dialect.name == "postgresql":
+            if writing:
+                db.exec_driver_sql("SELECT pg_advisory_xact_lock(67996801)")  # writers follow one another, as on SQLite
+            else:
+                db.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield db
+
+
+def _belongs(db: sa.Connection, name: str, where: str) -> str:
+    """The database's campaign uid; two campaigns never share a database."""
+    stored: dict[str, str] = {row.key: row.value for row in db.execute(sa.select(schema.meta))}
+    if "campaign" not in stored:
+        stored = {"campaign": name, "uid": uuid.uuid4().hex[:12]}
+        db.execute(schema.meta.insert(), [{"key": k, "value": v} for k, v in stored.items()])
+    if stored["campaign"] != name:
+        raise CcdError(
+            f"{where} belongs to the campaign {stored['campaign']!r}, campaign.toml says {name!r}; "
+            "put the old name back or give this campaign a database of its own"
+        )
+    return stored["uid"]
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True)

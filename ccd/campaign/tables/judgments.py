@@ -1,0 +1,170 @@
+"""Judgments as they are stored, and which of them count.
+
+Every annotation of Label Studio is kept in all its versions. The newest version speaks for its annotation; among an
+annotator's annotations of one pair, the oldest valid one counts. Statuses that do not count are reported by `ccd pull`.
+"""
+
+import functools
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import sqlalchemy as sa
+
+from ccd.campaign.tables import schema
+from ccd.campaign.tables.frames import frame_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    import pandas as pd
+
+VALID = "valid"
+CANNOT_JUDGE = "cannot_judge"  # answered, and no vote
+SKIPPED = "skipped"
+DELETED = "deleted"  # the annotation is gone from a task that is still there
+EDITED_BY_OTHER = "edited_by_other"
+FOREIGN = "foreign"  # given by somebody else on this annotator's desk
+OUTSIDE_PROTOCOL = "outside_protocol"  # an answer the protocol does not have, or one is missing
+GROUND_TRUTH = "ground_truth"
+UNASSIGNED = "unassigned"  # the pair was never assigned to who answered
+CHANGED_TASK = "changed_task"  # given while the task showed another text or photo than the pair's
+CHANGED_PAGE = "changed_page"  # given while the labeling page was not the one that `ccd push` put there
+
+ANSWERED = (VALID, CANNOT_JUDGE, SKIPPED)  # the annotator is done with the pair; best first
+SET_ASIDE = (CHANGED_TASK, CHANGED_PAGE)  # the annotator did nothing wrong: `ccd push` sends the pair again
+REPORTED = (EDITED_BY_OTHER, FOREIGN, GROUND_TRUTH, UNASSIGNED, *SET_ASIDE)
+
+IN_APP = 0  # project_id of what was decided in the review app: no project of Label Studio
+IMPORTED = -1  # project_id of what `ccd import` brought
+
+_REMEMBERED = 10_000  # different answers that are decoded once
+
+
+def answered(db: sa.Connection, annotator: str | None) -> set[str]:
+    """The pairs that an annotator has answered: judged, skipped, or found that nobody could.
+
+    For None those of which adjudicators have answered every question that is open.
+    """
+    j, t = schema.judgments.c, schema.labels.c
+    if annotator is not None:
+        found = _newest("annotator", j.pair_id).where(j.annotator == annotator, j.status.in_(ANSWERED))
+        return set(db.scalars(found))
+    done = adjudicated(db)
+    pairs = done.desk | {pair for pair, _question in done.app}
+    open_ = db.execute(sa.select(t.pair_id, t.question).where(t.resolved_by == "open"))
+    return pairs - {pair for pair, question in open_ if not done.has(pair, question, is_open=True)}
+
+
+class Adjudicated(NamedTuple):
+    """What adjudicators have answered: pairs on their `desk`, and each question of a pair in the review `app`.
+
+    The question is None where somebody found in the app that the pair cannot be judged.
+    """
+
+    desk: set[str]
+    app: set[tuple[str, str | None]]
+
+    def has(self, pair: str, question: str, *, is_open: bool) -> bool:
+        """True where this question is answered; an answer on the desk is to those that are open."""
+        return (is_open and pair in self.desk) or (pair, question) in self.app or (pair, None) in self.app
+
+
+def adjudicated(db: sa.Connection) -> Adjudicated:
+    """Look up what adjudicators have answered."""
+    j = schema.judgments.c
+    done = Adjudicated(set(), set())
+    rows = _newest("adjudicator", j.pair_id, j.project_id, j.answers).where(j.status.in_(ANSWERED))
+    for pair, project, answers in db.execute(rows):
+        if project != IN_APP:
+            done.desk.add(pair)
+        else:
+            done.app.update((pair, question) for question in (json.loads(answers) if answers else (None,)))
+    return done
+
+
+def tally(db: sa.Connection, role: str = "annotator") -> dict[tuple[str, str], int]:
+    """How many pairs each annotator has answered, by (annotator, status); of several answers to one pair the best."""
+    best = best_answers(role)
+    counts = sa.select(best.c.annotator, best.c.place, sa.func.count()).group_by(best.c.annotator, best.c.place)
+    return {(annotator, ANSWERED[place]): number for annotator, place, number in db.execute(counts)}
+
+
+def heard(db: sa.Connection, under: "Collection[int] | None" = None) -> dict[str, int]:
+    """How many annotators answered each pair, `cannot judge` included; pairs that nobody answered are not in it.
+
+    `under` narrows it to answers that were given under these revisions of the protocol.
+    """
+    j = schema.judgments.c
+    by = _newest("annotator", j.pair_id, sa.func.count(j.annotator.distinct()))
+    if under is not None:
+        by = by.where(j.revision.in_(under))
+    return dict(db.execute(by.where(j.status.in_((VALID, CANNOT_JUDGE))).group_by(j.pair_id)).all())
+
+
+def best_answers(role: str = "annotator") -> sa.Subquery:
+    """Each pair that each annotator has answered, once: annotator, pair_id, and the answer's `place` in ANSWERED."""
+    j = schema.judgments.c
+    rank = sa.case({status: place for place, status in enumerate(ANSWERED)}, value=j.status)
+    return (
+        _newest(role, j.annotator, j.pair_id, sa.func.min(rank).label("place"))
+        .where(j.status.in_(ANSWERED))
+        .group_by(j.annotator, j.pair_id)
+        .subquery()
+    )
+
+
+def set_aside(db: sa.Connection, annotator: str | None, project: int) -> set[int]:
+    """The tasks of a project of Label Studio whose answers were all set aside, and whose pair has no other answer.
+
+    The answers are those of an annotator (None: of any adjudicator).
+    """
+    j = schema.judgments.c
+    found = _newest("adjudicator" if annotator is None else "annotator", j.task_id, j.pair_id)
+    found = found.where(j.project_id == project, j.status.in_(SET_ASIDE))
+    rows = db.execute(found if annotator is None else found.where(j.annotator == annotator)).all()
+    done = answered(db, annotator) if rows else set()
+    return {row.task_id for row in rows if row.pair_id not in done}
+
+
+def _newest(role: str | None, *columns: Any) -> "sa.Select[Any]":
+    """These columns of the newest version of every annotation of a role (None: of both)."""
+    j, newer = schema.judgments, schema.judgments.alias("newer")
+    found = sa.select(*columns).where(
+        ~sa.exists().where(newer.c.annotation == j.c.annotation, newer.c.version > j.c.version)
+    )
+    return found if role is None else found.where(j.c.role == role)
+
+
+def by_revision(db: sa.Connection) -> dict[int, int]:
+    """How many valid judgments, annotators' and adjudicators', were given under each revision of the protocol."""
+    j = schema.judgments.c
+    rows = _newest(None, j.revision, sa.func.count()).where(j.status == VALID).group_by(j.revision)
+    return dict(db.execute(rows).all())
+
+
+def different_answers(db: sa.Connection) -> "Iterator[tuple[dict[str, Any], int]]":
+    """Every answer that valid judgments have, {question: label or score}, once with the number of its judgments."""
+    j = schema.judgments.c
+    rows = _newest(None, j.answers, sa.func.count()).where(j.status == VALID).group_by(j.answers)
+    for answers, number in db.execute(rows):
+        yield json.loads(answers), number
+
+
+def counted(db: sa.Connection, question: str, role: str = "annotator") -> "pd.DataFrame":
+    """The judgments that count on one question, one row a pair and annotator.
+
+    Columns: task (pair id), worker (annotator), label (text, or a number for a score), seconds (NaN where unknown),
+    prediction (the version of the model whose prediction was shown, or None), created_at, revision (of the protocol it
+    was given under). `cannot judge` and skips are no votes and are not here.
+    """
+    import pandas as pd
+
+    j = schema.judgments.c
+    columns = (j.pair_id.label("task"), j.annotator.label("worker"), j.answers.label("label"))
+    query = _newest(role, *columns, j.seconds, j.prediction, j.created_at, j.revision).where(j.status == VALID)
+    frame = frame_of(db, query.order_by(j.created_at, j.judgment_id), differ=("seconds", "created_at"))
+    answer = functools.lru_cache(_REMEMBERED)(lambda answers: json.loads(answers).get(question))
+    frame["label"] = pd.Series([answer(answers) for answers in frame["label"]], dtype=object)
+    frame["seconds"] = frame["seconds"].astype(float)
+    frame = frame.drop_duplicates(["task", "worker"], keep="first")
+    return frame.dropna(subset="label").reset_index(drop=True)

@@ -1,0 +1,1 @@
+"""Judgments from the CSV files of other tools: their columns, spellings and counts."""

@@ -1,0 +1,1 @@
+"""Frames of judgments in, numbers out: votes, ties, agreement, intervals, shares, scorecards. No SQL, no files."""

@@ -1,0 +1,1 @@
+"""Train, dev and test: links between pairs, leakage groups, quotas, placement."""
