@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from annotation.pictures import local_address
 from ccd.campaign.campaign import ADJUDICATION_DESK
 from ccd.campaign.tables import schema
-from ccd.campaign.tables.judgments import ANSWERED, CHANGED_PAGE, CHANGED_TASK, OUTSIDE_PROTOCOL, SET_ASIDE, UNASSIGNED
+from ccd.vocabulary import ANSWERED, SET_ASIDE, Status
 
 
 class Content(NamedTuple):
@@ -58,18 +58,18 @@ class Checks:
                 nearer to the time of the answer.
         """
         pair = task.pair
-        if status not in (*ANSWERED, OUTSIDE_PROTOCOL):
+        if status not in (*ANSWERED, Status.OUTSIDE_PROTOCOL):
             return status
         if pair not in self.assigned:
-            return UNASSIGNED
+            return Status.UNASSIGNED
         if before in SET_ASIDE:
             return before
-        if before in (*ANSWERED, OUTSIDE_PROTOCOL):
+        if before in (*ANSWERED, Status.OUTSIDE_PROTOCOL):
             return status
         if not self.content[pair].is_shown_by(task.data, answered_at) or _is_before(answered_at, task.since):
-            return CHANGED_TASK
+            return Status.CHANGED_TASK
         if _is_before(answered_at, self.page_since):
-            return CHANGED_PAGE
+            return Status.CHANGED_PAGE
         return status
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from annotation.received import storable
-from ccd.campaign.tables.judgments import CANNOT_JUDGE
 from ccd.errors import CcdError
 from ccd.files.regular import open_regular
 from ccd.judgment_tables.columns import GOLDEN, plain
 from ccd.times import utc
+from ccd.vocabulary import Status
 
 NO_ANSWER, NO_WORKER, UNREADABLE = "without an answer", "without a worker", "unreadable"
 Json = dict[str, Any]
@@ -110,9 +110,9 @@ def _label_studio(number: str, task: Json, file: Path) -> Iterator[Answer | Left
 def _add(said: Json, name: str, value: Json) -> None:
     """What a part of a result says: choices, a number or a rating; a text or a region is no label."""
     found = value.get("choices", value.get("number", value.get("rating")))
-    if found == [CANNOT_JUDGE]:  # of a score it is a part of its own
-        said[name.removesuffix(f"-{CANNOT_JUDGE}")] = CANNOT_JUDGE
-    elif found is not None and said.get(name) != CANNOT_JUDGE:
+    if found == [Status.CANNOT_JUDGE]:  # of a score it is a part of its own
+        said[name.removesuffix(f"-{Status.CANNOT_JUDGE}")] = Status.CANNOT_JUDGE
+    elif found is not None and said.get(name) != Status.CANNOT_JUDGE:
         said[name] = [*several(said[name]), *several(found)] if name in said else found
 
 

@@ -15,9 +15,9 @@ from annotation.pictures import Pictures
 from annotation.push import send_to_adjudicators
 from ccd.campaign import adjudication
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.tables.judgments import CANNOT_JUDGE, DELETED
 from ccd.errors import CcdError
 from ccd.protocol import Protocol
+from ccd.vocabulary import Status
 
 
 def write_back(campaign: Campaign, studio: Studio, pictures: Pictures) -> int:
@@ -38,7 +38,7 @@ def write_back(campaign: Campaign, studio: Studio, pictures: Pictures) -> int:
         task = tasks.get(each.pair_id, 0)
         if task:
             _withdraw(studio, task, users[each.reviewer])
-            if each.status != DELETED:
+            if each.status != Status.DELETED:
                 _write(studio, campaign.protocol, task, users[each.reviewer], each)
         with campaign.write() as db:
             adjudication.written(db, each, project, task)
@@ -49,9 +49,9 @@ def result_of(protocol: Protocol, answers: Mapping[str, Any] | None, comment: st
     """What Label Studio stores for these answers, None for `cannot judge`; `label_config.read_result` reads it."""
     parts = []
     for question in protocol.questions:
-        answer = CANNOT_JUDGE if answers is None else answers.get(question.name)
-        if answer == CANNOT_JUDGE and question.kind == "score":
-            parts.append(_part(f"{question.name}-{CANNOT_JUDGE}", "choices", [CANNOT_JUDGE]))
+        answer = Status.CANNOT_JUDGE if answers is None else answers.get(question.name)
+        if answer == Status.CANNOT_JUDGE and question.kind == "score":
+            parts.append(_part(f"{question.name}-{Status.CANNOT_JUDGE}", "choices", [Status.CANNOT_JUDGE]))
         elif isinstance(answer, str):
             parts.append(_part(question.name, "choices", [answer]))
         elif answer is not None:

@@ -9,19 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from ccd.campaign.tables.events import now, record
 
 from annotation import exported, exported_tables
 from annotation.exported import Answer, Left
 from ccd.campaign import revisions
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
+from ccd.campaign.tables.events import now, record
 from ccd.campaign.tables.frames import batches
-from ccd.campaign.tables.judgments import CANNOT_JUDGE, IMPORTED, SKIPPED, VALID
+from ccd.campaign.tables.judgments import IMPORTED
 from ccd.errors import CcdError
 from ccd.judgment_tables.columns import Named
 from ccd.judgment_tables.spellings import spelling_key
 from ccd.protocol import Protocol, Question
+from ccd.vocabulary import Arm, Role, Status
 
 NO_PAIR = "of no pair of this campaign"
 ADJUDICATOR = "of an adjudicator of this campaign"
@@ -110,9 +111,9 @@ class Meaning:
             if value is None or value == "":
                 return {}, NOT_ALL, None
             label = self.labels.get(spelling_key(str(value)))
-            if question.kind == "score" and label != CANNOT_JUDGE:
+            if question.kind == "score" and label != Status.CANNOT_JUDGE:
                 label = _number(value)  # type: ignore[assignment]
-            if label != CANNOT_JUDGE and question.problem(label) is not None:
+            if label != Status.CANNOT_JUDGE and question.problem(label) is not None:
                 return {}, None, str(value)
             found[question.name] = label
         return found, None, None
@@ -133,7 +134,9 @@ def meaning(
     `mapped` is [import.labels] of campaign.toml, `columns` are the fields that somebody named, in the questions' order.
     Raises CcdError, which begins with `where`, where none or several could be meant.
     """
-    labels = {spelling_key(each): each for question in protocol.questions for each in (*question.labels, CANNOT_JUDGE)}
+    labels = {
+        spelling_key(each): each for question in protocol.questions for each in (*question.labels, Status.CANNOT_JUDGE)
+    }
     titles = {spelling_key(c.title): c.name for question in protocol.questions for c in question.categories}
     known = {*labels.values()}
     for raw, label in mapped.items():
@@ -235,9 +238,9 @@ def store(
             elif (pair, name) in taken:
                 done.leave(answer.place, REPEATED)
             else:
-                cannot = CANNOT_JUDGE in said.values()
-                status = SKIPPED if answer.skipped else CANNOT_JUDGE if cannot else VALID
-                text = json.dumps(said, sort_keys=True, ensure_ascii=False) if status == VALID else None
+                cannot = Status.CANNOT_JUDGE in said.values()
+                status = Status.SKIPPED if answer.skipped else Status.CANNOT_JUDGE if cannot else Status.VALID
+                text = json.dumps(said, sort_keys=True, ensure_ascii=False) if status == Status.VALID else None
                 taken[pair, name] = {"status": status, "answers": text, "seconds": answer.seconds, "at": answer.at}
         fresh = _fresh(db, taken, revisions.current(db, campaign.protocol), source, done)
         if fresh:
@@ -254,7 +257,7 @@ def _fresh(
     j = schema.judgments.c
     last: dict[tuple[str, str], Any] = {}
     for some in batches(sorted({pair for pair, _name in taken})):
-        rows = sa.select(schema.judgments).where(j.pair_id.in_(some), j.role == "annotator")
+        rows = sa.select(schema.judgments).where(j.pair_id.in_(some), j.role == Role.ANNOTATOR)
         for row in db.execute(rows.order_by(j.version)):
             if (before := last.get((row.pair_id, row.annotator))) is None or before.project_id == IMPORTED:
                 last[row.pair_id, row.annotator] = row
@@ -273,7 +276,7 @@ def _fresh(
             {key: said[key] for key in ("status", "answers", "seconds")}
             | {"annotation": before.annotation if before else f"import:{source}:{digest[:16]}"}
             | {"version": before.version + 1 if before else 1, "project_id": IMPORTED, "task_id": 0, "pair_id": pair}
-            | {"annotator": name, "role": "annotator", "comment": None, "prediction": None, "revision": revision}
+            | {"annotator": name, "role": Role.ANNOTATOR, "comment": None, "prediction": None, "revision": revision}
             | {"created_at": said["at"] or now(), "answered_at": said["at"], "digest": digest, "pulled_at": now()}
         )
     return fresh
@@ -294,7 +297,7 @@ def _assign(db: sa.Connection, fresh: Sequence[Mapping[str, Any]], source: str) 
     new = [pair for pair in pairs if pair not in in_round]
     if new:
         number = 1 + (db.scalar(sa.select(sa.func.max(schema.rounds.c.round))) or 0)
-        made = {"round": number, "arm": "imported", "strategy": f"import:{source}", "seed": 0, "size": len(new)}
+        made = {"round": number, "arm": Arm.IMPORTED, "strategy": f"import:{source}", "seed": 0, "size": len(new)}
         db.execute(schema.rounds.insert().values(**made, pool=len(new), created_at=now()))
         in_round |= dict.fromkeys(new, number)
         for several in batches(new):

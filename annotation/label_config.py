@@ -9,17 +9,9 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
 from annotation.received import storable
-from ccd.campaign.tables.judgments import (
-    CANNOT_JUDGE,
-    EDITED_BY_OTHER,
-    FOREIGN,
-    GROUND_TRUTH,
-    OUTSIDE_PROTOCOL,
-    SKIPPED,
-    VALID,
-)
 from ccd.errors import CcdError
 from ccd.protocol import Category, Protocol, Question
+from ccd.vocabulary import Status
 
 COMMENT = "comment"
 
@@ -88,16 +80,16 @@ def status_of(
     """
     answers, comment, problem = read_result(_list(annotation.get("result")), protocol)
     if annotation.get("ground_truth"):
-        return GROUND_TRUTH, answers, comment
+        return Status.GROUND_TRUTH, answers, comment
     if others:
-        return FOREIGN, answers, comment
+        return Status.FOREIGN, answers, comment
     if annotation.get("updated_by") not in (None, user):
-        return EDITED_BY_OTHER, answers, comment
+        return Status.EDITED_BY_OTHER, answers, comment
     if annotation.get("was_cancelled"):
-        return SKIPPED, None, comment
-    if any(answers.get(question.name) == CANNOT_JUDGE for question in protocol.questions):
-        return CANNOT_JUDGE, None, comment
-    return (OUTSIDE_PROTOCOL if problem else VALID), answers, comment
+        return Status.SKIPPED, None, comment
+    if any(answers.get(question.name) == Status.CANNOT_JUDGE for question in protocol.questions):
+        return Status.CANNOT_JUDGE, None, comment
+    return (Status.OUTSIDE_PROTOCOL if problem else Status.VALID), answers, comment
 
 
 def read_result(result: list[Any], protocol: Protocol) -> tuple[dict[str, Any], str | None, str | None]:
@@ -113,8 +105,12 @@ def read_result(result: list[Any], protocol: Protocol) -> tuple[dict[str, Any], 
             problem = f"a part without a value: {json.dumps(part)[:80]}"
         elif name == COMMENT:
             comment = "\n".join(str(line) for line in _list(value.get("text"))) or None
-        elif isinstance(name, str) and name.endswith(f"-{CANNOT_JUDGE}") and value.get("choices") == [CANNOT_JUDGE]:
-            answers[name.removesuffix(f"-{CANNOT_JUDGE}")] = CANNOT_JUDGE
+        elif (
+            isinstance(name, str)
+            and name.endswith(f"-{Status.CANNOT_JUDGE}")
+            and value.get("choices") == [Status.CANNOT_JUDGE]
+        ):
+            answers[name.removesuffix(f"-{Status.CANNOT_JUDGE}")] = Status.CANNOT_JUDGE
         elif "number" in value:
             answers.setdefault(str(name), value["number"])
         elif len(_list(value.get("choices"))) == 1:
@@ -133,13 +129,13 @@ def _list(value: object) -> list[Any]:
 def _question(protocol: Protocol, question: Question, number: int) -> str:
     name = quoteattr(question.name)
     key = quoteattr(protocol.cannot_judge) if number == 0 else None
-    cannot = f'<Choice value="Cannot judge" alias="{CANNOT_JUDGE}"{f" hotkey={key}" if key else ""}/>'
+    cannot = f'<Choice value="Cannot judge" alias="{Status.CANNOT_JUDGE}"{f" hotkey={key}" if key else ""}/>'
     header = f'<Header value={quoteattr(question.title)} size="5"/>'
     if question.kind == "score":
         return (
             f'{header}<Number name={name} toName="text" min="{question.minimum:.15g}" max="{question.maximum:.15g}" '
             f'step="{question.step:.15g}" required="false"/>'
-            f'<Choices name="{question.name}-{CANNOT_JUDGE}" toName="text" choice="multiple" required="false">'
+            f'<Choices name="{question.name}-{Status.CANNOT_JUDGE}" toName="text" choice="multiple" required="false">'
             f"{cannot}</Choices>"
         )
     choices = "".join(

@@ -20,8 +20,8 @@ from annotation.versions import Pulled, store
 from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.frames import batches
-from ccd.campaign.tables.judgments import UNASSIGNED
 from ccd.errors import CcdError
+from ccd.vocabulary import Status
 from ccd.wording import folded, number_of
 
 OVERLAP = datetime.timedelta(seconds=10)  # pulled again, as clocks and transactions do not end in order
@@ -206,7 +206,7 @@ def _assigned_since(db: sa.Connection, desk: Desk) -> set[int]:
     rows = (
         sa.select(j.task_id)
         .join_from(schema.judgments, schema.assignments, (a.pair_id == j.pair_id) & (a.annotator == j.annotator))
-        .where(j.project_id == desk.project, j.status == UNASSIGNED)
+        .where(j.project_id == desk.project, j.status == Status.UNASSIGNED)
         .where(~sa.exists().where(newer.annotation == j.annotation, newer.version > j.version))
     )
     return set(db.scalars(rows))

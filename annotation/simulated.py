@@ -13,9 +13,9 @@ import requests
 
 from annotation.accounts import sign_in
 from annotation.label_config import read_result
-from ccd.campaign.tables.judgments import CANNOT_JUDGE
 from ccd.errors import CcdError
 from ccd.protocol import Protocol, Question
+from ccd.vocabulary import Status
 
 TRIES = 20
 
@@ -44,7 +44,7 @@ class Simulated:
 
     def _own(self, true: str, labels: tuple[str, ...], chance: random.Random) -> str:
         if chance.random() < self.cannot_judge:
-            return CANNOT_JUDGE
+            return Status.CANNOT_JUDGE
         right = self.hard_accuracy if true in self.hard else self.accuracy
         return true if chance.random() < right else chance.choice([label for label in labels if label != true])
 

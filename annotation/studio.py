@@ -24,9 +24,9 @@ from typing import Any
 
 import psutil
 import requests
-from ccd.files.atomic import write_atomic
 
 from ccd.errors import CcdError
+from ccd.files.atomic import write_atomic
 from ccd.files.lock import alone_on
 
 VERSION = "1.23.2"

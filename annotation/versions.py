@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
-from ccd.campaign.tables.events import now
 
 from annotation.checks import Checks, Shown, checks, pair_key
 from annotation.client import Studio
@@ -19,17 +18,8 @@ from annotation.tasks import digest
 from ccd.campaign import adjudication
 from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
 from ccd.campaign.tables import schema
-from ccd.campaign.tables.judgments import (
-    CHANGED_PAGE,
-    CHANGED_TASK,
-    DELETED,
-    EDITED_BY_OTHER,
-    FOREIGN,
-    GROUND_TRUTH,
-    OUTSIDE_PROTOCOL,
-    REPORTED,
-    UNASSIGNED,
-)
+from ccd.campaign.tables.events import now
+from ccd.vocabulary import REPORTED, Role, Status
 from ccd.wording import number_of
 
 
@@ -88,17 +78,17 @@ def store(
                 if last is None or (last["digest"], last["revision"]) != (row["digest"], row["revision"]):
                     rows.append(row | {"version": version + 1})
             rows += [
-                last | {"version": version + 1, "status": DELETED, "digest": DELETED, "pulled_at": now()}
+                last | {"version": version + 1, "status": Status.DELETED, "digest": Status.DELETED, "pulled_at": now()}
                 for version, last in old.values()
                 # A Label Studio set up anew numbers its tasks from 1 again: the same numbers, another pair.
-                if last["status"] != DELETED and last["pair_id"] == stands_for.pair
+                if last["status"] != Status.DELETED and last["pair_id"] == stands_for.pair
             ]
         if rows:
             db.execute(schema.judgments.insert(), rows)
     for row in rows:
         done.new[row["status"]] += 1
         where = f"desk {desk.name}, {studio.url}/projects/{desk.project}/data?task={row['task_id']}"
-        if row["status"] == OUTSIDE_PROTOCOL:
+        if row["status"] == Status.OUTSIDE_PROTOCOL:
             answers = json.loads(row["answers"] or "{}")
             why = pages.protocols[row["revision"]].problem(answers) or "more than one answer to a question"
             done.outside.append(f"{where}: {why}")
@@ -108,19 +98,21 @@ def store(
 
 
 _HOW = {
-    FOREIGN: "was given by someone else",
-    EDITED_BY_OTHER: "was edited by someone else",
-    GROUND_TRUTH: "is marked as ground truth",
+    Status.FOREIGN: "was given by someone else",
+    Status.EDITED_BY_OTHER: "was edited by someone else",
+    Status.GROUND_TRUTH: "is marked as ground truth",
 }
 
 
 def _amiss(status: str, desk: str, again: bool) -> str:
     """Why an answer does not count, and what to do; `again`: whether a push lets go of its task."""
     name = "an adjudicator" if desk == ADJUDICATION_DESK else desk
-    if status == UNASSIGNED:
+    if status == Status.UNASSIGNED:
         return f"an answer to a pair that was not assigned to {name}; not counted, there is nothing to do"
-    if status in (CHANGED_TASK, CHANGED_PAGE):
-        what = "the task showed something else than its pair" if status == CHANGED_TASK else "the page was another"
+    if status in (Status.CHANGED_TASK, Status.CHANGED_PAGE):
+        what = (
+            "the task showed something else than its pair" if status == Status.CHANGED_TASK else "the page was another"
+        )
         if not again:
             return f"an answer was given while {what}; not counted, the pair has a task of its own"
         return f"an answer was given while {what}; not counted, `ccd push` sends the pair to {name} again"
@@ -247,7 +239,7 @@ def _row(
         "project_id": desk.project,
         "task_id": task["id"],
         "pair_id": stands_for.pair,
-        "role": "adjudicator" if desk.name == ADJUDICATION_DESK else "annotator",
+        "role": Role.ADJUDICATOR if desk.name == ADJUDICATION_DESK else Role.ANNOTATOR,
         "prediction": _shown(task, annotation),
         "created_at": annotation["created_at"],
         "answered_at": at,

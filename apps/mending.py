@@ -139,10 +139,9 @@ def telling_images(campaign: "Campaign") -> Iterator[Found]:
 
 def _cleaned(campaign: "Campaign", row: "sa.Row[Any]", data: bytes) -> str:
     """The database first: a file that was not written yet is still the one that was collected."""
-    from ccd.files.atomic import write_atomic
-
     from ccd.campaign.tables import schema
     from ccd.errors import CcdError
+    from ccd.files.atomic import write_atomic
     from collection.images import BadImage, prepare
 
     try:

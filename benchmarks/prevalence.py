@@ -26,9 +26,9 @@ import sqlalchemy as sa
 
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.config import Person
-from ccd.campaign.draws import Drawn, Stratum, strata_of
 from ccd.campaign.rounds import spread
 from ccd.campaign.tables import schema
+from ccd.measures.draws import Drawn, Stratum, strata_of
 from ccd.measures.prevalence import TOO_WIDE, shares
 from collection import duplicates, table
 from collection.store import collect

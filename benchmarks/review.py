@@ -25,8 +25,8 @@ from ccd.campaign import adjudication, predictions
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.config import Person
 from ccd.campaign.gold_labels import settle
+from ccd.campaign.stored_split import split_campaign
 from ccd.campaign.tables import schema
-from ccd.splitting.split import split_campaign
 
 LABELS = ("irrelevant", "implicit", "explicit")
 SHARES = (0.334, 0.105, 0.561)  # of the classes in CCD

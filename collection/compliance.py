@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
-from ccd.campaign.tables.events import now
 
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import live_posts as gone_posts
 from ccd.campaign.tables import schema
+from ccd.campaign.tables.events import now
 from ccd.campaign.tables.frames import batches
 from ccd.errors import CcdError
 from collection import pages, quarantine, x, x_api

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import sqlalchemy as sa
-from ccd.campaign.tables.events import record
 
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
+from ccd.campaign.tables.events import record
 from ccd.campaign.tables.frames import frame_of
 from ccd.campaign.tables.live_posts import lives
 from ccd.files.ray import on_ray

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from ccd.campaign.tables.events import now
-
 from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables.events import now
 from ccd.errors import CcdError, damaged
 from collection.authors import Key, keyed
 from collection.pages import NOTE, Page, Pages

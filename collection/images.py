@@ -14,10 +14,10 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from ccd.files.atomic import write_atomic
 from PIL import Image, ImageOps, JpegImagePlugin
 
 from ccd.errors import CcdError
+from ccd.files.atomic import write_atomic
 from ccd.files.photo import MOST_BYTES, MOST_PIXELS, MOST_SCANS
 from ccd.files.regular import open_regular
 from ccd.files.stripping import stripped

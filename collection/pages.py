@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ccd.files.atomic import write_atomic
-
 from ccd.errors import CcdError
+from ccd.files.atomic import write_atomic
 from collection.files import MOST_LINE
 
 Page = dict[str, Any]

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from ccd.campaign.tables.events import record
-from ccd.files.atomic import write_atomic
 
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
+from ccd.campaign.tables.events import record
 from ccd.campaign.tables.live_posts import LIVE
 from ccd.errors import CcdError
+from ccd.files.atomic import write_atomic
 
 FOLDER = "quarantine"
 _ROWS = "rows.jsonl"

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from ccd.campaign.tables.events import now
 
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.config import Filters
 from ccd.campaign.tables import schema
+from ccd.campaign.tables.events import now
 from ccd.campaign.tables.frames import batches
 from collection import images
 from collection.authors import author_key, secret

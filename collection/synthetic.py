@@ -6,7 +6,6 @@ Everything here is made up and must be called synthetic wherever it is shown.
 from pathlib import Path
 
 from ccd.files.atomic import write_atomic
-
 from collection.records import Photo, Record
 from collection.world.pairs import Settings, make
 from collection.world.shards import picture

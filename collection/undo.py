@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from ccd.campaign.tables.events import record
 
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
+from ccd.campaign.tables.events import record
 from ccd.campaign.tables.frames import batches
 from ccd.errors import CcdError
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from ccd.campaign.tables.events import now
 
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
+from ccd.campaign.tables.events import now
 from ccd.errors import CcdError, damaged
 from collection import archive, reading
 from collection.authors import Key, keyed

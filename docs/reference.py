@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+
 from ccd.files.atomic import write_atomic
 
 PAGE = Path(__file__).with_name("commands.md")

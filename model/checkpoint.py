@@ -19,11 +19,11 @@ import numpy as np
 import safetensors
 import safetensors.torch
 import torch
-from ccd.files.atomic import make_latest, write_atomic
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ccd.errors import CcdError, as_path, damaged
+from ccd.files.atomic import make_latest, write_atomic
 from ccd.files.lock import alone_in
 from ccd.files.regular import MOST_TEXT, check_regular, read_json
 from model.zoo import make, stored_config

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-from ccd.files.atomic import write_atomic
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from ccd import __version__
 from ccd.errors import CcdError
+from ccd.files.atomic import write_atomic
 from ccd.measures.proportions import holm
 from ccd.reports.plots import png
 from model.data import Started

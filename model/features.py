@@ -20,10 +20,10 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 import psutil
 import pydantic
-from ccd.files.atomic import make_latest, write_atomic
 from numpy.typing import NDArray
 
 from ccd.errors import CcdError, damaged, writing
+from ccd.files.atomic import make_latest, write_atomic
 from ccd.files.regular import MOST_TEXT, check_regular, read_json
 from model.encoders.digest import file_digest
 from model.encoders.protocol import RegionEncoder, Regions, WordEncoder, Words

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ccd.files.atomic import write_atomic
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from ccd import __version__
 from ccd.errors import CcdError
+from ccd.files.atomic import write_atomic
 from ccd.reports.plots import png
 from model.baselines.sizes import Sizes
 from model.data import Loader, Started

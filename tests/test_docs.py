@@ -11,9 +11,10 @@ import click
 import pytest
 
 from apps.cli.main import cli
+from ccd import vocabulary
 from ccd.campaign.campaign import ADJUDICATION_DESK
 from ccd.campaign.config import TEMPLATE, read_config
-from ccd.campaign.tables import judgments
+from ccd.vocabulary import Status
 from docs.reference import PAGE, leaves, reference
 
 ROOT = Path(__file__).parent.parent
@@ -172,13 +173,13 @@ def test_the_campaign_file_in_the_docs_is_valid_and_explained(tmp_path: Path) ->
 def test_every_status_of_a_judgment_is_explained() -> None:
     text = (ROOT / "docs" / "annotate.md").read_text(encoding="utf-8")
     statuses = {
-        judgments.VALID,
-        judgments.CANNOT_JUDGE,
-        judgments.SKIPPED,
-        judgments.DELETED,
-        judgments.OUTSIDE_PROTOCOL,
+        Status.VALID,
+        Status.CANNOT_JUDGE,
+        Status.SKIPPED,
+        Status.DELETED,
+        Status.OUTSIDE_PROTOCOL,
     }
-    statuses |= set(judgments.REPORTED)
+    statuses |= set(vocabulary.REPORTED)
     for status in statuses:
         assert f"| `{status}` |" in text
     assert f"`{ADJUDICATION_DESK}`" in text

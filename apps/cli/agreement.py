@@ -133,7 +133,7 @@ def agreement_command(
 
 def _of_campaign(folder: Path, wanted: "Wanted") -> contract.Report:
     from ccd.campaign.campaign import Campaign
-    from ccd.measures.scorecards import labels_are_old
+    from ccd.campaign.scorecards import labels_are_old
     from ccd.reports import report
 
     campaign = Campaign.open(folder)

@@ -53,9 +53,9 @@ def bias_command(folder: Path, folds: int, seed: int) -> Report:
     Example: ccd bias
     """
     from ccd.campaign import revisions
+    from ccd.campaign.assistance import of_campaign
     from ccd.campaign.campaign import Campaign
     from ccd.errors import CcdError
-    from ccd.measures.assistance import of_campaign
 
     campaign = Campaign.open(folder)
     with campaign.read() as db:

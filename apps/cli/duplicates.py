@@ -41,10 +41,9 @@ def duplicates_command(folder: Path, engine: str) -> contract.Report:
     """
     import dataclasses
 
-    from ccd.files.atomic import write_atomic
-
     from apps.cli.progress import bars
     from ccd.campaign.campaign import Campaign
+    from ccd.files.atomic import write_atomic
     from collection.contact_sheet import contact_sheet
     from collection.duplicates import find
 

@@ -61,11 +61,10 @@ def explain_command(
     \b
     Example: ccd explain x:263046056240115712:0 --model ananet-4fd1a2c09b3e
     """
-    from ccd.files.atomic import write_new
-
     from apps.cli.progress import bars
     from apps.cli.train import set_device
     from ccd.errors import CcdError
+    from ccd.files.atomic import write_new
     from model.attention import draw_all, draw_word, explain_pair
     from model.checkpoint import chosen
     from model.encoders.photo import open_rgb

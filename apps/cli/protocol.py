@@ -103,11 +103,11 @@ def new(file: Path, like: str) -> contract.Report:
     \b
     Example: ccd protocol new mine.toml --like vempala2019
     """
-    from ccd.files.atomic import write_atomic
     from rich.text import Text
 
     from ccd import protocol as protocols
     from ccd.errors import CcdError
+    from ccd.files.atomic import write_atomic
 
     if like not in protocols.shipped():
         raise CcdError(f"--like {like}: not a shipped protocol; choose one of {', '.join(protocols.shipped())}")

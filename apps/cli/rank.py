@@ -160,8 +160,8 @@ def _of(campaign: "Campaign", question: "Question") -> str:
 
 def _sought(campaign: "Campaign", question: "Question") -> tuple[str, tuple[float, ...] | None]:
     """The label that is looked for, and the shares of all labels where a random part tells them."""
-    from ccd.campaign.review_queue import watched
-    from ccd.measures.prevalence import of_campaign
+    from ccd.campaign.prevalence import of_campaign
+    from ccd.measures.watched import watched
 
     with campaign.read() as db:
         known = of_campaign(db, question)

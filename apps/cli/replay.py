@@ -165,8 +165,8 @@ def _told(row: "Row", rows: "Sequence[Row]") -> dict[str, Any]:
 def _write_csv(file: Path, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
     """One line a row and measure; each line says what it was measured on."""
     import pandas as pd
-    from ccd.files.atomic import write_atomic
 
+    from ccd.files.atomic import write_atomic
     from ccd.files.csv_cells import safe
 
     lines = [

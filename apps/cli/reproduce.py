@@ -248,8 +248,8 @@ def _write_csv(
 ) -> Path:
     """One line a row and measure; each line says what it was measured on."""
     import pandas as pd
-    from ccd.files.atomic import write_atomic
 
+    from ccd.files.atomic import write_atomic
     from ccd.files.csv_cells import safe
 
     lines = [

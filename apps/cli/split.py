@@ -73,10 +73,11 @@ def _split(folder: Path, question: str | None, like: str | None) -> contract.Rep
 
     from apps.cli.progress import bars
     from ccd.campaign.campaign import Campaign
-    from ccd.measures.prevalence import of_campaign
+    from ccd.campaign.prevalence import of_campaign
+    from ccd.campaign.stored_split import by_question, split_campaign
     from ccd.splitting.leakage import leaks, straddling
     from ccd.splitting.nearest import nearest
-    from ccd.splitting.split import UNLABELLED, by_question, naive, split_campaign
+    from ccd.splitting.split import UNLABELLED, naive
     from collection.duplicates import hash_pictures
 
     campaign = Campaign.open(folder)

@@ -19,8 +19,9 @@ from ccd.campaign import revisions
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import now, record
-from ccd.campaign.tables.judgments import ANSWERED, CANNOT_JUDGE, DELETED, IN_APP, VALID
+from ccd.campaign.tables.judgments import IN_APP
 from ccd.errors import CcdError
+from ccd.vocabulary import ANSWERED, Role, Status
 
 # What `resolved_by` of the table `labels` says; ccd/campaign/gold_labels.py, which loads pandas, has them from the
 # aggregators
@@ -82,7 +83,7 @@ def decide(
 
     >>> decide(campaign, "x:7:0", "relation", "lead", "implicit", reason="context")  # doctest: +SKIP
     """
-    cannot = answer == CANNOT_JUDGE
+    cannot = answer == Status.CANNOT_JUDGE
     problem = None if cannot else campaign.protocol.by_name(question).problem(answer)
     if problem or (reason is not None and reason not in REASONS):
         raise CcdError(f"{pair_id}: {problem or f'{reason!r} is no reason; known: ' + ', '.join(REASONS)}")
@@ -100,7 +101,7 @@ def decide(
         before = mine[0] if mine else _nothing(pair_id, reviewer)
         said = ": ".join(filter(None, (reason, note))) or None
         answers = None if cannot else {**(before.answers or {}), question: answer}
-        status = CANNOT_JUDGE if cannot else VALID
+        status = Status.CANNOT_JUDGE if cannot else Status.VALID
         _store(db, replace(before, revision=revision), status, answers, said, seconds, prediction)
         after = {"question": question, "label": None if cannot else _text(answer), "resolved_by": ADJUDICATED}
         after |= {"reason": reason, "note": note, "annotation": before.annotation}
@@ -119,7 +120,15 @@ def undo(campaign: Campaign, pair_id: str, question: str, reviewer: str) -> None
         if standing is None or standing.reviewer != reviewer or not standing.annotation.startswith(MARK):
             raise CcdError(f"{pair_id}: {reviewer} has no decision here to take back; look at the pair again")
         answers = {name: said for name, said in (standing.answers or {}).items() if name != question}
-        _store(db, standing, VALID if answers else DELETED, answers or None, standing.comment, standing.seconds, None)
+        _store(
+            db,
+            standing,
+            Status.VALID if answers else Status.DELETED,
+            answers or None,
+            standing.comment,
+            standing.seconds,
+            None,
+        )
         before = _before(db, pair_id, question, reviewer)
         assert before is not None  # the decision was recorded with it
         record(db, reviewer, UNDONE, pair_id, after=before)
@@ -176,13 +185,13 @@ def _decision(row: Any) -> Decision:
 
 def _nothing(pair_id: str, reviewer: str) -> Decision:
     """What a reviewer's first decision on a pair follows."""
-    return Decision(f"{MARK}{uuid.uuid4()}", 0, pair_id, reviewer, DELETED, None, None, None, 0)
+    return Decision(f"{MARK}{uuid.uuid4()}", 0, pair_id, reviewer, Status.DELETED, None, None, None, 0)
 
 
 def _of_pair(db: sa.Connection, pair_id: str) -> list[Decision]:
     """The newest versions of all adjudications of a pair, from the app or from Label Studio, oldest first."""
     rows = db.execute(
-        _rows().where(_J.pair_id == pair_id, _J.role == "adjudicator").order_by(_J.created_at, _J.judgment_id)
+        _rows().where(_J.pair_id == pair_id, _J.role == Role.ADJUDICATOR).order_by(_J.created_at, _J.judgment_id)
     )
     newest: dict[str, Decision] = {}
     for each in map(_decision, rows):
@@ -194,7 +203,7 @@ def _of_pair(db: sa.Connection, pair_id: str) -> list[Decision]:
 def _decided(db: sa.Connection, pair_id: str, reviewer: str) -> list[Decision]:
     """What the reviewer has settled of a pair in the review app: one decision, whatever the number of questions."""
     mine = (each for each in _of_pair(db, pair_id) if each.reviewer == reviewer and each.annotation.startswith(MARK))
-    return [each for each in mine if each.status == VALID]
+    return [each for each in mine if each.status == Status.VALID]
 
 
 def _standing(db: sa.Connection, pair_id: str, question: str) -> Decision | None:
@@ -205,7 +214,7 @@ def _standing(db: sa.Connection, pair_id: str, question: str) -> Decision | None
     found = [
         each
         for each in _of_pair(db, pair_id)
-        if each.status == CANNOT_JUDGE or (each.status in ANSWERED and question in (each.answers or {}))
+        if each.status == Status.CANNOT_JUDGE or (each.status in ANSWERED and question in (each.answers or {}))
     ]
     ours = next((each for each in found if each.annotation.startswith(MARK)), None)
     before = _label(db, pair_id, question) if ours is None else _before(db, pair_id, question, ours.reviewer)
@@ -254,7 +263,7 @@ def _store(
             revision=before.revision,
             project_id=IN_APP,
             task_id=0,
-            role="adjudicator",
+            role=Role.ADJUDICATOR,
             created_at=at.replace("+00:00", "Z"),  # as Label Studio writes it, as the two are sorted together
             digest=hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
             pulled_at=at,

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from ccd.campaign.adjudication import MARK
-from ccd.campaign.tables import judgments, schema
+from ccd.campaign.tables import schema
 from ccd.campaign.tables.frames import frame_of
+from ccd.vocabulary import Role, Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -49,8 +50,8 @@ class Adjudications:
         early = self.versions["judgment_id"] < self.versions["task"].map(judgment).astype(float)  # NaN: not of these
         last = self.versions[early].sort_values("version", kind="stable").drop_duplicates("annotation", keep="last")
         found = self.versions.loc[self.versions.index.isin(last.index)]
-        found = found[found["status"].isin((judgments.VALID, judgments.CANNOT_JUDGE))]
-        found = found.sort_values("status", key=lambda status: status != judgments.VALID, kind="stable")
+        found = found[found["status"].isin((Status.VALID, Status.CANNOT_JUDGE))]
+        found = found.sort_values("status", key=lambda status: status != Status.VALID, kind="stable")
         return found.drop_duplicates(["task", "worker"])[["task", "worker", "label"]].reset_index(drop=True)
 
     def first_on_desk(self) -> "pd.Series[int]":
@@ -61,15 +62,15 @@ class Adjudications:
 def adjudications(db: sa.Connection, question: str) -> Adjudications:
     """Look up the adjudicators' answers to a question."""
     j = schema.judgments.c
-    lead = _frame(db, question, j.role == "adjudicator")
-    valid = lead[(lead["status"] == judgments.VALID) & lead["label"].notna()]
+    lead = _frame(db, question, j.role == Role.ADJUDICATOR)
+    valid = lead[(lead["status"] == Status.VALID) & lead["label"].notna()]
     first = valid.groupby("annotation")["judgment_id"].min()
     newest = lead.sort_values("version", kind="stable").drop_duplicates("annotation", keep="last")
     given = lead[lead.index.isin(newest.index.intersection(valid.index))]
     given = given.assign(by_desk=~given["annotation"].str.startswith(MARK), first=given["annotation"].map(first))
     given = given.rename(columns={"judgment_id": "last"})[["task", "label", "by_desk", "first", "last"]]
-    judged = sa.select(j.pair_id).where(j.role == "adjudicator")
-    return Adjudications(question, given, _frame(db, question, (j.role == "annotator") & j.pair_id.in_(judged)))
+    judged = sa.select(j.pair_id).where(j.role == Role.ADJUDICATOR)
+    return Adjudications(question, given, _frame(db, question, (j.role == Role.ANNOTATOR) & j.pair_id.in_(judged)))
 
 
 def _frame(db: sa.Connection, question: str, which: Any) -> "pd.DataFrame":

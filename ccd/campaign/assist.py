@@ -17,6 +17,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import record
 from ccd.errors import CcdError
+from ccd.vocabulary import Role
 
 BLIND_SHARE = 0.2  # of the pairs of an assisted round go out without a prediction
 STREAM = 1  # the draw of blind pairs is another than the round's own from the same seed
@@ -127,7 +128,7 @@ def to_show(db: sa.Connection, pairs: Collection[str] | None = None) -> dict[tup
 def _undecided(db: sa.Connection) -> list[tuple[int, int]]:
     """(round, seed) of the rounds that were not decided and that nobody has answered anything of."""
     r, a, j, s = schema.rounds.c, schema.assignments.c, schema.judgments.c, schema.assists.c
-    answered = (j.pair_id == a.pair_id) & (j.annotator == a.annotator) & (j.role == "annotator")
+    answered = (j.pair_id == a.pair_id) & (j.annotator == a.annotator) & (j.role == Role.ANNOTATOR)
     begun = sa.select(a.round).join_from(schema.assignments, schema.judgments, answered)
     found = sa.select(r.round, r.seed).where(r.round.not_in(begun), r.round.not_in(sa.select(s.round)))
     return [(row.round, row.seed) for row in db.execute(found.order_by(r.round))]

@@ -1,11 +1,9 @@
 """A campaign: one folder with `campaign.toml`, and one database (SQLite in it, or PostgreSQL by `database_url`)."""
 
 import contextlib
-import datetime
-import json
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from ccd.campaign import revisions
 from ccd.campaign.config import CONFIG, Config, Person, parse, read_config, render
 from ccd.campaign.tables import schema
 from ccd.errors import CcdError, as_path
+from ccd.files.atomic import write_atomic
 from ccd.files.lock import alone_on
 
 ADJUDICATION_DESK = "@adjudication"
@@ -138,57 +137,6 @@ class Campaign:
             )
 
 
-def record(db: sa.Connection, who: str, what: str, subject: str, before: object = None, after: object = None) -> None:
-    """Append one row to `events`; `before` and `after` are stored as JSON."""
-    db.execute(schema.events.insert(), [event(who, what, subject, before, after)])
-
-
-def event(who: str, what: str, subject: str, before: object = None, after: object = None) -> dict[str, Any]:
-    """A row of `events`, for whoever writes many at once; otherwise see `record`."""
-    return {"at": now(), "who": who, "what": what, "subject": subject, "before": _json(before), "after": _json(after)}
-
-
-def now() -> str:
-    """The time in UTC, ISO 8601 with microseconds."""
-    return datetime.datetime.now(datetime.UTC).isoformat()
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: a temporary neighbour, then a rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # as where the folder itself is not there
-            temporary.unlink()
-        raise CcdError(
-            f"{path}: cannot be written ({error.strerror}); free space or check the folder's rights"
-        ) from None
-
-
-def write_new(path: Path, data: bytes) -> None:
-    """Write a file that a caller named, as `write_atomic` does, and never over another: the same bytes are left alone.
-
-    Raises CcdError where there is a file with other content, or one that cannot be written.
-    """
-    if path.exists():
-        if not path.is_file() or path.read_bytes() != data:
-            raise CcdError(f"{path}: is there already, with other content; move it away or choose another name")
-        return
-    write_atomic(path, data)
-
-
-def make_latest(file: Path, others: Iterable[Path]) -> None:
-    """Make a file younger than the others, also where the clock was set back since they were written."""
-    newest = max((other.stat().st_mtime_ns for other in others if other != file), default=0)
-    if file.stat().st_mtime_ns <= newest:
-        os.utime(file, ns=(newest + 1, newest + 1))
-
-
 def open_engine(url: str | sa.URL) -> sa.Engine:
     """The engine of a database, for `transaction`. Raises CcdError where the address or its driver is wrong."""
     try:
@@ -240,7 +188,3 @@ def _belongs(db: sa.Connection, name: str, where: str) -> str:
             "put the old name back or give this campaign a database of its own"
         )
     return stored["uid"]
-
-
-def _json(value: object) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
+from ccd.campaign import stored_split
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.frames import frame_of
-from ccd.campaign.tables.judgments import VALID
 from ccd.measures.related import GROUP
-from ccd.splitting import split
 from ccd.splitting.leakage import TIES, Tie, groups
+from ccd.vocabulary import Status
 
 
 def with_groups(db: sa.Connection, judged: pd.DataFrame) -> pd.DataFrame:
@@ -31,10 +31,10 @@ def of_pairs(db: sa.Connection) -> dict[str, str]:
         sa.select(p.pair_id, p.post_id, p.image, schema.posts.c.author_key, s.leakage_group)
         .join(schema.posts, schema.posts.c.post_id == p.post_id)
         .join(schema.splits, s.pair_id == p.pair_id, isouter=True)
-        .where(p.pair_id.in_(sa.select(j.pair_id).where(j.status == VALID))),
+        .where(p.pair_id.in_(sa.select(j.pair_id).where(j.status == Status.VALID))),
         differ=("pair_id",),
     )
-    names = (split.plan(db) or {"ties": TIES})["ties"]
+    names = (stored_split.plan(db) or {"ties": TIES})["ties"]
     columns = {"image": "image", "post": "post_id", "author": "author_key"}
     ties = {name: _same(frame[column]) for name, column in columns.items() if name in names}
     ties[GROUP] = _same(frame[GROUP])

@@ -14,6 +14,7 @@ from ccd.campaign import predictions
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.predictions import uncertainty
 from ccd.campaign.tables import live_posts, schema
+from ccd.vocabulary import Arm
 
 Floats = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
@@ -147,7 +148,7 @@ def active_rounds(campaign: Campaign) -> list[tuple[int, int]]:
         sa.select(r.round, sa.func.count())
         .join(schema.rounds, schema.rounds.c.round == r.round)
         .join(schema.pairs, p.pair_id == r.pair_id)
-        .where(schema.rounds.c.arm == "active", live_posts.lives())
+        .where(schema.rounds.c.arm == Arm.ACTIVE, live_posts.lives())
     )
     with campaign.read() as db:
         return [(number, size) for number, size in db.execute(query.group_by(r.round).order_by(r.round.desc()))]

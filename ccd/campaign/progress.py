@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from ccd.campaign.tables import schema
-from ccd.campaign.tables.judgments import ANSWERED, CANNOT_JUDGE, SKIPPED, VALID, best_answers
+from ccd.campaign.tables.judgments import best_answers
 from ccd.campaign.tables.live_posts import LIVE
+from ccd.vocabulary import ANSWERED, Role, Status
 
 WINDOW = datetime.timedelta(days=7)  # pace is that of the last week
 _OPEN, _LOST = "open", "lost"  # kinds of assignments without an answer
@@ -72,7 +73,7 @@ def progress(db: sa.Connection, annotators: Collection[str]) -> list[Progress]:
         comes = status_of_post == LIVE and annotator in annotators
         kind = ANSWERED[place] if place is not None else _OPEN if comes else _LOST
         counts.setdefault((number, annotator), Counter())[kind] += count
-    kinds = (VALID, CANNOT_JUDGE, SKIPPED, _LOST)
+    kinds = (Status.VALID, Status.CANNOT_JUDGE, Status.SKIPPED, _LOST)
     return [
         Progress(number, annotator, found.total(), *(found[kind] for kind in kinds))
         for (number, annotator), found in sorted(counts.items())
@@ -86,7 +87,7 @@ def paces(db: sa.Connection, found: list[Progress], at: datetime.datetime | None
     """
     at = at or datetime.datetime.now(datetime.UTC)
     j = schema.judgments.c
-    mine = (j.role == "annotator") & (j.version == 1) & j.status.in_(ANSWERED)
+    mine = (j.role == Role.ANNOTATOR) & (j.version == 1) & j.status.in_(ANSWERED)
     began = sa.select(j.annotator, sa.func.min(j.created_at)).where(mine).group_by(j.annotator)
     first: dict[str, str] = dict(tuple(row) for row in db.execute(began))
     week = (at - WINDOW).strftime("%Y-%m-%dT%H:%M:%S")

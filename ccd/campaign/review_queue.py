@@ -1,7 +1,6 @@
 """What a second look is best given to: pairs that are open, then those whose votes were split."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -9,9 +8,8 @@ import sqlalchemy as sa
 
 from ccd.campaign.tables import judgments, schema
 from ccd.measures import aggregation, ties
-from ccd.protocol import Protocol, Question
-
-WATCHED = "implicit"  # what is most often taken for another label, and the class that CCD is made for
+from ccd.measures.watched import watched
+from ccd.protocol import Protocol
 
 TIE = "tie"  # nothing is settled: every vote differs, or too few could judge
 MINORITY = "minority"  # settled against a vote for the label that is watched
@@ -61,12 +59,3 @@ def review_queue(
     found.sort(key=lambda entry: entry[:4])
     columns = ["pair_id", "question", "why", "label", "votes"]
     return pd.DataFrame([entry[2:] for entry in found], columns=columns, dtype=object)
-
-
-def watched(question: Question, settled: Mapping[tuple[str, str], int]) -> str | None:
-    """The label to watch, and to look for: `implicit`, else the one that fewest pairs are `settled` on; None for a
-    score. `settled` counts pairs by (question, label); a label that no pair has counts nought.
-    """
-    if WATCHED in question.labels:
-        return WATCHED
-    return min(question.labels, key=lambda label: settled.get((question.name, label), 0), default=None)

@@ -13,6 +13,7 @@ from ccd.campaign.tables.events import now, record
 from ccd.campaign.tables.frames import batches
 from ccd.campaign.tables.live_posts import LIVE, lives
 from ccd.errors import CcdError
+from ccd.vocabulary import Arm
 from ccd.wording import number_of
 
 
@@ -72,7 +73,7 @@ def new_round(campaign: Campaign, size: int, seed: int) -> Round:
         else:
             chances = spread({pair: pool[pair] for pair in candidates}, size, config.max_per_group, random)
         pairs = list(chances)
-        made = Round(round=number, arm="random", seed=seed, size=size, pool=len(pool))
+        made = Round(round=number, arm=Arm.RANDOM, seed=seed, size=size, pool=len(pool))
         db.execute(
             schema.rounds.insert().values(
                 round=number, arm=made.arm, strategy="random", seed=seed, size=size, pool=made.pool, created_at=now()
@@ -121,7 +122,7 @@ def ranked_round(
         for pair in pairs:
             if pair not in living or not set(names) - had.get(pair, set()):
                 raise CcdError(f"{pair} is gone or went to everybody while it was ranked; run `ccd rank` again")
-        made = Round(round=number, arm="active", seed=seed, size=len(pairs), pool=pool)
+        made = Round(round=number, arm=Arm.ACTIVE, seed=seed, size=len(pairs), pool=pool)
         db.execute(
             schema.rounds.insert().values(
                 round=number,

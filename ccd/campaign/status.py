@@ -7,12 +7,13 @@ import sqlalchemy as sa
 
 from ccd.campaign import revisions
 from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
+from ccd.campaign.prevalence import of_campaign
 from ccd.campaign.progress import progress
 from ccd.campaign.rounds import drawable
 from ccd.campaign.tables import schema
-from ccd.campaign.tables.judgments import CANNOT_JUDGE, SKIPPED, VALID, answered, set_aside, tally
+from ccd.campaign.tables.judgments import answered, set_aside, tally
 from ccd.campaign.tables.live_posts import lives
-from ccd.measures.prevalence import of_campaign
+from ccd.vocabulary import Arm, Role, Status
 from ccd.wording import number_of
 
 
@@ -41,7 +42,7 @@ def status(campaign: Campaign) -> dict[str, Any]:
                 "size": row.size,
                 "pool": row.pool,
                 "seed": row.seed,
-                "inclusion_probability": row.size / row.pool if row.arm == "random" and row.pool else None,
+                "inclusion_probability": row.size / row.pool if row.arm == Arm.RANDOM and row.pool else None,
             }
             for row in db.execute(sa.select(schema.rounds).order_by(schema.rounds.c.round))
         ]
@@ -100,9 +101,9 @@ def _annotators(db: sa.Connection, names: list[str]) -> list[dict[str, Any]]:
 
 def _adjudicators(db: sa.Connection, names: list[str], ties: "Ties") -> list[dict[str, Any]]:
     """Everybody in campaign.toml, then who left and has decided. Their desk is one: `pushed` and `open` are its own."""
-    given = tally(db, "adjudicator")
+    given = tally(db, Role.ADJUDICATOR)
     pushed = _tally(db, schema.tasks.c.desk).get(ADJUDICATION_DESK, 0)
-    done = {"judged": VALID, "cannot_judge": CANNOT_JUDGE, "skipped": SKIPPED}
+    done = {"judged": Status.VALID, "cannot_judge": Status.CANNOT_JUDGE, "skipped": Status.SKIPPED}
     return [
         {"name": name, "pushed": pushed}
         | {key: given.get((name, status), 0) for key, status in done.items()}

@@ -14,12 +14,7 @@ from typing import Any, Literal
 import krippendorff
 import numpy as np
 import pandas as pd
-import sqlalchemy as sa
 
-from ccd.campaign import revisions
-from ccd.campaign.judged_groups import with_groups
-from ccd.campaign.revisions import Revision
-from ccd.campaign.tables import judgments
 from ccd.errors import CcdError
 from ccd.measures.bootstrap import over_both, over_pairs
 from ccd.measures.coefficients import Weights, alpha, cohen, fleiss, gwet_ac1, one_against_rest, percent, scott
@@ -27,7 +22,7 @@ from ccd.measures.estimate import ONE_LABEL, SMALL_TEAM, Carrying, Coefficient, 
 from ccd.measures.patterns import Codes, Floats, Patterns, Rows, crossed, distinct, left_out, patterns
 from ccd.measures.related import GROUP, Clusters, Related
 from ccd.measures.vote_matrix import Coded, code
-from ccd.protocol import Level, Protocol, Question
+from ccd.protocol import Level
 
 Resample = Literal["pairs", "both"]
 LEVELS: tuple[Level, ...] = ("nominal", "ordinal", "interval")
@@ -131,58 +126,6 @@ def agreement(
                 raise CcdError(f"scores must be numbers, one is {label!r}; check the protocol")
     group = df.drop_duplicates("task")[GROUP] if GROUP in df.columns else None  # in the order of Coded.tasks
     return of_coded(code(df, labels), level, folds, seed, resample, group)
-
-
-def of_campaign(
-    db: sa.Connection, protocol: Protocol, folds: int = 1000, seed: int = 0, resample: Resample = "pairs"
-) -> dict[str, Agreement]:
-    """Agreement on each question of the protocol, from the annotators' judgments that count."""
-    asked = revisions.used(db, protocol)
-    return {
-        question.name: of_judged(
-            with_groups(db, judgments.counted(db, question.name)), question, asked, folds, seed, resample
-        )
-        for question in protocol.questions
-    }
-
-
-def of_judged(
-    df: pd.DataFrame,
-    question: Question,
-    asked: Sequence[Revision],
-    folds: int = 1000,
-    seed: int = 0,
-    resample: Resample = "pairs",
-) -> Agreement:
-    """Agreement on a question, with the categories that its judges could choose among.
-
-    `df` is `ccd.campaign.tables.judgments.counted`, with or without leakage groups (`ccd.campaign.judged_groups`),
-    `asked` the revisions of the protocol that its judgments were given under. Where the categories changed in between,
-    Gwet's AC1, whose chance agreement depends on their number (Gwet 2008, Eq. 5 with 1/(K - 1)), has no value for all
-    judgments together: it is undefined, with the value under each set of categories.
-    """
-    under = set(df["revision"])
-    sets: dict[tuple[Any, ...], list[Revision]] = {}
-    for each in asked:
-        if each.number in under and each.asks(question.name):
-            sets.setdefault(revisions.answers_of(each.protocol.by_name(question.name)), []).append(each)
-    judged = revisions.as_judged(question, [each for some in sets.values() for each in some])
-    found = agreement(df, judged.labels, question.level, folds, seed, resample)
-    if len(sets) < 2 or question.kind == "score":
-        return found
-    parts = {}
-    for some in sets.values():
-        part = df[df["revision"].isin([each.number for each in some])]
-        labels = revisions.as_judged(question, some).labels
-        parts[", ".join(str(each.number) for each in some)] = agreement(
-            part, labels, question.level, folds, seed, resample
-        )
-    values = {numbers: each.coefficients["gwet_ac1"].value for numbers, each in parts.items()}
-    told = (f"{'undefined' if ac1 is None else f'{ac1:.3f}'} under {numbers}" for numbers, ac1 in values.items())
-    reason = f"the categories changed between revisions of the protocol: {', '.join(told)}"
-    return replace(
-        found, coefficients=found.coefficients | {"gwet_ac1": Coefficient(None, None, reason)}, by_revision=parts
-    )
 
 
 def of_coded(

@@ -12,15 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import sqlalchemy as sa
 
-from ccd.campaign import adjudication
-from ccd.campaign.config import FASTEST_SECONDS
-from ccd.campaign.tables import judgments, schema
 from ccd.measures.aggregation import others_majority, tally
 from ccd.measures.proportions import holm, trend, wilson
 from ccd.measures.vote_matrix import code
-from ccd.protocol import Question
+from ccd.vocabulary import Status
 
 Ints = npt.NDArray[np.int64]
 
@@ -84,7 +80,7 @@ def scorecards(
     df: pd.DataFrame,
     labels: Sequence[Any],
     settled: "pd.Series[Any]",
-    fastest: float = FASTEST_SECONDS,
+    fastest: float = 2.0,
     answered: Mapping[tuple[str, str], int] | None = None,
 ) -> dict[Any, Scorecard]:
     """Annotator → scorecard, by name, of the judgments `df` (task, worker, label; one row a judgment).
@@ -117,8 +113,8 @@ def scorecards(
     return {
         name: Scorecard(
             judgments=int(total[i]),
-            cannot_judge=answered.get((name, judgments.CANNOT_JUDGE), 0),
-            skipped=answered.get((name, judgments.SKIPPED), 0),
+            cannot_judge=answered.get((name, Status.CANNOT_JUDGE), 0),
+            skipped=answered.get((name, Status.SKIPPED), 0),
             others=others[i],
             precision=_of_label(confusion[i], labels, 1, "never given to a settled pair"),
             recall=_of_label(confusion[i], labels, 0, "no settled pair of it judged"),
@@ -131,28 +127,6 @@ def scorecards(
         )
         for i, name in enumerate(everybody)
     }
-
-
-def of_campaign(db: sa.Connection, question: Question, fastest: float = FASTEST_SECONDS) -> dict[Any, Scorecard]:
-    """Scorecards of a campaign's annotators on one question, against the labels as of the last `ccd labels`."""
-    t = schema.labels.c
-    rows = db.execute(sa.select(t.pair_id, t.label).where(t.question == question.name, t.label.is_not(None)))
-    settled = pd.Series(dict(map(tuple, rows)), dtype=object)
-    judged = judgments.counted(db, question.name)
-    return scorecards(judged, question.labels, settled, fastest, judgments.tally(db))
-
-
-def labels_are_old(db: sa.Connection) -> bool:
-    """True where judgments came after the last `ccd labels`, which precision and recall are against.
-
-    Decisions in the review app do not count: the labels have followed them.
-    """
-    j = schema.judgments.c
-    pulled = sa.select(j.judgment_id).where(~j.annotation.startswith(adjudication.MARK))
-    last = db.scalar(pulled.order_by(j.judgment_id.desc()).limit(1))
-    settled = db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == schema.SETTLED_UP_TO))
-    taken_in = int(settled) if settled and settled.isdecimal() else 0  # "None" where there were no judgments
-    return (last or 0) > taken_in
 
 
 def confusions(df: pd.DataFrame, labels: Sequence[Any]) -> Ints:

@@ -13,13 +13,9 @@ Imbens, G. W., & Manski, C. F. (2004). Confidence intervals for partially identi
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import sqlalchemy as sa
-
-from ccd.campaign import draws
-from ccd.campaign.draws import Floats, Stratum
+from ccd.measures.draws import Floats, Stratum
 from ccd.measures.prevalence import shares
 from ccd.measures.ties import OPEN
-from ccd.protocol import Question
 
 
 @dataclass(frozen=True)
@@ -49,14 +45,6 @@ def of_strata(strata: Sequence[Stratum], labels: Sequence[str]) -> dict[str, Bou
         if None not in ends:
             found[name] = Bounds(*(float(end or 0) for end in ends))
     return found
-
-
-def of_campaign(db: sa.Connection, question: Question) -> dict[str, Bounds] | None:
-    """Return the bounds of each label of a question; None where every pair has a label, or nothing was drawn."""
-    strata = draws.read(db, question, unsettled=True).strata.values()
-    if not question.labels or not sum(float(stratum.known[-1]) for stratum in strata):
-        return None
-    return of_strata(tuple(strata), question.labels) or None
 
 
 def _counted(stratum: Stratum, label: int) -> Stratum:

@@ -7,18 +7,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from ccd import __version__
+from ccd.campaign import assistance, prevalence
 from ccd.campaign.campaign import Campaign
+from ccd.campaign.prevalence import of_campaign
 from ccd.campaign.revisions import mixed
+from ccd.campaign.stored_split import plan
 from ccd.campaign.tables import schema
-from ccd.campaign.tables.judgments import CANNOT_JUDGE, SKIPPED
 from ccd.campaign.tables.live_posts import LIVE
-from ccd.measures import assistance, unsettled
-from ccd.measures.prevalence import of_campaign
 from ccd.protocol import Question
 from ccd.release.images import FILES, NONE
 from ccd.release.judged import Judged
 from ccd.release.tally import Tally
-from ccd.splitting.split import plan
+from ccd.vocabulary import Arm, Status
 
 Facts = Mapping[str, Any]
 
@@ -69,8 +69,8 @@ def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally:
             "annotators": len(config.annotators),
             "per_pair": config.judgments_per_pair,
             "pairs": judged.pairs,
-            "cannot_judge": judged.answered[CANNOT_JUDGE],
-            "skipped": judged.answered[SKIPPED],
+            "cannot_judge": judged.answered[Status.CANNOT_JUDGE],
+            "skipped": judged.answered[Status.SKIPPED],
             **parts["judgments"],
             "reviewed": dict(judged.reviewed),
             "assisted": judged.assisted,
@@ -101,7 +101,7 @@ def _assistance(db: sa.Connection, question: Question) -> dict[str, Any]:
 
 def _bounds(db: sa.Connection, question: Question) -> dict[str, dict[str, float]] | None:
     """Of each label what pairs without one leave unknown of its share in all pairs (ccd/measures/unsettled.py)."""
-    found = unsettled.of_campaign(db, question)
+    found = prevalence.bounds(db, question)
     return None if found is None else {label: asdict(each) for label, each in found.items()}
 
 
@@ -141,7 +141,7 @@ def _rounds(db: sa.Connection) -> list[dict[str, Any]]:
         found[name]["parts"][part] = pairs
     chances = sa.select(b.round, sa.func.min(b.inclusion_probability), sa.func.max(b.inclusion_probability))
     for name, low, high in db.execute(chances.group_by(b.round)):
-        found[name]["probability"] = [low, high] if found[name]["arm"] == "random" and low is not None else None
+        found[name]["probability"] = [low, high] if found[name]["arm"] == Arm.RANDOM and low is not None else None
     for name, order in _orders(db).items():
         found[name]["order"] = order
     return list(found.values())

@@ -14,14 +14,14 @@ from ccd.campaign.adjudication import ADJUDICATED
 from ccd.campaign.judged_groups import of_pairs
 from ccd.campaign.revisions import Revision
 from ccd.campaign.tables import live_posts, schema
-from ccd.campaign.tables.judgments import ANSWERED, IMPORTED, VALID
+from ccd.campaign.tables.judgments import IMPORTED
 from ccd.protocol import Protocol, Question
 from ccd.release.content import by_bytes
 from ccd.release.voted import Voted
+from ccd.vocabulary import ANSWERED, Role, Status
 
 _BATCH = 5_000
-ANNOTATOR = "annotator"
-_LETTER = {ANNOTATOR: "A", "adjudicator": "R"}
+_LETTER = {Role.ANNOTATOR: "A", Role.ADJUDICATOR: "R"}
 
 
 def pseudonyms(db: sa.Connection) -> dict[tuple[str, str], str]:
@@ -81,24 +81,24 @@ class Judged:
         best: dict[str, int] = {}
         for row in found:
             self.last = max(self.last, row.created_at)
-            if row.role == ANNOTATOR:
+            if row.role == Role.ANNOTATOR:
                 best[row.annotator] = min(best.get(row.annotator, len(ANSWERED)), ANSWERED.index(row.status))
-            if row.status == VALID:
+            if row.status == Status.VALID:
                 # Of an adjudicator each: the desk's answer may count on one question, the review app's on another
-                taken.setdefault((row.role, row.annotator, "" if row.role == ANNOTATOR else row.annotation), row)
+                taken.setdefault((row.role, row.annotator, "" if row.role == Role.ANNOTATOR else row.annotation), row)
         self.answered.update(ANSWERED[place] for place in best.values())
         self._review(taken)
         for row in taken.values():
-            self.assisted += row.role == ANNOTATOR and row.prediction is not None
-            self.imported += row.role == ANNOTATOR and row.project_id == IMPORTED
+            self.assisted += row.role == Role.ANNOTATOR and row.prediction is not None
+            self.imported += row.role == Role.ANNOTATOR and row.project_id == IMPORTED
             answers = json.loads(row.answers)
             for question in self.protocol.questions:
                 label = answers.get(question.name)
                 text = label if label is None or isinstance(label, str) else format(label, ".15g")
-                if text is None or (row.role != ANNOTATOR and text != self._settled.get((pair, question.name))):
+                if text is None or (row.role != Role.ANNOTATOR and text != self._settled.get((pair, question.name))):
                     continue
                 worker = names[row.role, row.annotator]
-                if row.role == ANNOTATOR:
+                if row.role == Role.ANNOTATOR:
                     self.voted.add(question.name, worker, label, row.revision, row.arm)
                 if row.lives:
                     yield {
@@ -122,7 +122,9 @@ class Judged:
         """
         first = self.protocol.question
         answers = {
-            name: json.loads(row.answers).get(first.name) for (role, name, _), row in taken.items() if role != ANNOTATOR
+            name: json.loads(row.answers).get(first.name)
+            for (role, name, _), row in taken.items()
+            if role != Role.ANNOTATOR
         }
         given = {label for label in answers.values() if label is not None}
         if first.kind != "choice" or not given:
@@ -137,7 +139,7 @@ def _leading(taken: dict[tuple[str, str, str], Any], question: Question) -> list
     """The labels of a question with the most votes of annotators: two or more are a tie; none of scores."""
     if question.kind != "choice":
         return []
-    votes = Counter(json.loads(row.answers).get(question.name) for row in taken.values() if row.role == ANNOTATOR)
+    votes = Counter(json.loads(row.answers).get(question.name) for row in taken.values() if row.role == Role.ANNOTATOR)
     del votes[None]
     return [label for label, number in votes.items() if number == max(votes.values())]
 

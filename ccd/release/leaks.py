@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccd.campaign.config import SPLITS
 from ccd.campaign.tables.frames import batches
 from ccd.errors import CcdError
 from ccd.files.regular import read_json, read_rows
@@ -25,6 +24,7 @@ from ccd.release.images import Opened
 from ccd.splitting.leakage import Tie, find, groups, leaking, leaks, straddling
 from ccd.splitting.near_duplicates import picture_hash
 from ccd.splitting.nearest import Neighbour, nearest
+from ccd.splitting.options import SPLITS
 from ccd.splitting.split import naive
 
 Started = Callable[[str, int], Callable[[int], None]]

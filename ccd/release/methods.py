@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ccd.release.card import NETWORKS, as_text, bounds, is_sampled, listed, others, ties, title
+from ccd.vocabulary import Arm
 from ccd.wording import number_of
 
 Facts = Mapping[str, Any]
@@ -40,11 +41,10 @@ _AUTHORS = (
     "To be stated by the authors: how annotators were recruited and trained, what they were paid, whether they and "
     "those who posted gave consent, and what an ethics board decided."
 )
-IMPORTED = "imported"  # the arm of pairs that came with judgments
 _ARMS = {
-    "random": "random rounds",
-    "active": "rounds chosen with the help of a model",
-    IMPORTED: "imported judgments",
+    Arm.RANDOM: "random rounds",
+    Arm.ACTIVE: "rounds chosen with the help of a model",
+    Arm.IMPORTED: "imported judgments",
 }
 _ORDERS = {
     "own": "to each annotator in an order of their own",
@@ -90,7 +90,7 @@ def _sampling(facts: Facts) -> str:
         seed = f"seed {each['seed']}" + (f", model {each['model_version']}" if each["model_version"] else "")
         if others(facts) and each.get("question"):
             seed += f", to find labels of question `{each['question']}`"
-        if each["arm"] == IMPORTED:
+        if each["arm"] == Arm.IMPORTED:
             told.append(f"round {each['round']}: {number_of(each['size'], 'pair')} that came with imported judgments")
             continue
         told.append(
@@ -101,7 +101,7 @@ def _sampling(facts: Facts) -> str:
 
 def _how(drawn: Mapping[str, Any]) -> str:
     """How the pairs of a round were chosen."""
-    if drawn["arm"] != "random":
+    if drawn["arm"] != Arm.RANDOM:
         parts = {_PARTS.get(part, part).format(**drawn): number for part, number in drawn["parts"].items()}
         return f"chosen with the help of a model: {listed(parts)}" if parts else f"chosen by {drawn['strategy']}"
     low, high = drawn["probability"] or (None, None)
@@ -114,7 +114,7 @@ def _order(facts: Facts) -> str:
     """In which order the annotators had the pairs."""
     rounds: dict[str, list[str]] = {}
     for each in facts["rounds"]:
-        if each["arm"] == IMPORTED:
+        if each["arm"] == Arm.IMPORTED:
             continue
         rounds.setdefault(each["order"], []).append(str(each["round"]))
     parts = [

@@ -12,12 +12,12 @@ from ccd.files.regular import read_regular
 from ccd.measures.related import GROUP
 from ccd.protocol import of_dict
 from ccd.release.content import GONE, LOST, UNSPLIT
-from ccd.release.judged import ANNOTATOR
 from ccd.release.pages import PICTURES, texts
 from ccd.release.pictures import NAMES
 from ccd.release.questions import questions_of
 from ccd.release.tally import Tally
 from ccd.release.voted import Voted
+from ccd.vocabulary import Role
 
 Facts = Mapping[str, Any]
 ROUNDING = 1e-6  # by which a number in release.json may be off
@@ -79,7 +79,7 @@ class Judgments:
             self._task, self._taken, self._assisted = row["task"], set(), set()
             self._voted.pair(row.get(GROUP))
         name, worker = row["question"], row["worker"]
-        if row["role"] != ANNOTATOR or name not in self._questions:
+        if row["role"] != Role.ANNOTATOR or name not in self._questions:
             return ""
         if (name, row["role"], worker) in self._taken:
             return f"a second judgment of {worker!r:.40} on {self._task!r:.40}"

@@ -9,13 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from ccd.campaign.adjudication import ADJUDICATED
-from ccd.campaign.draws import RANDOM
 from ccd.campaign.tables import schema
 from ccd.measures.ties import DROPPED, OPEN
 from ccd.protocol import Question
 from ccd.release.content import Pair
 from ccd.release.questions import ALL, Answers, answer, contested
 from ccd.splitting.split import UNLABELLED
+from ccd.vocabulary import Arm
 
 SPLITS = ("train", "dev", "test")
 UNSETTLED = ""  # of pairs without a label
@@ -56,13 +56,13 @@ class Tally:
         if pair.left_out:
             self.excluded[pair.left_out] += 1
             if pair.unsettled:
-                self.sampled[UNSETTLED] += row["arm"] == RANDOM
+                self.sampled[UNSETTLED] += row["arm"] == Arm.RANDOM
                 self.tied[self.first.question.name] += len(leading(row["votes"])) > 1
             return
         self._tie(row)
         self.pairs[pair.split] += 1
         label = row["label"]
-        if row["arm"] == RANDOM and (label is not None or row["resolved_by"] in (OPEN, DROPPED)):
+        if row["arm"] == Arm.RANDOM and (label is not None or row["resolved_by"] in (OPEN, DROPPED)):
             self.sampled[UNSETTLED if label is None else label] += 1
         for answers in self.answers.values():
             answers.take(pair.split, row)

@@ -12,7 +12,6 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from ccd.campaign.config import SPLITS
 from ccd.campaign.tables.frames import batches
 from ccd.errors import CcdError, as_path, damaged
 from ccd.files import parquet
@@ -27,6 +26,7 @@ from ccd.release.pages import MANIFEST
 from ccd.release.questions import questions_of
 from ccd.release.recount import JUDGMENTS, ROUNDING
 from ccd.release.tally import Tally, leading
+from ccd.splitting.options import SPLITS
 from ccd.splitting.split import UNLABELLED
 from ccd.wording import number_of
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ccd.campaign.agreement import of_judged
 from ccd.campaign.revisions import Revision
-from ccd.measures.agreement import of_judged
 from ccd.measures.related import GROUP
 from ccd.protocol import Question
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from ccd.campaign import revisions
 from ccd.campaign.campaign import Campaign
+from ccd.campaign.stored_split import publish
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import now, record
 from ccd.errors import CcdError
@@ -27,7 +28,6 @@ from ccd.release.judged import Judged
 from ccd.release.pages import MANIFEST, describe, pretty
 from ccd.release.tally import SPLITS, Tally
 from ccd.release.vempala import Vempala
-from ccd.splitting.split import publish
 
 Started = Callable[[str, int], Callable[[int], None]]  # opens a progress bar of that length, returns what moves it
 FILED = Form()

@@ -17,15 +17,16 @@ from typing import Any
 import pandas as pd
 
 from ccd.campaign import revisions
+from ccd.campaign.agreement import by_subset, of_judged
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.judged_groups import with_groups
-from ccd.campaign.subsets import by_subset
+from ccd.campaign.scorecards import of_campaign as scorecards_of
 from ccd.campaign.tables import judgments
 from ccd.errors import CcdError
 from ccd.files.atomic import write_atomic
 from ccd.measures import scorecards
 from ccd.measures.aggregation import MajorityVote
-from ccd.measures.agreement import Agreement, Resample, agreement, of_judged
+from ccd.measures.agreement import Agreement, Resample, agreement
 from ccd.measures.sample_size import plan
 from ccd.measures.scorecards import Scorecard
 from ccd.protocol import Level
@@ -52,7 +53,7 @@ def of_campaign(campaign: Campaign, wanted: Wanted) -> dict[str, Any]:
         asked = revisions.used(db, campaign.protocol)
         for question in (revisions.as_judged(each, asked) for each in campaign.protocol.questions):
             # Each reads the judgments for itself: all of a large campaign are in memory once at a time
-            cards = scorecards.of_campaign(db, question, campaign.config.fastest_seconds)
+            cards = scorecards_of(db, question, campaign.config.fastest_seconds)
             subsets = by_subset(db, question, asked, wanted.folds, wanted.seed, wanted.resample)
             df = with_groups(db, judgments.counted(db, question.name))
             if df.empty and question.name == campaign.protocol.question.name:

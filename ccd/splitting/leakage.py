@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccd.campaign.config import SPLITS
 from ccd.errors import CcdError
 from ccd.splitting.near_duplicates import Edges, Run, comparable, components, near_hashes, near_texts
+from ccd.splitting.options import SPLITS
 
 Ints = npt.NDArray[np.int64]
 _NO_EDGES: Edges = np.empty((0, 2), dtype=np.int64)

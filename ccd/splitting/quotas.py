@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ccd.campaign.config import CCD, SPLITS, Quotas
 from ccd.errors import CcdError
+from ccd.splitting.options import CCD, SPLITS, Quotas
 from ccd.wording import number_of
 
 Ints = npt.NDArray[np.int64]

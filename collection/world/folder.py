@@ -14,10 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from ccd.files.atomic import write_atomic
-
 from ccd import __version__
 from ccd.errors import CcdError, writing
+from ccd.files.atomic import write_atomic
 from ccd.files.lock import alone_in
 from ccd.protocol import Protocol, load
 from ccd.release.card import card

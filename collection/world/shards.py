@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ccd.files.atomic import write_atomic
-
 from collection.world.pairs import Pair, Settings, make, unseen
 from collection.world.simulated import Annotators, Detector, detect, judge
 

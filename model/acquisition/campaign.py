@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import sqlalchemy as sa
-from ccd.campaign.tables.events import now
 
 from ccd.campaign import predictions
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import judgments, schema
+from ccd.campaign.tables.events import now
 from ccd.campaign.tables.live_posts import lives
 from ccd.campaign.tables.random_arm import linked
 from ccd.errors import CcdError

@@ -9,9 +9,9 @@ from annotation.ground_truth import result_of, write_back
 from annotation.label_config import read_result
 from ccd.campaign import adjudication
 from ccd.campaign.gold_labels import settle
-from ccd.campaign.tables.judgments import CANNOT_JUDGE
 from ccd.errors import CcdError
 from ccd.protocol import load, shipped
+from ccd.vocabulary import Status
 from tests.annotation.desks import Office, Pictures
 from tests.annotation.stand_in import Dead
 
@@ -31,7 +31,7 @@ def test_a_result_is_read_back_as_it_was_said(name: str) -> None:
 def test_cannot_judge_is_said_of_every_question(name: str) -> None:
     protocol = load(name)
     answers, comment, _problem = read_result(result_of(protocol, None, None), protocol)
-    assert answers == {question.name: CANNOT_JUDGE for question in protocol.questions}
+    assert answers == {question.name: Status.CANNOT_JUDGE for question in protocol.questions}
     assert comment is None
 
 

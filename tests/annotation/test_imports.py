@@ -20,12 +20,12 @@ from apps.cli.imports import import_command
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.config import CONFIG, Person
 from ccd.campaign.gold_labels import settle
+from ccd.campaign.stored_split import split_campaign
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.judgments import counted
 from ccd.judgment_tables.columns import Named
 from ccd.measures.agreement import agreement
 from ccd.release import verify, write_release
-from ccd.splitting.split import split_campaign
 from collection.store import collect
 from collection.table import read as read_posts
 from tests.annotation.desks import Office

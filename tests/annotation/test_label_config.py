@@ -10,17 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation.label_config import guidelines, label_config, page_digest, read_result, status_of
-from ccd.campaign.tables.judgments import (
-    CANNOT_JUDGE,
-    EDITED_BY_OTHER,
-    FOREIGN,
-    GROUND_TRUTH,
-    OUTSIDE_PROTOCOL,
-    SKIPPED,
-    VALID,
-)
 from ccd.errors import CcdError
 from ccd.protocol import Protocol, Question, load, parse, shipped
+from ccd.vocabulary import Status
 
 CCD = load("ccd")
 SCORES = parse(
@@ -91,9 +83,9 @@ def test_the_page_asks_what_the_protocol_asks(protocol: Protocol) -> None:
                 question.maximum,
                 question.step,
             ]
-            part = parts[f"{question.name}-{CANNOT_JUDGE}"]
+            part = parts[f"{question.name}-{Status.CANNOT_JUDGE}"]
         found = {c.get("alias"): (c.get("value"), c.get("hotkey")) for c in part.findall("Choice")}
-        assert found.pop(CANNOT_JUDGE)[0] == "Cannot judge"
+        assert found.pop(Status.CANNOT_JUDGE)[0] == "Cannot judge"
         assert found == {c.name: (c.title, c.hotkey) for c in question.categories}
         assert [key for _title, key in found.values()] == sorted(c.hotkey for c in question.categories)
 
@@ -145,7 +137,7 @@ def test_a_good_answer_is_read() -> None:
         [choice("relation")],
         [choice("relation", "implicit"), choice("relation", "explicit")],
         [choice("relation", "implicit"), choice("mood", "good")],
-        [choice("relation", "implicit"), choice(f"mood-{CANNOT_JUDGE}", CANNOT_JUDGE)],
+        [choice("relation", "implicit"), choice(f"mood-{Status.CANNOT_JUDGE}", Status.CANNOT_JUDGE)],
         [choice("relation", ["implicit"])],
         [choice("relation", None)],
         [number("relation", 1)],
@@ -159,49 +151,49 @@ def test_a_good_answer_is_read() -> None:
     ],
 )
 def test_answers_the_protocol_does_not_have_do_not_count(result: Any) -> None:
-    assert status_of({"result": result}, CCD, 1, False)[0] == OUTSIDE_PROTOCOL
+    assert status_of({"result": result}, CCD, 1, False)[0] == Status.OUTSIDE_PROTOCOL
 
 
 @pytest.mark.parametrize("value", [float("nan"), 10**400, -2e6, "3", None, True, [2]])
 def test_scores_outside_the_scale_do_not_count(value: Any) -> None:
     result = [number("valence", value), choice("relation", "yes")]
-    assert status_of({"result": result}, SCORES, 1, False)[0] == OUTSIDE_PROTOCOL
+    assert status_of({"result": result}, SCORES, 1, False)[0] == Status.OUTSIDE_PROTOCOL
 
 
 @pytest.mark.parametrize(
     ("fields", "others", "status"),
     [
-        ({}, False, VALID),
-        ({"updated_by": 1}, False, VALID),
-        ({"updated_by": 2}, False, EDITED_BY_OTHER),
-        ({"was_cancelled": True}, False, SKIPPED),
-        ({"was_cancelled": True, "result": []}, False, SKIPPED),
-        ({"was_cancelled": True, "updated_by": 2}, False, EDITED_BY_OTHER),
-        ({}, True, FOREIGN),
-        ({"ground_truth": True}, True, GROUND_TRUTH),
-        ({"result": [choice("relation", CANNOT_JUDGE)]}, False, CANNOT_JUDGE),
-        ({"result": [choice("relation", CANNOT_JUDGE)]}, True, FOREIGN),
-        ({"result": None}, False, OUTSIDE_PROTOCOL),
+        ({}, False, Status.VALID),
+        ({"updated_by": 1}, False, Status.VALID),
+        ({"updated_by": 2}, False, Status.EDITED_BY_OTHER),
+        ({"was_cancelled": True}, False, Status.SKIPPED),
+        ({"was_cancelled": True, "result": []}, False, Status.SKIPPED),
+        ({"was_cancelled": True, "updated_by": 2}, False, Status.EDITED_BY_OTHER),
+        ({}, True, Status.FOREIGN),
+        ({"ground_truth": True}, True, Status.GROUND_TRUTH),
+        ({"result": [choice("relation", Status.CANNOT_JUDGE)]}, False, Status.CANNOT_JUDGE),
+        ({"result": [choice("relation", Status.CANNOT_JUDGE)]}, True, Status.FOREIGN),
+        ({"result": None}, False, Status.OUTSIDE_PROTOCOL),
     ],
 )
 def test_what_an_annotation_is_worth(fields: dict[str, Any], others: bool, status: str) -> None:
     annotation = {"result": [choice("relation", "implicit")], "updated_by": None} | fields
     found, answers, _comment = status_of(annotation, CCD, 1, others)
     assert found == status
-    if status == VALID:
+    if status == Status.VALID:
         assert answers == {"relation": "implicit"}
-    if status in (SKIPPED, CANNOT_JUDGE):
+    if status in (Status.SKIPPED, Status.CANNOT_JUDGE):
         assert answers is None
 
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_a_score_that_cannot_be_judged(first: int) -> None:
-    tick = choice(f"valence-{CANNOT_JUDGE}", CANNOT_JUDGE)
+    tick = choice(f"valence-{Status.CANNOT_JUDGE}", Status.CANNOT_JUDGE)
     result = [number("valence", 1), tick] if first else [tick, number("valence", 1)]
-    assert status_of({"result": [*result, choice("relation", "yes")]}, SCORES, 1, False)[0] == CANNOT_JUDGE
-    unticked = choice(f"valence-{CANNOT_JUDGE}")
+    assert status_of({"result": [*result, choice("relation", "yes")]}, SCORES, 1, False)[0] == Status.CANNOT_JUDGE
+    unticked = choice(f"valence-{Status.CANNOT_JUDGE}")
     result = [number("valence", 1), choice("relation", "yes"), unticked]
-    assert status_of({"result": result}, SCORES, 1, False)[0] == OUTSIDE_PROTOCOL
+    assert status_of({"result": result}, SCORES, 1, False)[0] == Status.OUTSIDE_PROTOCOL
 
 
 def test_what_a_database_cannot_store_is_taken_out() -> None:
@@ -212,7 +204,18 @@ def test_what_a_database_cannot_store_is_taken_out() -> None:
 
 
 texts = st.text(st.characters(), max_size=8)  # half characters too, as JSON's \ud800 gives
-parts = ["from_name", "value", "choices", "number", "text", "relation", "comment", "implicit", CANNOT_JUDGE, "yes"]
+parts = [
+    "from_name",
+    "value",
+    "choices",
+    "number",
+    "text",
+    "relation",
+    "comment",
+    "implicit",
+    Status.CANNOT_JUDGE,
+    "yes",
+]
 fields = ["result", "ground_truth", "was_cancelled", "updated_by"]
 words = st.sampled_from([*parts, *fields, "relation-cannot_judge", "valence", "valence-cannot_judge"])
 anything = st.recursive(
@@ -230,8 +233,15 @@ hostile = st.fixed_dictionaries(
 @pytest.mark.parametrize("protocol", [CCD, SCORES], ids=["ccd", "scores"])
 def test_no_annotation_whatever_is_a_crash(protocol: Protocol, result: Any, fields: dict[str, Any]) -> None:
     status, answers, comment = status_of(fields | {"result": result}, protocol, 1, False)
-    assert status in {VALID, CANNOT_JUDGE, SKIPPED, OUTSIDE_PROTOCOL, GROUND_TRUTH, EDITED_BY_OTHER}
-    if status == VALID:
+    assert status in {
+        Status.VALID,
+        Status.CANNOT_JUDGE,
+        Status.SKIPPED,
+        Status.OUTSIDE_PROTOCOL,
+        Status.GROUND_TRUTH,
+        Status.EDITED_BY_OTHER,
+    }
+    if status == Status.VALID:
         assert answers is not None
         assert protocol.problem(answers) is None
     for stored in (comment or "", *(answers or {})):
@@ -241,4 +251,4 @@ def test_no_annotation_whatever_is_a_crash(protocol: Protocol, result: Any, fiel
 def test_questions_of_a_score_alone_have_no_choices_of_their_own() -> None:
     only = replace(SCORES, questions=(Question("valence", "V", "score", (), 0.0, 1.0, 0.1, "interval"),))
     page = ElementTree.fromstring(label_config(only))
-    assert [c.get("alias") for c in page.iter("Choice")] == [CANNOT_JUDGE]
+    assert [c.get("alias") for c in page.iter("Choice")] == [Status.CANNOT_JUDGE]

@@ -10,7 +10,7 @@ import pytest
 from annotation import client as client_module
 from annotation import pull as pull_module
 from annotation.client import StudioError
-from ccd.campaign.tables.judgments import FOREIGN
+from ccd.vocabulary import Status
 from tests.annotation.desks import Office, choice
 
 HTML = "<html>Please sign in</html>"
@@ -99,7 +99,7 @@ def test_a_thousand_answers_to_one_task_are_one_vote_and_one_line(office: Office
         for _ in range(50):
             office.answer("bob", other, "explicit")
     pulled = office.pull()
-    assert pulled.new == {"valid": 1000, FOREIGN: 100}
+    assert pulled.new == {"valid": 1000, Status.FOREIGN: 100}
     assert office.counts() == {("x:0:0", "ann"): "explicit"}
     (note,) = pulled.notes
     assert note.endswith("have ann answer it again there (and 99 more tasks)")

@@ -11,7 +11,7 @@ import annotation.tasks as pushing
 from annotation.client import StudioError
 from annotation.desks import forget
 from ccd.campaign.tables import schema
-from ccd.campaign.tables.judgments import GROUND_TRUTH
+from ccd.vocabulary import Status
 from tests.annotation.desks import Office
 
 
@@ -132,7 +132,7 @@ def test_ground_truths_on_annotators_desks_are_no_votes(office: Office) -> None:
     task = office.task("ann", "x:0:0")
     office.answer("ann", task, "explicit").ground_truth = True
     pulled = office.pull()
-    assert pulled.new == {GROUND_TRUTH: 1}
+    assert pulled.new == {Status.GROUND_TRUTH: 1}
     assert "an answer is marked as ground truth; not counted, have ann answer it again there" in pulled.notes[0]
     assert office.counts() == {}
     office.answer("ann", task, "implicit")

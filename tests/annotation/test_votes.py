@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ccd.campaign.tables import schema
-from ccd.campaign.tables.judgments import CHANGED_PAGE, CHANGED_TASK, UNASSIGNED
+from ccd.vocabulary import Status
 from tests.annotation.desks import Office, swapped
 
 
@@ -37,7 +37,7 @@ def test_an_answer_to_a_pair_that_was_not_assigned_is_no_vote(office: Office, da
     imported = office.server.add_task(office.project("ann"), shown | data)
     office.answer("ann", imported, "explicit")  # would settle the pair
     pulled = office.pull()
-    assert pulled.new == {"valid": 2, UNASSIGNED: 1}
+    assert pulled.new == {"valid": 2, Status.UNASSIGNED: 1}
     assert len(pulled.notes) == 2
     assert pulled.notes[0] == "desk ann: 1 task was added or doubled by hand"
     assert f"task={imported.id}: an answer to a pair that was not assigned to ann; not counted" in pulled.notes[1]
@@ -64,7 +64,7 @@ def test_a_campaign_of_an_older_toolkit_loses_the_votes_that_were_not_assigned(o
             db.execute(table.update().values(annotations=None))
     assert len(office.counts()) == 2
     office.server.wait(60)
-    assert office.pull().new == {UNASSIGNED: 1}
+    assert office.pull().new == {Status.UNASSIGNED: 1}
     assert office.counts() == {("x:7:0", "bob"): "explicit"}
     assert office.pull().new == {}
 
@@ -89,7 +89,7 @@ def test_an_answer_to_a_task_that_showed_something_else_is_no_vote(office: Offic
     office.server.show(task.id, right | {"text": "another text"})
     office.answer("ann", task, "explicit")
     pulled = office.pull()
-    assert pulled.new == {CHANGED_TASK: 1}
+    assert pulled.new == {Status.CHANGED_TASK: 1}
     assert office.counts() == {}
     pushed = office.push()
     assert pushed.sent["ann"] == 1  # in a new task: the queue does not offer the old one again
@@ -111,7 +111,7 @@ def test_a_task_put_right_between_an_answer_and_its_pull_does_not_make_it_a_vote
     office.answer("ann", task, "explicit")
     office.push()  # puts the task right
     office.server.wait(60)
-    assert office.pull().new == {CHANGED_TASK: 1}
+    assert office.pull().new == {Status.CHANGED_TASK: 1}
     office.push()
     office.answer("ann", office.tasks("ann")[-1], "explicit")
     assert office.pull().new == {"valid": 1}
@@ -136,14 +136,14 @@ def test_what_was_answered_under_another_page_is_set_aside(office: Office) -> No
     project["label_config"] = swapped(page)
     office.answer("ann", office.task("ann", "x:1:0"), "irrelevant")  # "Explicit relevant" was pressed
     pulled = office.pull()
-    assert pulled.new == {CHANGED_PAGE: 1}
+    assert pulled.new == {Status.CHANGED_PAGE: 1}
     assert "desk ann: its labeling page was changed by hand" in pulled.notes[0]
     office.answer("ann", office.task("ann", "x:2:0"), "irrelevant")
     pushed = office.push()  # puts the page back, before the last answer was pulled
     assert any("its labeling page was changed by hand; the protocol's is back" in note for note in pushed.notes)
     assert (project["label_config"], pushed.sent["ann"]) == (page, 1)
     office.server.wait(60)
-    assert office.pull().new == {CHANGED_PAGE: 1}
+    assert office.pull().new == {Status.CHANGED_PAGE: 1}
     assert office.counts() == {("x:0:0", "ann"): "explicit"}
     assert office.push().sent["ann"] == 1
     for task in office.tasks("ann")[-2:]:
@@ -160,7 +160,7 @@ def test_a_page_that_was_put_back_by_hand_does_not_save_what_came_before(office:
     office.answer("ann", office.task("ann", "x:0:0"), "irrelevant")
     project["label_config"] = page
     office.server.wait(60)
-    assert office.pull().new == {CHANGED_PAGE: 1}
+    assert office.pull().new == {Status.CHANGED_PAGE: 1}
     office.server.wait(60)
     office.answer("ann", office.task("ann", "x:1:0"), "irrelevant")
     assert office.pull().new == {"valid": 1}

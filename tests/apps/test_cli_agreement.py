@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from apps.cli.agreement import agreement_command
 from ccd.campaign.gold_labels import settle
 from tests.ccd.build import add_pairs, campaign, judge
-from tests.ccd.test_settle import TWO
+from tests.ccd.campaign.test_gold_labels import TWO
 
 E, I, R = "explicit", "implicit", "irrelevant"  # noqa: E741
 VOTES = {"x:1:0": (E, E, E), "x:2:0": (E, I, R), "x:3:0": (I, I, R), "x:4:0": (R, R, R)}

@@ -17,8 +17,8 @@ from ccd.campaign.rounds import new_round
 from ccd.campaign.tables import schema
 from ccd.protocol import source
 from tests.campaigns import judge, small_campaign
-from tests.ccd.test_assist import predict
-from tests.ccd.test_revisions import TONE
+from tests.ccd.campaign.test_assist import predict
+from tests.ccd.campaign.test_revisions import TONE
 
 
 def run(folder: Path, *words: str) -> Result:

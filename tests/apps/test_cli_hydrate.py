@@ -10,9 +10,9 @@ from click.testing import CliRunner, Result
 from apps.cli.hydrate import hydrate_command
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.gold_labels import settle
+from ccd.campaign.stored_split import split_campaign
 from ccd.campaign.tables import schema
 from ccd.release import Form, verify, write_release
-from ccd.splitting.split import split_campaign
 from collection import photos, reading, x, x_api
 from tests.campaigns import people
 from tests.ccd.build import judge

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from apps.cli.release import release_command, verify_command
 from ccd.campaign.gold_labels import settle
-from ccd.splitting.split import split_campaign
+from ccd.campaign.stored_split import split_campaign
 from tests.ccd.build import campaign
 
 E, I, R = "explicit", "implicit", "irrelevant"  # noqa: E741

@@ -11,7 +11,7 @@ from apps.cli.split import split_command
 from ccd.campaign.gold_labels import settle
 from ccd.campaign.tables import schema
 from tests.ccd.build import campaign
-from tests.ccd.test_leaks import CAT, folder, picture, row
+from tests.ccd.release.test_leaks import CAT, folder, picture, row
 
 
 def test_facts_tables_and_store(tmp_path: Path) -> None:

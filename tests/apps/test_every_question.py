@@ -12,9 +12,9 @@ from apps.cli.main import cli
 from ccd.campaign import assist, predictions
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.gold_labels import settle
+from ccd.campaign.stored_split import split_campaign
 from ccd.errors import CcdError
 from ccd.protocol import load
-from ccd.splitting.split import split_campaign
 from tests.ccd.build import ANNOTATORS, add_pairs, campaign, judge
 
 PAIRS = 24

@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ccd.campaign.tables.events import now
 from PIL import Image
 
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.config import CONFIG, Person
 from ccd.campaign.tables import schema
+from ccd.campaign.tables.events import now
 
 ANNOTATORS = ("a1", "a2", "a3")
 SKIP = "cannot_judge"

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from ccd.campaign.tables.events import now
-
 from ccd.campaign.tables.judgments import counted
 from collection.compliance import remove
 from tests.e2e.conftest import Server, campaign_on, ccd

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from annotation.desks import known_desks
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.draws import Stratum
 from ccd.campaign.tables import schema
+from ccd.measures.draws import Stratum
 from ccd.measures.prevalence import Payoff, payoff
 from collection.records import Photo, Record
 from collection.store import collect

@@ -21,11 +21,11 @@ from ccd import protocol
 from ccd.campaign import config
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.gold_labels import settle
+from ccd.campaign.stored_split import split_campaign
 from ccd.errors import CcdError
 from ccd.judgment_tables import table as judgment_table
 from ccd.release import Form, verify, write_release
 from ccd.release.refill import posts_of, refill
-from ccd.splitting.split import split_campaign
 from collection import archive, bluesky, feed, images, mastodon, pages, reading, store, table, tir, x
 from tests.campaigns import small_campaign
 from tests.ccd.build import campaign as judged_campaign

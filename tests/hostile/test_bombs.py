@@ -20,10 +20,10 @@ from ccd.campaign import config
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.config import Person
 from ccd.campaign.gold_labels import settle
+from ccd.campaign.stored_split import split_campaign
 from ccd.errors import CcdError
 from ccd.files import parquet
 from ccd.release import verify, write_release
-from ccd.splitting.split import split_campaign
 from collection import archive, files, pages, table
 from collection.records import Drop, Record
 from collection.store import collect

@@ -6,11 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from apps.review import show, state
+from ccd.campaign import scorecards
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import browse
 from ccd.errors import CcdError
 from ccd.files import photo
-from ccd.measures import scorecards
 from ccd.measures.scorecards import Scorecard
 from ccd.protocol import Question
 from ccd.reports import feedback

@@ -12,9 +12,10 @@ from ccd.campaign import adjudication, predictions, review_queue
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import browse
 from ccd.campaign.tables.browse import Filters, Pair
-from ccd.campaign.tables.judgments import CANNOT_JUDGE
 from ccd.errors import CcdError
+from ccd.measures import watched
 from ccd.protocol import Question
+from ccd.vocabulary import Role, Status
 
 WHY = {
     review_queue.TIE: "Tie: the votes settle nothing",
@@ -91,7 +92,7 @@ def _one(campaign: Campaign, question: Question, reviewer: str, left: pd.DataFra
     entry = fresh.iloc[0]
     with campaign.read() as db:
         pair = browse.pair(db, entry["pair_id"])
-    sought = review_queue.WATCHED if review_queue.WATCHED in question.labels else "a rare label"
+    sought = watched.WATCHED if watched.WATCHED in question.labels else "a rare label"
     counts = left["why"].value_counts()
     kinds = (
         (review_queue.TIE, "ties"),
@@ -116,7 +117,7 @@ def _one(campaign: Campaign, question: Question, reviewer: str, left: pd.DataFra
 def _votes(campaign: Campaign, question: Question, pair: Pair) -> None:
     """Each annotator's label, seconds and comment."""
     titles = {category.name: category.title for category in question.categories}
-    given = [each for each in pair.judgments if each.role == "annotator"]
+    given = [each for each in pair.judgments if each.role == Role.ANNOTATOR]
     names = state.pseudonyms(campaign, [each.annotator for each in given])
     rows = [
         {
@@ -142,7 +143,7 @@ def _answers(campaign: Campaign, question: Question, reviewer: str, pair: Pair) 
             st.text(category.guideline.strip())
             for example in category.examples:
                 st.text(f"Example: {example}")
-    _button(st, "Cannot judge", campaign.protocol.cannot_judge, pair, question, reviewer, CANNOT_JUDGE)
+    _button(st, "Cannot judge", campaign.protocol.cannot_judge, pair, question, reviewer, Status.CANNOT_JUDGE)
     st.selectbox(
         "Reason",
         [None, *adjudication.REASONS],
@@ -173,7 +174,7 @@ def _button(where: Any, title: str, key: str, pair: Pair, question: Question, re
         shortcut=None if key in RESERVED else key,
         on_click=_decide,
         args=(pair.pair_id, question.name, reviewer, answer),
-        type="secondary" if answer == CANNOT_JUDGE else "primary",
+        type="secondary" if answer == Status.CANNOT_JUDGE else "primary",
         width="stretch",
     )
 

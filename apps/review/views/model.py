@@ -9,14 +9,13 @@ import streamlit as st
 from PIL import Image
 
 from apps.review import show, state
-from ccd.campaign import model_quality, predictions
+from ccd.campaign import assistance, model_quality, predictions
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.model_quality import Candidate, Measured
-from ccd.campaign.review_queue import WATCHED
 from ccd.campaign.tables import browse
 from ccd.errors import CcdError
 from ccd.files import photo
-from ccd.measures import assistance
+from ccd.measures.watched import WATCHED
 from ccd.reports.page import number
 
 if TYPE_CHECKING:

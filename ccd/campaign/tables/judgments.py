@@ -12,27 +12,13 @@ import sqlalchemy as sa
 
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.frames import frame_of
+from ccd.vocabulary import ANSWERED, SET_ASIDE, Role, Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     import pandas as pd
 
-VALID = "valid"
-CANNOT_JUDGE = "cannot_judge"  # answered, and no vote
-SKIPPED = "skipped"
-DELETED = "deleted"  # the annotation is gone from a task that is still there
-EDITED_BY_OTHER = "edited_by_other"
-FOREIGN = "foreign"  # given by somebody else on this annotator's desk
-OUTSIDE_PROTOCOL = "outside_protocol"  # an answer the protocol does not have, or one is missing
-GROUND_TRUTH = "ground_truth"
-UNASSIGNED = "unassigned"  # the pair was never assigned to who answered
-CHANGED_TASK = "changed_task"  # given while the task showed another text or photo than the pair's
-CHANGED_PAGE = "changed_page"  # given while the labeling page was not the one that `ccd push` put there
-
-ANSWERED = (VALID, CANNOT_JUDGE, SKIPPED)  # the annotator is done with the pair; best first
-SET_ASIDE = (CHANGED_TASK, CHANGED_PAGE)  # the annotator did nothing wrong: `ccd push` sends the pair again
-REPORTED = (EDITED_BY_OTHER, FOREIGN, GROUND_TRUTH, UNASSIGNED, *SET_ASIDE)
 
 IN_APP = 0  # project_id of what was decided in the review app: no project of Label Studio
 IMPORTED = -1  # project_id of what `ccd import` brought
@@ -47,7 +33,7 @@ def answered(db: sa.Connection, annotator: str | None) -> set[str]:
     """
     j, t = schema.judgments.c, schema.labels.c
     if annotator is not None:
-        found = _newest("annotator", j.pair_id).where(j.annotator == annotator, j.status.in_(ANSWERED))
+        found = _newest(Role.ANNOTATOR, j.pair_id).where(j.annotator == annotator, j.status.in_(ANSWERED))
         return set(db.scalars(found))
     done = adjudicated(db)
     pairs = done.desk | {pair for pair, _question in done.app}
@@ -73,7 +59,7 @@ def adjudicated(db: sa.Connection) -> Adjudicated:
     """Look up what adjudicators have answered."""
     j = schema.judgments.c
     done = Adjudicated(set(), set())
-    rows = _newest("adjudicator", j.pair_id, j.project_id, j.answers).where(j.status.in_(ANSWERED))
+    rows = _newest(Role.ADJUDICATOR, j.pair_id, j.project_id, j.answers).where(j.status.in_(ANSWERED))
     for pair, project, answers in db.execute(rows):
         if project != IN_APP:
             done.desk.add(pair)
@@ -82,7 +68,7 @@ def adjudicated(db: sa.Connection) -> Adjudicated:
     return done
 
 
-def tally(db: sa.Connection, role: str = "annotator") -> dict[tuple[str, str], int]:
+def tally(db: sa.Connection, role: Role = Role.ANNOTATOR) -> dict[tuple[str, str], int]:
     """How many pairs each annotator has answered, by (annotator, status); of several answers to one pair the best."""
     best = best_answers(role)
     counts = sa.select(best.c.annotator, best.c.place, sa.func.count()).group_by(best.c.annotator, best.c.place)
@@ -95,13 +81,13 @@ def heard(db: sa.Connection, under: "Collection[int] | None" = None) -> dict[str
     `under` narrows it to answers that were given under these revisions of the protocol.
     """
     j = schema.judgments.c
-    by = _newest("annotator", j.pair_id, sa.func.count(j.annotator.distinct()))
+    by = _newest(Role.ANNOTATOR, j.pair_id, sa.func.count(j.annotator.distinct()))
     if under is not None:
         by = by.where(j.revision.in_(under))
-    return dict(db.execute(by.where(j.status.in_((VALID, CANNOT_JUDGE))).group_by(j.pair_id)).all())
+    return dict(db.execute(by.where(j.status.in_((Status.VALID, Status.CANNOT_JUDGE))).group_by(j.pair_id)).all())
 
 
-def best_answers(role: str = "annotator") -> sa.Subquery:
+def best_answers(role: Role = Role.ANNOTATOR) -> sa.Subquery:
     """Each pair that each annotator has answered, once: annotator, pair_id, and the answer's `place` in ANSWERED."""
     j = schema.judgments.c
     rank = sa.case({status: place for place, status in enumerate(ANSWERED)}, value=j.status)
@@ -119,14 +105,14 @@ def set_aside(db: sa.Connection, annotator: str | None, project: int) -> set[int
     The answers are those of an annotator (None: of any adjudicator).
     """
     j = schema.judgments.c
-    found = _newest("adjudicator" if annotator is None else "annotator", j.task_id, j.pair_id)
+    found = _newest(Role.ADJUDICATOR if annotator is None else "annotator", j.task_id, j.pair_id)
     found = found.where(j.project_id == project, j.status.in_(SET_ASIDE))
     rows = db.execute(found if annotator is None else found.where(j.annotator == annotator)).all()
     done = answered(db, annotator) if rows else set()
     return {row.task_id for row in rows if row.pair_id not in done}
 
 
-def _newest(role: str | None, *columns: Any) -> "sa.Select[Any]":
+def _newest(role: Role | None, *columns: Any) -> "sa.Select[Any]":
     """These columns of the newest version of every annotation of a role (None: of both)."""
     j, newer = schema.judgments, schema.judgments.alias("newer")
     found = sa.select(*columns).where(
@@ -138,19 +124,19 @@ def _newest(role: str | None, *columns: Any) -> "sa.Select[Any]":
 def by_revision(db: sa.Connection) -> dict[int, int]:
     """How many valid judgments, annotators' and adjudicators', were given under each revision of the protocol."""
     j = schema.judgments.c
-    rows = _newest(None, j.revision, sa.func.count()).where(j.status == VALID).group_by(j.revision)
+    rows = _newest(None, j.revision, sa.func.count()).where(j.status == Status.VALID).group_by(j.revision)
     return dict(db.execute(rows).all())
 
 
 def different_answers(db: sa.Connection) -> "Iterator[tuple[dict[str, Any], int]]":
     """Every answer that valid judgments have, {question: label or score}, once with the number of its judgments."""
     j = schema.judgments.c
-    rows = _newest(None, j.answers, sa.func.count()).where(j.status == VALID).group_by(j.answers)
+    rows = _newest(None, j.answers, sa.func.count()).where(j.status == Status.VALID).group_by(j.answers)
     for answers, number in db.execute(rows):
         yield json.loads(answers), number
 
 
-def counted(db: sa.Connection, question: str, role: str = "annotator") -> "pd.DataFrame":
+def counted(db: sa.Connection, question: str, role: Role = Role.ANNOTATOR) -> "pd.DataFrame":
     """The judgments that count on one question, one row a pair and annotator.
 
     Columns: task (pair id), worker (annotator), label (text, or a number for a score), seconds (NaN where unknown),
@@ -161,7 +147,7 @@ def counted(db: sa.Connection, question: str, role: str = "annotator") -> "pd.Da
 
     j = schema.judgments.c
     columns = (j.pair_id.label("task"), j.annotator.label("worker"), j.answers.label("label"))
-    query = _newest(role, *columns, j.seconds, j.prediction, j.created_at, j.revision).where(j.status == VALID)
+    query = _newest(role, *columns, j.seconds, j.prediction, j.created_at, j.revision).where(j.status == Status.VALID)
     frame = frame_of(db, query.order_by(j.created_at, j.judgment_id), differ=("seconds", "created_at"))
     answer = functools.lru_cache(_REMEMBERED)(lambda answers: json.loads(answers).get(question))
     frame["label"] = pd.Series([answer(answers) for answers in frame["label"]], dtype=object)

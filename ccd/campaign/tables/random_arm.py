@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from ccd.campaign.draws import RANDOM
 from ccd.campaign.tables import schema
+from ccd.vocabulary import Arm
 
 _LINKS: dict[str, sa.Column[str]] = {
     "image": schema.pairs.c.image,
@@ -30,7 +30,7 @@ def linked(db: sa.Connection, links: Iterable[str]) -> set[str]:
     """
     pairs = schema.pairs.join(schema.posts, schema.posts.c.post_id == schema.pairs.c.post_id)
     rp, r, pair = schema.round_pairs.c, schema.rounds.c, schema.pairs.c.pair_id
-    drawn = sa.select(rp.pair_id).join_from(schema.round_pairs, schema.rounds).where(r.arm == RANDOM)
+    drawn = sa.select(rp.pair_id).join_from(schema.round_pairs, schema.rounds).where(r.arm == Arm.RANDOM)
     found: set[str] = set()
     for common in {_LINKS[link] for link in links}:
         theirs = sa.select(common).select_from(pairs).where(pair.in_(drawn), common.is_not(None))

@@ -15,7 +15,7 @@ from ccd.campaign.gold_labels import settle
 from ccd.campaign.tables import schema
 from tests.campaigns import small_campaign
 from tests.ccd.build import add_pairs, campaign, judge
-from tests.ccd.test_settle import E, I, R
+from tests.ccd.campaign.test_gold_labels import E, I, R
 
 APP = Path(__file__).resolve().parents[3] / "apps" / "review" / "app.py"
 PAGES = ("campaign", "disagreements", "agreement", "annotators", "model", "dataset")

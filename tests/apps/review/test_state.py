@@ -6,7 +6,7 @@ from apps.review import state
 from ccd.campaign.tables import schema
 from tests.campaigns import small_campaign
 from tests.ccd.build import campaign, judge
-from tests.ccd.test_settle import E, I, R
+from tests.ccd.campaign.test_gold_labels import E, I, R
 
 
 def test_pseudonyms_follow_campaign_toml_and_those_who_left_come_last(tmp_path: Path) -> None:
