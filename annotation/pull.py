@@ -18,7 +18,7 @@ from annotation.counts import on_server, overlooked
 from annotation.desks import NEVER, Desk, first_second_after, is_page_right, known_desks, project_of
 from annotation.versions import Pulled, store
 from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
-from ccd.campaign.tables import schema
+from ccd.campaign.tables import judgments, schema
 from ccd.campaign.tables.frames import batches
 from ccd.errors import CcdError
 from ccd.vocabulary import Status
@@ -202,12 +202,11 @@ def _chosen(
 def _assigned_since(db: sa.Connection, desk: Desk) -> set[int]:
     """The tasks with an answer that was nobody's when it was pulled, and whose pair is this annotator's now."""
     j, a = schema.judgments.c, schema.assignments.c
-    newer = schema.judgments.alias("newer").c
     rows = (
         sa.select(j.task_id)
         .join_from(schema.judgments, schema.assignments, (a.pair_id == j.pair_id) & (a.annotator == j.annotator))
         .where(j.project_id == desk.project, j.status == Status.UNASSIGNED)
-        .where(~sa.exists().where(newer.annotation == j.annotation, newer.version > j.version))
+        .where(judgments.is_newest())
     )
     return set(db.scalars(rows))
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.live_posts import LIVE, lives
+from ccd.campaign.tables.rounds import first_round
 from ccd.measures.draws import Design, Drawn, strata_of
 from ccd.measures.ties import DROPPED, OPEN
 from ccd.protocol import Question
@@ -67,7 +68,7 @@ def read(db: sa.Connection, question: Question, unsettled: bool = False) -> Desi
 def _rows(db: sa.Connection, question: Question) -> list[Any]:
     """The pairs of rounds, each in its first one; those of living posts."""
     rp, r, v, p = schema.round_pairs, schema.rounds, schema.labels, schema.pairs
-    first = sa.select(rp.c.pair_id, sa.func.min(rp.c.round).label("round")).group_by(rp.c.pair_id).subquery()
+    first = first_round(rp)
     columns = (
         p.c.pair_id,
         p.c.duplicate_group,

@@ -32,3 +32,24 @@ def labels_are_old(db: sa.Connection) -> bool:
     settled = db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == schema.SETTLED_UP_TO))
     taken_in = int(settled) if settled and settled.isdecimal() else 0  # "None" where there were no judgments
     return (last or 0) > taken_in
+
+
+def overruled(db: sa.Connection, question: Question) -> pd.DataFrame:
+    """The judgments that the settled label is not: pair_id, annotator, given, settled, resolved_by; by pair.
+
+    Labels are as of the last `ccd labels`, and decisions since. Empty for scores.
+    """
+    t = schema.labels.c
+    rows = db.execute(
+        sa.select(t.pair_id, t.label, t.resolved_by)
+        .where(t.question == question.name, t.label.is_not(None), t.resolved_by != "unanimous")
+        .order_by(t.pair_id)
+    )
+    settled = pd.DataFrame(rows.all(), columns=["pair_id", "settled", "resolved_by"])
+    if question.kind == "score" or settled.empty:
+        return pd.DataFrame(columns=["pair_id", "annotator", "given", "settled", "resolved_by"])
+    given = judgments.counted(db, question.name)[["task", "worker", "label"]]
+    given.columns = pd.Index(["pair_id", "annotator", "given"])
+    both = given.merge(settled, on="pair_id")
+    differ = both[both["given"] != both["settled"]]
+    return differ.sort_values(["pair_id", "annotator"], ignore_index=True)

@@ -15,6 +15,7 @@ from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import record
 from ccd.campaign.tables.frames import batches, frame_of
 from ccd.campaign.tables.live_posts import lives
+from ccd.campaign.tables.rounds import first_round
 from ccd.errors import CcdError
 from ccd.files.handles import without_handles
 from ccd.protocol import Question
@@ -132,8 +133,8 @@ def _pairs(db: sa.Connection, question: str, published: Mapping[str, str]) -> pd
     A pair that has a label on another question only is UNLABELLED. A published pair whose post is gone has no label
     here: it counts for nothing, and still holds its place.
     """
-    p, v, a, r = schema.pairs, schema.labels, schema.assignments, schema.rounds
-    first = sa.select(a.c.pair_id, sa.func.min(a.c.round).label("round")).group_by(a.c.pair_id).subquery()
+    p, v, r = schema.pairs, schema.labels, schema.rounds
+    first = first_round(schema.assignments)
     other = schema.labels.alias("other")
     has_any = sa.exists().where(other.c.pair_id == p.c.pair_id, other.c.label.is_not(None))
     label = sa.case((lives() & has_any, sa.func.coalesce(v.c.label, UNLABELLED))).label("label")

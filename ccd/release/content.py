@@ -11,6 +11,7 @@ from ccd.campaign import draws
 from ccd.campaign.adjudication import INCOMPLETE
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import live_posts, schema
+from ccd.campaign.tables.rounds import first_round
 from ccd.errors import CcdError
 from ccd.files.handles import without_handles
 from ccd.measures.ties import DROPPED, OPEN
@@ -80,7 +81,7 @@ def by_bytes(db: sa.Connection, column: Any) -> Any:
 
 def _query(db: sa.Connection, questions: tuple[Question, ...]) -> "sa.Select[Any]":
     p, i, s, b, r = schema.pairs, schema.images, schema.splits, schema.round_pairs, schema.rounds
-    first = sa.select(b.c.pair_id, sa.func.min(b.c.round).label("round")).group_by(b.c.pair_id).subquery()
+    first = first_round(b)
     answers = [schema.labels.alias(f"labels_{number}") for number in range(len(questions))]
     query = (
         sa.select(

@@ -14,7 +14,7 @@ from ccd.campaign.adjudication import ADJUDICATED
 from ccd.campaign.judged_groups import of_pairs
 from ccd.campaign.revisions import Revision
 from ccd.campaign.tables import live_posts, schema
-from ccd.campaign.tables.judgments import IMPORTED
+from ccd.campaign.tables.judgments import IMPORTED, is_newest
 from ccd.protocol import Protocol, Question
 from ccd.release.content import by_bytes
 from ccd.release.voted import Voted
@@ -146,9 +146,7 @@ def _leading(taken: dict[tuple[str, str, str], Any], question: Question) -> list
 
 def _query(db: sa.Connection) -> "sa.Select[Any]":
     """The newest version of every annotation that is an answer, pair by pair, oldest annotation first."""
-    j, newer, p = schema.judgments, schema.judgments.alias("newer"), schema.pairs
-    outdated = sa.exists().where(newer.c.annotation == j.c.annotation, newer.c.version > j.c.version)
-    a, r = schema.assignments, schema.rounds
+    j, p, a, r = schema.judgments, schema.pairs, schema.assignments, schema.rounds
     return (
         sa.select(j.c.pair_id, j.c.annotator, j.c.role, j.c.status, j.c.answers, j.c.prediction, j.c.seconds)
         .add_columns(
@@ -157,6 +155,6 @@ def _query(db: sa.Connection) -> "sa.Select[Any]":
         .join(p, p.c.pair_id == j.c.pair_id)
         .outerjoin(a, (a.c.pair_id == j.c.pair_id) & (a.c.annotator == j.c.annotator))
         .outerjoin(r, r.c.round == a.c.round)
-        .where(j.c.role.in_(_LETTER), j.c.status.in_(ANSWERED), ~outdated)
+        .where(j.c.role.in_(_LETTER), j.c.status.in_(ANSWERED), is_newest())
         .order_by(by_bytes(db, j.c.pair_id), j.c.created_at, j.c.judgment_id)
     )

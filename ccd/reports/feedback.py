@@ -8,10 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-import pandas as pd
-import sqlalchemy as sa
-
-from ccd.campaign.tables import judgments, schema
 from ccd.measures.scorecards import Scorecard
 from ccd.protocol import Question
 from ccd.reports.page import STYLE, number
@@ -27,27 +23,6 @@ class Example:
     settled: str
     votes: dict[str, int]
     photo: bytes | None
-
-
-def overruled(db: sa.Connection, question: Question) -> pd.DataFrame:
-    """The judgments that the settled label is not: pair_id, annotator, given, settled, resolved_by; by pair.
-
-    Labels are as of the last `ccd labels`, and decisions since. Empty for scores.
-    """
-    t = schema.labels.c
-    rows = db.execute(
-        sa.select(t.pair_id, t.label, t.resolved_by)
-        .where(t.question == question.name, t.label.is_not(None), t.resolved_by != "unanimous")
-        .order_by(t.pair_id)
-    )
-    settled = pd.DataFrame(rows.all(), columns=["pair_id", "settled", "resolved_by"])
-    if question.kind == "score" or settled.empty:
-        return pd.DataFrame(columns=["pair_id", "annotator", "given", "settled", "resolved_by"])
-    given = judgments.counted(db, question.name)[["task", "worker", "label"]]
-    given.columns = pd.Index(["pair_id", "annotator", "given"])
-    both = given.merge(settled, on="pair_id")
-    differ = both[both["given"] != both["settled"]]
-    return differ.sort_values(["pair_id", "annotator"], ignore_index=True)
 
 
 def sheet(title: str, name: str, question: Question, card: Scorecard, examples: Sequence[Example]) -> str:

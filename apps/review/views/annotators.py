@@ -28,7 +28,7 @@ def cards(campaign: Campaign, question: str) -> dict[str, Scorecard]:
 
 def overruled(campaign: Campaign, question: str) -> pd.DataFrame:
     with campaign.read() as db:
-        return feedback.overruled(db, campaign.protocol.by_name(question))
+        return scorecards.overruled(db, campaign.protocol.by_name(question))
 
 
 def draw(campaign: Campaign) -> None:

@@ -105,7 +105,7 @@ def set_aside(db: sa.Connection, annotator: str | None, project: int) -> set[int
     The answers are those of an annotator (None: of any adjudicator).
     """
     j = schema.judgments.c
-    found = _newest(Role.ADJUDICATOR if annotator is None else "annotator", j.task_id, j.pair_id)
+    found = _newest(Role.ADJUDICATOR if annotator is None else Role.ANNOTATOR, j.task_id, j.pair_id)
     found = found.where(j.project_id == project, j.status.in_(SET_ASIDE))
     rows = db.execute(found if annotator is None else found.where(j.annotator == annotator)).all()
     done = answered(db, annotator) if rows else set()
@@ -114,11 +114,14 @@ def set_aside(db: sa.Connection, annotator: str | None, project: int) -> set[int
 
 def _newest(role: Role | None, *columns: Any) -> "sa.Select[Any]":
     """These columns of the newest version of every annotation of a role (None: of both)."""
-    j, newer = schema.judgments, schema.judgments.alias("newer")
-    found = sa.select(*columns).where(
-        ~sa.exists().where(newer.c.annotation == j.c.annotation, newer.c.version > j.c.version)
-    )
-    return found if role is None else found.where(j.c.role == role)
+    found = sa.select(*columns).where(is_newest())
+    return found if role is None else found.where(schema.judgments.c.role == role)
+
+
+def is_newest() -> sa.ColumnElement[bool]:
+    """Return the condition on a judgment that it is the newest version of its annotation."""
+    j, newer = schema.judgments.c, schema.judgments.alias("newer").c
+    return ~sa.exists().where(newer.annotation == j.annotation, newer.version > j.version)
 
 
 def by_revision(db: sa.Connection) -> dict[int, int]:

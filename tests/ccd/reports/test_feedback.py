@@ -13,10 +13,10 @@ from tests.ccd.campaign.test_gold_labels import E, I, R
 def test_overruled_are_the_judgments_that_the_label_is_not(tmp_path: Path) -> None:
     made = campaign(tmp_path, {"x:0:0": (E, E, I), "x:1:0": (E, E, E), "x:2:0": (R, I, E), "x:3:0": (I, R, R)})
     with made.read() as db:
-        assert feedback.overruled(db, made.protocol.question).empty  # nothing is settled yet
+        assert scorecards.overruled(db, made.protocol.question).empty  # nothing is settled yet
     settle(made)
     with made.read() as db:
-        found = feedback.overruled(db, made.protocol.question)
+        found = scorecards.overruled(db, made.protocol.question)
     assert found.to_dict("records") == [
         {"pair_id": "x:0:0", "annotator": "a3", "given": I, "settled": E, "resolved_by": "majority"},
         {"pair_id": "x:3:0", "annotator": "a1", "given": I, "settled": R, "resolved_by": "majority"},
