@@ -156,7 +156,7 @@ class _Wanted(NamedTuple):
 def _wanted(campaign: Campaign) -> dict[str, list[_Wanted]]:
     """The pairs of each desk in its order."""
     a, p, open_ = schema.assignments, schema.pairs, schema.labels
-    lives = live_posts.lives().label("lives")
+    lives = live_posts.is_live().label("lives")
     wanted: dict[str, list[_Wanted]] = {}
     same: dict[str, str] = {}  # one object for equal texts: each pair is on several desks
     with campaign.read() as db:
@@ -193,7 +193,7 @@ def _images(campaign: Campaign) -> dict[str, str]:
     with campaign.read() as db:
         rows = db.execute(
             sa.select(i.c.sha256, i.c.file)
-            .where(i.c.sha256.in_(sa.select(p.c.image).join(a, a.c.pair_id == p.c.pair_id).where(live_posts.lives())))
+            .where(i.c.sha256.in_(sa.select(p.c.image).join(a, a.c.pair_id == p.c.pair_id).where(live_posts.is_live())))
             .order_by(i.c.sha256)
         )
         return dict(rows.all())
@@ -215,7 +215,7 @@ def send_to_adjudicators(
             sa.select(p.pair_id, p.image, p.text, schema.images.c.file, sa.func.min(schema.round_pairs.c.round))
             .join_from(schema.pairs, schema.images)
             .join(schema.round_pairs, schema.round_pairs.c.pair_id == p.pair_id)
-            .where(p.pair_id.in_(pairs), live_posts.lives())
+            .where(p.pair_id.in_(pairs), live_posts.is_live())
             .group_by(p.pair_id, p.image, p.text, schema.images.c.file)
         ).all()
     urls = pictures.urls({row.image: row.file for row in found}, lambda _number: None)

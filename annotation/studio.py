@@ -27,7 +27,7 @@ import requests
 
 from ccd.errors import CcdError
 from ccd.files.atomic import write_atomic
-from ccd.files.lock import alone_on
+from ccd.files.lock import file_lock
 
 VERSION = "1.23.2"
 LAST_TIME_TRIES = 20  # for the port of last time, a tenth of a second apart
@@ -81,7 +81,7 @@ def install(say: Callable[[str], None]) -> None:
     folder = environment()
     folder.parent.mkdir(parents=True, exist_ok=True)
     busy = f"{folder}: another process installs Label Studio there; wait for it to end"
-    with alone_on(folder.with_name(f".{folder.name}.lock"), busy) as lock:
+    with file_lock(folder.with_name(f".{folder.name}.lock"), busy) as lock:
         if not is_installed():
             say(f"installing Label Studio {VERSION} into {folder} (once; about a minute)")
             _install(folder, lock)

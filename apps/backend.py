@@ -25,7 +25,7 @@ from apps.server import PASSWORD, Server
 from ccd.campaign.assist import to_show
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
-from ccd.campaign.tables.live_posts import lives
+from ccd.campaign.tables.live_posts import is_live
 from ccd.errors import CcdError
 from collection.text import model_text
 from model.serving import Content, Ready, Serving
@@ -122,7 +122,7 @@ class Backend:
         keys = [each["pair_key"] for each in data if _is_key(each.get("pair_key"))]
         p, desks = schema.pairs.c, schema.desks.c
         query = sa.select(p.pair_id, p.image, p.text, p.model_text, schema.images.c.file)
-        query = query.join_from(schema.pairs, schema.images).where(lives(), p.pair_id.in_(keys))
+        query = query.join_from(schema.pairs, schema.images).where(is_live(), p.pair_id.in_(keys))
         with self._campaign.read() as db:
             rows = {row.pair_id: row for row in db.execute(query)}
             desk = dict(db.execute(sa.select(desks.project_id, desks.desk)).all())

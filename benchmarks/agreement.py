@@ -125,10 +125,12 @@ def counts(votes: Votes) -> npt.NDArray[np.int64]:
 def coded(votes: Votes) -> Any:
     import pandas as pd
 
-    from ccd.measures.vote_matrix import Coded
+    from ccd.measures.vote_matrix import VoteMatrix
 
     worker = np.asfortranarray(np.tile(np.arange(3, dtype=np.int32), (len(votes), 1)))
-    return Coded(np.asfortranarray(votes), worker, pd.RangeIndex(len(votes)), pd.Index(["ann", "bob", "cy"]), LABELS)
+    return VoteMatrix(
+        np.asfortranarray(votes), worker, pd.RangeIndex(len(votes)), pd.Index(["ann", "bob", "cy"]), LABELS
+    )
 
 
 def everything(votes: Votes) -> Work:
@@ -136,7 +138,7 @@ def everything(votes: Votes) -> Work:
     from ccd.measures.agreement import of_coded
 
     judged = coded(votes)
-    return lambda: (majority(judged), of_coded(judged, "nominal", folds=FOLDS))
+    return lambda: (majority(judged), of_coded(judged, "nominal", n_resamples=FOLDS))
 
 
 def labels(votes: Votes) -> Work:
@@ -150,7 +152,7 @@ def drawn_too(votes: Votes) -> Work:
     from ccd.measures.agreement import of_coded
 
     judged = coded(votes)
-    return lambda: of_coded(judged, "nominal", folds=FOLDS, resample="both")
+    return lambda: of_coded(judged, "nominal", n_resamples=FOLDS, resample="both")
 
 
 def from_frame(votes: Votes) -> Work:
@@ -163,7 +165,7 @@ def from_frame(votes: Votes) -> Work:
     def work() -> None:
         judged = code(df, LABELS)
         majority(judged)
-        of_coded(judged, "nominal", folds=FOLDS)
+        of_coded(judged, "nominal", n_resamples=FOLDS)
 
     return work
 

@@ -24,7 +24,7 @@ from benchmarks import hand_over
 from ccd.campaign import adjudication, predictions
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.config import Person
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.stored_split import split_campaign
 from ccd.campaign.tables import schema
 
@@ -105,7 +105,7 @@ def made(folder: Path, pairs: int) -> Campaign:
     truth = random.choice(3, pairs, p=SHARES)
     for start in range(0, pairs, CHUNK):
         _chunk(campaign, range(start, min(start + CHUNK, pairs)), truth, photos, random)
-    settle(campaign)
+    aggregate_labels(campaign)
     split_campaign(campaign)
     _predict(campaign, truth, random)
     return campaign

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
-from ccd.campaign.tables.live_posts import lives
+from ccd.campaign.tables.live_posts import is_live
 from ccd.files.photo import opened, rendered
 
 GROUPS = 100  # shown, the largest first
@@ -34,7 +34,7 @@ def contact_sheet(campaign: Campaign) -> str:
     p = schema.pairs.c
     size = sa.func.count().label("size")
     kinds = (size, sa.func.count(p.image.distinct()), sa.func.count(p.text.distinct()))
-    some = sa.select(p.duplicate_group, *kinds).where(p.duplicate_group.is_not(None), lives())
+    some = sa.select(p.duplicate_group, *kinds).where(p.duplicate_group.is_not(None), is_live())
     with campaign.read() as db:
         largest = some.group_by(p.duplicate_group).having(size > 1).order_by(size.desc(), p.duplicate_group)
         groups = db.execute(largest.limit(GROUPS)).all()
@@ -52,7 +52,7 @@ def _figures(campaign: Campaign, db: sa.Connection, group: str) -> Iterator[str]
     query = (
         sa.select(p.pair_id, p.text, images.c.file)
         .join_from(schema.pairs, images)
-        .where(p.duplicate_group == group, lives())
+        .where(p.duplicate_group == group, is_live())
         .order_by(sa.func.row_number().over(partition_by=p.image, order_by=p.pair_id), p.pair_id)
         .limit(PAIRS)
     )

@@ -21,7 +21,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import record
 from ccd.campaign.tables.frames import frame_of
-from ccd.campaign.tables.live_posts import lives
+from ccd.campaign.tables.live_posts import is_live
 from ccd.files.ray import on_ray
 from ccd.splitting.leakage import near_image, near_text
 from ccd.splitting.near_duplicates import HASHED_AS, Edges, Run, components, picture_hash
@@ -108,7 +108,7 @@ def hash_pictures(campaign: Campaign, started: Started, engine: str = "local") -
             db.execute(images.update().values(phash=None))
             db.execute(meta.delete().where(meta.c.key == _HASHED_AS))
             db.execute(meta.insert().values(key=_HASHED_AS, value=HASHED_AS))
-        shown = sa.select(schema.pairs.c.image).where(lives())
+        shown = sa.select(schema.pairs.c.image).where(is_live())
         query = sa.select(images.c.sha256, images.c.file).where(images.c.phash.is_(None), images.c.sha256.in_(shown))
         todo = db.execute(query).all()
     step = started("pictures", len(todo))

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from ccd.errors import CcdError, as_path, damaged
 from ccd.files.atomic import make_latest, write_atomic
-from ccd.files.lock import alone_in
+from ccd.files.lock import folder_lock
 from ccd.files.regular import MOST_TEXT, check_regular, read_json
 from model.zoo import make, stored_config
 
@@ -170,7 +170,7 @@ class Run:
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """Keep a second run of the same training out."""
-        with alone_in(self._part, f"{self.folder}: is being trained by another `ccd train`; wait for it to end"):
+        with folder_lock(self._part, f"{self.folder}: is being trained by another `ccd train`; wait for it to end"):
             yield
 
     def save(self, tensors: Mapping[str, Tensor], told: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> None:

@@ -22,7 +22,7 @@ from scipy.special import softmax
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.predictions import Predictions, begin, predicted, write
 from ccd.campaign.tables import schema
-from ccd.campaign.tables.live_posts import lives
+from ccd.campaign.tables.live_posts import is_live
 from ccd.errors import CcdError
 from ccd.files.ray import on_ray
 from ccd.protocol import Protocol, Question
@@ -238,7 +238,7 @@ def _pairs(
     """The pairs that are not known yet, by id. One page at a time: no transaction stays open while a network runs."""
     p = schema.pairs.c
     query = sa.select(p.pair_id, p.image, p.text, p.model_text, schema.images.c.file)
-    query = query.join_from(schema.pairs, schema.images).where(lives()).order_by(p.pair_id).limit(ROWS)
+    query = query.join_from(schema.pairs, schema.images).where(is_live()).order_by(p.pair_id).limit(ROWS)
     wanted = None if only is None else set(only)
     last = ""
     while True:

@@ -102,7 +102,7 @@ def _table(found: "Bias") -> "Table":
         f"rounds {rounds}: {number_of(found.assisted.pairs, 'assisted pair')} with "
         f"{number_of(found.assisted.judgments, 'judgment')}, "
         f"{found.blind.pairs:,} blind with {found.blind.judgments:,}; "
-        f"{found.folds:,} draws of {draws}, seed {found.seed}"
+        f"{found.n_resamples:,} draws of {draws}, seed {found.seed}"
     )
     return table
 

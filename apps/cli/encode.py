@@ -90,7 +90,7 @@ def _content(campaign: "Campaign") -> tuple[int, dict[str, str], dict[str, str]]
 
     from ccd.campaign.tables import schema
     from ccd.campaign.tables.live_posts import images as images_of
-    from ccd.campaign.tables.live_posts import lives
+    from ccd.campaign.tables.live_posts import is_live
     from collection.text import model_text
     from model.features import text_key
 
@@ -99,7 +99,8 @@ def _content(campaign: "Campaign") -> tuple[int, dict[str, str], dict[str, str]]
         images = {row.sha256: str(campaign.folder / row.file) for row in db.execute(images_of(shown=True))}
         # model_text is not there of pairs that an older toolkit collected
         seen = [
-            row.model_text or model_text(row.text) for row in db.execute(sa.select(p.text, p.model_text).where(lives()))
+            row.model_text or model_text(row.text)
+            for row in db.execute(sa.select(p.text, p.model_text).where(is_live()))
         ]
     return len(seen), images, {text_key(text): text for text in seen}
 

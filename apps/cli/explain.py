@@ -119,7 +119,7 @@ def _of_campaign(folder: Path, pair: str) -> dict[str, Any]:
 
     from ccd.campaign.campaign import Campaign
     from ccd.campaign.tables import schema
-    from ccd.campaign.tables.live_posts import lives
+    from ccd.campaign.tables.live_posts import is_live
     from ccd.errors import CcdError
     from collection.text import model_text
 
@@ -127,7 +127,7 @@ def _of_campaign(folder: Path, pair: str) -> dict[str, Any]:
     p = schema.pairs.c
     query = sa.select(p.text, p.model_text, schema.images.c.file).join_from(schema.pairs, schema.images)
     with campaign.read() as db:
-        row = db.execute(query.where(p.pair_id == pair, lives())).one_or_none()
+        row = db.execute(query.where(p.pair_id == pair, is_live())).one_or_none()
     if row is None:
         raise CcdError(f"{folder}: no pair {pair!r}, or its post is gone; name another, or a release by --data")
     text = row.model_text or model_text(row.text)

@@ -64,7 +64,7 @@ def hydrate_command(
       ccd hydrate v1 --archive pages.jsonl.gz --images media
     """
     from ccd.errors import CcdError
-    from ccd.files.lock import alone_in
+    from ccd.files.lock import folder_lock
     from ccd.release.refill import posts_of
 
     release = release.resolve()
@@ -73,7 +73,7 @@ def hydrate_command(
     if images and not archives:
         raise CcdError("--images goes with --archive FILE; photos of the X API are downloaded")
     work = out.with_name(f".{out.name}.work")
-    with alone_in(work, f"{out}: is being filled by another `ccd hydrate`; wait for it to end"):
+    with folder_lock(work, f"{out}: is being filled by another `ccd hydrate`; wait for it to end"):
         if out.exists():
             raise CcdError(f"{out}: is there already; move it away, or choose another folder with --out")
         campaign = _work(work)

@@ -98,11 +98,11 @@ def _of_campaign(folder: Path) -> contract.Report:
     from ccd.campaign import review_queue
     from ccd.campaign.adjudication import ADJUDICATED
     from ccd.campaign.campaign import Campaign
-    from ccd.campaign.gold_labels import settle
+    from ccd.campaign.gold_labels import aggregate_labels
     from ccd.measures import aggregation, ties
 
     campaign = Campaign.open(folder)
-    done = settle(campaign)
+    done = aggregate_labels(campaign)
     with campaign.read() as db:
         queue = Counter(review_queue.review_queue(db, campaign.protocol)["why"])
         left = review_queue.review_queue(db, campaign.protocol, left=True)

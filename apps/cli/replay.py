@@ -167,7 +167,7 @@ def _write_csv(file: Path, rows: Sequence[Mapping[str, Any]], about: Mapping[str
     import pandas as pd
 
     from ccd.files.atomic import write_atomic
-    from ccd.files.csv_cells import safe
+    from ccd.files.csv_cells import escape_csv
 
     lines = [
         {"strategy": row["strategy"], "start": row["start"], "measure": name, **interval, **about}
@@ -176,5 +176,5 @@ def _write_csv(file: Path, rows: Sequence[Mapping[str, Any]], about: Mapping[str
         if interval
     ]
     file.parent.mkdir(parents=True, exist_ok=True)
-    table = pd.DataFrame(lines).map(safe)
+    table = pd.DataFrame(lines).map(escape_csv)
     write_atomic(file, table.to_csv(index=False, float_format="%.4f", lineterminator="\n").encode())

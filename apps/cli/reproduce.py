@@ -250,7 +250,7 @@ def _write_csv(
     import pandas as pd
 
     from ccd.files.atomic import write_atomic
-    from ccd.files.csv_cells import safe
+    from ccd.files.csv_cells import escape_csv
 
     lines = [
         {
@@ -274,6 +274,6 @@ def _write_csv(
         for name in columns
     ]
     file.parent.mkdir(parents=True, exist_ok=True)
-    table = pd.DataFrame(lines).map(safe)
+    table = pd.DataFrame(lines).map(escape_csv)
     write_atomic(file, table.to_csv(index=False, float_format="%.4f", lineterminator="\n").encode())
     return file

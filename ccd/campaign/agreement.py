@@ -18,13 +18,13 @@ from ccd.protocol import Protocol, Question
 
 
 def of_campaign(
-    db: sa.Connection, protocol: Protocol, folds: int = 1000, seed: int = 0, resample: Resample = "pairs"
+    db: sa.Connection, protocol: Protocol, n_resamples: int = 1000, seed: int = 0, resample: Resample = "pairs"
 ) -> dict[str, Agreement]:
     """Agreement on each question of the protocol, from the annotators' judgments that count."""
     asked = revisions.used(db, protocol)
     return {
         question.name: of_judged(
-            with_groups(db, judgments.counted(db, question.name)), question, asked, folds, seed, resample
+            with_groups(db, judgments.valid_judgments(db, question.name)), question, asked, n_resamples, seed, resample
         )
         for question in protocol.questions
     }
@@ -34,16 +34,17 @@ def of_judged(
     df: pd.DataFrame,
     question: Question,
     asked: Sequence[Revision],
-    folds: int = 1000,
+    n_resamples: int = 1000,
     seed: int = 0,
     resample: Resample = "pairs",
 ) -> Agreement:
     """Agreement on a question, with the categories that its judges could choose among.
 
-    `df` is `ccd.campaign.tables.judgments.counted`, with or without leakage groups (`ccd.campaign.judged_groups`),
-    `asked` the revisions of the protocol that its judgments were given under. Where the categories changed in between,
-    Gwet's AC1, whose chance agreement depends on their number (Gwet 2008, Eq. 5 with 1/(K - 1)), has no value for all
-    judgments together: it is undefined, with the value under each set of categories.
+    `df` is `ccd.campaign.tables.judgments.valid_judgments`, with or without leakage groups
+    (`ccd.campaign.judged_groups`), `asked` the revisions of the protocol that its judgments were given under. Where
+    the categories changed in between, Gwet's AC1, whose chance agreement depends on their number (Gwet 2008, Eq. 5
+    with 1/(K - 1)), has no value for all judgments together: it is undefined, with the value under each set of
+    categories.
     """
     under = set(df["revision"])
     sets: dict[tuple[Any, ...], list[Revision]] = {}
@@ -51,7 +52,7 @@ def of_judged(
         if each.number in under and each.asks(question.name):
             sets.setdefault(revisions.answers_of(each.protocol.by_name(question.name)), []).append(each)
     judged = revisions.as_judged(question, [each for some in sets.values() for each in some])
-    found = agreement(df, judged.labels, question.level, folds, seed, resample)
+    found = agreement(df, judged.labels, question.level, n_resamples, seed, resample)
     if len(sets) < 2 or question.kind == "score":
         return found
     parts = {}
@@ -59,7 +60,7 @@ def of_judged(
         part = df[df["revision"].isin([each.number for each in some])]
         labels = revisions.as_judged(question, some).labels
         parts[", ".join(str(each.number) for each in some)] = agreement(
-            part, labels, question.level, folds, seed, resample
+            part, labels, question.level, n_resamples, seed, resample
         )
     values = {numbers: each.coefficients["gwet_ac1"].value for numbers, each in parts.items()}
     told = (f"{'undefined' if ac1 is None else f'{ac1:.3f}'} under {numbers}" for numbers, ac1 in values.items())
@@ -73,7 +74,7 @@ def by_subset(
     db: sa.Connection,
     question: Question,
     asked: Sequence[Revision],
-    folds: int = 1000,
+    n_resamples: int = 1000,
     seed: int = 0,
     resample: Resample = "pairs",
 ) -> dict[str, dict[str, Agreement]]:
@@ -83,13 +84,15 @@ def by_subset(
     prediction, "prediction" has the pairs of which one was "shown", to whomever, and those "not shown". `asked` are the
     revisions of the protocol that the judgments were given under.
     """
-    df = with_groups(db, judgments.counted(db, question.name))
+    df = with_groups(db, judgments.valid_judgments(db, question.name))
     df = df.merge(_rounds(db), how="left", on=["task", "worker"])
     df["round"] = df["round"].astype("Int64")  # a judgment outside the rounds makes no 1.0 of 1
     assisted = df.loc[df["prediction"].notna(), "task"]
     df["prediction"] = df["task"].isin(assisted).map({True: "shown", False: "not shown"})
     return {
-        name: {str(key): of_judged(part, question, asked, folds, seed, resample) for key, part in df.groupby(name)}
+        name: {
+            str(key): of_judged(part, question, asked, n_resamples, seed, resample) for key, part in df.groupby(name)
+        }
         for name in (["arm", "round", "prediction"] if len(assisted) else ["arm", "round"])
     }
 

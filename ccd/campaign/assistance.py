@@ -13,7 +13,7 @@ from ccd.protocol import Question
 from ccd.vocabulary import Status
 
 
-def of_campaign(db: sa.Connection, question: Question, folds: int = 1000, seed: int = 0) -> tuple[Bias, int]:
+def of_campaign(db: sa.Connection, question: Question, n_resamples: int = 1000, seed: int = 0) -> tuple[Bias, int]:
     """What assistance did in a campaign on its primary question, and how many judgments are left out of it.
 
     The model's label is that of the version a round was decided with, on assisted and blind pairs alike, also where a
@@ -27,7 +27,7 @@ def of_campaign(db: sa.Connection, question: Question, folds: int = 1000, seed: 
         )
     )
     decided = pd.DataFrame(rows.all(), columns=["task", "worker", "round", "model", "shown"])
-    df = judgments.counted(db, question.name).merge(decided, on=["task", "worker"])
+    df = judgments.valid_judgments(db, question.name).merge(decided, on=["task", "worker"])
     as_decided = df["prediction"].notna() == (df["shown"] == 1)
     best = judgments.best_answers()
     cannot = best.c.place == vocabulary.ANSWERED.index(Status.CANNOT_JUDGE)
@@ -38,4 +38,4 @@ def of_campaign(db: sa.Connection, question: Question, folds: int = 1000, seed: 
     group = of_pairs(db)
     df[GROUP] = [group.get(task, task) for task in df["task"]]
     df = df.assign(task=df["task"] + " " + df["round"].astype(str), shown=df["shown"] == 1)
-    return bias(df, question.labels, question.level, folds, seed), int((~as_decided).sum())
+    return bias(df, question.labels, question.level, n_resamples, seed), int((~as_decided).sum())

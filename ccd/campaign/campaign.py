@@ -15,7 +15,7 @@ from ccd.campaign.config import CONFIG, Config, Person, parse, read_config, rend
 from ccd.campaign.tables import schema
 from ccd.errors import CcdError, as_path
 from ccd.files.atomic import write_atomic
-from ccd.files.lock import alone_on
+from ccd.files.lock import file_lock
 
 ADJUDICATION_DESK = "@adjudication"
 PATIENCE = 60_000  # milliseconds that SQLite waits for another process to let go of the database
@@ -121,7 +121,7 @@ class Campaign:
         except (OSError, ValueError):
             holder = command
         other = "another " if holder == by else ""
-        with alone_on(lock, f"{self.folder}: {other}`ccd {holder}` is at work; wait for it to end") as handle:
+        with file_lock(lock, f"{self.folder}: {other}`ccd {holder}` is at work; wait for it to end") as handle:
             with contextlib.suppress(OSError):  # a full disk: then the name is that of the command's own
                 os.ftruncate(handle, 0)
                 os.pwrite(handle, by.encode(), 0)

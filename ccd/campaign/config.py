@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from ccd.errors import CcdError, as_path
 from ccd.files.regular import MOST_TEXT, read_regular
-from ccd.splitting.options import CCD, DEFAULT_SHARES, SPLITS, TIES, Quotas
+from ccd.splitting.options import CCD, DEFAULT_SHARES, LINKS, SPLITS, Quotas
 
 CONFIG = "campaign.toml"
 _LICENSE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.+-]*[A-Za-z0-9])?")
@@ -298,10 +298,10 @@ def _labels(mapped: dict[str, Any], wrong: Any) -> dict[str, str]:
 
 
 def _ties(data: dict[str, Any], wrong: Any) -> tuple[str, ...]:
-    ties = data.get("ties", list(TIES))
-    if not isinstance(ties, list) or not all(tie in TIES for tie in ties):
-        raise wrong(f"[splits] ties is {ties!r}; write a list of {', '.join(TIES)}")
-    return tuple(tie for tie in TIES if tie in ties)
+    ties = data.get("ties", list(LINKS))
+    if not isinstance(ties, list) or not all(tie in LINKS for tie in ties):
+        raise wrong(f"[splits] ties is {ties!r}; write a list of {', '.join(LINKS)}")
+    return tuple(tie for tie in LINKS if tie in ties)
 
 
 def _filters(data: dict[str, Any], wrong: Any) -> Filters:

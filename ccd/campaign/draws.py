@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ccd.campaign.tables import schema
-from ccd.campaign.tables.live_posts import LIVE, lives
+from ccd.campaign.tables.live_posts import LIVE, is_live
 from ccd.campaign.tables.rounds import first_round
 from ccd.measures.draws import Design, Drawn, strata_of
 from ccd.measures.ties import DROPPED, OPEN
@@ -85,7 +85,7 @@ def _rows(db: sa.Connection, question: Question) -> list[Any]:
         .join(r, r.c.round == rp.c.round)
         .join(p, p.c.pair_id == rp.c.pair_id)
         .join(v, (v.c.pair_id == rp.c.pair_id) & (v.c.question == question.name), isouter=True)
-        .where(lives())
+        .where(is_live())
     )
     return list(db.execute(query))
 
@@ -130,7 +130,7 @@ def _sizes(db: sa.Connection, rounds: Sequence[Any], grouped: bool) -> list[tupl
     by = [cohort.label("cohort"), *([p.duplicate_group] if grouped else [])]
     query = sa.select(*by, sa.func.count().label("pairs")).select_from(schema.pairs).group_by(*by)
     if db.scalar(sa.select(sa.exists().where(schema.posts.c.status != LIVE))):
-        query = query.where(lives())  # else an index has all that is asked
+        query = query.where(is_live())  # else an index has all that is asked
     return [(row[0], row[1] if grouped else None, row[-1]) for row in db.execute(query)]
 
 

@@ -53,7 +53,7 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Settled:
-    """What `settle` found. `counts` is {question: {label: {resolved_by: pairs}}}, label "" where there is none."""
+    """What `aggregate_labels` found. `counts` is {question: {label: {resolved_by: pairs}}}, label "" where there is none."""
 
     pairs: int  # assigned, whether or not judged yet
     changed: int  # rows of the table that are new or different
@@ -68,7 +68,7 @@ class Settled:
         return sum(row.get(resolved_by, 0) for row in self.counts[question].values())
 
 
-def settle(campaign: Campaign) -> Settled:
+def aggregate_labels(campaign: Campaign) -> Settled:
     """Settle every assigned pair on every question; running it again changes nothing.
 
     Votes that were changed or deleted settle the pair anew. An adjudicator's answer to a question that was open stands,
@@ -114,7 +114,7 @@ def settle(campaign: Campaign) -> Settled:
 
 def _answered(db: sa.Connection, pairs: list[str], under: list[int] | None = None) -> "pd.Series[int]":
     """For each assigned pair, how many annotators answered, `cannot judge` included (under these revisions alone)."""
-    heard = judgments.heard(db, under)
+    heard = judgments.responses_per_pair(db, under)
     return pd.Series([heard.get(pair, 0) for pair in pairs], index=pd.Index(pairs, dtype=object), dtype=int)
 
 
@@ -122,7 +122,7 @@ def _settle_question(
     db: sa.Connection, campaign: Campaign, question: Question, answered: "pd.Series[int]"
 ) -> tuple[list[Row], list[Conflict]]:
     """A row an assigned pair, and the conflicts among them."""
-    counted = judgments.counted(db, question.name)
+    counted = judgments.valid_judgments(db, question.name)
     counted = counted[counted["task"].isin(answered.index)]
     aggregator = _aggregator(campaign, question, campaign.config.judgments_per_pair)
     label = aggregator.fit_predict(counted, answered).astype(object)

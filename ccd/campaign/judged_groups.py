@@ -10,7 +10,7 @@ from ccd.campaign import stored_split
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.frames import frame_of
 from ccd.measures.related import GROUP
-from ccd.splitting.leakage import TIES, Tie, groups
+from ccd.splitting.leakage import TIES, Link, groups
 from ccd.vocabulary import Status
 
 
@@ -43,5 +43,5 @@ def of_pairs(db: sa.Connection) -> dict[str, str]:
     return dict(zip(frame.loc[shared, "pair_id"], group[shared], strict=True))
 
 
-def _same(column: "pd.Series[Any]") -> Tie:
-    return Tie(pd.factorize(column)[0].astype(np.int64))
+def _same(column: "pd.Series[Any]") -> Link:
+    return Link(pd.factorize(column)[0].astype(np.int64))

@@ -138,7 +138,7 @@ def _free(campaign: Campaign) -> set[str]:
     p = schema.pairs.c
     with campaign.read() as db:
         taken = sa.select(schema.round_pairs.c.pair_id)
-        return set(db.scalars(sa.select(p.pair_id).where(p.pair_id.not_in(taken), live_posts.lives())))
+        return set(db.scalars(sa.select(p.pair_id).where(p.pair_id.not_in(taken), live_posts.is_live())))
 
 
 def active_rounds(campaign: Campaign) -> list[tuple[int, int]]:
@@ -148,7 +148,7 @@ def active_rounds(campaign: Campaign) -> list[tuple[int, int]]:
         sa.select(r.round, sa.func.count())
         .join(schema.rounds, schema.rounds.c.round == r.round)
         .join(schema.pairs, p.pair_id == r.pair_id)
-        .where(schema.rounds.c.arm == Arm.ACTIVE, live_posts.lives())
+        .where(schema.rounds.c.arm == Arm.ACTIVE, live_posts.is_live())
     )
     with campaign.read() as db:
         return [(number, size) for number, size in db.execute(query.group_by(r.round).order_by(r.round.desc()))]
@@ -162,7 +162,7 @@ def in_round(campaign: Campaign, number: int, version: str, label: str, start: i
     with campaign.read() as db:
         strategy = db.scalar(sa.select(schema.rounds.c.strategy).where(schema.rounds.c.round == number))
         living = sa.select(r.pair_id, r.part, r.place).join(schema.pairs, schema.pairs.c.pair_id == r.pair_id)
-        living = living.where(r.round == number, live_posts.lives())
+        living = living.where(r.round == number, live_posts.is_live())
         rows = db.execute(living.order_by(r.place).offset(start).limit(most)).all()
     said = predictions.read(campaign, version, [row.pair_id for row in rows], columns=("association", "alignment"))
     places = {pair: place for place, pair in enumerate(said.ids)}

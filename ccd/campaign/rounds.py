@@ -11,7 +11,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import now, record
 from ccd.campaign.tables.frames import batches
-from ccd.campaign.tables.live_posts import LIVE, lives
+from ccd.campaign.tables.live_posts import LIVE, is_live
 from ccd.errors import CcdError
 from ccd.vocabulary import Arm
 from ccd.wording import number_of
@@ -59,7 +59,7 @@ def new_round(campaign: Campaign, size: int, seed: int) -> Round:
     with campaign.write() as db:
         drawn = sa.select(schema.round_pairs.c.pair_id)
         p = schema.pairs.c
-        free = sa.select(p.pair_id, p.duplicate_group).where(p.pair_id.not_in(drawn), lives())
+        free = sa.select(p.pair_id, p.duplicate_group).where(p.pair_id.not_in(drawn), is_live())
         pool = {row.pair_id: row.duplicate_group for row in db.execute(free)}
         if not 0 < size <= len(pool):
             raise CcdError(f"--size {size}: {len(pool)} pairs are in no round yet; collect more or ask for fewer")
@@ -116,7 +116,7 @@ def ranked_round(
         living: set[str] = set()
         had: dict[str, set[str]] = {}
         for some in batches(pairs):
-            living.update(db.scalars(sa.select(p.pair_id).where(p.pair_id.in_(some), lives())))
+            living.update(db.scalars(sa.select(p.pair_id).where(p.pair_id.in_(some), is_live())))
             for pair, annotator in db.execute(sa.select(a.pair_id, a.annotator).where(a.pair_id.in_(some))):
                 had.setdefault(pair, set()).add(annotator)
         for pair in pairs:
@@ -178,7 +178,7 @@ def drawable(db: sa.Connection, max_per_group: int | None) -> int:
     if db.scalar(sa.select(sa.exists(drawn))):
         free.append(p.pair_id.not_in(sa.select(drawn)))
     if db.scalar(sa.select(sa.exists().where(schema.posts.c.status != LIVE))):
-        free.append(lives())
+        free.append(is_live())
     if max_per_group is None:
         return db.scalar(sa.select(number).select_from(schema.pairs).where(*free)) or 0
     grouped = p.duplicate_group.is_not(None)

@@ -17,8 +17,8 @@ def of_campaign(db: sa.Connection, question: Question, fastest: float = FASTEST_
     t = schema.labels.c
     rows = db.execute(sa.select(t.pair_id, t.label).where(t.question == question.name, t.label.is_not(None)))
     settled = pd.Series(dict(map(tuple, rows)), dtype=object)
-    judged = judgments.counted(db, question.name)
-    return scorecards(judged, question.labels, settled, fastest, judgments.tally(db))
+    judged = judgments.valid_judgments(db, question.name)
+    return scorecards(judged, question.labels, settled, fastest, judgments.answer_counts(db))
 
 
 def labels_are_old(db: sa.Connection) -> bool:
@@ -48,7 +48,7 @@ def overruled(db: sa.Connection, question: Question) -> pd.DataFrame:
     settled = pd.DataFrame(rows.all(), columns=["pair_id", "settled", "resolved_by"])
     if question.kind == "score" or settled.empty:
         return pd.DataFrame(columns=["pair_id", "annotator", "given", "settled", "resolved_by"])
-    given = judgments.counted(db, question.name)[["task", "worker", "label"]]
+    given = judgments.valid_judgments(db, question.name)[["task", "worker", "label"]]
     given.columns = pd.Index(["pair_id", "annotator", "given"])
     both = given.merge(settled, on="pair_id")
     differ = both[both["given"] != both["settled"]]

@@ -11,8 +11,8 @@ from ccd.campaign.prevalence import of_campaign
 from ccd.campaign.progress import progress
 from ccd.campaign.rounds import drawable
 from ccd.campaign.tables import schema
-from ccd.campaign.tables.judgments import answered, set_aside, tally
-from ccd.campaign.tables.live_posts import lives
+from ccd.campaign.tables.judgments import answer_counts, answered, set_aside
+from ccd.campaign.tables.live_posts import is_live
 from ccd.vocabulary import Arm, Role, Status
 from ccd.wording import number_of
 
@@ -101,7 +101,7 @@ def _annotators(db: sa.Connection, names: list[str]) -> list[dict[str, Any]]:
 
 def _adjudicators(db: sa.Connection, names: list[str], ties: "Ties") -> list[dict[str, Any]]:
     """Everybody in campaign.toml, then who left and has decided. Their desk is one: `pushed` and `open` are its own."""
-    given = tally(db, Role.ADJUDICATOR)
+    given = answer_counts(db, Role.ADJUDICATOR)
     pushed = _tally(db, schema.tasks.c.desk).get(ADJUDICATION_DESK, 0)
     done = {"judged": Status.VALID, "cannot_judge": Status.CANNOT_JUDGE, "skipped": Status.SKIPPED}
     return [
@@ -129,7 +129,7 @@ def _ties(db: sa.Connection, campaign: Campaign) -> Ties:
     if not campaign.config.adjudicators:
         return Ties(0, 0)
     t, p, tasks = schema.labels.c, schema.pairs.c, schema.tasks.c
-    living = sa.select(t.pair_id).join(schema.pairs, p.pair_id == t.pair_id).where(t.resolved_by == "open", lives())
+    living = sa.select(t.pair_id).join(schema.pairs, p.pair_id == t.pair_id).where(t.resolved_by == "open", is_live())
     ties = set(db.scalars(living)) - answered(db, None)
     on_desk = ties.intersection(db.scalars(sa.select(tasks.pair_id).where(tasks.desk == ADJUDICATION_DESK)))
     again = _to_send_again(db, ADJUDICATION_DESK) & on_desk
@@ -143,7 +143,7 @@ def _unsent(db: sa.Connection) -> int:
         sa.select(a.c.annotator, a.c.pair_id)
         .join(p, p.c.pair_id == a.c.pair_id)
         .outerjoin(t, (t.c.desk == a.c.annotator) & (t.c.pair_id == a.c.pair_id))
-        .where(t.c.pair_id.is_(None), lives())
+        .where(t.c.pair_id.is_(None), is_live())
     ).all()
     done = {annotator: answered(db, annotator) for annotator in {row.annotator for row in missing}}
     desks = db.scalars(sa.select(schema.desks.c.desk).where(schema.desks.c.desk != ADJUDICATION_DESK)).all()
@@ -156,7 +156,7 @@ def _to_send_again(db: sa.Connection, desk: str) -> set[str]:
     t, p = schema.tasks, schema.pairs
     project = db.scalar(sa.select(schema.desks.c.project_id).where(schema.desks.c.desk == desk))
     numbers = set() if project is None else set_aside(db, None if desk == ADJUDICATION_DESK else desk, project)
-    living = sa.select(t.c.pair_id).join(p, p.c.pair_id == t.c.pair_id).where(t.c.desk == desk, lives())
+    living = sa.select(t.c.pair_id).join(p, p.c.pair_id == t.c.pair_id).where(t.c.desk == desk, is_live())
     return set(db.scalars(living.where(t.c.task_id.in_(numbers)))) if numbers else set()
 
 

@@ -14,7 +14,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import record
 from ccd.campaign.tables.frames import batches, frame_of
-from ccd.campaign.tables.live_posts import lives
+from ccd.campaign.tables.live_posts import is_live
 from ccd.campaign.tables.rounds import first_round
 from ccd.errors import CcdError
 from ccd.files.handles import without_handles
@@ -108,7 +108,7 @@ def by_question(db: sa.Connection, questions: Iterable[Question]) -> dict[str, l
         label = v.c.label if question.labels else sa.case((v.c.label.is_not(None), "score"))
         named = sa.func.coalesce(label, UNLABELLED)
         query = sa.select(s.c.split, named, sa.func.count()).join(p, p.c.pair_id == s.c.pair_id)
-        query = query.join(v, on, isouter=True).where(lives()).group_by(s.c.split, named)
+        query = query.join(v, on, isouter=True).where(is_live()).group_by(s.c.split, named)
         number: dict[tuple[str, str], int] = {(row[0], row[1]): row[2] for row in db.execute(query)}
         labels = [*(question.labels or ("score",)), *({UNLABELLED} & {label for _, label in number})]
         found[question.name] = [
@@ -137,7 +137,7 @@ def _pairs(db: sa.Connection, question: str, published: Mapping[str, str]) -> pd
     first = first_round(schema.assignments)
     other = schema.labels.alias("other")
     has_any = sa.exists().where(other.c.pair_id == p.c.pair_id, other.c.label.is_not(None))
-    label = sa.case((lives() & has_any, sa.func.coalesce(v.c.label, UNLABELLED))).label("label")
+    label = sa.case((is_live() & has_any, sa.func.coalesce(v.c.label, UNLABELLED))).label("label")
     columns = (p.c.pair_id, label, p.c.image, schema.images.c.phash, p.c.text, p.c.post_id)
     frame = frame_of(
         db,

@@ -12,7 +12,7 @@ _FORMULA = re.compile(r"'*[=+\-@＝＋－＠\t\r\n]")
 _NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)([eE][+-]?[0-9]+)?")
 
 
-def safe(cell: object) -> object:
+def escape_csv(cell: object) -> object:
     """The cell as it is written.
 
     >>> safe("=1+1"), safe("-5"), safe("'@a"), safe("a-b")

@@ -10,7 +10,7 @@ from ccd.errors import CcdError
 
 
 @contextlib.contextmanager
-def alone_on(lock: Path, busy: str) -> Iterator[int]:
+def file_lock(lock: Path, busy: str) -> Iterator[int]:
     """Hold the file `lock`, made where it is missing. Raises CcdError(busy) where another process holds it.
 
     Gives its descriptor: a child that inherits it holds the lock too, and on where this process is killed.
@@ -23,8 +23,8 @@ def alone_on(lock: Path, busy: str) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def alone_in(folder: Path, busy: str) -> Iterator[None]:
-    """Make a folder for unfinished work and hold it; afterwards it goes if it is empty. Raises as `alone_on` does."""
+def folder_lock(folder: Path, busy: str) -> Iterator[None]:
+    """Make a folder for unfinished work and hold it; afterwards it goes if it is empty. Raises as `file_lock` does."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

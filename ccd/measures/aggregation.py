@@ -17,7 +17,7 @@ import pandas as pd
 
 from ccd.errors import CcdError
 from ccd.measures.ties import ADJUDICATE, OPEN, check_tie_rule, settle_scores, winner
-from ccd.measures.vote_matrix import Coded, code
+from ccd.measures.vote_matrix import VoteMatrix, code
 
 UNANIMOUS = "unanimous"
 MAJORITY = "majority"
@@ -31,7 +31,7 @@ Ints = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int8]
 
 
-def tally(coded: Coded) -> Ints:
+def vote_counts(coded: VoteMatrix) -> Ints:
     """The votes for each label [pairs, labels].
 
     >>> df = pd.DataFrame({"task": ["p", "p", "q"], "worker": ["a", "b", "a"], "label": ["no", "yes", "no"]})
@@ -42,7 +42,7 @@ def tally(coded: Coded) -> Ints:
     return np.asarray(counts[kind])
 
 
-def majority(coded: Coded) -> Labels:
+def majority(coded: VoteMatrix) -> Labels:
     """The label that most votes of each pair are for, as its place in `coded.labels` [pairs]; -1 for a tie.
 
     >>> df = pd.DataFrame({"task": ["p", "p", "q"], "worker": ["a", "b", "a"], "label": ["no", "yes", "no"]})
@@ -53,7 +53,7 @@ def majority(coded: Coded) -> Labels:
     return np.asarray(winner(counts)[kind])
 
 
-def others_majority(coded: Coded) -> Labels:
+def others_majority(coded: VoteMatrix) -> Labels:
     """What the majority of the others says beside each judgment [pairs, slots]; -1 for a tie, nobody or no judgment.
 
     >>> df = pd.DataFrame({"task": ["p"] * 3, "worker": ["a", "b", "c"], "label": ["no", "yes", "no"]})
@@ -69,7 +69,7 @@ def others_majority(coded: Coded) -> Labels:
     return np.asarray(without[coded.label, kind[:, None]])
 
 
-def _kinds(coded: Coded) -> tuple[Ints, npt.NDArray[Any]]:
+def _kinds(coded: VoteMatrix) -> tuple[Ints, npt.NDArray[Any]]:
     """Count the votes by kind of pair: counts [kinds, labels], and the kind of each pair [pairs].
 
     With few slots and labels a kind is one way to fill the slots, whether or not a pair has it; then a million pairs
@@ -141,7 +141,7 @@ class MajorityVote:
         ccd.measures.vote_matrix.code does: for a label outside `labels`, or two votes of one worker on one task.
         """
         coded = code(df, self.labels)
-        tasks, counts, heard = coded.tasks, tally(coded), expert_votes(coded, self.experts)
+        tasks, counts, heard = coded.tasks, vote_counts(coded), expert_votes(coded, self.experts)
         seen = counts.sum(axis=1)
         if answered is not None:
             without = answered.index.difference(tasks)
@@ -213,7 +213,7 @@ class WeightedMajority:
         weight = np.r_[self.weights_.to_numpy(float), 0.0]  # the last is that of an empty slot, -1
         for slot in range(coded.label.shape[1]):
             scores[np.arange(len(scores)), coded.label[:, slot]] += weight[coded.worker[:, slot]]
-        counts, heard = tally(coded), expert_votes(coded, self.experts)
+        counts, heard = vote_counts(coded), expert_votes(coded, self.experts)
         chosen, resolved = settle_scores(scores, WEIGHTED, coded.labels, self.tie_rule, heard)
         few = counts.sum(axis=1) < self.required
         chosen[few], resolved[few] = -1, INCOMPLETE
@@ -264,7 +264,7 @@ class MeanScore:
         return self.labels_
 
 
-def expert_votes(coded: Coded, experts: Sequence[Any]) -> Ints:
+def expert_votes(coded: VoteMatrix, experts: Sequence[Any]) -> Ints:
     """The votes of the `experts` (workers) for each label [pairs, labels]."""
     counts = np.zeros((len(coded.label), len(coded.labels)), dtype=np.int64)
     expert = np.r_[coded.workers.isin(experts), False]  # the last is that of an empty slot, -1
@@ -293,7 +293,7 @@ def results(
     )
 
 
-def _learned(coded: Coded) -> "pd.Series[float]":
+def _learned(coded: VoteMatrix) -> "pd.Series[float]":
     """Each worker's share of agreement with the majority of the others; see WeightedMajority."""
     others = others_majority(coded)
     compared = others >= 0
@@ -305,7 +305,7 @@ def _learned(coded: Coded) -> "pd.Series[float]":
     return pd.Series(weights, index=coded.workers.rename("worker"), name="weight")
 
 
-def _given(coded: Coded, weights: "Mapping[Any, float] | pd.Series[float]") -> "pd.Series[float]":
+def _given(coded: VoteMatrix, weights: "Mapping[Any, float] | pd.Series[float]") -> "pd.Series[float]":
     found = pd.Series({worker: weights.get(worker, np.nan) for worker in coded.workers}, dtype=float, name="weight")
     for worker, weight in found.items():
         if not 0 <= weight < np.inf:  # nan too

@@ -17,11 +17,20 @@ import pandas as pd
 
 from ccd.errors import CcdError
 from ccd.measures.bootstrap import over_both, over_pairs
-from ccd.measures.coefficients import Weights, alpha, cohen, fleiss, gwet_ac1, one_against_rest, percent, scott
+from ccd.measures.coefficients import (
+    Weights,
+    alpha,
+    cohen,
+    fleiss,
+    gwet_ac1,
+    observed_agreement,
+    one_against_rest,
+    scott,
+)
 from ccd.measures.estimate import ONE_LABEL, SMALL_TEAM, Carrying, Coefficient, carrying, coefficient, withheld
 from ccd.measures.patterns import Codes, Floats, Patterns, Rows, crossed, distinct, left_out, patterns
 from ccd.measures.related import GROUP, Clusters, Related
-from ccd.measures.vote_matrix import Coded, code
+from ccd.measures.vote_matrix import VoteMatrix, code
 from ccd.protocol import Level
 
 Resample = Literal["pairs", "both"]
@@ -54,7 +63,7 @@ class Agreement:
     n_pairs: int
     n_judgments: int
     annotators: int
-    folds: int
+    n_resamples: int
     seed: int
     resample: Resample
     coefficients: dict[str, Coefficient]
@@ -89,7 +98,7 @@ class Agreement:
             "n_judgments": self.n_judgments,
             "annotators": self.annotators,
             "bootstrap": {
-                "folds": self.folds,
+                "folds": self.n_resamples,
                 "seed": self.seed,
                 "resample": self.resample,
                 "groups": self.groups,
@@ -105,7 +114,7 @@ def agreement(
     df: pd.DataFrame,
     labels: Sequence[Any],
     level: Level,
-    folds: int = 1000,
+    n_resamples: int = 1000,
     seed: int = 0,
     resample: Resample = "pairs",
 ) -> Agreement:
@@ -125,13 +134,13 @@ def agreement(
             if not isinstance(label, Real) or not math.isfinite(label):
                 raise CcdError(f"scores must be numbers, one is {label!r}; check the protocol")
     group = df.drop_duplicates("task")[GROUP] if GROUP in df.columns else None  # in the order of Coded.tasks
-    return of_coded(code(df, labels), level, folds, seed, resample, group)
+    return of_coded(code(df, labels), level, n_resamples, seed, resample, group)
 
 
 def of_coded(
-    coded: Coded,
+    coded: VoteMatrix,
     level: Level,
-    folds: int = 1000,
+    n_resamples: int = 1000,
     seed: int = 0,
     resample: Resample = "pairs",
     group: "pd.Series[Any] | None" = None,
@@ -152,22 +161,22 @@ def of_coded(
     related = Related.of(coded, number[coded.worker], group)
     clusters = None if related is None else related.voted(table, np.ones(len(workers), dtype=np.int64))
     if resample == "both":
-        drawn = over_both(rows, len(coded.labels), scale.measure, size, folds, seed, related)
+        drawn = over_both(rows, len(coded.labels), scale.measure, size, n_resamples, seed, related)
     else:
-        drawn = over_pairs(table, scale.measure, size, folds, seed, clusters=clusters)
+        drawn = over_pairs(table, scale.measure, size, n_resamples, seed, clusters=clusters)
     values = _values(scale, table)
     first = len(COEFFICIENTS)
     return Agreement(
         n_pairs=size,
         n_judgments=int((rows.label >= 0).sum(axis=1) @ rows.pairs),
         annotators=len(workers),
-        folds=folds,
+        n_resamples=n_resamples,
         seed=seed,
         resample=resample,
         coefficients=_coefficients(scale, table, values, drawn, len(workers), clusters),
-        cohen=_cohen(rows, len(coded.labels), workers, size, folds, seed, related),
+        cohen=_cohen(rows, len(coded.labels), workers, size, n_resamples, seed, related),
         per_class=_per_class(coded.labels, table, values[first:], drawn[:, first:], clusters),
-        leave_one_out=_leave_one_out(rows, workers, scale, size, folds, seed, related),
+        leave_one_out=_leave_one_out(rows, workers, scale, size, n_resamples, seed, related),
         groups=None if clusters is None else size - len(clusters.group) + clusters.number,
     )
 
@@ -190,7 +199,7 @@ class Scale:
         """COEFFICIENTS of every draw, then each label's alpha but for scores: [draws, columns]."""
         alphas = [alpha(table, weights, level, self.values) for level in LEVELS]
         others = [of(table, weights) for of in (fleiss, scott, gwet_ac1)]
-        found = np.column_stack([percent(table, weights), *alphas, *others])
+        found = np.column_stack([observed_agreement(table, weights), *alphas, *others])
         return found if self.scores else np.hstack([found, one_against_rest(table, weights)])
 
     def alpha(self, table: Patterns, weights: Weights) -> Floats:
@@ -250,7 +259,7 @@ def _per_class(
 
 
 def _cohen(
-    rows: Rows, labels: int, workers: list[str], size: int, folds: int, seed: int, related: Related | None
+    rows: Rows, labels: int, workers: list[str], size: int, n_resamples: int, seed: int, related: Related | None
 ) -> dict[str, Coefficient]:
     """Cohen's kappa of each two annotators.
 
@@ -269,7 +278,9 @@ def _cohen(
         table = table.whole()
         clusters = related.crossed(table) if related is not None and small else None
         added = np.full(len(table.pairs), PSEUDO / len(table.pairs))
-        drawn = over_pairs(table, cohen, size, folds, seed, clusters=clusters, added=added)[:, 0] if small else None
+        drawn = (
+            over_pairs(table, cohen, size, n_resamples, seed, clusters=clusters, added=added)[:, 0] if small else None
+        )
         first, second = table.workers
         common = int(table.pairs.sum())
         of_label = np.bincount(table.label.ravel(), np.repeat(table.pairs, 2))
@@ -281,7 +292,7 @@ def _cohen(
 
 
 def _leave_one_out(
-    rows: Rows, workers: list[str], scale: Scale, size: int, folds: int, seed: int, related: Related | None
+    rows: Rows, workers: list[str], scale: Scale, size: int, n_resamples: int, seed: int, related: Related | None
 ) -> dict[str, Coefficient]:
     """Alpha, on the question's level, without each annotator."""
     found = {}
@@ -289,7 +300,7 @@ def _leave_one_out(
     for name, table, times in zip(workers, tables, 1 - np.eye(len(workers), dtype=np.int64), strict=True):
         value = float(scale.alpha(table, table.pairs[None, :])[0, 0])
         clusters = None if related is None else related.voted(table, times)
-        drawn = over_pairs(table, scale.alpha, size, folds, seed, clusters=clusters)[:, 0]
+        drawn = over_pairs(table, scale.alpha, size, n_resamples, seed, clusters=clusters)[:, 0]
         found[name] = coefficient(value, drawn, carrying(table, clusters), ONE_LABEL)
     return found
 

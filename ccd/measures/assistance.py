@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccd.measures.aggregation import tally
+from ccd.measures.aggregation import vote_counts
 from ccd.measures.agreement import Scale
 from ccd.measures.bootstrap import DRAWN_AT_ONCE, interval
 from ccd.measures.patterns import Floats, Patterns
@@ -83,7 +83,7 @@ class Bias:
     smallest: float | None
     followed: float | None
     followed_ci: tuple[float, float] | None
-    folds: int
+    n_resamples: int
     seed: int
     groups: int | None = None
 
@@ -124,10 +124,11 @@ class Bias:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: the fields above, `toward` and `verdict`."""
-        return asdict(self) | {"toward": self.toward, "verdict": self.verdict}
+        fields = asdict(self)
+        return {"folds": fields.pop("n_resamples"), **fields, "toward": self.toward, "verdict": self.verdict}
 
 
-def bias(df: pd.DataFrame, labels: Sequence[Any], level: Level, folds: int = 1000, seed: int = 0) -> Bias:
+def bias(df: pd.DataFrame, labels: Sequence[Any], level: Level, n_resamples: int = 1000, seed: int = 0) -> Bias:
     """Compare the judgments `df` of assisted and of blind pairs.
 
     `df` has a row an answer: task, worker, label (None for "cannot judge"), seconds (NaN or None where not known),
@@ -146,7 +147,9 @@ def bias(df: pd.DataFrame, labels: Sequence[Any], level: Level, folds: int = 100
     data = _Data.of(df, labels)
     scale = Scale.of(labels, level)
     values = data.measure(scale, data.whole())[0]
-    drawn = np.concatenate([data.measure(scale, weights) for weights in data.draws(folds, seed)]) if len(df) else None
+    drawn = (
+        np.concatenate([data.measure(scale, weights) for weights in data.draws(n_resamples, seed)]) if len(df) else None
+    )
     found = [
         _measure(values[at], None if drawn is None else drawn[:, at], NOT_BOTH if df.empty else UNDEFINED, data.free)
         for at in range(values.shape[0])
@@ -164,7 +167,7 @@ def bias(df: pd.DataFrame, labels: Sequence[Any], level: Level, folds: int = 100
         smallest=None if found[0].ci is None or drawn is None else _smallest(drawn[:, 0, 0] - drawn[:, 0, 1]),
         followed=None if np.isnan(followed) else float(followed),
         followed_ci=None if drawn is None else interval(_followed(drawn[:, 0]), data.free),
-        folds=folds,
+        n_resamples=n_resamples,
         seed=seed,
         groups=None if data.group is None else int(data.group.max()) + 1,
     )
@@ -196,7 +199,7 @@ class _Data:
         coded = code(df[voted], labels)
         rounds, names = pd.factorize(first["round"], sort=True)
         counts = np.zeros((len(tasks), len(labels)))
-        counts[tasks.get_indexer(coded.tasks)] = tally(coded)
+        counts[tasks.get_indexer(coded.tasks)] = vote_counts(coded)
         kinds, pattern = np.unique(counts, axis=0, return_inverse=True)
         model = pd.Index(labels, dtype=object).get_indexer(pd.Index(first["model"], dtype=object))
         agreed = np.where(model >= 0, counts[np.arange(len(counts)), model], 0)
@@ -220,13 +223,13 @@ class _Data:
         """Every pair once: [1, pairs]."""
         return np.ones((1, len(self.stratum)))
 
-    def draws(self, folds: int, seed: int) -> Iterator[Floats]:
+    def draws(self, n_resamples: int, seed: int) -> Iterator[Floats]:
         """What each pair weighs in a draw, in blocks of [draws, pairs]; every stratum as much as it has pairs."""
         random = np.random.default_rng(seed)
         strata = [np.flatnonzero(self.stratum == number) for number in np.unique(self.stratum)]
         block = max(1, DRAWN_AT_ONCE // len(self.stratum))
-        for start in range(0, folds, block):
-            size = min(block, folds - start)
+        for start in range(0, n_resamples, block):
+            size = min(block, n_resamples - start)
             weights: Floats = np.empty((size, len(self.stratum)))
             if self.group is not None:
                 weights = _drawn(int(self.group.max()) + 1, size, random)[:, self.group]

@@ -31,13 +31,13 @@ def over_pairs(
     table: Table,
     measure: Callable[[Table, Weights], Floats],
     size: int,
-    folds: int,
+    n_resamples: int,
     seed: int,
     drawn: int | None = None,
     clusters: Clusters | None = None,
     added: Floats | None = None,
 ) -> Floats:
-    """The measure [columns] on `folds` draws of pairs with replacement: [folds, columns].
+    """The measure [columns] on `n_resamples` draws of pairs with replacement: [n_resamples, columns].
 
     `size` pairs were judged; those that are not in the table are drawn too, and carry nothing. `drawn` is how many
     pairs a draw has, `size` where None. Pairs of a group of `clusters` are drawn together: a draw has as many groups as
@@ -47,14 +47,14 @@ def over_pairs(
 
     >>> from ccd.coefficients import percent
     >>> two = Patterns(np.array([[2.0, 0.0]]), np.array([2.0]), np.array([7]))
-    >>> over_pairs(two, lambda table, weights: percent(table, weights)[:, None], 7, folds=2, seed=0).tolist()
+    >>> over_pairs(two, lambda table, weights: percent(table, weights)[:, None], 7, n_resamples=2, seed=0).tolist()
     [[1.0], [1.0]]
     """
     random = np.random.default_rng(seed)
     number = size if drawn is None else drawn
-    draws = _draws(table.pairs, size, number, folds, random, added)
+    draws = _draws(table.pairs, size, number, n_resamples, random, added)
     if clusters is not None:
-        draws = _draws_of_groups(table.pairs, size, number, clusters, folds, random, added)
+        draws = _draws_of_groups(table.pairs, size, number, clusters, n_resamples, random, added)
     return np.concatenate([measure(table, weights) for weights in draws])
 
 
@@ -63,11 +63,11 @@ def over_both(
     labels: int,
     measure: Callable[[Patterns, Weights], Floats],
     size: int,
-    folds: int,
+    n_resamples: int,
     seed: int,
     related: Related | None = None,
 ) -> Floats:
-    """The measure on `folds` draws of pairs and of annotators, both with replacement: [folds, columns].
+    """The measure on `n_resamples` draws of pairs and of annotators, both with replacement: [n_resamples, columns].
 
     The pigeonhole bootstrap (Owen 2007): a vote counts as often as its pair was drawn, times as often as its annotator
     was; a vote is never compared with its annotator's own copy. A draw that has one annotator alone compares nothing
@@ -78,7 +78,7 @@ def over_both(
     annotators = int(rows.worker.max(initial=-1)) + 1
     if annotators < 2:
         return measure(patterns(rows, labels), np.zeros((0, len(patterns(rows, labels).pairs)), dtype=np.int64))
-    times = random.multinomial(annotators, np.full(annotators, 1 / annotators), folds)
+    times = random.multinomial(annotators, np.full(annotators, 1 / annotators), n_resamples)
     while len(alone := np.flatnonzero(times.max(axis=1) == annotators)):
         times[alone] = random.multinomial(annotators, np.full(annotators, 1 / annotators), len(alone))
     found = []
@@ -115,13 +115,13 @@ def interval(drawn: Floats, pairs: int | None = None) -> tuple[float, float] | N
 
 
 def _draws(
-    pairs: Ints, size: int, number: int, folds: int, random: np.random.Generator, added: Floats | None = None
+    pairs: Ints, size: int, number: int, n_resamples: int, random: np.random.Generator, added: Floats | None = None
 ) -> Iterator[npt.NDArray[np.int64]]:
     """How often each pattern occurs among `number` pairs drawn out of `size`: blocks of [draws, patterns]."""
     chances = np.append(_smoothed(pairs, added), size - pairs.sum()) / max(size, 1)
     block = max(1, DRAWN_AT_ONCE // len(chances))
-    for start in range(0, max(folds, 1), block):
-        yield random.multinomial(number, chances, size=min(block, folds - start))[:, :-1]
+    for start in range(0, max(n_resamples, 1), block):
+        yield random.multinomial(number, chances, size=min(block, n_resamples - start))[:, :-1]
 
 
 def _smoothed(units: Ints, added: Floats | None) -> Floats | Ints:
@@ -137,7 +137,7 @@ def _draws_of_groups(
     size: int,
     number: int,
     clusters: Clusters,
-    folds: int,
+    n_resamples: int,
     random: np.random.Generator,
     added: Floats | None = None,
 ) -> Iterator[npt.NDArray[np.int64]]:
@@ -148,8 +148,8 @@ def _draws_of_groups(
     chances = np.append(_smoothed(units, added), others)
     drawn = whole if number == size else max(1, round(whole * number / size))
     block = max(1, DRAWN_AT_ONCE // len(chances))
-    for start in range(0, max(folds, 1), block):
-        times = random.multinomial(drawn, chances / chances.sum(), size=min(block, folds - start))
+    for start in range(0, max(n_resamples, 1), block):
+        times = random.multinomial(drawn, chances / chances.sum(), size=min(block, n_resamples - start))
         yield pairs_of(times[:, :-1], of_group)
 
 

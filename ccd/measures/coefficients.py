@@ -22,7 +22,7 @@ from ccd.protocol import Level
 Weights = npt.NDArray[np.int64]
 
 
-def percent(table: Patterns, weights: Weights) -> Floats:
+def observed_agreement(table: Patterns, weights: Weights) -> Floats:
     """Share of agreeing comparisons in a pair, sum_c n_c (n_c - 1) / n (n - 1); mean over pairs with n of 2 or more.
 
     >>> two = Patterns(np.array([[2.0, 0.0], [1.0, 1.0]]), np.array([2.0, 2.0]), np.array([3, 1]))
@@ -35,12 +35,12 @@ def percent(table: Patterns, weights: Weights) -> Floats:
 
 
 def fleiss(table: Patterns, weights: Weights) -> Floats:
-    """Fleiss' kappa, (P - Pe) / (1 - Pe): P as `percent`, Pe = sum_c p_c².
+    """Fleiss' kappa, (P - Pe) / (1 - Pe): P as `observed_agreement`, Pe = sum_c p_c².
 
     Where numbers of votes differ, two conventions are in use for p_c; here it is the mean over pairs of n_c / n, so
     that every judged pair weighs the same (Gwet 2014), and not the share of c in all votes.
     """
-    return _beyond_chance(percent(table, weights), (_shares(table, weights) ** 2).sum(axis=1))
+    return _beyond_chance(observed_agreement(table, weights), (_shares(table, weights) ** 2).sum(axis=1))
 
 
 def scott(table: Patterns, weights: Weights) -> Floats:
@@ -56,7 +56,7 @@ def gwet_ac1(table: Patterns, weights: Weights) -> Floats:
     """
     shares = _shares(table, weights)
     labels = np.array(float(table.counts.shape[1] - 1))
-    return _beyond_chance(percent(table, weights), _ratio((shares * (1 - shares)).sum(axis=1), labels))
+    return _beyond_chance(observed_agreement(table, weights), _ratio((shares * (1 - shares)).sum(axis=1), labels))
 
 
 def alpha(table: Patterns, weights: Weights, level: Level, values: Floats) -> Floats:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccd.errors import CcdError
-from ccd.measures.aggregation import INCOMPLETE, check_required, expert_votes, results, tally
+from ccd.measures.aggregation import INCOMPLETE, check_required, expert_votes, results, vote_counts
 from ccd.measures.patterns import Rows, distinct
 from ccd.measures.ties import ADJUDICATE, check_tie_rule, settle_scores
 from ccd.measures.vote_matrix import code
@@ -107,7 +107,7 @@ class DawidSkene:
             distinct(coded), len(coded.workers), len(coded.labels), self.n_iter, self.tol
         )
         probas, _ = expect(Rows(coded.label, coded.worker, np.ones(len(coded.tasks), dtype=np.int64)), model)
-        counts, heard = tally(coded), expert_votes(coded, self.experts)
+        counts, heard = vote_counts(coded), expert_votes(coded, self.experts)
         chosen, resolved = settle_scores(probas, DAWID_SKENE, coded.labels, self.tie_rule, heard)
         few = counts.sum(axis=1) < self.required
         chosen[few], resolved[few] = -1, INCOMPLETE

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ccd.measures.vote_matrix import Coded
+from ccd.measures.vote_matrix import VoteMatrix
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -75,7 +75,7 @@ class Crossed:
         return Crossed(self.workers, cells, pairs)
 
 
-def distinct(coded: Coded) -> Rows:
+def distinct(coded: VoteMatrix) -> Rows:
     """The distinct rows of `coded`.
 
     >>> import pandas as pd

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ccd.measures.patterns import Codes, Crossed, Ints, Patterns, kinds_of, votes_of
-from ccd.measures.vote_matrix import Coded
+from ccd.measures.vote_matrix import VoteMatrix
 
 GROUP = "leakage_group"  # the column of a frame of judgments that names each task's group
 
@@ -42,7 +42,7 @@ class Related:
     group: Ints
 
     @classmethod
-    def of(cls, coded: Coded, worker: Codes, group: "pd.Series[Any] | None") -> "Related | None":
+    def of(cls, coded: VoteMatrix, worker: Codes, group: "pd.Series[Any] | None") -> "Related | None":
         """Return the related pairs among `coded`, whose tasks have these groups; None where no two pairs share one.
 
         `worker` are its annotators as they are numbered in the tables. A task without a group is alone.

@@ -57,7 +57,7 @@ def plan(
     labels: Sequence[Any],
     level: Level,
     half_width: float = 0.03,
-    folds: int = 4000,
+    n_resamples: int = 4000,
     seed: int = 0,
 ) -> Plan:
     """How many pairs, judged as often as the pilot `df` (task, worker, label), give alpha to ± `half_width`.
@@ -86,7 +86,7 @@ def plan(
         return Plan(half_width, None, None, pilot, per_pair, None, None, ONE_LABEL, groups=groups)
 
     def width(pairs: int) -> float | None:
-        drawn = over_pairs(table, scale.alpha, pilot, folds, seed, drawn=pairs, clusters=clusters)[:, 0]
+        drawn = over_pairs(table, scale.alpha, pilot, n_resamples, seed, drawn=pairs, clusters=clusters)[:, 0]
         ends = interval(drawn, groups and max(2, round(groups * pairs / pilot)))
         return None if ends is None else (ends[1] - ends[0]) / 2
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccd.measures.aggregation import others_majority, tally
+from ccd.measures.aggregation import others_majority, vote_counts
 from ccd.measures.proportions import holm, trend, wilson
 from ccd.measures.vote_matrix import code
 from ccd.vocabulary import Status
@@ -87,8 +87,8 @@ def scorecards(
 
     No worker may be on a task twice. `df` may have `seconds` (of a judgment) and `created_at` (ISO 8601). `labels` are
     a choice's labels in order, empty for scores, which have no majority. `settled` is task → label, missing or None
-    where there is none. `answered` is what `ccd.campaign.tables.judgments.tally` gives: (annotator, status) → pairs.
-    Raises CcdError as `ccd.measures.vote_matrix.code` does.
+    where there is none. `answered` is what `ccd.campaign.tables.judgments.answer_counts` gives: (annotator, status) →
+    pairs. Raises CcdError as `ccd.measures.vote_matrix.code` does.
 
     >>> votes = [("p", "a", "yes"), ("p", "b", "yes"), ("p", "c", "no")]
     >>> df = pd.DataFrame(votes, columns=["task", "worker", "label"])
@@ -137,7 +137,7 @@ def confusions(df: pd.DataFrame, labels: Sequence[Any]) -> Ints:
     """
     if not labels:
         return np.zeros((0, 0), dtype=np.int64)
-    counts = tally(code(df, labels)).astype(float)  # float: BLAS multiplies
+    counts = vote_counts(code(df, labels)).astype(float)  # float: BLAS multiplies
     both: Ints = np.rint(counts.T @ counts - np.diag(counts.sum(axis=0))).astype(np.int64)
     return both
 

@@ -19,7 +19,7 @@ MOST_SCORES = 32_767  # labels are coded in 16 bits at most
 
 
 @dataclass(frozen=True)
-class Coded:
+class VoteMatrix:
     """Judgments in slots, filled from the left in the order of the rows; -1 where a slot is empty.
 
     `label` [pairs, slots] indexes `labels`, int8 for as many labels as that holds and int16 for more scores; `worker`
@@ -34,7 +34,7 @@ class Coded:
     labels: tuple[Any, ...]
 
 
-def code(df: pd.DataFrame, labels: Sequence[Any] = (), repeats: bool = False) -> Coded:
+def code(df: pd.DataFrame, labels: Sequence[Any] = (), repeats: bool = False) -> VoteMatrix:
     """Code the judgments `df` (task, worker, label; one row a judgment).
 
     `labels` in their order; empty takes those that occur, sorted. Raises CcdError for a missing column, an empty cell,
@@ -59,7 +59,7 @@ def code(df: pd.DataFrame, labels: Sequence[Any] = (), repeats: bool = False) ->
     worker_of = np.full(shape, -1, np.int32, order="F")
     label_of[task, slot] = names
     worker_of[task, slot] = worker
-    coded = Coded(label_of, worker_of, pd.Index(tasks), pd.Index(workers), domain)
+    coded = VoteMatrix(label_of, worker_of, pd.Index(tasks), pd.Index(workers), domain)
     if not repeats:
         _once(coded)
     return coded
@@ -97,7 +97,7 @@ def _slots(task: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return slot
 
 
-def _once(coded: Coded) -> None:
+def _once(coded: VoteMatrix) -> None:
     """Refuse two judgments of one worker on one task."""
     ranked = np.sort(coded.worker, axis=1)
     twice = ((ranked[:, 1:] == ranked[:, :-1]) & (ranked[:, 1:] >= 0)).any(axis=1)

@@ -93,7 +93,7 @@ def _query(db: sa.Connection, questions: tuple[Question, ...]) -> "sa.Select[Any
             s.c.split,
             s.c.leakage_group,
         )
-        .add_columns(r.c.arm, b.c.inclusion_probability, live_posts.lives().label("lives"))
+        .add_columns(r.c.arm, b.c.inclusion_probability, live_posts.is_live().label("lives"))
         .add_columns(
             *(
                 each.c[column].label(f"{column}_{number}")

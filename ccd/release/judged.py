@@ -150,7 +150,7 @@ def _query(db: sa.Connection) -> "sa.Select[Any]":
     return (
         sa.select(j.c.pair_id, j.c.annotator, j.c.role, j.c.status, j.c.answers, j.c.prediction, j.c.seconds)
         .add_columns(
-            j.c.annotation, j.c.project_id, j.c.created_at, j.c.revision, live_posts.lives().label("lives"), r.c.arm
+            j.c.annotation, j.c.project_id, j.c.created_at, j.c.revision, live_posts.is_live().label("lives"), r.c.arm
         )
         .join(p, p.c.pair_id == j.c.pair_id)
         .outerjoin(a, (a.c.pair_id == j.c.pair_id) & (a.c.annotator == j.c.annotator))

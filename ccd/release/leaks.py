@@ -21,7 +21,7 @@ from ccd.campaign.tables.frames import batches
 from ccd.errors import CcdError
 from ccd.files.regular import read_json, read_rows
 from ccd.release.images import Opened
-from ccd.splitting.leakage import Tie, find, groups, leaking, leaks, straddling
+from ccd.splitting.leakage import Link, find, groups, leaking, leaks, straddling
 from ccd.splitting.near_duplicates import picture_hash
 from ccd.splitting.nearest import Neighbour, nearest
 from ccd.splitting.options import SPLITS
@@ -171,7 +171,7 @@ def _promised(folder: Path) -> tuple[str, ...]:
         return LOOKED_FOR
 
 
-def _problems(frame: pd.DataFrame, name: str, tie: Tie) -> list[str]:
+def _problems(frame: pd.DataFrame, name: str, tie: Link) -> list[str]:
     """A line for each pair of dev and test that is tied to a pair of another split, with the first such pair."""
     split = np.asarray(pd.Categorical(frame["split"], categories=SPLITS).codes, dtype=np.int64)
     bad = np.flatnonzero(leaking(tie, split) & (split > 0))

@@ -18,7 +18,7 @@ from ccd.campaign.stored_split import publish
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import now, record
 from ccd.errors import CcdError
-from ccd.files.lock import alone_on
+from ccd.files.lock import file_lock
 from ccd.measures.ties import OPEN
 from ccd.release import tables
 from ccd.release.content import pairs
@@ -66,7 +66,7 @@ def write_release(campaign: Campaign, name: str, form: Form = FILED, started: St
     folder, part = releases / name, releases / f".{name}.part"
     with clear(folder):
         releases.mkdir(exist_ok=True)
-        with alone_on(releases / ".lock", f"{releases}: another release is being written; wait until it is done"):
+        with file_lock(releases / ".lock", f"{releases}: another release is being written; wait until it is done"):
             for leftover in releases.glob(".*.part"):
                 shutil.rmtree(leftover)
             if _known(campaign, name):

@@ -40,7 +40,7 @@ QUESTION = "label"  # what a table of judgments answers: the name of its column
 class Wanted:
     """What is asked for: bootstrap draws, and to what half width of alpha to plan (None: no plan)."""
 
-    folds: int = 1000
+    n_resamples: int = 1000
     seed: int = 0
     resample: Resample = "pairs"
     half_width: float | None = None
@@ -54,11 +54,11 @@ def of_campaign(campaign: Campaign, wanted: Wanted) -> dict[str, Any]:
         for question in (revisions.as_judged(each, asked) for each in campaign.protocol.questions):
             # Each reads the judgments for itself: all of a large campaign are in memory once at a time
             cards = scorecards_of(db, question, campaign.config.fastest_seconds)
-            subsets = by_subset(db, question, asked, wanted.folds, wanted.seed, wanted.resample)
-            df = with_groups(db, judgments.counted(db, question.name))
+            subsets = by_subset(db, question, asked, wanted.n_resamples, wanted.seed, wanted.resample)
+            df = with_groups(db, judgments.valid_judgments(db, question.name))
             if df.empty and question.name == campaign.protocol.question.name:
                 raise CcdError("no judgments yet; run `ccd pull` once annotators have judged some pairs")
-            found = of_judged(df, question, asked, wanted.folds, wanted.seed, wanted.resample)
+            found = of_judged(df, question, asked, wanted.n_resamples, wanted.seed, wanted.resample)
             questions[question.name] = _question(df, question.labels, question.level, found, cards, subsets, wanted)
     return _report(campaign.protocol.question.name, campaign.is_synthetic, questions, revisions.mixed(asked))
 
@@ -69,7 +69,7 @@ def of_table(df: pd.DataFrame, labels: Sequence[str], wanted: Wanted) -> dict[st
     The labels are nominal. Settled is what most judgments of a task say, where it has two or more and no tie.
     """
     cards = scorecards.scorecards(df, labels, MajorityVote(labels, required=2).fit_predict(df))
-    found = agreement(df, labels, "nominal", wanted.folds, wanted.seed, wanted.resample)
+    found = agreement(df, labels, "nominal", wanted.n_resamples, wanted.seed, wanted.resample)
     return _report(QUESTION, False, {QUESTION: _question(df, labels, "nominal", found, cards, {}, wanted)}, None)
 
 

@@ -23,19 +23,19 @@ _LINK = re.compile(r"https?://\S*")
 
 
 @dataclass(frozen=True)
-class Tie:
+class Link:
     """`node` [pairs] numbers each pair's node, -1 where it has none; `edges` [m, 2] tie nodes to each other."""
 
     node: Ints
     edges: Edges = field(default_factory=lambda: _NO_EDGES)
 
 
-def same_image(frame: pd.DataFrame) -> Tie:
+def same_image(frame: pd.DataFrame) -> Link:
     """The same bytes: `image` is their SHA-256."""
-    return Tie(_numbers(frame["image"]))
+    return Link(_numbers(frame["image"]))
 
 
-def near_image(frame: pd.DataFrame, run: Run = map) -> Tie:
+def near_image(frame: pd.DataFrame, run: Run = map) -> Link:
     """Near-duplicate pictures by `phash` (near_duplicates.py); None or "" is alike to its own bytes only."""
     hashes = filled(frame["phash"])
     lacks = (hashes == "").to_numpy()
@@ -44,12 +44,12 @@ def near_image(frame: pd.DataFrame, run: Run = map) -> Tie:
     number, names = pd.factorize(compared)
     node = np.where(lacks & frame["image"].isna(), -1, number)
     hashed = np.array([i for i, name in enumerate(names) if not name.startswith("file ")], dtype=np.int64)
-    return Tie(
+    return Link(
         node.astype(np.int64), hashed[near_hashes(as_bits(names[hashed]), run=run)] if len(hashed) else _NO_EDGES
     )
 
 
-def near_text(frame: pd.DataFrame, *, short: bool = True, run: Run = map) -> Tie:
+def near_text(frame: pd.DataFrame, *, short: bool = True, run: Run = map) -> Link:
     """Find near-duplicate texts; one too short to be compared is tied to the same text, if `short`."""
     texts = filled(frame["text"])
     compared = pd.Series([comparable(text) for text in texts], index=texts.index, dtype=object)
@@ -60,10 +60,10 @@ def near_text(frame: pd.DataFrame, *, short: bool = True, run: Run = map) -> Tie
     compared[lacks] = ("=" + alone).astype(object)
     node, names = pd.factorize(compared)
     long = np.array([i for i, name in enumerate(names) if not name.startswith("=")], dtype=np.int64)
-    return Tie(node.astype(np.int64), long[near_texts(list(names[long]), run=run)] if len(long) else _NO_EDGES)
+    return Link(node.astype(np.int64), long[near_texts(list(names[long]), run=run)] if len(long) else _NO_EDGES)
 
 
-def same_post(frame: pd.DataFrame) -> Tie:
+def same_post(frame: pd.DataFrame) -> Link:
     """The same post, or a retweet of it by hand: the same text after `RT @name`, links and case aside.
 
     A retweet that came through an API stands for the post it repeats already (collection/archive.py).
@@ -72,19 +72,19 @@ def same_post(frame: pd.DataFrame) -> Tie:
     texts = filled(frame["text"])
     again = texts.map(lambda text: _RETWEET.match(text) is not None).to_numpy(bool)
     if not again.any():
-        return Tie(node)
+        return Link(node)
     core = texts.map(_core)
     chained = core.isin(set(core[again])).to_numpy() & (core != "").to_numpy() & (node >= 0)
     first = pd.Series(node[chained]).groupby(core[chained].to_numpy()).transform("first").to_numpy(np.int64)
-    return Tie(node, np.stack([first, node[chained]], axis=1))
+    return Link(node, np.stack([first, node[chained]], axis=1))
 
 
-def same_author(frame: pd.DataFrame) -> Tie:
+def same_author(frame: pd.DataFrame) -> Link:
     """The same author, by the keyed hash that collecting left of them."""
-    return Tie(_numbers(frame["author_key"]))
+    return Link(_numbers(frame["author_key"]))
 
 
-TIES: Mapping[str, Callable[[pd.DataFrame], Tie]] = {
+TIES: Mapping[str, Callable[[pd.DataFrame], Link]] = {
     "image": same_image,
     "near_image": near_image,
     "near_text": near_text,
@@ -107,7 +107,7 @@ IN_WORDS = {
 }
 
 
-def find(frame: pd.DataFrame, names: Iterable[str] = tuple(TIES)) -> dict[str, Tie]:
+def find(frame: pd.DataFrame, names: Iterable[str] = tuple(TIES)) -> dict[str, Link]:
     """The ties of these names among the pairs of `frame`: pair_id, image, phash, text, post_id, author_key.
 
     Only the columns that these ties look at (LOOKS_AT) must be there. Raises CcdError for one that is missing, and for
@@ -128,7 +128,7 @@ def find(frame: pd.DataFrame, names: Iterable[str] = tuple(TIES)) -> dict[str, T
     return found
 
 
-def groups(frame: pd.DataFrame, ties: Mapping[str, Tie]) -> "pd.Series[str]":
+def groups(frame: pd.DataFrame, ties: Mapping[str, Link]) -> "pd.Series[str]":
     """The leakage group of each row of `frame`: the component that the ties make, named by its smallest pair id.
 
     Neither seed nor order of rows can change it.
@@ -148,7 +148,7 @@ def groups(frame: pd.DataFrame, ties: Mapping[str, Tie]) -> "pd.Series[str]":
     return pd.Series(name, index=frame.index, name="leakage_group")
 
 
-def tied(tie: Tie) -> npt.NDArray[np.bool_]:
+def tied(tie: Link) -> npt.NDArray[np.bool_]:
     """Which pairs are tied to another one [pairs]."""
     sizes = np.bincount(tie.node[tie.node >= 0], minlength=int(tie.node.max(initial=-1)) + 1)
     many = sizes > 1
@@ -157,7 +157,7 @@ def tied(tie: Tie) -> npt.NDArray[np.bool_]:
     return np.asarray((tie.node >= 0) & np.append(many, False)[tie.node])
 
 
-def leaking(tie: Tie, split: Ints) -> npt.NDArray[np.bool_]:
+def leaking(tie: Link, split: Ints) -> npt.NDArray[np.bool_]:
     """Which pairs are tied to one in another split [pairs]; `split` [pairs] numbers the splits from 0.
 
     >>> leaking(Tie(np.array([0, 0, 1])), np.array([0, 1, 1])).tolist()
@@ -169,7 +169,7 @@ def leaking(tie: Tie, split: Ints) -> npt.NDArray[np.bool_]:
     return np.asarray((tie.node >= 0) & (there[tie.node] & ~own).any(axis=1))
 
 
-def leaks(ties: Mapping[str, Tie], split: "pd.Series[str]", other: "pd.Series[str]") -> list[dict[str, str | int]]:
+def leaks(ties: Mapping[str, Link], split: "pd.Series[str]", other: "pd.Series[str]") -> list[dict[str, str | int]]:
     """For each tie and for "any": pairs `tied`, and how many of dev and test are tied to a pair of another split.
 
     `after` counts those in `split`, `before` those in `other`, such as a split of single pairs at random.
@@ -201,7 +201,7 @@ def filled(column: "pd.Series[str]") -> "pd.Series[str]":
     return column.astype(object).where(column.notna(), "")
 
 
-def _splits_near(tie: Tie, split: Ints) -> npt.NDArray[np.bool_]:
+def _splits_near(tie: Link, split: Ints) -> npt.NDArray[np.bool_]:
     """The splits that each node or a neighbour of it has pairs in [nodes + 1, splits]; the last row is for -1."""
     from scipy.sparse import coo_array
 

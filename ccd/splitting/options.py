@@ -8,7 +8,7 @@ from ccd.errors import CcdError
 SPLITS = ("train", "dev", "test")
 
 
-TIES = ("image", "near_image", "near_text", "post", "author")  # what may tie two pairs, see ccd/splitting/leakage.py
+LINKS = ("image", "near_image", "near_text", "post", "author")  # what may tie two pairs, see ccd/splitting/leakage.py
 
 
 DEFAULT_SHARES = {"train": 0.84, "dev": 0.08, "test": 0.08}

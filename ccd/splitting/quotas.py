@@ -22,7 +22,7 @@ CCD_COUNTS = {
 Floats = npt.NDArray[np.float64]
 
 
-def wanted(quotas: Quotas, labels: Sequence[str], totals: Ints, like: Floats, free: Ints | None = None) -> Ints:
+def target_sizes(quotas: Quotas, labels: Sequence[str], totals: Ints, like: Floats, free: Ints | None = None) -> Ints:
     """Pairs wanted [splits, labels], of SPLITS: `totals` [labels] are the labelled pairs, `like` [labels] all pairs.
 
     Dev and test are to look like all that was collected: `totals` say how large they are, `like` how they divide by

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from ccd.errors import CcdError
-from ccd.splitting.leakage import TIES, Tie, find, groups
+from ccd.splitting.leakage import TIES, Link, find, groups
 from ccd.splitting.options import SPLITS, Quotas
 from ccd.splitting.placement import FREE, place, too_large
-from ccd.splitting.quotas import Floats, Ints, wanted
+from ccd.splitting.quotas import Floats, Ints, target_sizes
 from ccd.vocabulary import Arm
 from ccd.wording import number_of
 
@@ -73,7 +73,7 @@ class Split:
 
     table: pd.DataFrame
     pairs: pd.DataFrame
-    ties: Mapping[str, Tie]
+    ties: Mapping[str, Link]
     counts: pd.DataFrame
     left_out: tuple[str, ...]
     given_up: tuple[str, ...]
@@ -132,8 +132,8 @@ def split(
     free = counts[fair].sum(axis=0)
     weight = frame["weight"].fillna(0) if "weight" in frame else pd.Series(drawn.astype(float))
     like: Floats = np.bincount(label[label >= 0], weight[label >= 0], len(labels)).astype(float)
-    full = wanted(quotas, labels, _count(label, labels), like)
-    asked = wanted(quotas, labels, _count(label, labels), like, free) if "weight" in frame else full
+    full = target_sizes(quotas, labels, _count(label, labels), like)
+    asked = target_sizes(quotas, labels, _count(label, labels), like, free) if "weight" in frame else full
     chosen, got = place(counts, held, asked, np.array([_order(seed, name) for name in names_of], dtype=np.uint64))
 
     of_pair = np.array(SPLITS, dtype=object)[chosen[at]]

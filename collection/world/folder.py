@@ -17,7 +17,7 @@ from typing import Any, TextIO
 from ccd import __version__
 from ccd.errors import CcdError, writing
 from ccd.files.atomic import write_atomic
-from ccd.files.lock import alone_in
+from ccd.files.lock import folder_lock
 from ccd.protocol import Protocol, load
 from ccd.release.card import card
 from ccd.release.pages import MANIFEST
@@ -72,7 +72,7 @@ def write_world(
     described = _pretty({"synthetic": True, "toolkit": TOOLKIT} | asdict(plan) | {"confusion": confusion})
     part, new = folder.with_name(f".{folder.name}.part"), False
     if not folder.exists():
-        with alone_in(part, f"{folder}: another `ccd world` is drawing it; wait for it to end"):
+        with folder_lock(part, f"{folder}: another `ccd world` is drawing it; wait for it to end"):
             if not folder.exists():  # another run may have ended meanwhile
                 with writing(folder):
                     _grow(folder, part, plan, protocol, described, workers, tick)

@@ -11,7 +11,7 @@ from ccd.campaign import predictions
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import judgments, schema
 from ccd.campaign.tables.events import now
-from ccd.campaign.tables.live_posts import lives
+from ccd.campaign.tables.live_posts import is_live
 from ccd.campaign.tables.random_arm import linked
 from ccd.errors import CcdError
 from model.acquisition.clusters import cluster
@@ -84,7 +84,7 @@ def candidates(
         p, v, a = schema.pairs.c, schema.labels.c, schema.assignments.c
         settled = (v.pair_id == p.pair_id) & (v.question == of.name)
         query = sa.select(p.pair_id, p.copy_of, v.label)
-        query = query.join_from(schema.pairs, schema.labels, settled, isouter=True).where(lives()).order_by(p.pair_id)
+        query = query.join_from(schema.pairs, schema.labels, settled, isouter=True).where(is_live()).order_by(p.pair_id)
         group_of, label_of = {}, {}
         for pair, original, label in db.execute(query):
             group_of[pair] = original or pair
@@ -92,7 +92,7 @@ def candidates(
                 label_of[pair] = of.labels.index(label)
         had = sa.select(a.pair_id).group_by(a.pair_id)
         drawn = set(db.scalars(sa.select(schema.round_pairs.c.pair_id).distinct())) & group_of.keys()
-        votes = judgments.counted(db, of.name) if again else None
+        votes = judgments.valid_judgments(db, of.name) if again else None
         everybody = had.where(a.annotator.in_(names)).having(sa.func.count() == len(names))
         had_by_all = set(db.scalars(everybody)) if again else set()
         tied = linked(db, campaign.config.split_ties)

@@ -10,7 +10,7 @@ from annotation.pull import pull
 from annotation.push import Pushed, push
 from annotation.versions import Pulled
 from ccd.campaign.tables import schema
-from ccd.campaign.tables.judgments import counted
+from ccd.campaign.tables.judgments import valid_judgments
 from tests.annotation.stand_in import Annotation, StandIn, Task
 from tests.campaigns import add_pairs, small_campaign
 
@@ -77,7 +77,7 @@ class Office:
     def counts(self) -> dict[tuple[str, str], str]:
         """What counts: (pair, annotator) to label."""
         with self.campaign.read() as db:
-            frame = counted(db, self.campaign.protocol.question.name)
+            frame = valid_judgments(db, self.campaign.protocol.question.name)
         return dict(zip(zip(frame["task"], frame["worker"], strict=True), frame["label"], strict=True))
 
 

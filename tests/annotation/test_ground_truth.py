@@ -8,7 +8,7 @@ import pytest
 from annotation.ground_truth import result_of, write_back
 from annotation.label_config import read_result
 from ccd.campaign import adjudication
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.errors import CcdError
 from ccd.protocol import load, shipped
 from ccd.vocabulary import Status
@@ -50,7 +50,7 @@ def decided(folder: Path) -> Office:
         for name, label in zip(("ann", "bob", "cy"), ("irrelevant", "implicit", "explicit"), strict=True):
             office.answer(name, office.task(name, pair), label)
     office.pull()
-    settle(office.campaign)
+    aggregate_labels(office.campaign)
     adjudication.decide(office.campaign, "x:0:0", "relation", "lead", "implicit", note="see below")
     adjudication.decide(office.campaign, "x:1:0", "relation", "lead", "irrelevant")
     adjudication.undo(office.campaign, "x:1:0", "relation", "lead")

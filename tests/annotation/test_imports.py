@@ -19,10 +19,10 @@ from annotation.imports import NO_PAIR, read
 from apps.cli.imports import import_command
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.config import CONFIG, Person
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.stored_split import split_campaign
 from ccd.campaign.tables import schema
-from ccd.campaign.tables.judgments import counted
+from ccd.campaign.tables.judgments import valid_judgments
 from ccd.judgment_tables.columns import Named
 from ccd.measures.agreement import agreement
 from ccd.release import verify, write_release
@@ -144,7 +144,7 @@ def test_a_changed_answer_is_a_newer_version(made: Campaign) -> None:
     other.write_text(text.replace("n1;cy;implicit", "n1;cy;explicit"))
     assert facts(made, other)["new"] == {"valid": 1}
     with made.read() as db:
-        votes = counted(db, "relation")
+        votes = valid_judgments(db, "relation")
     gate = {row.pair_id for row in judgments(made) if row.text == "Green gate"}
     assert votes[votes["task"].isin(gate)]["label"].tolist() == ["explicit"] * 3
 
@@ -186,7 +186,7 @@ def test_labels_elsewhere_are_mapped_in_campaign_toml(made: Campaign) -> None:
 
 def test_imported_pairs_are_never_taken_for_drawn_at_random(made: Campaign) -> None:
     facts(made, EXPORTS / "long.csv")
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     with made.read() as db:
         assert set(db.scalars(sa.select(schema.splits.c.split))) == {"train"}
@@ -196,7 +196,7 @@ def test_imported_pairs_are_never_taken_for_drawn_at_random(made: Campaign) -> N
 @pytest.mark.usefixtures("undrawn")
 def test_a_release_says_what_was_imported(made: Campaign) -> None:
     facts(made, EXPORTS / "mturk.csv")
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     written = write_release(made, "v1").folder
     assert verify(written) == []
@@ -221,7 +221,7 @@ def test_an_item_is_found_by_its_pair_its_post_or_its_text(made: Campaign) -> No
     assert result.exit_code == 1
     assert f"1 {NO_PAIR} (first: more.csv, line 5)" in result.output
     with made.read() as db:
-        votes = counted(db, "relation")
+        votes = valid_judgments(db, "relation")
     assert votes[votes["worker"] == "dee"]["task"].tolist() == [pair[text] for text in TEXTS]
 
 
@@ -352,10 +352,10 @@ def test_a_project_exported_and_imported_agrees_as_one_that_was_pulled(tmp_path:
         (tmp_path / f"{name}.json").write_text(json.dumps([*exported(office, name, form)]))
     run(other, *(tmp_path / f"{name}.json" for name in PEOPLE))
     with office.campaign.read() as here, other.read() as there:
-        pulled, imported = (counted(db, "relation") for db in (here, there))
+        pulled, imported = (valid_judgments(db, "relation") for db in (here, there))
     same = ["task", "label", "seconds"]
     assert sorted(pulled[same].values.tolist()) == sorted(imported[same].values.tolist())
-    one, two = (agreement(votes, LABELS, "nominal", folds=0).coefficients for votes in (pulled, imported))
+    one, two = (agreement(votes, LABELS, "nominal", n_resamples=0).coefficients for votes in (pulled, imported))
     assert {name: found.value for name, found in one.items()} == {name: found.value for name, found in two.items()}
     assert facts(office.campaign, *(tmp_path / f"{name}.json" for name in PEOPLE))["new"] == {}
 

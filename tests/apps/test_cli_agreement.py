@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from apps.cli.agreement import agreement_command
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from tests.ccd.build import add_pairs, campaign, judge
 from tests.ccd.campaign.test_gold_labels import TWO
 
@@ -24,7 +24,7 @@ def run(*words: str) -> Result:
 def test_facts_files_and_text(tmp_path: Path) -> None:
     made = campaign(tmp_path, VOTES)
     judge(made, "x:2:0", "lead", E, role="adjudicator")
-    settle(made)
+    aggregate_labels(made)
     result = run("--dir", str(tmp_path), "--json", "-")
     assert result.exit_code == 0, result.output
     facts = json.loads(result.stdout)
@@ -88,7 +88,7 @@ def test_a_plan_is_told(tmp_path: Path) -> None:
 def test_labels_that_are_out_of_date_are_told(tmp_path: Path) -> None:
     made = campaign(tmp_path, VOTES)
     assert "since the last `ccd labels`" in run("--dir", str(tmp_path)).output
-    settle(made)
+    aggregate_labels(made)
     assert "since the last `ccd labels`" not in run("--dir", str(tmp_path)).output
     judge(made, "x:1:0", "a1", I, version=2)
     assert "since the last `ccd labels`" in run("--dir", str(tmp_path)).output

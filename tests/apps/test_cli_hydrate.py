@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from apps.cli.hydrate import hydrate_command
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.stored_split import split_campaign
 from ccd.campaign.tables import schema
 from ccd.release import Form, verify, write_release
@@ -72,7 +72,7 @@ def released(api: replay.X, pictures: photo_server.Server, tmp_path: Path) -> Ca
         for name in ("ann", "bob", "cy"):
             other = name == "cy" and pair in ("x:103:0", "x:104:0")
             judge(made, pair, name, made.protocol.labels[(number + other) % 3])
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     write_release(made, "whole")
     write_release(made, "ids", Form.dry())

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from apps.cli.labels import labels_command
 from ccd.campaign.adjudication import decide
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.revisions import current
 from ccd.protocol import source
 from tests.ccd.build import add_pairs, campaign, judge
@@ -66,7 +66,7 @@ def test_synthetic_pairs_are_called_so(tmp_path: Path) -> None:
 
 def test_conflicts_are_listed(tmp_path: Path) -> None:
     made = campaign(tmp_path, {f"x:{n}:0": ("explicit", "explicit", "irrelevant") for n in range(12)})
-    settle(made)
+    aggregate_labels(made)
     for n in range(12):  # in the review app, which may overrule a majority
         decide(made, f"x:{n}:0", "relation", "lead", "implicit")
     judge(made, "x:0:0", "a3", "explicit", version=2)

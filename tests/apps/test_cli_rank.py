@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from apps.cli.campaign import status_command
 from apps.cli.rank import rank_command
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.predictions import Predictions, begin, write
 from ccd.campaign.revisions import current
 from ccd.campaign.rounds import new_round
@@ -47,7 +47,7 @@ def made(folder: Path, annotators: str = "ann bob cy", first: int = 20) -> Campa
         rows = db.execute(sa.select(a.pair_id, a.annotator)).all()
     for pair, annotator in rows:
         judge(campaign, pair, annotator, true_label(pair))
-    settle(campaign)
+    aggregate_labels(campaign)
     return campaign
 
 
@@ -108,7 +108,7 @@ def test_once_the_round_is_judged_status_says_whether_it_paid(tmp_path: Path) ->
     for pair, _, _ in queue(campaign, 2):
         for name in ("ann", "bob", "cy"):
             judge(campaign, pair, name, true_label(pair))
-    settle(campaign)
+    aggregate_labels(campaign)
     done = CliRunner().invoke(status_command, ["--dir", str(tmp_path)])
     said = " ".join(done.stdout.split())
     assert "Of 80 pairs, by 24 of 24 drawn at random: irrelevant" in said

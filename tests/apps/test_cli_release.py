@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from apps.cli.release import release_command, verify_command
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.stored_split import split_campaign
 from tests.ccd.build import campaign
 
@@ -17,7 +17,7 @@ E, I, R = "explicit", "implicit", "irrelevant"  # noqa: E741
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     made = campaign(tmp_path / "c", {f"x:{n}:0": (E, E, I) for n in range(12)} | {"x:99:0": (E, I, R)})
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     return made.folder
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from apps.cli.split import split_command
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.tables import schema
 from tests.ccd.build import campaign
 from tests.ccd.release.test_leaks import CAT, folder, picture, row
@@ -17,7 +17,7 @@ from tests.ccd.release.test_leaks import CAT, folder, picture, row
 def test_facts_tables_and_store(tmp_path: Path) -> None:
     three = ("explicit", "explicit", "explicit"), ("implicit", "implicit", "explicit")
     made = campaign(tmp_path, {f"x:{n // 2}:{n % 2}": three[n // 2 % 2] for n in range(100)})  # two photos a post
-    settle(made)
+    aggregate_labels(made)
     result = CliRunner().invoke(split_command, ["--dir", str(tmp_path), "--json", "-"])
     assert result.exit_code == 0, result.output
     facts = json.loads(result.stdout)
@@ -50,7 +50,7 @@ def test_near_duplicate_pictures_tie_without_ccd_duplicates(tmp_path: Path) -> N
         files = db.execute(sa.select(schema.images.c.file)).scalars().all()
     for number, file in enumerate(files):
         (tmp_path / file).write_bytes(picture(7, quality=40 + number))
-    settle(made)
+    aggregate_labels(made)
     result = CliRunner().invoke(split_command, ["--dir", str(tmp_path), "--json", "-"])
     facts = json.loads(result.stdout)
     assert (facts["groups"], {each["split"]: each["got"] for each in facts["counts"]}["train"]) == (1, 20)
@@ -63,7 +63,7 @@ def test_near_duplicate_pictures_tie_without_ccd_duplicates(tmp_path: Path) -> N
 def test_like_ccd(tmp_path: Path) -> None:
     labels = ("explicit",) * 30 + ("implicit",) * 10 + ("irrelevant",) * 60
     made = campaign(tmp_path, {f"x:{n}:0": (label,) * 3 for n, label in enumerate(labels)})
-    settle(made)
+    aggregate_labels(made)
     result = CliRunner().invoke(split_command, ["--dir", str(tmp_path), "--like", "ccd", "--json", "-"])
     wanted = {(each["split"], each["label"]): each["wanted"] for each in json.loads(result.stdout)["counts"]}
     assert wanted["train", "irrelevant"] in (50, 51)  # 84.3 %

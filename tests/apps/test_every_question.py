@@ -11,7 +11,7 @@ from apps.backend import serving
 from apps.cli.main import cli
 from ccd.campaign import assist, predictions
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.stored_split import split_campaign
 from ccd.errors import CcdError
 from ccd.protocol import load
@@ -36,7 +36,7 @@ def judged(folder: Path, protocol: str) -> Campaign:
     for number in range(PAIRS):
         for worker in ANNOTATORS:
             judge(made, f"x:{number}:0", worker, label_of(protocol, number))
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     return made
 
@@ -131,7 +131,7 @@ def test_a_label_of_any_question_is_looked_for(otto: Path) -> None:
     for number in range(100, 110):
         for worker in ANNOTATORS:
             judge(made, f"x:{number}:0", worker, label_of("otto2020", number))
-    settle(made)
+    aggregate_labels(made)
     found, shown = run("status", otto)
     assert list(found["prevalences"]) == ["cmi", "sc", "status"]
     assert found["prevalence"] == found["prevalences"]["cmi"]

@@ -19,7 +19,7 @@ from annotation.client import HOLDS_ANSWERS
 from annotation.desks import known_desks
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
-from ccd.campaign.tables.judgments import counted
+from ccd.campaign.tables.judgments import valid_judgments
 from tests.e2e import postgres
 from tests.e2e.conftest import Server, api, campaign_on, ccd
 
@@ -51,7 +51,7 @@ def answer(server: Server, name: str, task: int, label: str, **more: Any) -> dic
 def counts(campaign: Campaign) -> dict[str, str]:
     """What counts of ann's answers: pair id to label."""
     with campaign.read() as db:
-        frame = counted(db, "relation")
+        frame = valid_judgments(db, "relation")
     mine = frame[frame["worker"] == "ann"]
     return dict(zip(mine["task"], mine["label"], strict=True))
 

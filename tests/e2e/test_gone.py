@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ccd.campaign.tables.events import now
-from ccd.campaign.tables.judgments import counted
+from ccd.campaign.tables.judgments import valid_judgments
 from collection.compliance import remove
 from tests.e2e.conftest import Server, campaign_on, ccd
 from tests.e2e.test_by_hand import answer, tasks
@@ -28,4 +28,4 @@ def test_a_gone_post_leaves_the_desks(server: Server, tmp_path: Path) -> None:
     assert ccd(campaign.folder, "push").facts["notes"] == []
     ccd(campaign.folder, "pull")
     with campaign.read() as db:
-        assert list(counted(db, "relation")["label"]) == ["explicit"]
+        assert list(valid_judgments(db, "relation")["label"]) == ["explicit"]

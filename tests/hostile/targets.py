@@ -20,7 +20,7 @@ from apps.connections import RefusedError
 from ccd import protocol
 from ccd.campaign import config
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.stored_split import split_campaign
 from ccd.errors import CcdError
 from ccd.judgment_tables import table as judgment_table
@@ -97,7 +97,7 @@ def release_targets(folder: Path) -> list[Target]:
     """Files of a release, read by all who read releases."""
     votes = {f"x:{n}:0": (LABELS[n % 3], LABELS[n % 3], LABELS[0]) for n in range(12)}
     made = judged_campaign(folder / "judged", votes)
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     whole = write_release(made, "whole").folder
     bare = write_release(made, "bare", Form(dehydrated=True)).folder

@@ -19,7 +19,7 @@ from ccd import protocol
 from ccd.campaign import config
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.config import Person
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.stored_split import split_campaign
 from ccd.errors import CcdError
 from ccd.files import parquet
@@ -138,7 +138,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One that is sound."""
     votes = {f"x:{n}:0": (LABELS[n % 3],) * 3 for n in range(12)}
     made = judged_campaign(tmp_path_factory.mktemp("release") / "judged", votes)
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     return write_release(made, "v1").folder
 

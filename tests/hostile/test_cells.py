@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.cli.main import cli
-from ccd.files.csv_cells import safe
+from ccd.files.csv_cells import escape_csv
 
 FORMULAS = ['=HYPERLINK("http://h.example")', "+1+1", "-1+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "\r=1", "＝1+1", "'=1"]
 
@@ -25,7 +25,7 @@ def unescaped(written: object) -> str:
 
 @pytest.mark.parametrize("cell", FORMULAS)
 def test_no_cell_is_a_formula_and_none_is_lost(cell: str) -> None:
-    written = safe(cell)
+    written = escape_csv(cell)
     assert isinstance(written, str)
     assert written.startswith("'")
     assert unescaped(written) == cell
@@ -33,13 +33,13 @@ def test_no_cell_is_a_formula_and_none_is_lost(cell: str) -> None:
 
 @pytest.mark.parametrize("number", ["-1", "+2.5", "-1e3", "0"])
 def test_numbers_stay(number: str) -> None:
-    assert safe(number) == number
-    assert safe(-1) == -1
+    assert escape_csv(number) == number
+    assert escape_csv(-1) == -1
 
 
 @given(st.text())
 def test_there_and_back(text: str) -> None:
-    assert unescaped(safe(text)) == text
+    assert unescaped(escape_csv(text)) == text
 
 
 def test_ids_and_labels_of_a_table_come_out_as_they_went_in(tmp_path: Path) -> None:

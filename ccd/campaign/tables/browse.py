@@ -139,7 +139,7 @@ def pair(db: sa.Connection, pair_id: str) -> Pair:
     p, i, s = schema.pairs, schema.images, schema.splits
     row = db.execute(
         sa.select(p.c.pair_id, p.c.text, live_posts.content().label("image"), i.c.file, s.c.split, s.c.leakage_group)
-        .add_columns(live_posts.lives().label("lives"))
+        .add_columns(live_posts.is_live().label("lives"))
         .join(i, i.c.sha256 == p.c.image)
         .outerjoin(s, s.c.pair_id == p.c.pair_id)
         .where(p.c.pair_id == pair_id)

@@ -68,14 +68,14 @@ def adjudicated(db: sa.Connection) -> Adjudicated:
     return done
 
 
-def tally(db: sa.Connection, role: Role = Role.ANNOTATOR) -> dict[tuple[str, str], int]:
+def answer_counts(db: sa.Connection, role: Role = Role.ANNOTATOR) -> dict[tuple[str, str], int]:
     """How many pairs each annotator has answered, by (annotator, status); of several answers to one pair the best."""
     best = best_answers(role)
     counts = sa.select(best.c.annotator, best.c.place, sa.func.count()).group_by(best.c.annotator, best.c.place)
     return {(annotator, ANSWERED[place]): number for annotator, place, number in db.execute(counts)}
 
 
-def heard(db: sa.Connection, under: "Collection[int] | None" = None) -> dict[str, int]:
+def responses_per_pair(db: sa.Connection, under: "Collection[int] | None" = None) -> dict[str, int]:
     """How many annotators answered each pair, `cannot judge` included; pairs that nobody answered are not in it.
 
     `under` narrows it to answers that were given under these revisions of the protocol.
@@ -139,7 +139,7 @@ def different_answers(db: sa.Connection) -> "Iterator[tuple[dict[str, Any], int]
         yield json.loads(answers), number
 
 
-def counted(db: sa.Connection, question: str, role: Role = Role.ANNOTATOR) -> "pd.DataFrame":
+def valid_judgments(db: sa.Connection, question: str, role: Role = Role.ANNOTATOR) -> "pd.DataFrame":
     """The judgments that count on one question, one row a pair and annotator.
 
     Columns: task (pair id), worker (annotator), label (text, or a number for a score), seconds (NaN where unknown),

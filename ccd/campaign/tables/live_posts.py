@@ -9,7 +9,7 @@ from ccd.campaign.tables import schema
 LIVE = "live"  # the status of all other posts
 
 
-def lives() -> sa.ColumnElement[bool]:
+def is_live() -> sa.ColumnElement[bool]:
     """The condition on a pair that its post is not gone.
 
     >>> sa.select(schema.pairs.c.pair_id).where(lives())  # doctest: +SKIP
@@ -29,7 +29,7 @@ def images(*, shown: bool) -> sa.Select[Any]:
     `content` is the SHA-256 of the file as it should be.
     """
     i = schema.images.c
-    living = sa.select(schema.pairs.c.image).where(lives())
+    living = sa.select(schema.pairs.c.image).where(is_live())
     return sa.select(i.sha256, i.file, i.format, i.bytes, content().label("content")).where(
         i.sha256.in_(living) if shown else i.sha256.not_in(living)
     )

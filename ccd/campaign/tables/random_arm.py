@@ -18,7 +18,7 @@ _LINKS: dict[str, sa.Column[str]] = {
     "post": schema.pairs.c.post_id,
     "author": schema.posts.c.author_key,
 }
-"""What pairs of a link have in common, by the names of `ccd.splitting.leakage.TIES`. Near-duplicates are those that
+"""What pairs of a link have in common, by the names of `ccd.splitting.options.LINKS`. Near-duplicates are those that
 `ccd duplicates` found."""
 
 

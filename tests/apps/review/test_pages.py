@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from apps.review import state
 from ccd.campaign import adjudication, predictions
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.tables import schema
 from tests.campaigns import small_campaign
 from tests.ccd.build import add_pairs, campaign, judge
@@ -28,7 +28,7 @@ EVIL = "<img src=x onerror=alert(1)> **b** [go](javascript:alert(1))"
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Campaign:
     found = campaign(tmp_path, VOTES)
-    settle(found)
+    aggregate_labels(found)
     monkeypatch.chdir(found.folder)
     monkeypatch.setattr(state, "FIRST_LOOK", 0.0)
     return found

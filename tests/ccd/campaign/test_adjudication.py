@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from ccd.campaign import adjudication
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.config import Person
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.review_queue import review_queue
 from ccd.campaign.scorecards import labels_are_old
 from ccd.campaign.tables import schema
@@ -29,7 +29,7 @@ def made(tmp_path: Path) -> Campaign:
     (tmp_path / "campaign.toml").write_text(text + '[[adjudicators]]\nname = "two"\nemail = "two@example.org"\n')
     found = Campaign.open(tmp_path)
     assert Person("two", "two@example.org") in found.config.adjudicators
-    settle(found)
+    aggregate_labels(found)
     return found
 
 
@@ -57,7 +57,7 @@ def test_a_decision_settles_at_once_and_in_every_settlement_after(made: Campaign
     assert queue(made) == [SPLIT]
     with made.read() as db:
         assert not labels_are_old(db)
-    assert settle(made).changed == 0  # `ccd labels` says the same
+    assert aggregate_labels(made).changed == 0  # `ccd labels` says the same
     with made.read() as db:
         (event,) = db.execute(sa.select(schema.events).where(schema.events.c.what == adjudication.DECIDED))
         (row,) = db.execute(sa.select(schema.judgments).where(schema.judgments.c.role == "adjudicator"))
@@ -94,7 +94,7 @@ def test_undo_restores_what_was_there_and_is_a_version_of_its_own(made: Campaign
     assert label(made, SPLIT) == (E, "majority")
     assert queue(made) == [TIE, SPLIT]
     assert waiting(made) == [(SPLIT, 1, "valid"), (SPLIT, 2, "deleted")]
-    assert settle(made).changed == 0
+    assert aggregate_labels(made).changed == 0
     with made.read() as db:
         assert adjudication.last(db, "lead", Q) is None
     adjudication.decide(made, SPLIT, Q, "two", R)  # now free for the other
@@ -146,7 +146,7 @@ def test_a_second_question_does_not_take_the_first_away(tmp_path: Path) -> None:
     answers = [{q.name: q.labels[n % len(q.labels)] for q in made.protocol.questions if q.labels} for n in range(3)]
     for worker, given in zip(("a1", "a2", "a3"), answers, strict=True):
         judge(made, TIE, worker, given)
-    settle(made)
+    aggregate_labels(made)
     adjudication.decide(made, TIE, one.name, "lead", one.labels[0])
     adjudication.decide(made, TIE, two.name, "lead", two.labels[1])
     with made.read() as db:
@@ -154,4 +154,4 @@ def test_a_second_question_does_not_take_the_first_away(tmp_path: Path) -> None:
     adjudication.undo(made, TIE, one.name, "lead")
     with made.read() as db:
         assert adjudication.waiting(db)[-1].answers == {two.name: two.labels[1]}
-    assert settle(made).changed == 0
+    assert aggregate_labels(made).changed == 0

@@ -9,7 +9,7 @@ from ccd.campaign import adjudication
 from ccd.campaign.adjudication import decide, undo
 from ccd.campaign.adjudicator_answers import adjudications
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.tables import schema
 from tests.ccd.build import ANNOTATORS, SKIP, campaign, judge
 
@@ -29,15 +29,15 @@ def made(tmp_path: Path) -> Campaign:
     found = campaign(tmp_path, {PAIR: (None, None, None)}, protocol="otto2020")
     for worker, one, two in zip(ANNOTATORS, TIE, MAJORITY, strict=True):
         judge(found, PAIR, worker, answers(one, two))
-    settle(found)
+    aggregate_labels(found)
     judge(found, PAIR, "lead", answers("equal", "unrelated") | {"cmi": "not-shared"}, role="adjudicator")
     return found
 
 
 def labels(made: Campaign) -> dict[str, tuple[str | None, str]]:
     """What is settled, by question."""
-    done = settle(made)
-    assert settle(made).changed == 0
+    done = aggregate_labels(made)
+    assert aggregate_labels(made).changed == 0
     t = schema.labels.c
     with made.read() as db:
         rows = db.execute(sa.select(t.question, t.label, t.resolved_by))
@@ -52,13 +52,13 @@ def test_an_adjudication_overrules_no_question_that_the_votes_had_settled(made: 
         ONE: ("equal", "adjudicated"),
         TWO: ("negative", "majority"),
     }
-    assert settle(made).conflicts == ()
+    assert aggregate_labels(made).conflicts == ()
 
 
 def test_what_was_open_stays_adjudicated_whatever_is_voted_later(made: Campaign) -> None:
     judge(made, PAIR, "a2", answers("text-leads", "negative"), version=2)
     assert labels(made)[ONE] == ("equal", "adjudicated")
-    (conflict,) = settle(made).conflicts
+    (conflict,) = aggregate_labels(made).conflicts
     assert (conflict.question, conflict.says, conflict.changed) == (ONE, "text-leads", True)
     judge(made, PAIR, "lead", answers("image-leads", "positive"), role="adjudicator", version=2)  # looked again
     assert labels(made)[ONE] == ("image-leads", "adjudicated")
@@ -95,7 +95,7 @@ def test_more_judgments_a_pair_open_nothing_that_was_settled(made: Campaign) -> 
 
 def test_a_pair_that_nobody_could_judge_is_open_on_every_question(tmp_path: Path) -> None:
     made = campaign(tmp_path, {PAIR: (SKIP, SKIP, SKIP)}, protocol="otto2020")
-    settle(made)
+    aggregate_labels(made)
     judge(made, PAIR, "lead", answers("equal", "unrelated"), role="adjudicator")
     assert set(labels(made).values()) == {(said, "adjudicated") for said in ("shared", "equal", "unrelated")}
 
@@ -104,7 +104,7 @@ def test_a_mean_is_overruled_by_the_review_app_alone(tmp_path: Path) -> None:
     made = campaign(tmp_path, {PAIR: (None, None, None)}, protocol="jas2015")
     for worker in ANNOTATORS:
         judge(made, PAIR, worker, {"specificity": 0.5})
-    settle(made)
+    aggregate_labels(made)
     judge(made, PAIR, "lead", {"specificity": 1.0}, role="adjudicator")
     assert labels(made)["specificity"] == ("0.5", "mean")
     decide(made, PAIR, "specificity", "lead", 0.25)
@@ -114,7 +114,7 @@ def test_a_mean_is_overruled_by_the_review_app_alone(tmp_path: Path) -> None:
 def test_cannot_judge_on_one_question_takes_no_decision_on_another_away(made: Campaign) -> None:
     decide(made, PAIR, TWO, "lead", "positive")
     judge(made, PAIR, "lead", answers("equal", "positive"), role="adjudicator", version=2, status="deleted")
-    settle(made)
+    aggregate_labels(made)
     decide(made, PAIR, ONE, "lead", SKIP)
     assert labels(made)[TWO] == ("positive", "adjudicated")
     assert labels(made)[ONE] == (None, "open")

@@ -17,13 +17,13 @@ def test_arms_rounds_and_pairs_shown_a_prediction(tmp_path: Path) -> None:
     build.judge(campaign, "x:1:0", "somebody", "implicit")  # was never assigned it
     question = campaign.protocol.question
     with campaign.read() as db:
-        assert list(by_subset(db, question, used(db, campaign.protocol), folds=10)) == ["arm", "round"]
+        assert list(by_subset(db, question, used(db, campaign.protocol), n_resamples=10)) == ["arm", "round"]
     j = schema.judgments
     one_of_three = j.c.pair_id.in_(["x:2:0", "x:3:0"]) & (j.c.annotator == "a1")
     with campaign.write() as db:
         db.execute(j.update().where(one_of_three).values(prediction="light-1"))
     with campaign.read() as db:
-        found = by_subset(db, question, used(db, campaign.protocol), folds=10)
+        found = by_subset(db, question, used(db, campaign.protocol), n_resamples=10)
     assert {name: {key: each.n_pairs for key, each in parts.items()} for name, parts in found.items()} == {
         "arm": {"active": 1, "random": 2},
         "round": {"1": 2, "2": 1},

@@ -20,7 +20,7 @@ from ccd.errors import CcdError
 from ccd.files.atomic import write_atomic
 from ccd.protocol import load
 from ccd.release import verify
-from ccd.splitting.options import TIES, Quotas
+from ccd.splitting.options import LINKS, Quotas
 from tests.campaigns import add_pairs, people, small_campaign
 
 THREE = "".join(f'[[annotators]]\nname = "{n}"\nemail = "{n}@example.org"\n' for n in "abc")
@@ -125,7 +125,7 @@ def test_create_gives_the_defaults_of_the_template(tmp_path: Path) -> None:
     assert (config.name, config.protocol) == ("small", "ccd")
     assert (config.judgments_per_pair, config.tie_rule) == (3, "adjudicate")
     assert config.quotas == Quotas({"train": 0.84, "dev": 0.08, "test": 0.08})
-    assert config.split_ties == TIES
+    assert config.split_ties == LINKS
     assert (config.split_seed, config.database_url, config.label_studio_url) == (1, None, None)
     assert config.annotators == people("ann", "bob", "cy")
     assert config.adjudicators == people("lead")

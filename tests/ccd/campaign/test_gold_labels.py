@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ccd.campaign import adjudication
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.gold_labels import Conflict, settle
+from ccd.campaign.gold_labels import Conflict, aggregate_labels
 from ccd.campaign.tables import schema
 from ccd.errors import CcdError
 from tests.ccd.build import SKIP, add_pairs, campaign, judge
@@ -71,7 +71,7 @@ def events(made: Campaign) -> list[tuple[str, str, str | None, str | None]]:
 
 def test_every_way_to_be_resolved(tmp_path: Path) -> None:
     made = campaign(tmp_path, VOTES)
-    done = settle(made)
+    done = aggregate_labels(made)
     found = rows(made)
     assert {pair: (row["label"], row["resolved_by"]) for pair, row in found.items()} == {
         "x:1:0": (E, "unanimous"),
@@ -102,28 +102,28 @@ def test_every_way_to_be_resolved(tmp_path: Path) -> None:
 
 def test_run_twice_is_run_once(tmp_path: Path) -> None:
     made = campaign(tmp_path, VOTES)
-    settle(made)
+    aggregate_labels(made)
     files = [(tmp_path / f"labels.{kind}").read_bytes() for kind in ("jsonl", "parquet")]
     before = events(made)
     assert len(before) == 3  # one a label
-    assert settle(made).changed == 0
+    assert aggregate_labels(made).changed == 0
     assert events(made) == before
     assert [(tmp_path / f"labels.{kind}").read_bytes() for kind in ("jsonl", "parquet")] == files
 
 
 def test_an_adjudicated_label_stays_and_each_change_is_an_event(tmp_path: Path) -> None:
     made = campaign(tmp_path, {"x:1:0": (R, I, E), "x:2:0": (E, E, E)})
-    settle(made)
+    aggregate_labels(made)
     judge(made, "x:1:0", "lead", I, role="adjudicator")
     judge(made, "x:1:0", "lead2", R, role="adjudicator")  # later: the first one counts
-    assert settle(made).changed == 1
+    assert aggregate_labels(made).changed == 1
     judge(made, "x:1:0", "a2", E, version=2)  # a2 changes her mind: the votes now have a majority
-    settle(made)
+    aggregate_labels(made)
     assert rows(made)["x:1:0"]["label"] == I
     assert rows(made)["x:1:0"]["resolved_by"] == "adjudicated"
     assert rows(made)["x:1:0"]["votes"] == {R: 1, E: 2}
     judge(made, "x:2:0", "a1", R, version=2)
-    settle(made)
+    aggregate_labels(made)
     assert [(who, subject) for who, subject, *_ in events(made)] == [
         ("ccd labels", "x:2:0"),
         ("ccd labels", "x:1:0"),
@@ -138,12 +138,12 @@ def test_what_changed_or_was_deleted_opens_what_it_must(tmp_path: Path) -> None:
     made = campaign(
         tmp_path, {f"x:{n}:0": votes for n, votes in enumerate([(E, E, E), (E, E, I), (E, E, R), (E, I, R)])}
     )
-    settle(made)
+    aggregate_labels(made)
     judge(made, "x:0:0", "a3", E, version=2, status="deleted")
     judge(made, "x:1:0", "a1", R, version=2)
     judge(made, "x:2:0", "a3", SKIP, version=2)
     judge(made, "x:3:0", "a2", E, version=2)
-    assert settle(made).changed == 4
+    assert aggregate_labels(made).changed == 4
     assert {pair: (row["label"], row["resolved_by"]) for pair, row in rows(made).items()} == {
         "x:0:0": (None, "incomplete"),
         "x:1:0": (None, "open"),
@@ -151,14 +151,14 @@ def test_what_changed_or_was_deleted_opens_what_it_must(tmp_path: Path) -> None:
         "x:3:0": (E, "majority"),
     }
     judge(made, "x:0:0", "a3", E, version=3)
-    settle(made)
+    aggregate_labels(made)
     assert rows(made)["x:0:0"]["resolved_by"] == "unanimous"
 
 
 def test_a_conflict_is_listed_and_the_adjudicated_label_stays(tmp_path: Path) -> None:
     tie = (R, I, E)
     made = campaign(tmp_path, {f"x:{n}:0": tie for n in range(6)} | {"x:6:0": (E, E, R)})
-    settle(made)
+    aggregate_labels(made)
     for n in range(6):
         judge(made, f"x:{n}:0", "lead", I, role="adjudicator")
     adjudication.decide(made, "x:6:0", "relation", "lead", I)  # overrules the majority
@@ -168,7 +168,7 @@ def test_a_conflict_is_listed_and_the_adjudicated_label_stays(tmp_path: Path) ->
     judge(made, "x:4:0", "a1", R, version=2)  # saved once more, as it was
     judge(made, "x:5:0", "a1", E, version=2)
     judge(made, "x:5:0", "lead", I, role="adjudicator", version=2)  # looked again, and stays with it
-    found = {conflict.pair_id: conflict for conflict in settle(made).conflicts}
+    found = {conflict.pair_id: conflict for conflict in aggregate_labels(made).conflicts}
     assert list(found) == ["x:1:0", "x:3:0", "x:5:0", "x:6:0"]
     assert found["x:1:0"] == Conflict("x:1:0", "relation", I, E, {I: 1, E: 2}, changed=True)
     assert found["x:3:0"] == Conflict("x:3:0", "relation", I, None, {I: 1, E: 1}, changed=True)
@@ -192,7 +192,7 @@ def test_the_tie_rule_of_the_campaign_holds(tmp_path: Path, rule: str, expected:
     text = toml.read_text().replace('tie_rule = "adjudicate"', f'tie_rule = "{rule}"')
     toml.write_text(text.replace('email = "a3@example.org"', 'email = "a3@example.org"\nexpert = true'))
     made = Campaign.open(tmp_path)
-    settle(made)
+    aggregate_labels(made)
     assert (rows(made)["x:1:0"]["label"], rows(made)["x:1:0"]["resolved_by"]) == expected
 
 
@@ -201,12 +201,12 @@ def test_a_protocol_of_two_questions(tmp_path: Path) -> None:
     made = campaign(tmp_path, {"x:1:0": (None, None, None)}, protocol="two.toml")
     for worker, tone, fit in (("a1", "light", 2), ("a2", "light", 3), ("a3", "dark", 8)):
         judge(made, "x:1:0", worker, {"tone": tone, "fit": fit})
-    settle(made)
+    aggregate_labels(made)
     tone, fit = map(json.loads, (tmp_path / "labels.jsonl").read_text().splitlines())
     assert (tone["label"], tone["label_id"], tone["votes"]) == ("light", 1, {"dark": 1, "light": 2})
     assert (fit["label"], fit["label_id"], fit["resolved_by"]) == (13 / 3, None, "mean")
     assert fit["votes"] == {"2": 1, "3": 1, "8": 1}
-    assert settle(made).changed == 0
+    assert aggregate_labels(made).changed == 0
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_campaigns_of_two_to_five_judgments_a_pair(
     tmp_path: Path, votes: tuple[str | None, ...], expected: tuple[str | None, str]
 ) -> None:
     made = campaign(tmp_path, {"x:1:0": votes}, per_pair=len(votes))
-    settle(made)
+    aggregate_labels(made)
     row = rows(made)["x:1:0"]
     assert (row["label"], row["resolved_by"]) == expected
 
@@ -249,7 +249,7 @@ def test_the_tie_rule_is_for_the_primary_question_alone(tmp_path: Path) -> None:
     text = toml.read_text().replace("judgments_per_pair = 3", "judgments_per_pair = 2")
     for rule, resolved in (("drop", "dropped"), (f"rule:{primary.labels[1]}", f"rule:{primary.labels[1]}")):
         toml.write_text(text.replace('tie_rule = "adjudicate"', f'tie_rule = "{rule}"'))
-        done = settle(Campaign.open(tmp_path))
+        done = aggregate_labels(Campaign.open(tmp_path))
         assert done.number(primary.name, resolved) == 1
         assert done.number(second.name, "open") == 1
 
@@ -259,14 +259,14 @@ def test_a_question_that_is_asked_no_more_has_no_labels(tmp_path: Path) -> None:
     made = campaign(tmp_path, {"x:1:0": (None, None, None)}, protocol="two.toml")
     for worker in ("a1", "a2", "a3"):
         judge(made, "x:1:0", worker, {"tone": "light", "fit": 2})
-    settle(made)
+    aggregate_labels(made)
     (tmp_path / "two.toml").write_text(TWO[: TWO.rindex("[[questions]]")])
     made = Campaign.open(tmp_path)
-    assert settle(made).changed == 1
+    assert aggregate_labels(made).changed == 1
     with made.read() as db:
         assert list(db.scalars(sa.select(schema.labels.c.question))) == ["tone"]
     assert json.loads(events(made)[-1][2] or "")["question"] == "fit"
-    assert settle(made).changed == 0
+    assert aggregate_labels(made).changed == 0
 
 
 def test_the_last_judgment_that_was_taken_in_is_noted(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_the_last_judgment_that_was_taken_in_is_noted(tmp_path: Path) -> None:
     for more in (None, "x:4:0"):
         if more:
             judge(made, more, "a2", R)
-        settle(made)
+        aggregate_labels(made)
         with made.read() as db:
             noted = db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == schema.SETTLED_UP_TO))
             assert noted == str(db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id))))
@@ -283,8 +283,8 @@ def test_the_last_judgment_that_was_taken_in_is_noted(tmp_path: Path) -> None:
 def test_nothing_to_settle_is_told(tmp_path: Path) -> None:
     made = campaign(tmp_path, {})
     with pytest.raises(CcdError, match="no pairs are assigned yet"):
-        settle(made)
+        aggregate_labels(made)
     add_pairs(made, ["x:1:0"], number=2)
     with pytest.raises(CcdError, match="no judgments yet; run `ccd pull`"):
-        settle(made)
+        aggregate_labels(made)
     assert not (tmp_path / "labels.jsonl").exists()

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ccd.campaign import model_quality, predictions
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.tables import schema
 from tests.ccd.build import add_pairs, campaign
 from tests.ccd.campaign.test_gold_labels import E, I, R
@@ -47,7 +47,7 @@ def test_the_f1_of_a_label_that_no_pair_has_is_undefined_and_no_part_of_the_mean
 
 def test_on_a_split(tmp_path: Path) -> None:
     made = campaign(tmp_path, {f"x:{n}:0": (E, E, E) for n in range(4)})
-    settle(made)
+    aggregate_labels(made)
     with made.write() as db:
         rows = [{"pair_id": f"x:{n}:0", "split": "dev" if n else "train", "leakage_group": str(n)} for n in range(4)]
         db.execute(schema.splits.insert(), rows)

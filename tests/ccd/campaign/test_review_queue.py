@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ccd.campaign.adjudication import decide
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.review_queue import review_queue
 from ccd.campaign.tables.judgments import answered
 from ccd.vocabulary import Status
@@ -13,7 +13,7 @@ from tests.ccd.campaign.test_gold_labels import TWO, E, I, R
 
 
 def queue(made: Campaign) -> list[tuple[str, str, str | None]]:
-    settle(made)
+    aggregate_labels(made)
     with made.read() as db:
         found = review_queue(db, made.protocol)
     return list(zip(found["pair_id"], found["why"], found["label"], strict=True))
@@ -78,7 +78,7 @@ def test_a_decision_on_one_question_leaves_the_others_of_its_pair_to_review(tmp_
         for n, worker in enumerate(("a1", "a2", "a3")):
             tied = {name: made.protocol.by_name(name).labels[n] for name in ("status", "sc")}
             judge(made, pair, worker, {"cmi": "shared", **tied})
-    settle(made)
+    aggregate_labels(made)
     decide(made, "x:0:0", "status", "lead", "equal")
     judge(made, "x:1:0", "lead", {"cmi": "shared", "status": "equal", "sc": "negative"}, role="adjudicator")
     with made.read() as db:

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from ccd.campaign import revisions
 from ccd.campaign.agreement import of_campaign
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.status import status
 from ccd.campaign.stored_split import split_campaign
 from ccd.campaign.tables import schema
-from ccd.campaign.tables.judgments import counted
+from ccd.campaign.tables.judgments import valid_judgments
 from ccd.errors import CcdError
 from ccd.measures.agreement import agreement
 from ccd.protocol import load, parse, source
@@ -79,7 +79,7 @@ def changed(made: Campaign, text: str) -> Campaign:
 
 def ac1(made: Campaign) -> tuple[float | None, str | None]:
     with made.read() as db:
-        found = of_campaign(db, made.protocol, folds=20)["relation"].coefficients["gwet_ac1"]
+        found = of_campaign(db, made.protocol, n_resamples=20)["relation"].coefficients["gwet_ac1"]
     return found.value, found.reason
 
 
@@ -104,12 +104,12 @@ def test_a_category_added_later_changes_no_agreement_on_what_was_judged_without_
 
 
 def of_report(made: Campaign) -> dict[str, object]:
-    return report_of(made, Wanted(folds=20))
+    return report_of(made, Wanted(n_resamples=20))
 
 
 def test_mixed_revisions_are_named_and_each_is_measured_with_its_own_categories(made: Campaign) -> None:
     made = changed(made, CCD + VAGUE)
-    assert settle(made).mixed is None
+    assert aggregate_labels(made).mixed is None
     for pair, votes in {"x:1:0": ("vague", E, E), "x:2:0": ("vague", I, I)}.items():
         for worker, label in zip(ANNOTATORS, votes, strict=True):
             judge(made, pair, worker, label, version=2, revision=2)
@@ -117,15 +117,15 @@ def test_mixed_revisions_are_named_and_each_is_measured_with_its_own_categories(
         "The judgments were given under 2 revisions of the protocol "
         "(revision 1, 9 judgments; revision 2, 6 judgments): 2 against 1: relation: vague added."
     )
-    assert settle(made).mixed == said
+    assert aggregate_labels(made).mixed == said
     with made.read() as db:
-        found, df = of_campaign(db, made.protocol, folds=20)["relation"], counted(db, "relation")
+        found, df = of_campaign(db, made.protocol, n_resamples=20)["relation"], valid_judgments(db, "relation")
     value, reason = ac1(made)
     assert value is None
     assert reason is not None
     assert "the categories changed between revisions of the protocol" in reason
     for number, labels in (("1", (R, I, E)), ("2", (R, I, E, "vague"))):
-        alone = agreement(df[df["revision"] == int(number)], labels, "nominal", folds=20)
+        alone = agreement(df[df["revision"] == int(number)], labels, "nominal", n_resamples=20)
         assert found.by_revision[number].coefficients == alone.coefficients
         assert f"{alone.coefficients['gwet_ac1'].value:.3f} under {number}" in reason
     assert of_report(made)["mixed"] == said
@@ -135,20 +135,20 @@ def test_another_wording_is_named_and_measured_together(made: Campaign) -> None:
     before = ac1(made)
     made = changed(made, CCD.replace('title = "Implicit', 'title = "Quite implicit'))
     judge(made, "x:1:0", "a1", E, version=2, revision=2)
-    assert settle(made).mixed is not None
-    assert "2 against 1: another wording only." in str(settle(made).mixed)
+    assert aggregate_labels(made).mixed is not None
+    assert "2 against 1: another wording only." in str(aggregate_labels(made).mixed)
     assert ac1(made) == before
 
 
 def test_labels_that_the_protocol_lacks_are_refused_and_nothing_is_lost(made: Campaign) -> None:
-    settle(made)
+    aggregate_labels(made)
     judge(made, "x:3:0", "lead", I, role="adjudicator")
-    settle(made)
+    aggregate_labels(made)
     before = (made.folder / "labels.jsonl").read_bytes()
     assert b"adjudicated" in before
     made = changed(made, CCD.replace('name = "implicit"', 'name = "hidden"'))
     with pytest.raises(CcdError, match=r"question 'relation': 5 judgments with the answer 'implicit'.*Put it back"):
-        settle(made)
+        aggregate_labels(made)
     assert (made.folder / "labels.jsonl").read_bytes() == before
     with made.read() as db:
         assert db.scalar(sa.select(sa.func.count()).where(schema.labels.c.resolved_by == "adjudicated")) == 1
@@ -158,7 +158,7 @@ def test_labels_that_the_protocol_lacks_are_refused_and_nothing_is_lost(made: Ca
         write_release(made, "v1")
     assert not (made.folder / "releases" / "v1").exists()
     made = changed(made, CCD)
-    assert settle(made).changed == 0
+    assert aggregate_labels(made).changed == 0
     assert (made.folder / "labels.jsonl").read_bytes() == before
     with made.read() as db:
         assert sorted(revisions.known(db, made.protocol)) == [1, 2]
@@ -193,13 +193,13 @@ def test_what_is_said_of_an_answer_fits_its_kind(
     name = made.protocol.questions[1].name
     for worker, answer in zip(ANNOTATORS, answers, strict=True):
         judge(made, "x:1:0", worker, {"relation": E, name: answer})
-    settle(made)
+    aggregate_labels(made)
     with pytest.raises(CcdError, match=f"question '{name}': {said}"):
-        settle(changed(made, CCD + after))
+        aggregate_labels(changed(made, CCD + after))
 
 
 def test_no_share_and_no_split_without_a_label_that_the_protocol_lacks(made: Campaign) -> None:
-    settle(made)
+    aggregate_labels(made)
     facts = status(made)
     assert facts["prevalence"]["labels"][0]["share"] is not None
     assert facts["mixed"] is None
@@ -216,12 +216,12 @@ def test_no_share_and_no_split_without_a_label_that_the_protocol_lacks(made: Cam
 
 def test_a_question_added_later_waits_for_judgments_and_not_for_an_adjudicator(made: Campaign) -> None:
     made = changed(made, CCD + TONE)
-    done = settle(made)
+    done = aggregate_labels(made)
     assert done.number("tone", "incomplete") == len(VOTES)
     assert done.number("relation", "open") == 1
     for worker in ANNOTATORS:
         judge(made, "x:1:0", worker, {"relation": E, "tone": "dark"}, version=2, revision=2)
-    done = settle(made)
+    done = aggregate_labels(made)
     assert (done.number("tone", "unanimous"), done.number("tone", "incomplete")) == (1, len(VOTES) - 1)
     assert "2 against 1: question tone added" in str(done.mixed)
 
@@ -229,7 +229,7 @@ def test_a_question_added_later_waits_for_judgments_and_not_for_an_adjudicator(m
 def test_a_release_has_every_revision_and_each_judgment_its_own(made: Campaign) -> None:
     made = changed(made, CCD + VAGUE)
     judge(made, "x:1:0", "a1", "vague", version=2, revision=2)
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     folder = write_release(made, "v1").folder
     assert verify(folder) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ccd.errors import CcdError
-from ccd.files.lock import alone_in, alone_on
+from ccd.files.lock import file_lock, folder_lock
 
 HOLDER = """
 import subprocess, sys
@@ -28,15 +28,15 @@ def test_a_child_that_was_given_the_lock_holds_it_on_where_its_parent_is_killed(
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(CcdError, match="busy"), alone_on(path, "busy"):
+        with pytest.raises(CcdError, match="busy"), file_lock(path, "busy"):
             pass
         holder.kill()
         holder.wait()
         if lock == "given":
-            with pytest.raises(CcdError, match="busy"), alone_on(path, "busy"):
+            with pytest.raises(CcdError, match="busy"), file_lock(path, "busy"):
                 pass
         else:
-            with alone_on(path, "busy"):
+            with file_lock(path, "busy"):
                 pass
     with path.open() as file:  # the child ends with its input
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -44,11 +44,11 @@ def test_a_child_that_was_given_the_lock_holds_it_on_where_its_parent_is_killed(
 
 def test_a_folder_for_unfinished_work_goes_when_it_is_empty(tmp_path: Path) -> None:
     work = tmp_path / "work"
-    with alone_in(work, "busy"):
+    with folder_lock(work, "busy"):
         assert work.is_dir()
-        with pytest.raises(CcdError, match="busy"), alone_in(work, "busy"):
+        with pytest.raises(CcdError, match="busy"), folder_lock(work, "busy"):
             pass
     assert not work.exists()
-    with alone_in(work, "busy"):
+    with folder_lock(work, "busy"):
         (work / "kept").touch()
     assert (work / "kept").exists()

@@ -408,7 +408,7 @@ def test_published_coefficients_with_column_options_only(
     frame = read_table(SHARED / "judgments" / name, columns=columns).judgments
     if level == "interval":
         frame["label"] = frame["label"].astype(float)
-    found = agreement(frame, () if level == "interval" else labels_of(frame), level, folds=0).coefficients
+    found = agreement(frame, () if level == "interval" else labels_of(frame), level, n_resamples=0).coefficients
     for coefficient, value in published.items():
         assert found[coefficient].value == pytest.approx(value, abs=10 ** -len(str(value).partition(".")[2]) / 1.9)
 

@@ -42,12 +42,12 @@ def value(found: Agreement, name: str) -> float:
     ],
 )
 def test_with_missing_judgments(text: str, labels: str, name: str, expected: float) -> None:
-    found = agreement(observed(text), tuple(labels), "ordinal", folds=20)
+    found = agreement(observed(text), tuple(labels), "ordinal", n_resamples=20)
     assert value(found, name) == pytest.approx(expected, abs=5e-7)
 
 
 def test_fleiss_1971() -> None:
-    found = agreement(voted(matrix(R5)), CATEGORIES, "nominal", folds=20)
+    found = agreement(voted(matrix(R5)), CATEGORIES, "nominal", n_resamples=20)
     check_fleiss_1971(found)
 
 
@@ -63,20 +63,20 @@ def check_fleiss_1971(found: Agreement) -> None:
 
 
 def test_fourteen_raters() -> None:
-    found = agreement(voted(matrix(R6)), CATEGORIES, "nominal", folds=20)
+    found = agreement(voted(matrix(R6)), CATEGORIES, "nominal", n_resamples=20)
     assert value(found, "fleiss") == pytest.approx(0.209931, abs=5e-7)
     assert value(found, "krippendorff_nominal") == pytest.approx(0.215574, abs=5e-7)
 
 
 @pytest.mark.parametrize(("text", "expected"), R7.items())
 def test_cohen(text: str, expected: float) -> None:
-    found = agreement(crossed(matrix(text)), names(2), "nominal", folds=20).cohen["a|b"]
+    found = agreement(crossed(matrix(text)), names(2), "nominal", n_resamples=20).cohen["a|b"]
     assert found.value == pytest.approx(expected, abs=5e-7)
 
 
 def test_two_abstractors() -> None:
     """Gwet's example; its intervals come from a formula, ours from the bootstrap."""
-    check_two_abstractors(agreement(crossed(matrix(R9)), names(3), "nominal", folds=4000))
+    check_two_abstractors(agreement(crossed(matrix(R9)), names(3), "nominal", n_resamples=4000))
 
 
 def check_two_abstractors(found: Agreement) -> None:
@@ -96,16 +96,16 @@ def test_the_same_from_files() -> None:
     assert SHARED is not None
     folder = SHARED / "judgments"
     units = pd.read_csv(folder / "krippendorff2011_4obs_12units.csv")
-    found = agreement(long(units, "unit"), (), "interval", folds=20)
+    found = agreement(long(units, "unit"), (), "interval", n_resamples=20)
     for level, expected in (("nominal", 0.743421), ("ordinal", 0.815388), ("interval", 0.849107)):
         assert value(found, f"krippendorff_{level}") == pytest.approx(expected, abs=5e-7)
     patients = pd.read_csv(folder / "fleiss1971_30patients_6raters.csv")
-    check_fleiss_1971(agreement(long(patients, "patient"), range(1, 6), "nominal", folds=20))
+    check_fleiss_1971(agreement(long(patients, "patient"), range(1, 6), "nominal", n_resamples=20))
     counts = pd.read_csv(folder / "wikipedia_fleiss_10subjects_14raters_counts.csv", index_col=0).to_numpy()
-    found = agreement(voted(counts), CATEGORIES, "nominal", folds=20)
+    found = agreement(voted(counts), CATEGORIES, "nominal", n_resamples=20)
     assert value(found, "fleiss") == pytest.approx(0.209931, abs=5e-7)
     abstractors = pd.read_csv(folder / "gwet_abstractors_3x3.csv", index_col=0).to_numpy()
-    check_two_abstractors(agreement(crossed(abstractors), names(3), "nominal", folds=4000))
+    check_two_abstractors(agreement(crossed(abstractors), names(3), "nominal", n_resamples=4000))
 
 
 def long(wide: pd.DataFrame, task: str) -> pd.DataFrame:
@@ -134,12 +134,12 @@ def test_flickr8k_experts() -> None:
 def test_names_rows_and_annotators_do_not_matter(units: list[list[int]], order: list[int]) -> None:
     rows = [(u, w, "abc"[label]) for u, labels in enumerate(units) for w, label in enumerate(labels)]
     df = pd.DataFrame(rows, columns=["task", "worker", "label"])
-    first = agreement(df, "abc", "nominal", folds=5)
-    assert first.to_dict() == agreement(df.iloc[::-1], "abc", "nominal", folds=5).to_dict()
+    first = agreement(df, "abc", "nominal", n_resamples=5)
+    assert first.to_dict() == agreement(df.iloc[::-1], "abc", "nominal", n_resamples=5).to_dict()
     renamed = df.assign(
         label=df["label"].map(dict(zip("abc", "cab", strict=True))), worker=df["worker"].map(dict(enumerate(order)))
     )
-    second = agreement(renamed, "abc", "nominal", folds=5)
+    second = agreement(renamed, "abc", "nominal", n_resamples=5)
     for name in ("percent", "krippendorff_nominal", "fleiss", "gwet_ac1"):
         same(second.coefficients[name], first.coefficients[name])
     for label, now in zip("abc", "cab", strict=True):
@@ -161,7 +161,7 @@ def same(found: Coefficient, expected: Coefficient) -> None:
 @given(UNITS)
 def test_alpha_is_fleiss_but_for_the_number_of_judgments(units: list[list[int]]) -> None:
     rows = [(u, w, "abc"[label]) for u, labels in enumerate(units) for w, label in enumerate(labels)]
-    found = agreement(pd.DataFrame(rows, columns=["task", "worker", "label"]), "abc", "nominal", folds=1)
+    found = agreement(pd.DataFrame(rows, columns=["task", "worker", "label"]), "abc", "nominal", n_resamples=1)
     kappa, nominal = found.coefficients["fleiss"].value, found.coefficients["krippendorff_nominal"].value
     assert (kappa is None) == (nominal is None)
     if kappa is not None:
@@ -174,9 +174,9 @@ def test_without_an_annotator_is_as_if_they_had_never_judged(units: list[list[in
     rows = [(u, w, "abc"[label]) for u, labels in enumerate(units) for w, label in enumerate(labels)]
     df = pd.DataFrame(rows, columns=["task", "worker", "label"])
     for level in ("nominal", "ordinal"):
-        found = agreement(df, "abc", level, folds=5)
+        found = agreement(df, "abc", level, n_resamples=5)
         for worker in range(3):
-            rest = agreement(df[df["worker"] != worker], "abc", level, folds=5)
+            rest = agreement(df[df["worker"] != worker], "abc", level, n_resamples=5)
             same(found.leave_one_out[str(worker)], rest.coefficients[f"krippendorff_{level}"])
 
 
@@ -187,9 +187,9 @@ def test_the_same_seed_gives_the_same_intervals() -> None:
 
 
 def test_our_own_alpha_serves_where_the_package_would_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    by_package = agreement(observed(R1), "12345", "ordinal", folds=1)
+    by_package = agreement(observed(R1), "12345", "ordinal", n_resamples=1)
     monkeypatch.setattr("ccd.measures.agreement.LARGEST_PACKAGE_INPUT", 0)
-    ours = agreement(observed(R1), "12345", "ordinal", folds=1)
+    ours = agreement(observed(R1), "12345", "ordinal", n_resamples=1)
     for name in COEFFICIENTS:
         same(ours.coefficients[name], by_package.coefficients[name])
 
@@ -264,7 +264,7 @@ def test_one_pair_has_no_interval() -> None:
 
 
 def test_how_to_read_a_value_is_said() -> None:
-    found = agreement(observed(R1), "12345", "nominal", folds=20).coefficients
+    found = agreement(observed(R1), "12345", "nominal", n_resamples=20).coefficients
     assert found["krippendorff_nominal"].reason is None
     assert "takes the order of its labels" in (found["krippendorff_ordinal"].reason or "")
     assert "takes its labels for equal steps" in (found["krippendorff_interval"].reason or "")
@@ -274,7 +274,7 @@ def test_how_to_read_a_value_is_said() -> None:
 def test_scores_are_numbers_without_classes() -> None:
     scored = observed(R1).astype({"label": float})
     scored["label"] = scored["label"] * 10  # equal steps of ten: nothing changes
-    found = agreement(scored, (), "interval", folds=20)
+    found = agreement(scored, (), "interval", n_resamples=20)
     assert value(found, "krippendorff_interval") == pytest.approx(0.849107, abs=5e-7)
     assert found.coefficients["krippendorff_interval"].reason is None
     assert found.coefficients["gwet_ac1"].value is None
@@ -290,7 +290,7 @@ def test_in_a_crowd_only_those_with_pairs_in_common_are_set_against_each_other()
 
 
 def test_the_layout() -> None:
-    made = agreement(observed(R1), "12345", "ordinal", folds=50, seed=7)
+    made = agreement(observed(R1), "12345", "ordinal", n_resamples=50, seed=7)
     found = made.to_dict()
     assert list(found) == ["n_pairs", "n_judgments", "annotators", "bootstrap", "coefficients", "by_revision"]
     assert (found["n_pairs"], found["n_judgments"], found["annotators"]) == (12, 41, 4)

@@ -66,19 +66,19 @@ def test_followers_are_found() -> None:
 
 def test_rates_over_seeds() -> None:
     """With nobody following the interval holds zero as often as it says; with three in ten it does not."""
-    free = [bias(judged(200, seed, 0.0), LABELS, "nominal", folds=300, seed=seed) for seed in range(20)]
+    free = [bias(judged(200, seed, 0.0), LABELS, "nominal", n_resamples=300, seed=seed) for seed in range(20)]
     assert sum(found.toward for found in free) <= 2
     assert sum(found.verdict.startswith("No move") for found in free) >= 17
-    following = [bias(judged(400, seed, 0.3), LABELS, "nominal", folds=300, seed=seed) for seed in range(10)]
+    following = [bias(judged(400, seed, 0.3), LABELS, "nominal", n_resamples=300, seed=seed) for seed in range(10)]
     assert sum(found.toward for found in following) >= 8
 
 
 def test_measures_are_those_of_each_kind_alone() -> None:
     df = even(judged(300, 2, follow=0.3))
-    found = bias(df, LABELS, "ordinal", folds=50)
+    found = bias(df, LABELS, "ordinal", n_resamples=50)
     for side, kind in (("assisted", df[df["shown"]]), ("blind", df[~df["shown"]])):
         assert getattr(found.model, side) == pytest.approx((kind["label"] == kind["model"]).mean())
-        alone = agreement(kind, LABELS, "ordinal", folds=1).coefficients["krippendorff_ordinal"]
+        alone = agreement(kind, LABELS, "ordinal", n_resamples=1).coefficients["krippendorff_ordinal"]
         assert getattr(found.alpha, side) == pytest.approx(alone.value)
         assert getattr(found.seconds, side) == kind["seconds"].quantile(0.5, "lower")
         for label, share in found.shares.items():
@@ -102,9 +102,12 @@ def test_rounds_are_compared_with_themselves() -> None:
 
 def test_a_round_without_both_kinds_is_left_out() -> None:
     one, two = judged(50, 5, 0.0), judged(50, 6, 0.0, round_=2).assign(shown=True)
-    both, alone = bias(pd.concat([one, two]), LABELS, "nominal", folds=20), bias(one, LABELS, "nominal", folds=20)
+    both, alone = (
+        bias(pd.concat([one, two]), LABELS, "nominal", n_resamples=20),
+        bias(one, LABELS, "nominal", n_resamples=20),
+    )
     assert both == alone
-    nothing = bias(two, LABELS, "nominal", folds=20)
+    nothing = bias(two, LABELS, "nominal", n_resamples=20)
     assert nothing.rounds == ()
     assert nothing.model.difference is None
     assert not nothing.toward
@@ -115,14 +118,14 @@ def test_labels_that_move_away_are_no_warning() -> None:
     df = judged(400, 7, 0.0)
     contrary = df["shown"] & (df["label"] == df["model"]) & (df.index % 2 == 0)
     df["label"] = df["label"].mask(contrary, df["label"].map(dict(zip(LABELS, LABELS[1:] + LABELS[:1], strict=True))))
-    found = bias(df, LABELS, "nominal", folds=200)
+    found = bias(df, LABELS, "nominal", n_resamples=200)
     assert not found.toward
     assert found.verdict.startswith("Labels move away from the model.")
 
 
 def test_no_seconds_and_one_label_are_undefined_with_a_reason() -> None:
     df = judged(40, 8, 0.0).assign(seconds=None, label="explicit")
-    found = bias(df, LABELS, "nominal", folds=20)
+    found = bias(df, LABELS, "nominal", n_resamples=20)
     assert found.seconds.difference is None
     assert found.alpha.difference is None
     assert found.alpha.reason == "undefined on one side: no judgments, or all of one label"
@@ -155,7 +158,7 @@ def test_of_campaign_takes_what_was_shown_as_decided(tmp_path: Path) -> None:
         db.execute(j.update().where(ann, j.c.pair_id == a_shown).values(prediction=None))
         db.execute(j.update().where(ann, j.c.pair_id == a_blind).values(prediction="by hand"))
     with campaign.read() as db:
-        found, left_out = of_campaign(db, campaign.protocol.question, folds=100)
+        found, left_out = of_campaign(db, campaign.protocol.question, n_resamples=100)
     assert left_out == 2
     assert found.rounds == (2,)
     assert (found.assisted.judgments, found.blind.judgments) == (29, 29)
@@ -176,12 +179,12 @@ def test_a_campaign_s_pairs_are_drawn_by_leakage_group(tmp_path: Path, monkeypat
     for pair, on in shown.items():
         judge(campaign, pair, "ann", "implicit" if on else "explicit", prediction="m1" if on else None)
     with campaign.read() as db:
-        assert of_campaign(db, campaign.protocol.question, folds=20)[0].groups is None
+        assert of_campaign(db, campaign.protocol.question, n_resamples=20)[0].groups is None
     with campaign.write() as db:
         p = schema.pairs.c
         db.execute(schema.pairs.update().where(p.pair_id.in_(pairs[:4])).values(image=f"sha-{pairs[0]}"))
     with campaign.read() as db:
-        assert of_campaign(db, campaign.protocol.question, folds=20)[0].groups == 9
+        assert of_campaign(db, campaign.protocol.question, n_resamples=20)[0].groups == 9
 
 
 def lopsided(labels: dict[str, tuple[int, int]], of_model: dict[str, float]) -> pd.DataFrame:
@@ -202,22 +205,24 @@ def test_kinds_are_compared_within_each_label_of_the_model() -> None:
     assert found.model.assisted == pytest.approx(0.8 * 0.9 + 0.2 * 0.2)
     assert found.model.blind == pytest.approx(found.model.assisted)
     few = lopsided({"easy": (80, 40), "rare": (4, 2), "hard": (20, 10)}, {"easy": 0.9, "rare": 0.5, "hard": 0.2})
-    assert bias(few, ["easy", "rare", "hard", "other"], "nominal", folds=50).model.difference == pytest.approx(0)
+    assert bias(few, ["easy", "rare", "hard", "other"], "nominal", n_resamples=50).model.difference == pytest.approx(0)
     alone = lopsided({"easy": (3, 2), "hard": (2, 3)}, {"easy": 1.0, "hard": 0.0})  # too few: the round is one stratum
-    assert bias(alone, ["easy", "hard", "other"], "nominal", folds=50).model.difference == pytest.approx(3 / 5 - 2 / 5)
+    assert bias(alone, ["easy", "hard", "other"], "nominal", n_resamples=50).model.difference == pytest.approx(
+        3 / 5 - 2 / 5
+    )
 
 
 def test_draws_of_few_pairs_vary_as_much_as_they_should() -> None:
     """Of 10 assisted and 10 blind pairs, half the model's: the variance is 2 s² / 10 with s² = 10/9 · 1/4."""
     df = lopsided({"one": (10, 10)}, {"one": 0.5})
-    found = bias(df, ["one", "other"], "nominal", folds=20_000)
+    found = bias(df, ["one", "other"], "nominal", n_resamples=20_000)
     assert found.smallest == pytest.approx(2.8 * np.sqrt(2 * 10 / 9 / 4 / 10), rel=0.02)
 
 
 def test_cannot_judge_is_compared() -> None:
     df = lopsided({"one": (40, 40)}, {"one": 0.5})
     df.loc[df["shown"] & (df.index % 4 == 0), "label"] = None
-    found = bias(df, ["one", "other"], "nominal", folds=300)
+    found = bias(df, ["one", "other"], "nominal", n_resamples=300)
     assert (found.cannot_judge.assisted, found.cannot_judge.blind) == (0.25, 0.0)
     assert found.cannot_judge.ci is not None
     assert found.cannot_judge.ci[0] > 0
@@ -225,7 +230,7 @@ def test_cannot_judge_is_compared() -> None:
 
 
 def test_the_smallest_move_that_would_have_been_seen_is_named() -> None:
-    found = bias(judged(200, 3, 0.0), LABELS, "nominal", folds=300)
+    found = bias(judged(200, 3, 0.0), LABELS, "nominal", n_resamples=300)
     assert found.smallest is not None
     assert f"a move of {100 * found.smallest:.1f} points is found in four of five comparisons" in found.verdict
 
@@ -251,8 +256,8 @@ def test_pairs_of_one_photo_are_drawn_together() -> None:
     widths = [each.model.ci[1] - each.model.ci[0] for each in (found, apart) if each.model.ci]
     assert widths[0] > 1.2 * widths[1]
     alone = df.assign(leakage_group=df["task"])
-    assert bias(alone, ["one", "other"], "nominal", folds=50) == bias(
-        df.drop(columns="leakage_group"), ["one", "other"], "nominal", folds=50
+    assert bias(alone, ["one", "other"], "nominal", n_resamples=50) == bias(
+        df.drop(columns="leakage_group"), ["one", "other"], "nominal", n_resamples=50
     )
 
 
@@ -261,7 +266,7 @@ def test_draws_of_groups_vary_as_much_as_they_should() -> None:
     df = pd.concat([in_groups(200, 1, 3), in_groups(200, 1, 4).assign(task=lambda of: of["task"] + 1000)])
     df["leakage_group"] = df["task"].where(df["task"] != 1000, 1)  # two pairs of one group, of 400
     found, apart = (
-        bias(each, ["one", "other"], "nominal", folds=4000) for each in (df, df.drop(columns="leakage_group"))
+        bias(each, ["one", "other"], "nominal", n_resamples=4000) for each in (df, df.drop(columns="leakage_group"))
     )
     assert found.smallest == pytest.approx(apart.smallest, rel=0.05)
 
@@ -272,7 +277,7 @@ def test_moves_of_photos_with_several_pairs_are_covered(capsys: pytest.CaptureFi
     for seed in range(400):
         df = in_groups(60, 6, seed)
         for name, some in (("groups", df), ("pairs", df.drop(columns="leakage_group"))):
-            ci = bias(some, ["one", "other"], "nominal", folds=500, seed=seed).model.ci
+            ci = bias(some, ["one", "other"], "nominal", n_resamples=500, seed=seed).model.ci
             assert ci is not None
             held[name] += ci[0] <= TRUE_MOVE <= ci[1]
     with capsys.disabled():
@@ -283,11 +288,15 @@ def test_moves_of_photos_with_several_pairs_are_covered(capsys: pytest.CaptureFi
 
 @pytest.mark.soak
 def test_small_rounds_are_not_called_moved_too_often() -> None:
-    found = [bias(judged(60, seed, 0.0, share=0.5), LABELS, "nominal", folds=300, seed=seed) for seed in range(300)]
+    found = [
+        bias(judged(60, seed, 0.0, share=0.5), LABELS, "nominal", n_resamples=300, seed=seed) for seed in range(300)
+    ]
     assert sum(each.toward for each in found) <= 0.045 * len(found)  # 2.5 % is one side
 
 
 @pytest.mark.soak
 def test_a_move_is_found() -> None:
-    found = [bias(judged(600, seed, 0.3, skill=0.75), LABELS, "nominal", folds=300, seed=seed) for seed in range(100)]
+    found = [
+        bias(judged(600, seed, 0.3, skill=0.75), LABELS, "nominal", n_resamples=300, seed=seed) for seed in range(100)
+    ]
     assert sum(each.toward for each in found) / len(found) >= 0.85  # in docs/assist.md

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccd.measures.agreement import LEVELS
-from ccd.measures.coefficients import alpha, cohen, fleiss, gwet_ac1, one_against_rest, percent, scott
+from ccd.measures.coefficients import alpha, cohen, fleiss, gwet_ac1, observed_agreement, one_against_rest, scott
 from ccd.measures.patterns import Patterns, crossed, distinct, patterns
 from ccd.measures.vote_matrix import code
 from tests.ccd.tables import names, voted
@@ -43,12 +43,12 @@ def test_as_defined_vote_by_vote(votes: list[list[int]]) -> None:
     found = table(votes)
     weights = found.pairs[None, :]
     if not several:
-        assert the(percent(found, weights)) is None
+        assert the(observed_agreement(found, weights)) is None
         return
     agree = [np.mean([a == b for a, b in combinations(pair, 2)]) for pair in several]
     shares = [np.mean([pair.count(label) / len(pair) for pair in judged]) for label in range(4)]
     observed = float(np.mean(agree))
-    assert the(percent(found, weights)) == pytest.approx(observed)
+    assert the(observed_agreement(found, weights)) == pytest.approx(observed)
     assert the(fleiss(found, weights)) == pytest.approx(beyond_chance(observed, sum(p**2 for p in shares)))
     expected = sum(p * (1 - p) for p in shares) / 3
     assert the(gwet_ac1(found, weights)) == pytest.approx(beyond_chance(observed, expected))
@@ -111,7 +111,7 @@ def test_drawn_annotators_as_defined_comparison_by_comparison(
     compared = [(row[a], row[b], times[a] * times[b]) for row in said for a, b in permutations(range(3), 2)]
     total = sum(weight for _, _, weight in compared)
     same = sum(weight for a, b, weight in compared if a == b) / total
-    assert the(percent(found, weights)) == pytest.approx(same)
+    assert the(observed_agreement(found, weights)) == pytest.approx(same)
     votes = len(said) * sum(times)
     used = [sum(time for row in said for time, vote in zip(times, row, strict=True) if vote == c) for c in range(4)]
     expected = sum(a * b for a, b in permutations(used, 2)) / (votes * (votes - 1))
@@ -124,7 +124,7 @@ def test_drawn_annotators_as_defined_comparison_by_comparison(
 def test_many_draws_at_once_are_each_draw_alone(votes: list[list[int]], seed: int) -> None:
     found = table(votes)
     weights = np.random.default_rng(seed).integers(0, 4, (5, len(found.pairs)))
-    for measure in (percent, fleiss, gwet_ac1, one_against_rest):
+    for measure in (observed_agreement, fleiss, gwet_ac1, one_against_rest):
         together = measure(found, weights)
         alone = np.concatenate([measure(found, draw[None, :]) for draw in weights])
         np.testing.assert_allclose(together, alone, atol=1e-12)

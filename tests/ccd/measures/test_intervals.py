@@ -28,7 +28,7 @@ def judged(pairs: int, skills: npt.NDArray[np.float64], seed: int) -> tuple[pd.D
 
 def both(counts: list[list[int]]) -> Agreement:
     """Agreement of two annotators from their contingency table."""
-    return agreement(crossed(np.array(counts)), ["c0", "c1"], "nominal", folds=200)
+    return agreement(crossed(np.array(counts)), ["c0", "c1"], "nominal", n_resamples=200)
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_two_annotators_who_never_disagree_may_yet_do_so() -> None:
 @pytest.mark.parametrize(("annotators", "called"), [(3, False), (19, False), (20, True)])
 def test_drawing_few_annotators_gives_no_95_percent_interval(annotators: int, called: bool) -> None:
     df, _ = judged(20, np.full(annotators, 0.7), 0)
-    drawn = agreement(df, LABELS, "nominal", folds=20, resample="both")
+    drawn = agreement(df, LABELS, "nominal", n_resamples=20, resample="both")
     assert (drawn.interval == "95 % interval") is called
-    assert agreement(df, LABELS, "nominal", folds=20).interval == "95 % interval"
+    assert agreement(df, LABELS, "nominal", n_resamples=20).interval == "95 % interval"
 
 
 def test_a_plan_says_how_far_it_varies() -> None:
@@ -108,7 +108,7 @@ def test_kappas_with_an_interval_are_covered(pairs: int, capsys: pytest.CaptureF
             truth = (np.trace(joint) - by_chance) / (1 - by_chance)
             random = np.random.default_rng(pairs)
             cis = [
-                agreement(crossed(table.reshape(joint.shape)), (), "nominal", folds=400, seed=run).cohen["a|b"].ci
+                agreement(crossed(table.reshape(joint.shape)), (), "nominal", n_resamples=400, seed=run).cohen["a|b"].ci
                 for run, table in enumerate(random.multinomial(pairs, joint.ravel(), 150))
             ]
             some = [ci[0] <= truth <= ci[1] for ci in cis if ci is not None]
@@ -139,7 +139,7 @@ def test_drawing_annotators_covers_from_twenty_on() -> None:
             )
             workers, tasks = np.indices(given.shape)
             df = pd.DataFrame({"task": tasks.ravel(), "worker": workers.ravel(), "label": given.ravel()})
-            found = agreement(df, [0, 1, 2], "nominal", folds=200, seed=seed, resample="both")
+            found = agreement(df, [0, 1, 2], "nominal", n_resamples=200, seed=seed, resample="both")
             ci = found.coefficients["krippendorff_nominal"].ci
             held.append(ci is not None and ci[0] <= truth <= ci[1])
         share[annotators] = np.mean(held)

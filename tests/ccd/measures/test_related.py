@@ -91,7 +91,7 @@ def test_a_campaign_has_the_groups_of_photos_authors_and_splits(tmp_path: Path) 
     with made.read() as db:
         first, second = "x:1:0", "x:3:0"
         assert of_pairs(db) == {first: first, "x:2:0": first, "x:5:0": first, second: second, "x:4:0": second}
-        assert of_campaign(db, made.protocol, folds=20)["relation"].groups == 3
+        assert of_campaign(db, made.protocol, n_resamples=20)["relation"].groups == 3
 
 
 def test_a_table_may_name_the_groups(tmp_path: Path) -> None:

@@ -109,9 +109,11 @@ def test_the_spread_of_a_plan_of_photos_holds_what_a_large_pilot_asks_for(capsys
     held, short = 0, []
     for seed in range(60):
         pilot = grouped(40, 5, seed)
-        found = plan(pilot, [0, 1, 2], "nominal", folds=1000, seed=seed)
+        found = plan(pilot, [0, 1, 2], "nominal", n_resamples=1000, seed=seed)
         held += found.pairs_low is not None and found.pairs_low <= wanted <= (found.pairs_high or 0)
-        short.append((plan(pilot.drop(columns="leakage_group"), [0, 1, 2], "nominal", folds=1000).pairs or 0) / wanted)
+        short.append(
+            (plan(pilot.drop(columns="leakage_group"), [0, 1, 2], "nominal", n_resamples=1000).pairs or 0) / wanted
+        )
     with capsys.disabled():
         print(f"{held} of 60 hold {wanted}; drawn pair by pair they ask for {np.mean(short):.2f} of it")
     assert held >= 48

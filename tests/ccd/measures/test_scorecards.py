@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.scorecards import of_campaign
 from ccd.errors import CcdError
 from ccd.measures.scorecards import Scorecard, Share, confusions, scorecards
@@ -114,7 +114,7 @@ def test_a_campaign_counts_skips_and_leaves_adjudicators_out(tmp_path: Path) -> 
     votes = {"x:1:0": (e, e, e), "x:2:0": (e, i, r), "x:3:0": (r, r, e), "x:4:0": (i, i, "cannot_judge")}
     made = campaign(tmp_path, votes)
     judge(made, "x:2:0", "lead", i, role="adjudicator")
-    settle(made)
+    aggregate_labels(made)
     with made.read() as db:
         cards = of_campaign(db, made.protocol.question)
     assert list(cards) == ["a1", "a2", "a3"]

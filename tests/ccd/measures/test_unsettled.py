@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.prevalence import bounds
 from ccd.campaign.tables import schema
 from ccd.measures.draws import Stratum
@@ -39,7 +39,7 @@ def test_a_ranked_round_counts_for_the_pairs_that_it_took() -> None:
 
 def test_a_campaign_whose_pairs_all_have_a_label_has_no_bounds(tmp_path: Path) -> None:
     made = campaign(tmp_path, {f"x:{n}:0": (E, E, I) for n in range(6)})
-    settle(made)
+    aggregate_labels(made)
     with made.read() as db:
         assert bounds(db, made.protocol.question) is None
 
@@ -56,7 +56,7 @@ def test_of_a_campaign_ties_are_bounded_and_incomplete_pairs_are_not(tmp_path: P
         first = schema.round_pairs.c.round == 1
         db.execute(schema.round_pairs.update().where(first).values(inclusion_probability=0.9))
         db.execute(schema.round_pairs.update().where(~first).values(inclusion_probability=None, part="strategy"))
-    settle(made)
+    aggregate_labels(made)
     with made.read() as db:
         found = bounds(db, made.protocol.question)
     assert found is not None

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.stored_split import split_campaign
 from ccd.errors import CcdError
 from ccd.release import Form, verify, write_release
@@ -28,7 +28,7 @@ VOTES = {f"x:{n}:0": (label, label, E) for n in range(30) for label in (E, I, R)
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     made = campaign(tmp_path_factory.mktemp("formats") / "campaign", VOTES)
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     return made
 
@@ -62,7 +62,7 @@ def test_releases_of_one_name_load_as_themselves(files: Path, tmp_path: Path, mo
         "other": {f"{pair.replace('x', 'bsky')}": of_pair for pair, of_pair in VOTES.items()},
     }.items():
         of_name = campaign(tmp_path / name, votes)
-        settle(of_name)
+        aggregate_labels(of_name)
         split_campaign(of_name)
         folders.append(write_release(of_name, "v1").folder)
     for folder in [*folders, files]:  # one cache for all
@@ -125,7 +125,7 @@ def test_a_pseudonym_stays_when_others_join(tmp_path: Path) -> None:
     for n in range(6):
         judge(made, f"x:{n}:0", "a1", R if n == 1 else E)
     judge(made, "x:1:0", "lead", I, role="adjudicator")
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     judged = pd.read_parquet(write_release(made, "v1").folder / "judgments.parquet")
     assert judged.loc[judged["task"] == "x:1:0", "worker"].tolist() == ["A1", "A2", "A3", "R1"]
@@ -157,7 +157,7 @@ def test_croissant_has_the_pairs_without_a_label(tmp_path: Path, monkeypatch: py
     settled = {f"x:{n}:0": (E, E, E) for n in range(12)}
     for name, ties in (("tied", {"y:1:0": (E, I, R), "y:2:0": (E, I, R)}), ("none", {})):
         made = campaign(tmp_path / name, settled | ties)
-        settle(made)
+        aggregate_labels(made)
         split_campaign(made)
         folder = write_release(made, "v1").folder
         dataset = croissant.Dataset(str(folder / "croissant.json"))
@@ -195,7 +195,7 @@ def test_shards_of_mixed_images_have_one_suffix(tmp_path: Path, monkeypatch: pyt
     """Readers of WebDataset refuse samples with other suffixes than the first one's."""
     made = campaign(tmp_path / "c", {f"x:{n}:0": (E, E, E) for n in range(9)})
     _make_jpeg(made, "x:3:0")
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     folder = write_release(made, "v1", Form("tar")).folder
     found = loaded(folder, tmp_path, monkeypatch)
@@ -225,7 +225,7 @@ def test_the_columns_of_vempala_and_preotiuc_pietro(tmp_path: Path, made: Campai
     labels = ("adds-represented", "adds-not-represented", "not-adds-represented", "not-adds-not-represented")
     votes = {f"x:{n}:{photo}": (labels[n % 4],) * 3 for n in range(8) for photo in (0, 1)}
     other = campaign(tmp_path / "c", votes, protocol="vempala2019")
-    settle(other)
+    aggregate_labels(other)
     split_campaign(other)
     folder = write_release(other, "v1", Form(vempala=True)).folder
     rows = [row for split in SPLITS for row in csv.DictReader((folder / "vempala" / f"{split}.csv").open())]
@@ -247,7 +247,7 @@ def test_scores_and_several_questions_in_parquet(tmp_path: Path) -> None:
     for pair in pairs:
         for worker in ("a1", "a2", "a3"):
             judge(made, pair, worker, {"tone": "light", "fit": 4})
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     folder = write_release(made, "v1").folder
     found = pd.concat([pd.read_parquet(folder / f"{split}.parquet") for split in SPLITS])

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from ccd.campaign import assistance, prevalence
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.stored_split import split_campaign
 from ccd.campaign.tables import schema
 from ccd.measures.agreement import Agreement, agreement
@@ -57,7 +57,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
         for worker, label in zip(("lead", "second"), answers, strict=True):
             if label:
                 judge(made, pair, worker, label, role="adjudicator")
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     return made
 
@@ -275,7 +275,7 @@ def of_agreement(judged: pd.DataFrame) -> Iterator[str]:
     votes = judged[judged.role == "annotator"]
     counts = votes.groupby(["task", "label"]).size().unstack(fill_value=0)[LABELS].to_numpy()
     found = agreement(votes, LABELS, "nominal")
-    assert (found.folds, found.resample) == (1000, "pairs")
+    assert (found.n_resamples, found.resample) == (1000, "pairs")
     n = counts.sum(axis=1)
     pairable = counts[n > 1]
     number = pairable.sum(axis=1)
@@ -379,7 +379,7 @@ def test_the_sentence_of_large_groups_is_that_of_the_split(tmp_path: Path, undra
     votes = {f"x:{n // 20}:{n % 20}": (I, I, I) for n in range(40)}
     votes |= {f"y:{n}:0": ((E, E, E), (R, R, R), (I, I, I))[n % 3] for n in range(60)}
     made = campaign(tmp_path / "c", votes)
-    settle(made)
+    aggregate_labels(made)
     found = split_campaign(made)
     groups = found.table.groupby("leakage_group").agg(pairs=("pair_id", "size"), split=("split", "first"))
     large = groups[groups.pairs > 1]

@@ -15,7 +15,7 @@ import yaml
 from PIL import Image
 
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.stored_split import split_campaign
 from ccd.campaign.tables import schema
 from ccd.release import Form, write_release
@@ -44,7 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
         db.execute(schema.posts.update().values(created_at="2014-05-01T00:00:00+00:00"))
         db.execute(schema.posts.update().where(schema.posts.c.post_id == "x:5").values(status="deleted"))
         db.execute(schema.posts.update().where(schema.posts.c.post_id == "x:1").values(sensitive=1))
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     return made
 
@@ -128,7 +128,7 @@ def test_methods_say_how_each_round_was_drawn_and_handed_out(tmp_path: Path) -> 
         db.execute(a.update().where(of_one).values(position=100 - a.c.position))
         late = (a.c.annotator == "a3") & (a.c.round == 3)
         db.execute(a.update().where(late).values(position=10 + a.c.position))
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     text = (write_release(made, "v1", Form.dry()).folder / "methods.md").read_text()
     for piece in (
@@ -148,7 +148,7 @@ def test_a_leakage_group_is_two_released_pairs_or_more(tmp_path: Path) -> None:
     """Three pairs of one post, two of another whose label is open in one, and pairs that are tied to none."""
     votes = {f"x:{n}:0": (E, E, E) for n in range(12)} | {f"y:1:{n}": (I, I, E) for n in range(3)}
     made = campaign(tmp_path / "c", votes | {"z:1:0": (E, E, E), "z:1:1": (E, I, R)})
-    settle(made)
+    aggregate_labels(made)
     split = split_campaign(made)
     sizes = split.table["leakage_group"].value_counts()
     folder = write_release(made, "v1", Form.dry()).folder
@@ -263,7 +263,7 @@ def test_numbers_agree_with_nouns_where_there_is_one_of_each(tmp_path: Path, und
     votes = {"x:1:0": ("explicit", "explicit", "implicit"), "x:2:0": ("explicit", "implicit", "irrelevant")}
     for name, some in (("one", {"x:1:0": votes["x:1:0"]}), ("two", votes)):
         made = campaign(tmp_path / name, some)
-        settle(made)
+        aggregate_labels(made)
         split_campaign(made)
         folder = write_release(made, "v1").folder
         for page in ("README.md", "methods.md", "datasheet.md"):

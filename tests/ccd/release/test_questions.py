@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from apps.cli.split import split_command
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.status import status
 from ccd.campaign.stored_split import by_question, plan, split_campaign
 from ccd.campaign.tables import schema
@@ -39,7 +39,7 @@ def otto(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
         for place, worker in enumerate(ANNOTATORS):
             sc = SC[place] if number == 0 else SC[2 if number == 1 and place == 2 else 1]
             judge(made, f"x:{number}:0", worker, {"cmi": "shared", "sc": sc, "status": "equal"})
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     return made
 
@@ -141,7 +141,7 @@ def test_a_release_of_scores(tmp_path: Path) -> None:
     for number in range(4):
         for place, worker in enumerate(ANNOTATORS):
             judge(made, f"x:{number}:0", worker, {"specificity": number / 4 + place / 100})
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     folder = write_release(made, "v1").folder
     assert verify(folder) == []
@@ -170,7 +170,7 @@ def henning(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
         for place, worker in enumerate(ANNOTATORS):
             cmi = f"cmi-{place if number % 4 == 0 else number % 2}"
             judge(made, f"x:{number}:0", worker, {"cmi": cmi, "sc": "correlated" if number < 30 else "contradictory"})
-    settle(made)
+    aggregate_labels(made)
     return made
 
 

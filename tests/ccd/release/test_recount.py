@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.stored_split import split_campaign
 from ccd.campaign.tables import schema
 from ccd.release import verify, write_release
@@ -37,7 +37,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with made.write() as db:
             j = schema.judgments
             db.execute(j.update().where(j.c.pair_id.in_(ranked[:2])).values(prediction="n1"))
-        settle(made)
+        aggregate_labels(made)
         split_campaign(made)
         return write_release(made, "v1").folder
 
@@ -186,7 +186,7 @@ def test_a_judgment_taken_out_changed_or_given_twice_is_found(release: Path) -> 
 
 def test_judgments_of_deleted_posts_count_and_are_not_missed(tmp_path: Path, undrawn: None) -> None:
     made = campaign(tmp_path / "c", {f"x:{n}:0": (E, E, I) if n % 3 else (I, I, I) for n in range(12)})
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     with made.write() as db:
         db.execute(schema.posts.update().where(schema.posts.c.post_id == "x:1").values(status="deleted"))
@@ -202,7 +202,7 @@ def test_every_question_is_computed_again(tmp_path: Path, undrawn: None) -> None
     for place, pair in enumerate(pairs):
         for number, worker in enumerate(("a1", "a2", "a3")):
             judge(made, pair, worker, {"tone": "light" if place % 2 else "dark", "fit": 1 + (place + number) % 4})
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     folder = write_release(made, "v1").folder
     assert verify(folder) == []

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from ccd.campaign.agreement import of_campaign
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.config import Person
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.stored_split import split_campaign
 from ccd.campaign.tables import schema
 from ccd.errors import CcdError
@@ -39,7 +39,7 @@ VOTES = {f"x:{n}:0": (label, label, E) for n in range(30) for label in (E, I, R)
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A settled and split campaign, to be copied."""
     made = campaign(tmp_path_factory.mktemp("ready") / "campaign", VOTES)
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     made.engine.dispose()
     return made.folder
@@ -69,7 +69,7 @@ def rehash(folder: Path, name: str) -> None:
 
 def test_pairs_sent_out_since_labels_were_settled_are_counted_as_incomplete(tmp_path: Path) -> None:
     made = campaign(tmp_path / "c", {f"x:{n}:0": ("explicit",) * 3 for n in range(12)})
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     add_pairs(made, ["y:0:0", "y:1:0"], number=2)
     done = write_release(made, "v1")
@@ -138,7 +138,7 @@ def test_ties_that_were_dropped_are_released_too(made: Campaign) -> None:
     assert 'tie_rule = "adjudicate"' in text
     toml.write_text(text.replace('tie_rule = "adjudicate"', 'tie_rule = "drop"'))
     made = Campaign.open(made.folder)
-    settle(made)
+    aggregate_labels(made)
     folder = write_release(made, "v1", Form.dry()).folder
     assert [json.loads(line)["resolved_by"] for line in (folder / "open.jsonl").open()] == ["dropped"]
     assert verify(folder) == []
@@ -146,7 +146,7 @@ def test_ties_that_were_dropped_are_released_too(made: Campaign) -> None:
 
 def test_no_unsettled_pair_leaves_the_shares_as_they_are(made: Campaign) -> None:
     judge(made, "x:900:0", "lead", I, role="adjudicator")
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     folder = write_release(made, "v1", Form.dry()).folder
     assert (folder / "open.jsonl").read_text() == ""
@@ -206,7 +206,7 @@ def test_no_name_handle_token_or_path_is_in_it(tmp_path: Path, form: Form, monke
             schema.drops.insert().values(source=f"{place}/a", item="1", reason="broken image", detail=f"{place}/b")
         )
         db.execute(schema.judgments.update().values(comment="Ann.Other_Name says hello"))
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     folder = write_release(made, "v1", form).folder
     # "ann" and "bob" are parts of words; as values of a table they would stand alone, in quotes or cells
@@ -331,7 +331,7 @@ def test_what_is_missing_is_told(tmp_path: Path) -> None:
         write_release(made, "v1")
     with pytest.raises(CcdError, match="no pair has a label yet; run `ccd labels`"):
         split_campaign(made)
-    settle(made)
+    aggregate_labels(made)
     with pytest.raises(CcdError, match="no splits yet; run `ccd split`"):
         write_release(made, "v1")
 
@@ -391,7 +391,7 @@ def test_a_database_that_cannot_take_it_leaves_no_release(made: Campaign, monkey
 def test_pairs_settled_after_the_split_are_told(made: Campaign) -> None:
     for worker in ("a2", "a3"):
         judge(made, "x:901:0", worker, E)
-    settle(made)
+    aggregate_labels(made)
     assert write_release(made, "v1").excluded == {"not split": 1, "open": 1}
 
 
@@ -406,7 +406,7 @@ def test_dev_and_test_stay_from_release_to_release(made: Campaign) -> None:
     toml = made.folder / "campaign.toml"
     toml.write_text(toml.read_text().replace("seed = 1", "seed = 2"))
     again = Campaign.open(made.folder)
-    settle(again)
+    aggregate_labels(again)
     split_campaign(again)
     second = write_release(again, "v2").folder
     now = {row["pair_id"]: name for name in ("dev", "test") for row in _of(second, name)}
@@ -426,7 +426,7 @@ def test_a_protocol_of_two_questions(tmp_path: Path) -> None:
     for pair in pairs:
         for worker in ("a1", "a2", "a3"):
             judge(made, pair, worker, {"tone": "light", "fit": 4})
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     folder = write_release(made, "v1").folder
     assert [row["labels"] for row in rows(folder)] == [{"tone": "light", "fit": 4.0}] * 4
@@ -439,7 +439,7 @@ def test_synthetic_pairs_are_called_so(tmp_path: Path) -> None:
     for pair in ("s:1:0", "s:2:0"):
         for worker in ("a1", "a2", "a3"):
             judge(made, pair, worker, E)
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     folder = write_release(made, "v1").folder
     assert json.loads((folder / "release.json").read_text())["synthetic"] is True

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ccd.campaign import scorecards
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.reports import feedback
 from ccd.reports.feedback import Example
 from tests.ccd.build import campaign
@@ -14,7 +14,7 @@ def test_overruled_are_the_judgments_that_the_label_is_not(tmp_path: Path) -> No
     made = campaign(tmp_path, {"x:0:0": (E, E, I), "x:1:0": (E, E, E), "x:2:0": (R, I, E), "x:3:0": (I, R, R)})
     with made.read() as db:
         assert scorecards.overruled(db, made.protocol.question).empty  # nothing is settled yet
-    settle(made)
+    aggregate_labels(made)
     with made.read() as db:
         found = scorecards.overruled(db, made.protocol.question)
     assert found.to_dict("records") == [
@@ -25,7 +25,7 @@ def test_overruled_are_the_judgments_that_the_label_is_not(tmp_path: Path) -> No
 
 def test_a_sheet_shows_text_as_text_and_names_nobody_else(tmp_path: Path) -> None:
     made = campaign(tmp_path, {"x:0:0": (E, E, I)})
-    settle(made)
+    aggregate_labels(made)
     with made.read() as db:
         card = scorecards.of_campaign(db, made.protocol.question)["a3"]
     hostile = "<script>alert(1)</script> **bold** ‮ ‎"

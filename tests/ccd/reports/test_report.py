@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.errors import CcdError
 from ccd.reports import report
 from ccd.reports.page import page
@@ -22,7 +22,7 @@ from tests.ccd.build import add_pairs, campaign, judge
 
 E, I, R = "explicit", "implicit", "irrelevant"  # noqa: E741
 VOTES = {"x:1:0": (E, E, E), "x:2:0": (E, I, R), "x:3:0": (I, I, R), "x:4:0": (R, R, R)}
-FEW = Wanted(folds=50)
+FEW = Wanted(n_resamples=50)
 VOID = {"meta", "img", "br"}  # elements without an end
 
 
@@ -81,8 +81,8 @@ def of(df: pd.DataFrame, labels: tuple[str, ...] = ("no", "yes")) -> dict[str, A
 def test_a_campaign_gets_all_its_files(tmp_path: Path) -> None:
     made = campaign(tmp_path, VOTES)
     judge(made, "x:2:0", "lead", E, role="adjudicator")
-    settle(made)
-    found = report.of_campaign(made, Wanted(folds=50, half_width=0.2))
+    aggregate_labels(made)
+    found = report.of_campaign(made, Wanted(n_resamples=50, half_width=0.2))
     written = report.write(tmp_path, "t", found)
     names = ["confusion", "classes"]
     assert [path.name for path in written] == [

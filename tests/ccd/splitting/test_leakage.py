@@ -6,7 +6,7 @@ import pytest
 
 from ccd.errors import CcdError
 from ccd.splitting import options
-from ccd.splitting.leakage import IN_WORDS, TIES, Tie, find, groups, leaking, leaks, straddling, tied
+from ccd.splitting.leakage import IN_WORDS, TIES, Link, find, groups, leaking, leaks, straddling, tied
 
 CAT = "A cat sits on the roof of our house and looks at the moon"
 HASH = "00ff" * 8
@@ -23,7 +23,7 @@ def grouped(pairs: pd.DataFrame, *names: str) -> list[str]:
 
 
 def test_every_tie_that_campaign_toml_knows_is_found_and_has_words() -> None:
-    assert tuple(TIES) == options.TIES == tuple(IN_WORDS)
+    assert tuple(TIES) == options.LINKS == tuple(IN_WORDS)
 
 
 def test_groups_are_chains_of_ties() -> None:
@@ -86,7 +86,7 @@ def test_retweets_of_nothing_are_no_chain() -> None:
 def test_a_pair_is_not_tied_to_itself() -> None:
     lone = frame(post_id=["x:1", "x:2"], text=["RT @ann: mood", "a dog"])  # the post that it repeats is not here
     assert tied(find(lone, ["post"])["post"]).tolist() == [False, False]
-    assert tied(Tie(np.array([0, 1]), np.array([[0, 0]]))).tolist() == [False, False]
+    assert tied(Link(np.array([0, 1]), np.array([[0, 0]]))).tolist() == [False, False]
 
 
 @pytest.mark.parametrize("name", TIES)
@@ -98,7 +98,7 @@ def test_a_missing_column_and_an_unknown_tie_are_reported(name: str) -> None:
 
 
 def test_who_is_tied_and_who_leaks() -> None:
-    tie = Tie(np.array([0, 0, 1, 2, 3, -1]), np.array([[1, 2]]))
+    tie = Link(np.array([0, 0, 1, 2, 3, -1]), np.array([[1, 2]]))
     assert tied(tie).tolist() == [True, True, True, True, False, False]
     assert leaking(tie, np.array([0, 0, 0, 1, 1, 1])).tolist() == [False, False, True, True, False, False]
     assert not leaking(tie, np.array([0, 0, 1, 1, 2, 2])).any()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ccd.errors import CcdError
 from ccd.splitting.options import Quotas
-from ccd.splitting.quotas import CCD_COUNTS, rounded, wanted
+from ccd.splitting.quotas import CCD_COUNTS, rounded, target_sizes
 
 TABLES = st.tuples(st.integers(1, 4), st.integers(1, 5)).flatmap(
     lambda shape: st.lists(
@@ -32,9 +32,9 @@ def test_sizes_are_exact_and_all_pairs_have_a_place(totals: list[int], dev: int,
     labels = list("abcd")[: len(totals)]
     if dev + test > pairs.sum():
         with pytest.raises(CcdError, match="more than the"):
-            wanted(Quotas({}, {"dev": dev, "test": test}), labels, pairs, pairs)
+            target_sizes(Quotas({}, {"dev": dev, "test": test}), labels, pairs, pairs)
         return
-    asked = wanted(Quotas({}, {"dev": dev, "test": test}), labels, pairs, pairs)
+    asked = target_sizes(Quotas({}, {"dev": dev, "test": test}), labels, pairs, pairs)
     if pairs.sum():
         assert asked.sum(axis=1).tolist() == [pairs.sum() - dev - test, dev, test]
         assert asked.sum(axis=0).tolist() == totals
@@ -43,13 +43,13 @@ def test_sizes_are_exact_and_all_pairs_have_a_place(totals: list[int], dev: int,
 
 def test_held_out_pairs_look_like_the_random_arm() -> None:
     shares = Quotas({"train": 0.8, "dev": 0.1, "test": 0.1})
-    asked = wanted(shares, ["a", "b"], np.array([100, 100]), np.array([90, 10]))
+    asked = target_sizes(shares, ["a", "b"], np.array([100, 100]), np.array([90, 10]))
     assert asked.tolist() == [[64, 96], [18, 2], [18, 2]]
 
 
 def test_the_papers_totals_give_the_papers_table() -> None:
     labels = ["explicit", "implicit", "irrelevant"]
     totals = np.array([sum(n for (_, each), n in CCD_COUNTS.items() if each == label) for label in labels])
-    asked = wanted(Quotas({}, like="ccd"), labels, totals, totals)
+    asked = target_sizes(Quotas({}, like="ccd"), labels, totals, totals)
     assert totals.sum() == 12_252
     assert asked.tolist() == [[CCD_COUNTS[split, label] for label in labels] for split in ("train", "dev", "test")]

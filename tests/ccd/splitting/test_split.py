@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.stored_split import plan, publish, split_campaign
 from ccd.campaign.tables import schema
 from ccd.errors import CcdError
@@ -358,7 +358,7 @@ def test_a_campaign_stores_its_split_and_what_it_was_made_with(tmp_path: Path) -
     made = campaign(
         tmp_path, {f"x:{n}:0": ((EXPLICIT,) * 3, (IMPLICIT, IMPLICIT, EXPLICIT))[n % 2] for n in range(100)}
     )
-    settle(made)
+    aggregate_labels(made)
     with made.read() as db:
         assert plan(db) is None
     split_campaign(made)
@@ -378,7 +378,7 @@ def test_a_campaign_stores_its_split_and_what_it_was_made_with(tmp_path: Path) -
     for pair in more:
         for annotator in ("a1", "a2", "a3"):
             judge(made, pair, annotator, EXPLICIT)
-    settle(made)
+    aggregate_labels(made)
     split_campaign(made)
     with made.read() as db:
         second = dict(db.execute(sa.select(schema.splits.c.pair_id, schema.splits.c.split)).all())
@@ -388,7 +388,7 @@ def test_a_campaign_stores_its_split_and_what_it_was_made_with(tmp_path: Path) -
 
 def test_a_published_pair_of_a_deleted_post_counts_for_no_label(tmp_path: Path) -> None:
     made = campaign(tmp_path, {f"x:{n}:0": (EXPLICIT,) * 3 for n in range(40)})
-    settle(made)
+    aggregate_labels(made)
     with made.write() as db:
         publish(db, "v1", [("x:0:0", "test"), ("x:1:0", "train")])
         gone = schema.posts.c.post_id.in_(["x:0", "x:1", "x:2"])
@@ -413,7 +413,7 @@ def test_the_arm_of_a_pair_is_that_of_its_first_round(tmp_path: Path, arms: tupl
     for pair in ("x:1:0", "x:2:0"):
         for annotator in ("a1", "a2", "a3"):
             judge(made, pair, annotator, EXPLICIT)
-    settle(made)
+    aggregate_labels(made)
     assert split_campaign(made).pairs.set_index("pair_id")["arm"].to_dict() == {"x:1:0": expected, "x:2:0": arms[1]}
 
 
@@ -421,7 +421,7 @@ def test_authors_tie_and_a_switch_lets_them_go(tmp_path: Path) -> None:
     made = campaign(tmp_path, {f"x:{n}:0": (EXPLICIT,) * 3 for n in range(40)})
     with made.write() as db:
         db.execute(schema.posts.update().values(author_key="one and the same"))
-    settle(made)
+    aggregate_labels(made)
     assert set(split_campaign(made).table["split"]) == {"train"}
     toml = tmp_path / "campaign.toml"
     toml.write_text(toml.read_text().replace("seed = 1", 'seed = 1\nties = ["image", "post"]', 1))

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.tables import browse, schema
 from ccd.campaign.tables.browse import NONE, Filters
 from ccd.errors import CcdError
@@ -22,7 +22,7 @@ def made(tmp_path: Path) -> Campaign:
         db.execute(schema.pairs.update().where(schema.pairs.c.pair_id == "x:2:0").values(text="100% _Cake_ <b>\n😀"))
         for pair, split, group in (("x:1:0", "train", "g"), ("x:2:0", "dev", "h")):
             db.execute(schema.splits.insert().values(pair_id=pair, split=split, leakage_group=group))
-    settle(found)
+    aggregate_labels(found)
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.tables.judgments import counted, heard
+from ccd.campaign.tables.judgments import responses_per_pair, valid_judgments
 from ccd.vocabulary import REPORTED, Status
 from tests.campaigns import judge, small_campaign
 
@@ -18,22 +18,22 @@ def campaign(tmp_path: Path) -> Campaign:
 
 def labels(campaign: Campaign, **options: Any) -> dict[tuple[str, str], Any]:
     with campaign.read() as db:
-        frame = counted(db, "relation", **options)
+        frame = valid_judgments(db, "relation", **options)
     return {(row.task, row.worker): row.label for row in frame.itertuples()}
 
 
 def test_an_empty_campaign_has_the_columns(campaign: Campaign) -> None:
     with campaign.read() as db:
         columns = ["task", "worker", "label", "seconds", "prediction", "created_at", "revision"]
-        assert list(counted(db, "relation").columns) == columns
-        assert heard(db) == {}
+        assert list(valid_judgments(db, "relation").columns) == columns
+        assert responses_per_pair(db) == {}
 
 
 def test_what_was_judged_is_counted_as_it_was_given(campaign: Campaign) -> None:
     judge(campaign, "x:0:0", "ann", "implicit", seconds=3.5)
     judge(campaign, "x:0:0", "bob", "explicit")
     with campaign.read() as db:
-        frame = counted(db, "relation")
+        frame = valid_judgments(db, "relation")
     assert frame.to_dict("records")[0] == {
         "task": "x:0:0",
         "worker": "ann",
@@ -67,7 +67,7 @@ def test_who_could_not_judge_was_heard_and_who_skipped_was_not(campaign: Campaig
     judge(campaign, "x:0:0", "lead", "explicit", role="adjudicator")
     judge(campaign, "x:1:0", "ann", status=Status.SKIPPED)
     with campaign.read() as db:
-        assert heard(db) == {"x:0:0": 2}
+        assert responses_per_pair(db) == {"x:0:0": 2}
 
 
 @pytest.mark.parametrize(
@@ -107,5 +107,5 @@ def test_only_the_question_asked_for_and_numbers_stay_numbers(campaign: Campaign
     judge(campaign, "x:0:0", "ann", "implicit", answers='{"valence": 3.5, "relation": "implicit"}')
     judge(campaign, "x:1:0", "ann", "implicit", answers='{"relation": "explicit"}')
     with campaign.read() as db:
-        assert list(counted(db, "valence")["label"]) == [3.5]
-        assert list(counted(db, "relation")["label"]) == ["implicit", "explicit"]
+        assert list(valid_judgments(db, "valence")["label"]) == [3.5]
+        assert list(valid_judgments(db, "relation")["label"]) == ["implicit", "explicit"]

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from apps.cli.main import cli
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.gold_labels import settle
+from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.rounds import new_round
 from ccd.campaign.stored_split import split_campaign
 from ccd.campaign.tables import schema
@@ -36,7 +36,7 @@ def test_a_round_draws_living_pairs_only(tmp_path: Path) -> None:
 
 def test_a_release_leaves_them_out_and_says_so(tmp_path: Path) -> None:
     campaign = built(tmp_path / "campaign", {f"x:{n}:0": (E, E, E) for n in range(12)})
-    settle(campaign)
+    aggregate_labels(campaign)
     split_campaign(campaign)
     lose(campaign, "x:3")
     write_release(campaign, "v1")
