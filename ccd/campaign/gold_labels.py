@@ -53,7 +53,7 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Settled:
-    """What `aggregate_labels` found. `counts` is {question: {label: {resolved_by: pairs}}}, label "" where there is none."""
+    """The result: `counts` is {question: {label: {resolved_by: pairs}}}, label "" where there is none."""
 
     pairs: int  # assigned, whether or not judged yet
     changed: int  # rows of the table that are new or different
