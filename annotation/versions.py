@@ -97,7 +97,7 @@ def store(
             done.notes.append(f"{where}: {_amiss(row['status'], desk.name, again)}")
 
 
-_HOW = {
+_HOW: dict[str, str] = {
     Status.FOREIGN: "was given by someone else",
     Status.EDITED_BY_OTHER: "was edited by someone else",
     Status.GROUND_TRUTH: "is marked as ground truth",

@@ -45,9 +45,9 @@ def over_pairs(
     `added` [patterns] is a number of pairs, whole or not, that each pattern is drawn as if it had more (a smoothed
     bootstrap); draws have as many pairs of the table as without.
 
-    >>> from ccd.coefficients import percent
+    >>> from ccd.measures.coefficients import observed_agreement
     >>> two = Patterns(np.array([[2.0, 0.0]]), np.array([2.0]), np.array([7]))
-    >>> over_pairs(two, lambda table, weights: percent(table, weights)[:, None], 7, n_resamples=2, seed=0).tolist()
+    >>> over_pairs(two, lambda table, weights: observed_agreement(table, weights)[:, None], 7, 2, seed=0).tolist()
     [[1.0], [1.0]]
     """
     random = np.random.default_rng(seed)

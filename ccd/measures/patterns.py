@@ -79,7 +79,7 @@ def distinct(coded: VoteMatrix) -> Rows:
     """The distinct rows of `coded`.
 
     >>> import pandas as pd
-    >>> from ccd.coded import code
+    >>> from ccd.measures.vote_matrix import code
     >>> df = pd.DataFrame({"task": [1, 1, 2, 2], "worker": ["a", "b", "a", "b"], "label": ["x", "x", "x", "x"]})
     >>> distinct(code(df)).pairs.tolist()
     [2]

@@ -168,7 +168,7 @@ def _check(frame: pd.DataFrame, published: Mapping[str, str]) -> None:
     twice = frame.loc[frame["pair_id"].duplicated(), "pair_id"]
     if len(twice):
         raise CcdError(f"{twice.iloc[0]} is there twice; keep one row for each pair")
-    for pair, arm in frame.loc[~frame["arm"].isin(Arm), ["pair_id", "arm"]].head(1).itertuples(index=False):
+    for pair, arm in frame.loc[~frame["arm"].isin(list(Arm)), ["pair_id", "arm"]].head(1).itertuples(index=False):
         raise CcdError(f"{pair}: the arm {arm!r} is unknown; it must be one of {', '.join(Arm)}")
     for pair, name in published.items():
         if name not in SPLITS:

@@ -220,7 +220,7 @@ def test_the_small_world_is_synthetic(campaign: Campaign, tmp_path: Path) -> Non
 RUN = """
 import sys
 from pathlib import Path
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
 from collection import store, table
 
 def told(records):

@@ -56,9 +56,9 @@ def _run(asked: dict[str, Any]) -> int:
     if limit := asked.get("largest_file"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     if patience := asked.get("patience"):
-        import ccd.campaign
+        from ccd.campaign import campaign
 
-        ccd.campaign.PATIENCE = patience
+        campaign.PATIENCE = patience
     if asked.get("hurry"):
         sleep, monotonic = time.sleep, time.monotonic
         time.sleep = lambda seconds: sleep(seconds / 200)  # waits between two tries take minutes

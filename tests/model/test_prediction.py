@@ -207,7 +207,7 @@ def test_a_half_written_network_is_one_line(campaign: Campaign) -> None:
 RUN = """
 import sys
 from pathlib import Path
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
 from model import prediction
 from model.checkpoint import latest
 prediction.ROWS = 8

@@ -13,8 +13,8 @@ from ccd.files.lock import file_lock, folder_lock
 HOLDER = """
 import subprocess, sys
 from pathlib import Path
-from ccd.alone import alone_on
-with alone_on(Path(sys.argv[1]), "busy") as lock:
+from ccd.files.lock import file_lock
+with file_lock(Path(sys.argv[1]), "busy") as lock:
     child = subprocess.Popen(["cat"], pass_fds=[lock] if sys.argv[2] == "given" else [])
     print("held", flush=True)
     child.wait()

@@ -240,7 +240,8 @@ def test_the_same_state_gives_the_same_bytes(ready: Path, tmp_path: Path) -> Non
     trees = []
     style = tmp_path / "matplotlibrc"
     style.write_text("axes.facecolor: red\nsavefig.dpi: 20\n")
-    write = "import sys; from ccd.release import *; from ccd.campaign import Campaign; from pathlib import Path; "
+    write = "import sys; from ccd.release import *; from pathlib import Path; "
+    write += "from ccd.campaign.campaign import Campaign; "
     write += "[write_release(Campaign.open(Path(sys.argv[1])), form, Form(form)) for form in ('files', 'tar')]"
     for place in ("one", "two"):
         shutil.copytree(ready, tmp_path / place)
@@ -284,9 +285,9 @@ def test_a_name_is_a_plain_slug(made: Campaign, name: str) -> None:
 KILLED = f"""
 import os, signal, sys
 from pathlib import Path
-import ccd.plots
+import ccd.reports.plots
 import ccd.release.write as write
-from ccd.campaign import Campaign
+from ccd.campaign.campaign import Campaign
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
