@@ -5,9 +5,10 @@ import re
 
 
 def utc(raw: object) -> str | None:
-    """A time in UTC, ISO 8601; None where it cannot be read, or can be read as two days (5/6/2016). No zone means UTC.
+    """Return a time in UTC, ISO 8601; None where it cannot be read, or can be read as two days (5/6/2016).
 
-    Reads ISO 8601, seconds and milliseconds since 1970, API v1.1's form, and those of spreadsheets and web pages.
+    No zone means UTC. Reads ISO 8601, seconds and milliseconds since 1970, API v1.1's form, and those of spreadsheets
+    and web pages.
 
     >>> utc("Mon Oct 29 22:34:01 +0000 2012"), utc("2019-12-31T19:26:16.000Z"), utc("yesterday")
     ('2012-10-29T22:34:01+00:00', '2019-12-31T19:26:16+00:00', None)

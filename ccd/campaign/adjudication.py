@@ -136,7 +136,10 @@ def undo(campaign: Campaign, pair_id: str, question: str, reviewer: str) -> None
 
 
 def last(db: sa.Connection, reviewer: str, question: str) -> str | None:
-    """The pair of the newest decision of the reviewer on this question that stands: what `undo` takes back first."""
+    """Return the pair of the newest decision of the reviewer on this question that stands.
+
+    What `undo` takes back first.
+    """
     e = schema.events.c
     rows = db.execute(
         sa.select(e.subject, e.after).where(e.what == DECIDED, e.who == reviewer).order_by(e.event_id.desc())
@@ -150,7 +153,7 @@ def last(db: sa.Connection, reviewer: str, question: str) -> str | None:
 
 
 def waiting(db: sa.Connection) -> list[Decision]:
-    """The versions that are not in Label Studio yet, oldest first."""
+    """Return the versions that are not in Label Studio yet, oldest first."""
     e = schema.events.c
     written = set(db.scalars(sa.select(e.subject).where(e.what == WRITTEN)))
     rows = db.execute(_rows().where(_J.annotation.startswith(MARK)).order_by(_J.judgment_id))
@@ -184,12 +187,12 @@ def _decision(row: Any) -> Decision:
 
 
 def _nothing(pair_id: str, reviewer: str) -> Decision:
-    """What a reviewer's first decision on a pair follows."""
+    """Return what a reviewer's first decision on a pair follows."""
     return Decision(f"{MARK}{uuid.uuid4()}", 0, pair_id, reviewer, Status.DELETED, None, None, None, 0)
 
 
 def _of_pair(db: sa.Connection, pair_id: str) -> list[Decision]:
-    """The newest versions of all adjudications of a pair, from the app or from Label Studio, oldest first."""
+    """Return the newest versions of all adjudications of a pair, from the app or from Label Studio, oldest first."""
     rows = db.execute(
         _rows().where(_J.pair_id == pair_id, _J.role == Role.ADJUDICATOR).order_by(_J.created_at, _J.judgment_id)
     )
@@ -201,13 +204,16 @@ def _of_pair(db: sa.Connection, pair_id: str) -> list[Decision]:
 
 
 def _decided(db: sa.Connection, pair_id: str, reviewer: str) -> list[Decision]:
-    """What the reviewer has settled of a pair in the review app: one decision, whatever the number of questions."""
+    """Return what the reviewer has settled of a pair in the review app.
+
+    One decision, whatever the number of questions.
+    """
     mine = (each for each in _of_pair(db, pair_id) if each.reviewer == reviewer and each.annotation.startswith(MARK))
     return [each for each in mine if each.status == Status.VALID]
 
 
 def _standing(db: sa.Connection, pair_id: str, question: str) -> Decision | None:
-    """The adjudication of a pair that stands on this question: the first.
+    """Return the adjudication of a pair that stands on this question: the first.
 
     One from the adjudicators' desk is of the whole page: on a question that the votes had settled it does not stand.
     """
@@ -224,7 +230,7 @@ def _standing(db: sa.Connection, pair_id: str, question: str) -> Decision | None
 
 
 def _before(db: sa.Connection, pair_id: str, question: str, reviewer: str) -> dict[str, Any] | None:
-    """The label of a pair before the reviewer's newest decision on this question; None where there is none."""
+    """Return the label of a pair before the reviewer's newest decision on this question; None where there is none."""
     e = schema.events.c
     mine = (e.what == DECIDED) & (e.subject == pair_id) & (e.who == reviewer)
     past = map(json.loads, db.scalars(sa.select(e.before).where(mine).order_by(e.event_id.desc())))

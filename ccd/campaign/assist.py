@@ -114,7 +114,7 @@ def draw_blind(
 
 
 def to_show(db: sa.Connection, pairs: Collection[str] | None = None) -> dict[tuple[str, str], Suggestion]:
-    """What desks may show of these pairs (None: of all), and nothing else: (annotator, pair) → suggestion."""
+    """Return what desks may show of these pairs (None: of all), and nothing else: (annotator, pair) → suggestion."""
     a, s = schema.assignments.c, schema.assists.c
     query = (
         sa.select(a.annotator, a.pair_id, s.label, s.score, s.model_version)

@@ -14,7 +14,7 @@ from ccd.vocabulary import Status
 
 
 def of_campaign(db: sa.Connection, question: Question, n_resamples: int = 1000, seed: int = 0) -> tuple[Bias, int]:
-    """What assistance did in a campaign on its primary question, and how many judgments are left out of it.
+    """Return what assistance did in a campaign on its primary question, and how many judgments are left out of it.
 
     The model's label is that of the version a round was decided with, on assisted and blind pairs alike, also where a
     newer version was shown. Left out are judgments whose task showed a prediction though the pair was to stay blind, or

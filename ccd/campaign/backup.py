@@ -97,7 +97,7 @@ def backup(campaign: Campaign, file: str | os.PathLike[str], started: Started) -
 
 @contextlib.contextmanager
 def _private(part: Path) -> Iterator[IO[bytes]]:
-    """A new file for this user only, on the disk when the block ends."""
+    """Open a new file for this user only, on the disk when the block ends."""
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
         yield target
         target.flush()
@@ -161,7 +161,7 @@ def _pack(tar: tarfile.TarFile, folder: Path, database: Path, started: Started) 
 
 
 def _names(folder: Path) -> list[str]:
-    """The files to save, relative to the folder, sorted; links are followed to what they stand for."""
+    """Return the files to save, relative to the folder, sorted; links are followed to what they stand for."""
     found, seen = [], set()
     for base, folders, files in os.walk(folder, followlinks=True):
         if (real := os.path.realpath(base)) in seen:  # a link to a folder above would never end

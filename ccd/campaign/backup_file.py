@@ -61,7 +61,7 @@ def unpack(file: Path, part: Path, started: Started) -> Manifest:
 
 
 def _written(tar: tarfile.TarFile, file: Path, part: Path, tick: Callable[[int], None]) -> tuple[dict[str, str], bytes]:
-    """The SHA-256 of each file that was written, and the text of the manifest, which comes last."""
+    """Return the SHA-256 of each file that was written, and the text of the manifest, which comes last."""
     hashes: dict[str, str] = {}
     text = b""
     for entry in tar:

@@ -99,13 +99,13 @@ class Campaign:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A connection that reads one consistent state."""
+        """Open a connection that reads one consistent state."""
         with transaction(self.engine, writing=False) as db:
             yield db
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """A transaction: all of it is stored, or none. Writers follow one another, on both databases."""
+        """Open a transaction: all of it is stored, or none. Writers follow one another, on both databases."""
         with transaction(self.engine, writing=True) as db:
             yield db
 
@@ -138,7 +138,7 @@ class Campaign:
 
 
 def open_engine(url: str | sa.URL) -> sa.Engine:
-    """The engine of a database, for `transaction`. Raises CcdError where the address or its driver is wrong."""
+    """Return the engine of a database, for `transaction`. Raises CcdError where the address or its driver is wrong."""
     try:
         engine = sa.create_engine(url)
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
@@ -166,7 +166,7 @@ def open_engine(url: str | sa.URL) -> sa.Engine:
 
 @contextlib.contextmanager
 def transaction(engine: sa.Engine, *, writing: bool) -> Iterator[sa.Connection]:
-    """A connection in a transaction: one consistent state to read, or all of what is written, or none of it."""
+    """Open a connection in a transaction: one consistent state to read, or all of what is written, or none of it."""
     with engine.connect().execution_options(writing=writing) as db, db.begin():
         if engine.dialect.name == "postgresql":
             if writing:
@@ -177,7 +177,7 @@ def transaction(engine: sa.Engine, *, writing: bool) -> Iterator[sa.Connection]:
 
 
 def _belongs(db: sa.Connection, name: str, where: str) -> str:
-    """The database's campaign uid; two campaigns never share a database."""
+    """Return the database's campaign uid; two campaigns never share a database."""
     stored: dict[str, str] = {row.key: row.value for row in db.execute(sa.select(schema.meta))}
     if "campaign" not in stored:
         stored = {"campaign": name, "uid": uuid.uuid4().hex[:12]}

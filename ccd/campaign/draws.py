@@ -21,7 +21,7 @@ from ccd.vocabulary import Arm
 
 
 def read(db: sa.Connection, question: Question, unsettled: bool = False) -> Design:
-    """The design of a campaign, with the labels of one question as they are settled.
+    """Return the design of a campaign, with the labels of one question as they are settled.
 
     With `unsettled`, pairs that were judged in full and got no label have one more label id, the last.
 
@@ -66,7 +66,7 @@ def read(db: sa.Connection, question: Question, unsettled: bool = False) -> Desi
 
 
 def _rows(db: sa.Connection, question: Question) -> list[Any]:
-    """The pairs of rounds, each in its first one; those of living posts."""
+    """Return the pairs of rounds, each in its first one; those of living posts."""
     rp, r, v, p = schema.round_pairs, schema.rounds, schema.labels, schema.pairs
     first = first_round(rp)
     columns = (
@@ -91,7 +91,7 @@ def _rows(db: sa.Connection, question: Question) -> list[Any]:
 
 
 def _sound(db: sa.Connection, rounds: Sequence[Any]) -> dict[int, float]:
-    """The rounds whose chances make a sample of their whole pool → the chance of most of its pairs, the highest one.
+    """Return the rounds whose chances make a sample of their whole pool → the highest chance, that of most pairs.
 
     Where chances differ, the pairs' 1/chance must add up to the pool: older toolkits drew few pairs of each group and
     then some of these, so that a large group could be missing.
@@ -110,7 +110,7 @@ def _sound(db: sa.Connection, rounds: Sequence[Any]) -> dict[int, float]:
 
 
 def _capped(rows: Sequence[Any], sound: Mapping[int, float]) -> set[str]:
-    """The groups that were a stratum of their own in a round: so large that they gave `max_per_group` pairs."""
+    """Return the groups that were a stratum of their own in a round: so large that they gave `max_per_group` pairs."""
     return {
         row.duplicate_group
         for row in rows
@@ -139,9 +139,10 @@ def _cohort(collected_at: str, rounds: Sequence[Any]) -> int:
 
 
 def _reaching_too_far(rows: Sequence[Any], rounds: Sequence[Any], sizes: Sequence[tuple[int, Any, int]]) -> list[int]:
-    """Rounds with more living pairs to draw from than they had: some pairs had no chance, and nobody knows which.
+    """Return rounds with more living pairs to draw from than they had.
 
-    Older toolkits left out pairs without a prediction, and those of a group that was in a round.
+    Some pairs had no chance, and nobody knows which. Older toolkits left out pairs without a prediction, and those of
+    a group that was in a round.
     """
     found = []
     for place, of in enumerate(rounds):

@@ -121,7 +121,7 @@ def _answered(db: sa.Connection, pairs: list[str], under: list[int] | None = Non
 def _settle_question(
     db: sa.Connection, campaign: Campaign, question: Question, answered: "pd.Series[int]"
 ) -> tuple[list[Row], list[Conflict]]:
-    """A row an assigned pair, and the conflicts among them."""
+    """Return a row an assigned pair, and the conflicts among them."""
     counted = judgments.valid_judgments(db, question.name)
     counted = counted[counted["task"].isin(answered.index)]
     aggregator = _aggregator(campaign, question, campaign.config.judgments_per_pair)
@@ -152,7 +152,7 @@ def _settle_question(
 def _aggregator(
     campaign: Campaign, question: Question, required: int
 ) -> aggregation.MajorityVote | aggregation.MeanScore:
-    """What settles a question: the campaign's tie rule is for the primary one alone."""
+    """Return what settles a question: the campaign's tie rule is for the primary one alone."""
     if question.kind == "score":
         return aggregation.MeanScore(required=required)
     config = campaign.config
@@ -162,7 +162,7 @@ def _aggregator(
 
 
 def _were_open(campaign: Campaign, question: Question, given: adjudicator_answers.Adjudications) -> set[str]:
-    """The pairs on which the question was open when the first answer on the adjudicators' desk came in.
+    """Return the pairs on which the question was open when the first answer on the adjudicators' desk came in.
 
     An adjudicator is asked when everybody has answered, so the answers by then are all that were required: one that was
     withdrawn, or a `judgments_per_pair` that was raised later, opens nothing.
@@ -220,7 +220,7 @@ def _store(db: sa.Connection, rows: list[Row]) -> int:
 
 
 def _content(row: Row) -> _Content:
-    """What the table holds of a row beside its key: label, resolved_by and votes."""
+    """Return what the table holds of a row beside its key: label, resolved_by and votes."""
     return (
         None if row.label is None else _text(row.label),
         row.resolved_by,
@@ -248,7 +248,7 @@ def _write(db: sa.Connection, old: dict[_Key, _Content | None], new: dict[_Key, 
 
 
 def _said(key: _Key, content: _Content | None) -> dict[str, str] | None:
-    """What an event tells of a label; None where there is none."""
+    """Return what an event tells of a label; None where there is none."""
     if content is None or content[0] is None:
         return None
     return {"question": key[1], "label": content[0], "resolved_by": content[1]}

@@ -90,7 +90,7 @@ def measure(probabilities: Floats, truth: Ids, labels: Sequence[str]) -> Measure
 
 
 def on_split(campaign: Campaign, question: str, version: str, split: str) -> Measured | None:
-    """What a version is worth on the labelled pairs of a split; None where it has predicted none of them.
+    """Return what a version is worth on the labelled pairs of a split; None where it has predicted none of them.
 
     >>> on_split(campaign, "relation", predictions.latest(campaign), "dev").macro_f1  # doctest: +SKIP
     """
@@ -134,7 +134,7 @@ def number_of_candidates(campaign: Campaign, version: str) -> int:
 
 
 def _free(campaign: Campaign) -> set[str]:
-    """The pairs of living posts that no round has taken yet."""
+    """Return the pairs of living posts that no round has taken yet."""
     p = schema.pairs.c
     with campaign.read() as db:
         taken = sa.select(schema.round_pairs.c.pair_id)
@@ -142,7 +142,7 @@ def _free(campaign: Campaign) -> set[str]:
 
 
 def active_rounds(campaign: Campaign) -> list[tuple[int, int]]:
-    """The active rounds, newest first: number, and how many of its pairs are of living posts."""
+    """Return the active rounds, newest first: number, and how many of its pairs are of living posts."""
     r, p = schema.round_pairs.c, schema.pairs.c
     query = (
         sa.select(r.round, sa.func.count())
@@ -155,8 +155,9 @@ def active_rounds(campaign: Campaign) -> list[tuple[int, int]]:
 
 
 def in_round(campaign: Campaign, number: int, version: str, label: str, start: int, most: int) -> list[Candidate]:
-    """The pairs of an active round in its order, with the part of the round that chose them. `rank` is the place in the
-    round as it was drawn; pairs of posts that are gone are left out.
+    """Return the pairs of an active round in its order, with the part of the round that chose them.
+
+    `rank` is the place in the round as it was drawn; pairs of posts that are gone are left out.
     """
     r = schema.round_pairs.c
     with campaign.read() as db:
@@ -181,7 +182,10 @@ def in_round(campaign: Campaign, number: int, version: str, label: str, start: i
 
 
 def _reason(said: predictions.Predictions, place: int, wanted: int) -> str:
-    """What speaks for the wanted label: its probability, the streams where they differ, and how unsure the model is."""
+    """Return what speaks for the wanted label.
+
+    Its probability, the streams where they differ, and how unsure the model is.
+    """
     chances = said.probabilities[place]
     parts = [f"{said.labels[wanted]} {chances[wanted]:.2f}"]
     if said.association is not None and said.alignment is not None:

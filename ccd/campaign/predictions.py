@@ -83,7 +83,7 @@ def uncertainty(probabilities: Singles) -> Singles:
 
 
 def versions(campaign: Campaign, question: str | None = None) -> tuple[str, ...]:
-    """The versions that have predictions (of a `question`), in the order in which they began."""
+    """Return the versions that have predictions (of a `question`), in the order in which they began."""
     began = {
         file.parent: manifest["began"]
         for file in _root(campaign).glob(f"*/{MANIFEST}")
@@ -93,7 +93,7 @@ def versions(campaign: Campaign, question: str | None = None) -> tuple[str, ...]
 
 
 def latest(campaign: Campaign, question: str | None = None) -> str:
-    """The version (of a `question`) that began last. Raises CcdError where there is none."""
+    """Return the version (of a `question`) that began last. Raises CcdError where there is none."""
     found = versions(campaign, question)
     if not found:
         of = f" of question {question!r}" if question not in (None, campaign.protocol.question.name) else ""
@@ -102,7 +102,7 @@ def latest(campaign: Campaign, question: str | None = None) -> str:
 
 
 def question_of(campaign: Campaign, version: str) -> str:
-    """The question whose labels or scores a version predicts. Raises CcdError where there is no such version."""
+    """Return the question whose labels or scores a version predicts. Raises CcdError where there is no such version."""
     return _question(campaign, _manifest(_root(campaign) / version))
 
 
@@ -111,7 +111,7 @@ def _question(campaign: Campaign, manifest: Mapping[str, Any]) -> str:
 
 
 def begin(campaign: Campaign, version: str, manifest: Mapping[str, Any]) -> Path:
-    """The version's folder, made with its manifest (`labels`, and what else is to be told) where it is not there.
+    """Return the version's folder; where it is missing it is made, with its manifest (`labels`, and other facts).
 
     What killed runs left behind is removed. Raises CcdError where the version said something else before.
     """
@@ -134,7 +134,7 @@ def begin(campaign: Campaign, version: str, manifest: Mapping[str, Any]) -> Path
 
 
 def _after(began: str) -> str:
-    """The next moment: what begins after it is later, also where the clock was set back."""
+    """Return the next moment: what begins after it is later, also where the clock was set back."""
     return (datetime.datetime.fromisoformat(began) + datetime.timedelta(microseconds=1)).isoformat()
 
 
@@ -169,7 +169,7 @@ def write(folder: Path, shard: Predictions) -> None:
 
 
 def predicted(campaign: Campaign, version: str) -> set[str]:
-    """The ids of all pairs that a version has predicted; none where there is no such version."""
+    """Return the ids of all pairs that a version has predicted; none where there is no such version."""
     shards = _shards(_root(campaign) / version)
     return {pair for file in shards for pair in _table(file, ["pair_id"])["pair_id"].to_pylist()}
 
@@ -177,10 +177,10 @@ def predicted(campaign: Campaign, version: str) -> set[str]:
 def read(
     campaign: Campaign, version: str, pair_ids: Sequence[str] | None = None, columns: Sequence[str] = OPTIONAL
 ) -> Predictions:
-    """What a version said of these pairs, in their order and without those that it does not know; or of all, by id.
+    """Return what a version said of these pairs, in their order and without those that it does not know.
 
-    `columns`: which of OPTIONAL to read; what is not read is None, or of width 0 (embeddings). Raises CcdError where
-    there is no such version.
+    Or of all, by id. `columns`: which of OPTIONAL to read; what is not read is None, or of width 0 (embeddings).
+    Raises CcdError where there is no such version.
 
     >>> found = read(campaign, latest(campaign), columns=["association", "alignment"])  # doctest: +SKIP
     >>> found.probabilities.shape, found.embeddings.shape  # doctest: +SKIP
@@ -247,7 +247,7 @@ def _column(rows: Singles | Halves | None, length: int, kind: "pa.DataType") -> 
 
 
 def _arrays(shards: Sequence[Path], names: list[str], order: NDArray[np.int64]) -> dict[str, Any]:
-    """The rows of these columns in this order, name → [N, w]; a column with nulls is not in it.
+    """Return the rows of these columns in this order, name → [N, w]; a column with nulls is not in it.
 
     One shard at a time, as a table of them all beside its arrays would hold a million embeddings twice.
     """

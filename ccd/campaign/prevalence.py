@@ -65,7 +65,10 @@ def _lacks(db: sa.Connection, question: Question) -> bool:
 
 
 def _for_others(db: sa.Connection, question: Question) -> set[int]:
-    """The rounds that were ranked for a label of another question: they say nothing of ranking for one of this."""
+    """Return the rounds that were ranked for a label of another question.
+
+    They say nothing of ranking for one of this.
+    """
     r = schema.rounds.c
     return set(db.scalars(sa.select(r.round).where(r.question != question.name)))
 

@@ -81,7 +81,7 @@ def progress(db: sa.Connection, annotators: Collection[str]) -> list[Progress]:
 
 
 def paces(db: sa.Connection, found: list[Progress], at: datetime.datetime | None = None) -> list[Pace]:
-    """The pace of each annotator of `found` in the week before `at` (UTC; default: now), by name.
+    """Return the pace of each annotator of `found` in the week before `at` (UTC; default: now), by name.
 
     Somebody who began less than a week ago is measured since then, and at least over one day.
     """

@@ -19,7 +19,7 @@ SPLIT = "split"  # settled against another vote
 def review_queue(
     db: sa.Connection, protocol: Protocol, among: "sa.Select[Any] | None" = None, left: bool = False
 ) -> pd.DataFrame:
-    """The pairs of the table `labels` to review, first things first.
+    """Return the pairs of the table `labels` to review, first things first.
 
     Columns: pair_id, question, why, label (None where open), votes ({label: count}). First the open ones (`tie`), then
     those that a majority settled against a vote for the watched label (`minority`), then other majorities (`split`); in

@@ -157,7 +157,7 @@ def lost_answers(db: sa.Connection, protocol: Protocol) -> str | None:
 
 
 def _lost(question: Question, answers: dict[Any, int]) -> str:
-    """What is wrong with answers (each with its judgments) that a question does not allow, and what to do."""
+    """Return what is wrong with answers (each with its judgments) that a question does not allow, and what to do."""
     labels = sorted(answer for answer in answers if isinstance(answer, str))
     scores = sorted(answer for answer in answers if not isinstance(answer, str))
     number = _counted(sum(answers.values()))
@@ -184,7 +184,7 @@ _DESKS, _JUDGMENTS = schema.desks, schema.judgments
 
 
 def _asked(question: Question) -> list[Any]:
-    """What is shown of a question, whatever the order of its ids."""
+    """Return what is shown of a question, whatever the order of its ids."""
     categories = [[c.name, c.title, c.guideline, list(c.examples)] for c in question.categories]
     return [question.name, question.title, question.kind, list(answers_of(question)), sorted(categories)]
 

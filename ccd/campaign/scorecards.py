@@ -22,7 +22,7 @@ def of_campaign(db: sa.Connection, question: Question, fastest: float = FASTEST_
 
 
 def labels_are_old(db: sa.Connection) -> bool:
-    """True where judgments came after the last `ccd labels`, which precision and recall are against.
+    """Return True where judgments came after the last `ccd labels`, which precision and recall are against.
 
     Decisions in the review app do not count: the labels have followed them.
     """
@@ -35,7 +35,7 @@ def labels_are_old(db: sa.Connection) -> bool:
 
 
 def overruled(db: sa.Connection, question: Question) -> pd.DataFrame:
-    """The judgments that the settled label is not: pair_id, annotator, given, settled, resolved_by; by pair.
+    """Return the judgments that the settled label is not: pair_id, annotator, given, settled, resolved_by; by pair.
 
     Labels are as of the last `ccd labels`, and decisions since. Empty for scores.
     """

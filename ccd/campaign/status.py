@@ -18,7 +18,7 @@ from ccd.wording import number_of
 
 
 def status(campaign: Campaign) -> dict[str, Any]:
-    """Counts of every stage, and `next`: {"command", "why"}.
+    """Return counts of every stage, and `next`: {"command", "why"}.
 
     Keys: name, protocol, synthetic, pairs, posts, images, dropped {reason: n}, rounds [{round, arm, size, pool, seed,
     inclusion_probability}], annotators [{name, assigned, pushed, judged, cannot_judge, skipped, lost, open}],
@@ -137,7 +137,7 @@ def _ties(db: sa.Connection, campaign: Campaign) -> Ties:
 
 
 def _unsent(db: sa.Connection) -> int:
-    """Assignments, but for deleted posts, that are neither on their annotator's desk nor answered, or go out again."""
+    """Return how many assignments to pairs of living posts are neither sent nor answered, or go out again."""
     a, t, p = schema.assignments, schema.tasks, schema.pairs
     missing = db.execute(
         sa.select(a.c.annotator, a.c.pair_id)
@@ -152,7 +152,7 @@ def _unsent(db: sa.Connection) -> int:
 
 
 def _to_send_again(db: sa.Connection, desk: str) -> set[str]:
-    """The pairs of living posts on a desk whose answers were set aside: `ccd push` sends them in new tasks."""
+    """Return the pairs of living posts on a desk whose answers were set aside: `ccd push` sends them in new tasks."""
     t, p = schema.tasks, schema.pairs
     project = db.scalar(sa.select(schema.desks.c.project_id).where(schema.desks.c.desk == desk))
     numbers = set() if project is None else set_aside(db, None if desk == ADJUDICATION_DESK else desk, project)
@@ -161,7 +161,7 @@ def _to_send_again(db: sa.Connection, desk: str) -> set[str]:
 
 
 def _next(facts: dict[str, Any], unsent: int, ties: Ties, left: int, noted: dict[str, str]) -> dict[str, str]:
-    """The first stage that has something to do; `left` pairs can be drawn, `noted` is `meta` and more."""
+    """Return the first stage that has something to do; `left` pairs can be drawn, `noted` is `meta` and more."""
     waiting = sum(person["open"] for person in facts["annotators"])
     split = sum(facts["splits"].values())
     draw = f"ccd round new --size {left} --seed 1"

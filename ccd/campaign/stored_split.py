@@ -84,7 +84,7 @@ def _stored(db: sa.Connection, table: pd.DataFrame) -> bool:
 
 
 def plan(db: sa.Connection) -> dict[str, Any] | None:
-    """What the stored split was made with: question, wanted (split → pairs), like, seed, ties, left_out, large.
+    """Return what the stored split was made with: question, wanted (split → pairs), like, seed, ties, left_out, large.
 
     None where no split is stored.
 

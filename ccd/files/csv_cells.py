@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def escape_csv(cell: object) -> object:
-    """The cell as it is written.
+    """Return the cell as it is written.
 
     >>> safe("=1+1"), safe("-5"), safe("'@a"), safe("a-b")
     ("'=1+1", '-5', "''@a", 'a-b')

@@ -8,7 +8,7 @@ _IN_ADDRESS = re.compile(r"\b((?:twitter|x)\.com)/(?!i/)\w+/(?=status)", re.IGNO
 
 
 def without_handles(text: str) -> str:
-    """The text with every handle as @USER; an address of a post leads there without its author's name.
+    """Return the text with every handle as @USER; an address of a post leads there without its author's name.
 
     An e-mail address is no handle. Twice is once.
 

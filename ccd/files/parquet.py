@@ -23,7 +23,7 @@ _WIDTH = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE
 
 
 def opened(path: Path) -> pq.ParquetFile:
-    """The file, of which only the footer is read yet.
+    """Return the file, of which only the footer is read yet.
 
     Raises CcdError where it unpacks to more than `MOST` and more than `MOST_RATIO` times its size, and
     pyarrow.ArrowException where it is no Parquet file.
@@ -48,7 +48,7 @@ def opened(path: Path) -> pq.ParquetFile:
 
 
 def rows(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """The rows, of these columns or of all, in batches of at most `MOST_BATCH` bytes.
+    """Yield the rows, of these columns or of all, in batches of at most `MOST_BATCH` bytes.
 
     Raises ValueError for a list among them: one row of it may be of any size.
     """
@@ -67,9 +67,9 @@ def rows(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> Iterator
 
 
 def leaves(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> Iterator[tuple[int, Any]]:
-    """The columns that are read and those inside them: their numbers, and each as a `pyarrow.parquet.ColumnSchema`.
+    """Yield the columns that are read and those inside them.
 
-    Asked for `text`, pyarrow also reads `text.lang`.
+    Their numbers, and each as a `pyarrow.parquet.ColumnSchema`. Asked for `text`, pyarrow also reads `text.lang`.
     """
     for number, leaf in enumerate(map(file.schema.column, range(len(file.schema)))):
         if columns is None or any(leaf.path == name or leaf.path.startswith(f"{name}.") for name in columns):

@@ -22,7 +22,7 @@ MOST_SCANS = 500  # of a JPEG: each may go over all pixels again and cost a hund
 
 
 def opened(source: Path | bytes) -> Image.Image:
-    """A picture whose pixels can be decoded in bounded time and memory: its header is read, no pixel yet.
+    """Return a picture whose pixels can be decoded in bounded time and memory: its header is read, no pixel yet.
 
     Raises ValueError with the reason where it has more than MOST_PIXELS, MOST_BYTES or MOST_SCANS, and what Pillow
     raises where it is none of FORMATS.
@@ -45,9 +45,10 @@ def opened(source: Path | bytes) -> Image.Image:
 
 
 def rendered(image: Image.Image) -> Image.Image:
-    """The opened picture as a person sees it: RGB, upright, on white where it is transparent; the first of its frames.
+    """Return the opened picture as a person sees it: RGB, upright, on white where it is transparent.
 
-    Grey values of 16 bits are scaled to 8; CMYK and palettes become RGB. Raises what Pillow raises for broken pixels.
+    The first of its frames. Grey values of 16 bits are scaled to 8; CMYK and palettes become RGB. Raises what Pillow
+    raises for broken pixels.
 
     >>> rendered(Image.new("RGBA", (1, 1), (255, 0, 0, 0))).getpixel((0, 0))
     (255, 255, 255)
@@ -68,7 +69,7 @@ def rendered(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """A grey picture of 16 bits in 8; the one value that is transparent, if any, in white."""
+    """Return a grey picture of 16 bits in 8; the one value that is transparent, if any, in white."""
     values = np.asarray(image).astype(np.int64)
     grey = (values.clip(0, 65_535) + 128) // 257
     clear = image.info.get("transparency")
@@ -78,7 +79,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def shown(folder: Path, file: str, sha256: str, side: int) -> bytes:
-    """The photo of the campaign in `folder` as a JPEG of at most `side` pixels a side.
+    """Return the photo of the campaign in `folder` as a JPEG of at most `side` pixels a side.
 
     `file` and `sha256` as the table `images` has them. What is sent on is encoded here, never the bytes of the file.
     Raises CcdError with the reason where the file is not in `images/`, is missing, is not the one that was stored, or

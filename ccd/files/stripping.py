@@ -33,7 +33,7 @@ _MOST_ICC = 65_535 - 2 - len(_ICC) - 2  # bytes of a profile in one segment
 
 
 def stripped(data: bytes) -> bytes:
-    """The same picture without metadata; the same bytes where there is none. Stripping twice is stripping once.
+    """Return the same picture without metadata; the same bytes where there is none. Stripping twice is stripping once.
 
     Knows JPEG (of several pictures in one file the first), PNG, GIF, WebP and BMP. An orientation in EXIF goes too:
     turn the pixels first. Raises ValueError where the file has another format, or parts that cannot be told apart.
@@ -58,7 +58,7 @@ def stripped(data: bytes) -> bytes:
 
 
 def is_stripped(data: bytes) -> bool:
-    """True where the file holds the picture and nothing else."""
+    """Return True where the file holds the picture and nothing else."""
     try:
         return stripped(data) == data
     except ValueError:
@@ -103,7 +103,7 @@ def _jpeg(data: bytes) -> list[bytes]:
 
 
 def _decides_colours(marker: int, body: bytes) -> bytes:
-    """What stays of the segments that say how colours are coded: JFIF without its thumbnail, and Adobe's."""
+    """Return what stays of the segments that say how colours are coded: JFIF without its thumbnail, and Adobe's."""
     if marker == 0xE0 and body.startswith(b"JFIF\0") and len(body) >= 14:
         return body[:12] + b"\0\0"
     if marker == 0xEE and body.startswith(b"Adobe") and len(body) >= 12:
@@ -180,7 +180,7 @@ def _length(parts: list[bytes]) -> int:
 
 
 def _profile_chunk(body: bytes) -> bytes:
-    """The chunk's profile without texts, under a name that says nothing; as it is where it is so already."""
+    """Return the chunk's profile without texts, under a name that says nothing; as it is where it is so already."""
     name, _zero, packed = body.partition(b"\0")
     inflate = zlib.decompressobj()
     profile = inflate.decompress(packed[1:], 1 << 23)
@@ -262,7 +262,10 @@ def _bmp(data: bytes) -> bytes:
 
 
 def icc(profile: bytes) -> bytes:
-    """A colour profile's numbers, without its texts, dates, makers and private tags; b"" where it cannot be read."""
+    """Return a colour profile's numbers, without its texts, dates, makers and private tags.
+
+    B"" where it cannot be read.
+    """
     try:
         (number,) = struct.unpack_from(">I", profile, 128)
         entries = [struct.unpack_from(">4sII", profile, 132 + 12 * index) for index in range(min(number, 100))]

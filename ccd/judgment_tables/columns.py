@@ -117,7 +117,9 @@ def is_golden(name: str) -> bool:
 
 
 def numbered(names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """The columns of a wide table of several questions: number of a worker → question → column; empty for any other.
+    """Return the columns of a wide table of several questions: number of a worker → question → column.
+
+    Empty for any other.
 
     >>> numbered(["text1", "image1", "text2", "image2"])["2"]
     {'text': 'text2', 'image': 'image2'}
@@ -131,7 +133,7 @@ def numbered(names: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def both_parts(names: Sequence[str]) -> tuple[list[str], list[str]] | None:
-    """The two parts of names that have each of one with each of the other; None where they are not of that kind.
+    """Return the two parts of names that have each of one with each of the other; None where they are not of that kind.
 
     >>> both_parts(["ann_text", "ann_image", "bob_text", "bob_image"])
     (['ann', 'bob'], ['text', 'image'])
@@ -167,7 +169,7 @@ def plain(name: str) -> str:
 
 
 def place(where: str, header: Sequence[str], kind: str, asked: str | None, *, needed: bool = True) -> int | None:
-    """The place of a column: the one that was asked for, or the first of the names that such columns have."""
+    """Return the place of a column: the one that was asked for, or the first of the names that such columns have."""
     names = list(header)
     name = asked or kind
     if names.count(name) > 1:
@@ -195,7 +197,7 @@ def _missing(where: str, header: Sequence[str], name: str, fault: str = "is miss
 
 
 def _by_number(where: str, first: Sequence[str], named: Named) -> Places:
-    """A file without a header."""
+    """Return a file without a header."""
     options = "--task-column, --worker-column and --label-column"
     if named.task is None or not named.labels or (named.worker is None and len(named.labels) < 2):
         raise CcdError(f"{where}: a file without a header; give {options} a number each")

@@ -177,7 +177,7 @@ class _Rows:
 
 
 def _uncounted(path: Path, read: _Rows, frame: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
-    """The judgments of a wide table, and what is to be said where its cells are counts.
+    """Return the judgments of a wide table, and what is to be said where its cells are counts.
 
     Raises CcdError where nobody named the workers' columns and one of them can be none.
     """
@@ -208,7 +208,10 @@ def _uncounted(path: Path, read: _Rows, frame: pd.DataFrame) -> tuple[pd.DataFra
 
 
 def parse_labels(text: str) -> tuple[str, ...]:
-    """The labels of a text such as "no, yes", in its order. Raises CcdError for one that is empty or is there twice."""
+    """Return the labels of a text such as "no, yes", in its order.
+
+    Raises CcdError for one that is empty or is there twice.
+    """
     labels = tuple(label.strip() for label in text.split(","))
     if not all(labels) or len(set(labels)) < len(labels):
         raise CcdError(f"the labels are {text!r}; write each label once, with commas between")
@@ -216,7 +219,7 @@ def parse_labels(text: str) -> tuple[str, ...]:
 
 
 def labels_of(frame: pd.DataFrame) -> tuple[str, ...]:
-    """The labels that occur, in order: by number where all are numbers ("2" before "10"), else by text."""
+    """Return the labels that occur, in order: by number where all are numbers ("2" before "10"), else by text."""
     labels = sorted(frame["label"].unique())
     try:
         return tuple(sorted(labels, key=float))
@@ -261,7 +264,10 @@ def delimiter(path: Path, first: str) -> str:
 
 
 def _encoding(path: Path) -> str:
-    """The same, or Windows-1252 where lines are not UTF-8 and none is: one spoilt line makes no other encoding."""
+    """Return the same, or Windows-1252 where lines are not UTF-8 and none is.
+
+    One spoilt line makes no other encoding.
+    """
     found = encoding(path)
     if found == "utf-16":
         return found
@@ -279,7 +285,7 @@ def _encoding(path: Path) -> str:
 
 
 def _text(read: _Rows, path: Path, columns: Named) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV or TSV that are not empty; the line is the row's last."""
+    """Yield the rows of a CSV or TSV that are not empty; the line is the row's last."""
     read.encoding = _encoding(path)
     with path.open(encoding=read.encoding, newline="") as file:
         first = file.readline()
@@ -311,7 +317,7 @@ def _text(read: _Rows, path: Path, columns: Named) -> Iterator[tuple[int, list[s
 
 
 def _parquet(read: _Rows, path: Path, columns: Named) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a Parquet file, numbered from 1; numbers as Python writes them, null as an empty cell."""
+    """Yield the rows of a Parquet file, numbered from 1; numbers as Python writes them, null as an empty cell."""
     from pyarrow import ArrowException
 
     from ccd.files import parquet
@@ -336,7 +342,7 @@ def _at(path: Path, line: int) -> str:
 
 
 def _not_utf8(path: Path) -> int:
-    """The first line that cannot be decoded; the decoder itself counts from the start of a block."""
+    """Return the first line that cannot be decoded; the decoder itself counts from the start of a block."""
     good = 0
     with path.open("rb") as file, contextlib.suppress(UnicodeDecodeError):
         for line in file:
@@ -346,7 +352,7 @@ def _not_utf8(path: Path) -> int:
 
 
 def _read(found: Places, names: Sequence[str]) -> list[str]:
-    """The names of the columns that are read."""
+    """Return the names of the columns that are read."""
     of = (
         found.task,
         found.worker,

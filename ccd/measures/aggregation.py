@@ -32,7 +32,7 @@ Labels = npt.NDArray[np.int8]
 
 
 def vote_counts(coded: VoteMatrix) -> Ints:
-    """The votes for each label [pairs, labels].
+    """Return the votes for each label [pairs, labels].
 
     >>> df = pd.DataFrame({"task": ["p", "p", "q"], "worker": ["a", "b", "a"], "label": ["no", "yes", "no"]})
     >>> tally(code(df)).tolist()
@@ -43,7 +43,7 @@ def vote_counts(coded: VoteMatrix) -> Ints:
 
 
 def majority(coded: VoteMatrix) -> Labels:
-    """The label that most votes of each pair are for, as its place in `coded.labels` [pairs]; -1 for a tie.
+    """Return the label that most votes of each pair are for, as its place in `coded.labels` [pairs]; -1 for a tie.
 
     >>> df = pd.DataFrame({"task": ["p", "p", "q"], "worker": ["a", "b", "a"], "label": ["no", "yes", "no"]})
     >>> majority(code(df)).tolist()
@@ -54,7 +54,9 @@ def majority(coded: VoteMatrix) -> Labels:
 
 
 def others_majority(coded: VoteMatrix) -> Labels:
-    """What the majority of the others says beside each judgment [pairs, slots]; -1 for a tie, nobody or no judgment.
+    """Return what the majority of the others says beside each judgment [pairs, slots].
+
+    -1 for a tie, nobody or no judgment.
 
     >>> df = pd.DataFrame({"task": ["p"] * 3, "worker": ["a", "b", "c"], "label": ["no", "yes", "no"]})
     >>> others_majority(code(df)).tolist()
@@ -265,7 +267,7 @@ class MeanScore:
 
 
 def expert_votes(coded: VoteMatrix, experts: Sequence[Any]) -> Ints:
-    """The votes of the `experts` (workers) for each label [pairs, labels]."""
+    """Return the votes of the `experts` (workers) for each label [pairs, labels]."""
     counts = np.zeros((len(coded.label), len(coded.labels)), dtype=np.int64)
     expert = np.r_[coded.workers.isin(experts), False]  # the last is that of an empty slot, -1
     for slot in range(coded.label.shape[1] if expert.any() else 0):
@@ -282,7 +284,7 @@ def results(
     counts: Ints,
     resolved: npt.NDArray[np.object_],
 ) -> tuple["pd.Series[Any]", pd.DataFrame, pd.DataFrame]:
-    """What an aggregator learns, from arrays with a row a task: labels_, probas_ and table_, sorted by task."""
+    """Return what an aggregator learns, from arrays with a row a task: labels_, probas_ and table_, sorted by task."""
     order = tasks.argsort()
     index = tasks[order].rename("task")
     names = np.array([*labels, None], dtype=object)  # chosen -1: none

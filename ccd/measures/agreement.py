@@ -191,7 +191,7 @@ class Scale:
 
     @classmethod
     def of(cls, labels: Sequence[Any], level: Level) -> "Scale":
-        """The scale of these labels: numbers on interval level are scores, others count as their place."""
+        """Return the scale of these labels: numbers on interval level are scores, others count as their place."""
         scores = level == "interval" and all(isinstance(label, Real) for label in labels)
         return cls(level, np.array(labels if scores else range(len(labels)), dtype=float), scores)
 
@@ -208,7 +208,10 @@ class Scale:
 
 
 def _values(scale: Scale, table: Patterns) -> Floats:
-    """What is measured; alphas by the `krippendorff` package, by us, equal to 12 digits, where that would take long."""
+    """Return what is measured.
+
+    Alphas by the `krippendorff` package, by us, equal to 12 digits, where that would take long.
+    """
     values: Floats = scale.measure(table, table.pairs[None, :])[0]
     if table.pairs.sum() * len(scale.values) ** 2 > LARGEST_PACKAGE_INPUT:
         return values
@@ -224,7 +227,7 @@ def _values(scale: Scale, table: Patterns) -> Floats:
 def _coefficients(
     scale: Scale, table: Patterns, values: Floats, drawn: Floats, annotators: int, clusters: Clusters | None
 ) -> dict[str, Coefficient]:
-    """The COEFFICIENTS, with what is to be said of each."""
+    """Return the COEFFICIENTS, with what is to be said of each."""
     notes = {}
     if scale.level == "nominal":
         notes["krippendorff_ordinal"] = "the question is nominal; this takes the order of its labels for a rank"
@@ -306,7 +309,7 @@ def _leave_one_out(
 
 
 def _by_name(workers: "pd.Index[Any]") -> tuple[Codes, list[str]]:
-    """The number of each annotator in the order of their names, so that no result depends on the order of rows.
+    """Return the number of each annotator in the order of their names, so that no result depends on the order of rows.
 
     The last number is -1, that of an empty slot.
     """

@@ -224,7 +224,7 @@ class _Data:
         return np.ones((1, len(self.stratum)))
 
     def draws(self, n_resamples: int, seed: int) -> Iterator[Floats]:
-        """What each pair weighs in a draw, in blocks of [draws, pairs]; every stratum as much as it has pairs."""
+        """Yield what each pair weighs in a draw, in blocks of [draws, pairs]; every stratum as much as it has pairs."""
         random = np.random.default_rng(seed)
         strata = [np.flatnonzero(self.stratum == number) for number in np.unique(self.stratum)]
         block = max(1, DRAWN_AT_ONCE // len(self.stratum))
@@ -271,7 +271,7 @@ class _Data:
         return np.column_stack([model, alpha, self._median(weights), cannot_judge, shares])
 
     def _median(self, weights: Floats) -> Floats:
-        """The least time within which half of a draw's judgments were given: [draws]."""
+        """Return the least time within which half of a draw's judgments were given: [draws]."""
         if not len(self.seconds):
             return np.full(len(weights), np.nan)
         given = weights[:, self.timed].cumsum(axis=1)
@@ -279,7 +279,7 @@ class _Data:
         return np.where(given[:, -1] > 0, self.seconds[place], np.nan)
 
     def _balance(self) -> Floats:
-        """What a blind pair weighs [pairs], 1 on average: each stratum its share of the assisted pairs."""
+        """Return what a blind pair weighs [pairs], 1 on average: each stratum its share of the assisted pairs."""
         if not len(self.stratum):
             return np.ones(0)
         number = np.bincount(self.stratum, minlength=2 * (self.stratum.max() // 2 + 1)).reshape(-1, 2).astype(float)
@@ -296,14 +296,14 @@ def _drawn(number: int, size: int, random: np.random.Generator) -> Floats:
 
 
 def _groups(first: pd.DataFrame) -> Ints | None:
-    """The leakage group of each pair by number; None where no two share one."""
+    """Return the leakage group of each pair by number; None where no two share one."""
     if GROUP not in first.columns or first[GROUP].is_unique:
         return None
     return np.asarray(pd.factorize(first[GROUP].fillna(first["task"]))[0], dtype=np.int64)
 
 
 def _strata(rounds: Ints, model: Ints, shown: npt.NDArray[np.bool_]) -> Ints:
-    """The stratum of each pair [pairs], by round and the model's label.
+    """Return the stratum of each pair [pairs], by round and the model's label.
 
     Labels of a round with fewer than FEWEST assisted or blind pairs are one stratum; where they still are so few, the
     whole round is.
@@ -323,14 +323,14 @@ def _strata(rounds: Ints, model: Ints, shown: npt.NDArray[np.bool_]) -> Ints:
 
 
 def _few(label: Ints, shown: npt.NDArray[np.bool_]) -> Any:
-    """The labels with fewer than FEWEST assisted or blind pairs."""
+    """Return the labels with fewer than FEWEST assisted or blind pairs."""
     names, place = np.unique(label, return_inverse=True)
     number = [np.bincount(place.reshape(-1)[kind], minlength=len(names)) for kind in (shown, ~shown)]
     return names[np.minimum(*number) < FEWEST]
 
 
 def _smallest(drawn: Floats) -> float | None:
-    """DETECTED standard errors of the draws of a difference; None where they do not differ."""
+    """Return DETECTED standard errors of the draws of a difference; None where they do not differ."""
     error = float(np.nanstd(drawn))
     return DETECTED * error if error > 0 else None
 

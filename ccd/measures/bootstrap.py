@@ -37,7 +37,7 @@ def over_pairs(
     clusters: Clusters | None = None,
     added: Floats | None = None,
 ) -> Floats:
-    """The measure [columns] on `n_resamples` draws of pairs with replacement: [n_resamples, columns].
+    """Return the measure [columns] on `n_resamples` draws of pairs with replacement: [n_resamples, columns].
 
     `size` pairs were judged; those that are not in the table are drawn too, and carry nothing. `drawn` is how many
     pairs a draw has, `size` where None. Pairs of a group of `clusters` are drawn together: a draw has as many groups as
@@ -67,12 +67,12 @@ def over_both(
     seed: int,
     related: Related | None = None,
 ) -> Floats:
-    """The measure on `n_resamples` draws of pairs and of annotators, both with replacement: [n_resamples, columns].
+    """Return the measure on `n_resamples` draws of pairs and of annotators, both with replacement.
 
-    The pigeonhole bootstrap (Owen 2007): a vote counts as often as its pair was drawn, times as often as its annotator
-    was; a vote is never compared with its annotator's own copy. A draw that has one annotator alone compares nothing
-    and is drawn again. Pairs that are `related` are drawn together. The cost grows with the distinct rows, who judged
-    what how, times the draws.
+    [n_resamples, columns]. The pigeonhole bootstrap (Owen 2007): a vote counts as often as its pair was drawn, times
+    as often as its annotator was; a vote is never compared with its annotator's own copy. A draw that has one
+    annotator alone compares nothing and is drawn again. Pairs that are `related` are drawn together. The cost grows
+    with the distinct rows, who judged what how, times the draws.
     """
     random = np.random.default_rng(seed)
     annotators = int(rows.worker.max(initial=-1)) + 1
@@ -125,7 +125,7 @@ def _draws(
 
 
 def _smoothed(units: Ints, added: Floats | None) -> Floats | Ints:
-    """The units with what is added to the first of them, as many in all as before."""
+    """Return the units with what is added to the first of them, as many in all as before."""
     if added is None:
         return units
     more = np.concatenate([units[: len(added)] + added, units[len(added) :]])

@@ -113,7 +113,10 @@ def _by_label(weights: Weights, label: Codes) -> Floats:
 
 
 def _pairable(table: Patterns) -> tuple[Floats, Floats]:
-    """Counts of the pairs that have a comparison, 0 for others, and n / n (n - 1) of each: what a comparison weighs."""
+    """Return counts of the pairs that have a comparison, 0 for others, and n / n (n - 1) of each.
+
+    What a comparison weighs.
+    """
     carrying = table.comparisons > 0
     scale = np.divide(table.votes, table.comparisons, out=np.zeros(len(carrying)), where=carrying)
     return table.counts * carrying[:, None], scale

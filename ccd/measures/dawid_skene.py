@@ -144,7 +144,7 @@ def fit(rows: Rows, workers: int, labels: int, n_iter: int = 100, tol: float = 1
 
 
 def maximise(rows: Rows, posterior: Floats, workers: int) -> Model:
-    """The M step: the model that fits the `posterior` [rows, labels] of the true labels best (1979, eq. 2.3, 2.4)."""
+    """Return the M step: the model that best fits the `posterior` [rows, labels] of the labels (1979, eq. 2.3, 2.4)."""
     labels = posterior.shape[1]
     weight = posterior * rows.pairs[:, None]
     row, slot = np.nonzero(rows.label >= 0)
@@ -157,7 +157,7 @@ def maximise(rows: Rows, posterior: Floats, workers: int) -> Model:
 
 
 def expect(rows: Rows, model: Model) -> tuple[Floats, float]:
-    """The E step: the `posterior` [rows, labels] of the true labels (1979, eq. 2.5), and the log-likelihood.
+    """Return the E step: the `posterior` [rows, labels] of the true labels (1979, eq. 2.5), and the log-likelihood.
 
     In logarithms, so that a task with many judgments does not underflow. The label that gave a row its share in the
     model has a share in the row, so that never all labels are impossible.

@@ -81,9 +81,9 @@ class Stratum:
         return tuple(found)
 
     def worth(self) -> Floats:
-        """The share of each draw in the estimate [draws], by the inverse of their variances; none where all is known.
+        """Return the share of each draw in the estimate [draws], by the inverse of their variances.
 
-        Each draw's estimate is unbiased given those before it, so that they are uncorrelated.
+        None where all is known. Each draw's estimate is unbiased given those before it, so that they are uncorrelated.
         """
         if not self.left:
             return np.zeros(0)
@@ -118,7 +118,7 @@ class Design:
     uncovered: int
 
     def weights(self) -> dict[str, float]:
-        """The number of pairs that each settled pair stands for; pairs of no stratum are left out.
+        """Return the number of pairs that each settled pair stands for; pairs of no stratum are left out.
 
         Σ weight is the number of pairs, Σ weight over a label an unbiased estimate of that label's pairs. A pair that
         was drawn in a round of n pairs from a pool of N has the weight N/n in that round's estimate and 1 in those of
@@ -143,7 +143,7 @@ class Design:
 def strata_of(
     pairs: Sequence[Drawn], total: Mapping[tuple[int, str | None], int], labels: int, since: Mapping[int, int]
 ) -> dict[tuple[int, str | None], Stratum]:
-    """The strata that a draw speaks for, or that are judged completely, of the pairs of rounds.
+    """Return the strata that a draw speaks for, or that are judged completely, of the pairs of rounds.
 
     `total` counts all pairs of each stratum, which is a cohort and a group; `since` is the first round that could draw
     from a cohort, by its number.

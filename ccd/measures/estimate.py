@@ -54,7 +54,7 @@ def coefficient(
     note: str | None = None,
     expanded: bool = False,
 ) -> Coefficient:
-    """A value with the interval of its draws; `undefined` is why it would be NaN, `note` how to read it.
+    """Return a value with the interval of its draws; `undefined` is why it would be NaN, `note` how to read it.
 
     An interval of groups is an expanded percentile interval, as they may be few (see
     `ccd.measures.bootstrap.interval`).
@@ -74,7 +74,7 @@ def coefficient(
 
 
 def withheld(found: Coefficient, pairs: int | None, of_label: int) -> Coefficient:
-    """The coefficient without its interval, and why, where too few `pairs` or judgments of a label carry it."""
+    """Return the coefficient without its interval, and why, where too few `pairs` or judgments of a label carry it."""
     if found.value is None or found.reason == CROWD:
         return found
     if pairs is not None and pairs < FEWEST_PAIRS:
@@ -85,5 +85,5 @@ def withheld(found: Coefficient, pairs: int | None, of_label: int) -> Coefficien
 
 
 def carrying(table: Patterns, clusters: Clusters | None) -> Carrying:
-    """The pairs that have two judgments or more."""
+    """Return the pairs that have two judgments or more."""
     return Carrying.of(table.pairs * (table.comparisons > 0), clusters)

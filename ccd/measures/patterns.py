@@ -76,7 +76,7 @@ class Crossed:
 
 
 def distinct(coded: VoteMatrix) -> Rows:
-    """The distinct rows of `coded`.
+    """Return the distinct rows of `coded`.
 
     >>> import pandas as pd
     >>> from ccd.measures.vote_matrix import code
@@ -91,7 +91,7 @@ def distinct(coded: VoteMatrix) -> Rows:
 
 
 def patterns(rows: Rows, labels: int, drawn: Ints | None = None) -> Patterns:
-    """The pattern table over so many `labels`; pairs without votes are not in it.
+    """Return the pattern table over so many `labels`; pairs without votes are not in it.
 
     `drawn` [annotators] is how often a bootstrap has drawn each, once where it is None: a vote counts as often as its
     annotator.
@@ -105,7 +105,7 @@ def patterns(rows: Rows, labels: int, drawn: Ints | None = None) -> Patterns:
 
 
 def left_out(rows: Rows, labels: int, workers: int) -> Iterator[Patterns]:
-    """The pattern table without each annotator in turn, by number; one pass over the rows serves them all."""
+    """Yield the pattern table without each annotator in turn, by number; one pass over the rows serves them all."""
     voted = rows.label >= 0
     counts = votes_of(rows.label, voted.astype(np.int64), labels)
     kinds, kind = kinds_of(list(counts.T), [int(counts.max(initial=0)) + 2] * labels)
@@ -123,7 +123,7 @@ def left_out(rows: Rows, labels: int, workers: int) -> Iterator[Patterns]:
 
 
 def crossed(rows: Rows, labels: int, workers: int) -> Iterator[Crossed]:
-    """The contingency table of each two annotators who have pairs in common, in the order of their numbers."""
+    """Yield the contingency table of each two annotators who have pairs in common, in the order of their numbers."""
     found: list[tuple[Codes, Ints]] = []
     for first in range(rows.label.shape[1]):
         for second in range(first + 1, rows.label.shape[1]):
@@ -185,7 +185,7 @@ def _group(columns: Sequence[Codes], sizes: Sequence[int], pairs: Ints | None = 
 
 
 def kinds_of(columns: Sequence[Codes], bases: Sequence[int]) -> tuple[Codes, Ints]:
-    """The kinds [kinds, columns] in order, and the kind of each row, by sorting, however many keys are possible."""
+    """Return the kinds [kinds, columns] in order, and the kind of each row, by sorting, for any number of keys."""
     key: npt.NDArray[Any] = np.zeros(len(columns[0]), dtype=np.int64)
     size = 1
     for column, base in zip(columns, bases, strict=True):

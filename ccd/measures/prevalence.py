@@ -94,7 +94,7 @@ class Prevalence:
 
 
 def basis(facts: Mapping[str, Any]) -> str:
-    """What the shares are of, in words; `facts` are the fields of a Prevalence.
+    """Return what the shares are of, in words; `facts` are the fields of a Prevalence.
 
     >>> basis({"pairs": 990, "left": 851, "drawn": 139, "sent": 149, "uncovered": 0})
     'Of 990 pairs, by 139 of 149 drawn at random (10 drawn and not settled are in no figure)'
@@ -110,7 +110,7 @@ def basis(facts: Mapping[str, Any]) -> str:
 
 
 def too_little(facts: Mapping[str, Any]) -> str:
-    """That shares are not known, and why; `facts` are the fields of a Prevalence.
+    """Return that shares are not known, and why; `facts` are the fields of a Prevalence.
 
     >>> too_little({"drawn": 1, "sent": 4})
     'Too little is known of how common the labels are: 1 of 4 pairs drawn at random is settled'
@@ -121,7 +121,7 @@ def too_little(facts: Mapping[str, Any]) -> str:
 
 
 def interval(share: Mapping[str, Any]) -> str:
-    """The 95 % interval of a share in words, by its `low` and `high`: "all judged" where it has no width.
+    """Return the 95 % interval of a share in words, by its `low` and `high`: "all judged" where it has no width.
 
     >>> interval({"low": 0.051, "high": 0.171})
     '5.1% to 17.1%'
@@ -134,7 +134,7 @@ def _pairs(number: int) -> str:
 
 
 def shares(strata: Sequence[Stratum], names: Sequence[str]) -> tuple[LabelShare, ...]:
-    """The share of each label of `names`, and the pairs still to find, in the pairs of all strata.
+    """Return the share of each label of `names`, and the pairs still to find, in the pairs of all strata.
 
     In a stratum each draw estimates the label's pairs as those known when it was drawn and the pool times the sample's
     mean, and draws are averaged by `Stratum.worth`. The mean's interval is Clopper and Pearson's (1934) at the size at
@@ -163,7 +163,7 @@ def shares(strata: Sequence[Stratum], names: Sequence[str]) -> tuple[LabelShare,
 
 
 def _summed(strata: Sequence[Stratum]) -> tuple[Floats, Floats, Floats]:
-    """The pairs of each label in all strata [C], and the ends of their 95 % intervals [C]."""
+    """Return the pairs of each label in all strata [C], and the ends of their 95 % intervals [C]."""
     each = [_of_stratum(stratum) for stratum in strata]
     total = sum(middle for middle, _, _ in each)
     below = np.sqrt(sum((middle - low) ** 2 for middle, low, _ in each))
@@ -172,7 +172,7 @@ def _summed(strata: Sequence[Stratum]) -> tuple[Floats, Floats, Floats]:
 
 
 def _of_stratum(stratum: Stratum) -> tuple[Floats, Floats, Floats]:
-    """The pairs of each label in one stratum [C], and the ends of their 95 % intervals [C]."""
+    """Return the pairs of each label in one stratum [C], and the ends of their 95 % intervals [C]."""
     known, left, worth, draws = stratum.known, stratum.left, stratum.worth(), stratum.draws
     if not left:
         return known, known, known
@@ -238,7 +238,7 @@ def payoff(ranked: Mapping[int, tuple[int, int]], strata: Sequence[Stratum], lab
 
 
 def _ratio(one: tuple[float, float, float], other: tuple[float, float, float]) -> tuple[float, float | None]:
-    """The ends of the 95 % interval of one / other, each a value with its low and high end (Donner and Zou 2012)."""
+    """Return the ends of the 95 % interval of one / other, values with a low and a high end (Donner and Zou 2012)."""
     (a, a_low, a_high), (b, b_low, b_high) = one, other
     lower = a_low * (2 * a - a_low)
     root = np.sqrt(max((a * b) ** 2 - lower * b_high * (2 * b - b_high), 0))

@@ -49,9 +49,10 @@ def trend(parts: Sequence[int], totals: Sequence[int]) -> tuple[float, float] | 
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Adjusted p-values: the smallest of m times m, the next times m - 1, none below the one before, none above 1.
+    """Return adjusted p-values.
 
-    Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics 6.
+    The smallest of m times m, the next times m - 1, none below the one before, none above 1. Holm, S. (1979). A simple
+    sequentially rejective multiple test procedure. Scandinavian Journal of Statistics 6.
 
     >>> holm({"a": 0.01, "b": 0.04, "c": 0.03})
     {'a': 0.03, 'c': 0.06, 'b': 0.06}

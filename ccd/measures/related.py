@@ -69,7 +69,7 @@ class Related:
 
 
 def _find(rows: Codes, table: Codes) -> Ints:
-    """The place of each row [rows, columns] in the `table` [places, columns], -1 where it is not there."""
+    """Return the place of each row [rows, columns] in the `table` [places, columns], -1 where it is not there."""
     both = np.concatenate([table, rows])
     number, kind = kinds_of(list(both.T), [int(column.max(initial=0)) + 2 for column in both.T])
     place = np.full(len(number), -1, dtype=np.int64)

@@ -103,7 +103,7 @@ def plan(
 def _spread(
     table: Patterns, clusters: Clusters | None, scale: Scale, per_width: float, seed: int
 ) -> tuple[int | None, int | None]:
-    """The 5th and the 95th percentile of the pairs that pilots like this one ask for.
+    """Return the 5th and the 95th percentile of the pairs that pilots like this one ask for.
 
     `per_width` times the square of a half width is the number of pairs that a pilot with it asks for.
     """

@@ -155,7 +155,7 @@ def _against_the_others(df: pd.DataFrame, labels: Sequence[Any]) -> tuple[Ints, 
 
 
 def _shares(worker: Ints, counted: Any, part: Any, size: int, reason: str) -> list[Share]:
-    """The share of `part` among the `counted` judgments, for each worker 0 … size - 1."""
+    """Return the share of `part` among the `counted` judgments, for each worker 0 … size - 1."""
     of = np.bincount(worker[counted], minlength=size).tolist()
     parts = np.bincount(worker[counted & part], minlength=size).tolist()
     return [_share(a, b, reason) for a, b in zip(parts, of, strict=True)]
@@ -209,7 +209,10 @@ def _confusion(
 
 
 def _of_label(confusion: Ints, labels: Sequence[Any], axis: int, reason: str) -> dict[str, Share]:
-    """The diagonal over the sums along `axis`: 1 sums what was given (precision), 0 what was settled (recall)."""
+    """Return the diagonal over the sums along `axis`.
+
+    1 sums what was given (precision), 0 what was settled (recall).
+    """
     right, of = np.diagonal(confusion).tolist(), confusion.sum(axis=axis).tolist()
     return {str(label): _share(right[i], of[i], reason) for i, label in enumerate(labels)}
 

@@ -43,7 +43,7 @@ def leaders(scores: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 
 
 def winner(scores: npt.NDArray[Any]) -> npt.NDArray[np.int8]:
-    """The label that leads alone in each row of `scores` [rows, labels], as its column; -1 where none does."""
+    """Return the label that leads alone in each row of `scores` [rows, labels], as its column; -1 where none does."""
     ahead = leaders(scores)
     first = ahead.argmax(axis=1) if ahead.size else np.zeros(len(ahead), dtype=np.int64)
     return np.where(ahead.sum(axis=1) == 1, first, -1).astype(np.int8)
@@ -56,7 +56,7 @@ def settle_scores(
     tie_rule: str,
     expert_votes: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.object_]]:
-    """The label of each row of `scores` [rows, labels] and how it came about; `way` is the name of a lead.
+    """Return the label of each row of `scores` [rows, labels] and how it came about; `way` is the name of a lead.
 
     `expert_votes` [rows, labels] counts what the experts said. Returns the label's place (-1: none) [rows], and
     `resolved_by` [rows]: `way`, or for ties the rule, expert, dropped or open. Raises as check_tie_rule does.
@@ -79,7 +79,10 @@ def settle_scores(
 
 
 def _first(tied: npt.NDArray[np.bool_], tie_rule: str, labels: Sequence[Any]) -> npt.NDArray[np.int8]:
-    """The first of the tied labels in the rule's order, for each row of `tied` [rows, labels]; -1 where none is."""
+    """Return the first of the tied labels in the rule's order, for each row of `tied` [rows, labels].
+
+    -1 where none is.
+    """
     chosen = np.full(len(tied), -1, dtype=np.int8)
     names = list(map(str, labels))
     for label in reversed(_order(tie_rule)):
@@ -89,5 +92,5 @@ def _first(tied: npt.NDArray[np.bool_], tie_rule: str, labels: Sequence[Any]) ->
 
 
 def _order(tie_rule: str) -> list[str]:
-    """The labels of a `rule:…`, in its order."""
+    """Return the labels of a `rule:…`, in its order."""
     return [name.strip() for name in tie_rule.removeprefix(RULE).split(",")] if tie_rule.startswith(RULE) else []

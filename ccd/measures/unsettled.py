@@ -48,7 +48,7 @@ def of_strata(strata: Sequence[Stratum], labels: Sequence[str]) -> dict[str, Bou
 
 
 def _counted(stratum: Stratum, label: int) -> Stratum:
-    """The stratum with its pairs without a label counted for one."""
+    """Return the stratum with its pairs without a label counted for one."""
 
     def added(by_round: Mapping[int, Floats]) -> dict[int, Floats]:
         found = {number: counts.copy() for number, counts in by_round.items()}

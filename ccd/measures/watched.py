@@ -8,8 +8,9 @@ WATCHED = "implicit"  # what is most often taken for another label, and the clas
 
 
 def watched(question: Question, settled: Mapping[tuple[str, str], int]) -> str | None:
-    """The label to watch, and to look for: `implicit`, else the one that fewest pairs are `settled` on; None for a
-    score. `settled` counts pairs by (question, label); a label that no pair has counts nought.
+    """Return the label to watch, and to look for: `implicit`, else the one that fewest pairs are `settled` on.
+
+    None for a score. `settled` counts pairs by (question, label); a label that no pair has counts nought.
     """
     if WATCHED in question.labels:
         return WATCHED

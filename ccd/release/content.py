@@ -75,7 +75,7 @@ def pairs(db: sa.Connection, campaign: Campaign, question: str | None = None) ->
 
 
 def by_bytes(db: sa.Connection, column: Any) -> Any:
-    """A text column to sort by, in the order of its UTF-8 bytes on every database."""
+    """Return a text column to sort by, in the order of its UTF-8 bytes on every database."""
     return sa.collate(column, "C") if db.dialect.name == "postgresql" else column
 
 
@@ -140,7 +140,10 @@ def _row(found: Mapping[Any, Any], questions: tuple[Question, ...], weight: floa
 
 
 def _unsettled(found: Mapping[Any, Any], question: Question) -> Row:
-    """The line of a pair without a label: its ids, its votes on the question and how it was chosen, no content."""
+    """Return the line of a pair without a label.
+
+    Its ids, its votes on the question and how it was chosen, no content.
+    """
     columns = {"pair_id": found["pair_id"], "post_id": found["post_id"], "resolved_by": found["resolved_by_0"]}
     columns["votes"] = _votes(found["votes_0"], question)
     return columns | {key: found[key] for key in ("arm", "inclusion_probability")}
@@ -152,5 +155,5 @@ def _votes(stored: str | None, question: Question) -> dict[str, int]:
 
 
 def _value(label: str | None, question: Question) -> str | float | None:
-    """A stored label as it is published: a score is a number again."""
+    """Return a stored label as it is published: a score is a number again."""
     return float(label) if label is not None and question.kind == "score" else label

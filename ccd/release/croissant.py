@@ -42,7 +42,7 @@ _TYPES = {"string": "sc:Text", "int64": "sc:Integer", "double": "sc:Float"}
 
 
 def croissant(facts: Facts, questions: tuple[Question, ...], hashes: Mapping[str, str]) -> Json:
-    """The document; `hashes` has the SHA-256 of every file by its name.
+    """Return the document; `hashes` has the SHA-256 of every file by its name.
 
     >>> mlcroissant.Dataset("releases/v1/croissant.json").records("test")  # doctest: +SKIP
     """
@@ -85,7 +85,7 @@ def croissant(facts: Facts, questions: tuple[Question, ...], hashes: Mapping[str
 
 
 def _asked(facts: Facts, question: Question) -> str:
-    """The question, and how many pairs have each label."""
+    """Return the question, and how many pairs have each label."""
     about = facts.get("questions", {}).get(question.name, facts if question.name == facts["question"] else None)
     if about is None:
         return f"Question {question.name}: {question.title}"  # an older release does not count it
@@ -102,7 +102,7 @@ def _file(name: str, kind: str, hashes: Mapping[str, str]) -> Json:
 
 
 def _pairs(split: str, columns: "pa.Schema", questions: tuple[Question, ...], several: bool) -> Json:
-    """A record set of the plain columns, and of each question's votes, and label where there are several."""
+    """Return a record set of the plain columns, and of each question's votes, and label where there are several."""
     source = {"fileObject": {"@id": f"{split}.parquet"}}
     fields = [
         _field(split, column.name, _TYPES[str(column.type)], source, "column")
@@ -129,7 +129,7 @@ def _of_question(split: str, question: Question, several: bool, source: Json) ->
 
 
 def _inside(of: str, path: tuple[str, ...], kind: str, source: Json) -> Json:
-    """An entry of a column that has names inside."""
+    """Return an entry of a column that has names inside."""
     column, *names = path
     entry = {"transform": {"jsonPath": "$" + "".join(f"['{name}']" for name in names)}}
     return _field(of, "/".join(path), kind, source, "column", column, entry)

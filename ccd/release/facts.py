@@ -38,7 +38,10 @@ class Form:
 
 
 def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally: Tally, judged: Judged) -> Facts:
-    """The facts of release.json, of one state of the database; nothing in it depends on when or where it is run."""
+    """Return the facts of release.json, of one state of the database.
+
+    Nothing in it depends on when or where it is run.
+    """
     config, protocol = campaign.config, campaign.protocol
     questions = {
         each.name: tally.answers[each.name].facts(tally.tied[each.name], of_campaign(db, each))
@@ -90,7 +93,7 @@ def collect(db: sa.Connection, campaign: Campaign, name: str, form: Form, tally:
 
 
 def _assistance(db: sa.Connection, question: Question) -> dict[str, Any]:
-    """What the predictions that were shown did to the judgments on the question, as far as it is known.
+    """Return what the predictions that were shown did to the judgments on the question, as far as it is known.
 
     `model` has the share of judgments that are the model's label, of assisted and of blind pairs, and the difference;
     `smallest` is the difference that such a comparison finds in four of five cases.

@@ -76,7 +76,7 @@ class Shards:
 
 
 def read(source: Path, sha256: str) -> bytes:
-    """The bytes of an image. Raises CcdError where they are not what was collected, or hold metadata."""
+    """Return the bytes of an image. Raises CcdError where they are not what was collected, or hold metadata."""
     try:
         data = source.read_bytes()
     except FileNotFoundError:
@@ -89,7 +89,9 @@ def read(source: Path, sha256: str) -> bytes:
 
 
 def inside(folder: Path, name: object) -> Path:
-    """The path in a release's folder that a row names, be it there or not. Raises OSError where it leads elsewhere.
+    """Return the path in a release's folder that a row names, be it there or not.
+
+    Raises OSError where it leads elsewhere.
 
     >>> inside(Path("releases/v1"), "../../secret.jpg")
     Traceback (most recent call last):
@@ -102,7 +104,7 @@ def inside(folder: Path, name: object) -> Path:
 
 
 def _plain(path: Path) -> Path:
-    """The path, where there is a file. Links are followed, as the Hugging Face Hub's cache is made of links."""
+    """Return the path, where there is a file. Links are followed, as the Hugging Face Hub's cache is made of links."""
     if not path.is_file():  # a pipe would be waited for, and a device never ends
         raise FileNotFoundError(errno.ENOENT, "not there, or no plain file", str(path))
     return path
@@ -128,7 +130,10 @@ class Opened:
         self._tar: tarfile.TarFile | None = None
 
     def read(self, image: str) -> bytes:
-        """The bytes of the image that a row names. Raises OSError where it is not there, or no plain file of it."""
+        """Return the bytes of the image that a row names.
+
+        Raises OSError where it is not there, or no plain file of it.
+        """
         path = inside(self._folder, image)
         shard, _, member = image.partition("/")
         if not shard.endswith(".tar"):

@@ -59,7 +59,7 @@ class Judged:
     _settled: dict[tuple[str, str], str] = field(default_factory=dict)  # adjudicated labels by pair and question
 
     def rows(self, db: sa.Connection) -> Iterator[dict[str, Any]]:
-        """The rows of judgments.parquet: those that count, of pairs whose posts live, sorted by pair.
+        """Yield the rows of judgments.parquet: those that count, of pairs whose posts live, sorted by pair.
 
         An adjudicator's answer is one where it is the adjudicated label, as of the last `ccd labels`.
         """
@@ -136,7 +136,7 @@ class Judged:
 
 
 def _leading(taken: dict[tuple[str, str, str], Any], question: Question) -> list[str]:
-    """The labels of a question with the most votes of annotators: two or more are a tie; none of scores."""
+    """Return the labels of a question with the most votes of annotators: two or more are a tie; none of scores."""
     if question.kind != "choice":
         return []
     votes = Counter(json.loads(row.answers).get(question.name) for row in taken.values() if row.role == Role.ANNOTATOR)
@@ -145,7 +145,7 @@ def _leading(taken: dict[tuple[str, str, str], Any], question: Question) -> list
 
 
 def _query(db: sa.Connection) -> "sa.Select[Any]":
-    """The newest version of every annotation that is an answer, pair by pair, oldest annotation first."""
+    """Return the newest version of every annotation that is an answer, pair by pair, oldest annotation first."""
     j, p, a, r = schema.judgments, schema.pairs, schema.assignments, schema.rounds
     return (
         sa.select(j.c.pair_id, j.c.annotator, j.c.role, j.c.status, j.c.answers, j.c.prediction, j.c.seconds)

@@ -163,7 +163,7 @@ def is_synthetic(folder: Path) -> bool:
 
 
 def _promised(folder: Path) -> tuple[str, ...]:
-    """The ties that the folder says no pair has across splits; all where it says nothing."""
+    """Return the ties that the folder says no pair has across splits; all where it says nothing."""
     try:
         about = read_json(folder / "release.json")
         return tuple(about["split"]["ties"])
@@ -172,7 +172,7 @@ def _promised(folder: Path) -> tuple[str, ...]:
 
 
 def _problems(frame: pd.DataFrame, name: str, tie: Link) -> list[str]:
-    """A line for each pair of dev and test that is tied to a pair of another split, with the first such pair."""
+    """Return a line for each pair of dev and test that is tied to a pair of another split, with the first such pair."""
     split = np.asarray(pd.Categorical(frame["split"], categories=SPLITS).codes, dtype=np.int64)
     bad = np.flatnonzero(leaking(tie, split) & (split > 0))
     if not len(bad):

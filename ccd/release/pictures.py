@@ -65,7 +65,7 @@ def _shares(facts: Facts) -> bytes | None:
 
 
 def _examples(examples: Mapping[str, list[Pair]], folder: Path) -> bytes:
-    """A row a class: photos with their texts, from train."""
+    """Return a row a class: photos with their texts, from train."""
     rows = {label: pairs for label, pairs in examples.items() if pairs}
     columns = max(map(len, rows.values()))
     figure = plots.canvas(2.9 * len(rows))
@@ -91,7 +91,7 @@ def _example(axes: "Axes", pair: Pair, folder: Path) -> None:
 
 
 def _drawable(text: str) -> str:
-    """The text without what the font has no picture of, such as emoji."""
+    """Return the text without what the font has no picture of, such as emoji."""
     from matplotlib import font_manager
 
     known = font_manager.get_font(font_manager.findfont("DejaVu Sans")).get_charmap()

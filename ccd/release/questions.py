@@ -45,7 +45,7 @@ class Answers:
         self.resolved_by[str(resolved_by)] += 1
 
     def counted(self) -> dict[str, Any]:
-        """What release.json counts of the question."""
+        """Return what release.json counts of the question."""
         return {
             "counts": self.counts,
             "resolved_by": dict(sorted(self.resolved_by.items())),
@@ -53,7 +53,7 @@ class Answers:
         }
 
     def facts(self, tied: int, common: Prevalence) -> dict[str, Any]:
-        """What release.json has of the question; `tied` pairs had a tie on it."""
+        """Return what release.json has of the question; `tied` pairs had a tie on it."""
         about = {"title": self.question.title, "kind": self.question.kind, "level": self.question.level}
         prevalence = {
             "prevalence": common.beside_raw_shares(),
@@ -63,7 +63,7 @@ class Answers:
 
 
 def answer(row: Mapping[str, Any], question: str) -> tuple[str | float | None, str | None]:
-    """The label of a released row on a question, and how it came about.
+    """Return the label of a released row on a question, and how it came about.
 
     >>> answer({"label": "yes", "resolved_by": "majority"}, "relation")
     ('yes', 'majority')
@@ -85,7 +85,7 @@ def contested(row: Mapping[str, Any]) -> bool:
 
 
 def questions_of(protocol: Mapping[str, Any]) -> tuple[Question, ...]:
-    """The questions of a protocol.json."""
+    """Return the questions of a protocol.json."""
     return tuple(
         Question(**{**question, "categories": tuple(_category(each) for each in question["categories"])})
         for question in protocol["questions"]

@@ -26,7 +26,7 @@ _MOST = 3  # differences of agreement on one question that are named
 
 
 def counted(facts: Facts, tally: Tally) -> Iterator[str]:
-    """What release.json counts otherwise than its rows do; what an older toolkit did not count is passed over."""
+    """Yield what release.json counts otherwise than its rows do; what an older toolkit did not count is passed over."""
     parts = tally.parts()
     found = {"": (facts, tally.facts())}
     found |= {f"{name}.": (facts.get(name, {}), parts[name]) for name in ("judgments", "collected")}
@@ -92,7 +92,7 @@ class Judgments:
         return ""
 
     def problems(self, facts: Facts) -> Iterator[str]:
-        """What release.json says of the judgments and they do not give.
+        """Yield what release.json says of the judgments and they do not give.
 
         Judgments of pairs whose posts are gone count and are not released: with such pairs, nothing but more judgments
         than release.json has can be found.
@@ -119,7 +119,7 @@ class Judgments:
 
 
 def _known(agreement: Facts, whole: bool) -> Any:
-    """What can be compared: of a release without leakage groups only the values of the first coefficients."""
+    """Return what can be compared: of a release without leakage groups only the values of the first coefficients."""
     if whole:
         return agreement
     some = ("percent", "krippendorff_nominal", "krippendorff_ordinal", "krippendorff_interval", "fleiss")

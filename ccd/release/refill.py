@@ -42,7 +42,7 @@ class Refilled:
 
 
 def posts_of(folder: str | os.PathLike[str]) -> list[str]:
-    """The post ids of a dehydrated release, each once. Raises CcdError where it is none."""
+    """Return the post ids of a dehydrated release, each once. Raises CcdError where it is none."""
     folder = Path(folder)
     try:
         facts = read_json(folder / "release.json")
@@ -134,7 +134,7 @@ def _found(folder: Path, db: sa.Connection) -> Iterator[tuple[str, dict[str, Any
 
 
 def _filled(row: Mapping[str, Any], found: Any) -> dict[str, Any]:
-    """The row as a release has it: text and image after the ids, and never those that the row brings along."""
+    """Return the row as a release has it: text and image after the ids, and never those that the row brings along."""
     suffix = found.file.rpartition(".")[2]
     content = {"text": without_handles(found.text), "image": f"images/{found.sha256}.{suffix}"}
     ids = {"pair_id": row["pair_id"], "post_id": row["post_id"]}

@@ -23,9 +23,10 @@ _JUDGMENTS = pa.schema(
 
 
 def schema_of(questions: Sequence[Question], dehydrated: bool = False) -> pa.Schema:
-    """The columns of `<split>.parquet`: those of the JSON lines, but that the path `image` is called `file_name`.
+    """Return the columns of `<split>.parquet`.
 
-    By that name `datasets` knows the path of an image, which it shows, decoded, as the column `image`.
+    Those of the JSON lines, but that the path `image` is called `file_name`. By that name `datasets` knows the path of
+    an image, which it shows, decoded, as the column `image`.
     """
     question, text = questions[0], pa.string()
     of = {each.name: pa.float64() if each.kind == "score" else text for each in questions}
@@ -46,7 +47,7 @@ def schema_of(questions: Sequence[Question], dehydrated: bool = False) -> pa.Sch
 
 
 def open_schema(question: Question) -> pa.Schema:
-    """The columns of `open.parquet`."""
+    """Return the columns of `open.parquet`."""
     columns = ("pair_id", "post_id", "resolved_by", "votes", "arm", "inclusion_probability")
     return pa.schema([schema_of([question]).field(name) for name in columns])
 
@@ -136,5 +137,8 @@ def _of_scores(votes: Mapping[str, int], question: Question) -> Mapping[str, int
 
 
 def judgments(path: Path) -> Parquet:
-    """The file of the judgments: task (pair id), worker (pseudonym), question, label, role, and how each was given."""
+    """Return the file of the judgments.
+
+    Task (pair id), worker (pseudonym), question, label, role, and how each was given.
+    """
     return Parquet(path, _JUDGMENTS)

@@ -122,7 +122,7 @@ class Tally:
             said |= {name: value for name, value in counted.items() if name in said}
 
     def bounds(self) -> dict[str, Any] | None:
-        """What unsettled pairs leave unknown of each label's share in the pairs of random rounds; None: nothing.
+        """Return what unsettled pairs leave unknown of each label's share in the pairs of random rounds; None: nothing.
 
         Of `pairs` with a label or `unsettled`, a label's share is between `labels`' two ends: with none of the
         unsettled pairs having the label, and with all. Manski (1989), "Anatomy of the selection problem", Journal of

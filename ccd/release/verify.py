@@ -39,7 +39,7 @@ METADATA = "a picture with metadata, or with bytes after its end"
 
 
 def verify(folder: str | os.PathLike[str], started: Started = lambda name, total: lambda number: None) -> list[str]:
-    """What is wrong with the release in `folder`, one line each; empty where all is well.
+    """Return what is wrong with the release in `folder`, one line each; empty where all is well.
 
     `started(name, total)` opens a progress bar. Raises CcdError where there is no manifest to check against.
 
@@ -83,7 +83,7 @@ def _manifest(folder: Path, problems: list[str]) -> dict[str, str]:
 
 
 def _files(folder: Path, listed: dict[str, str], started: Started) -> Iterator[str]:
-    """Changed, missing and added files, and images that are as released and no pictures."""
+    """Yield changed, missing and added files, and images that are as released and no pictures."""
     files = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
     there = {path.relative_to(folder).as_posix() for path in files}
     for name in sorted(listed.keys() - there):
@@ -103,7 +103,7 @@ def _files(folder: Path, listed: dict[str, str], started: Started) -> Iterator[s
 
 
 def _file(path: Path, sha256: str) -> str:
-    """What is wrong with one file; nothing: ""."""
+    """Return what is wrong with one file; nothing: ""."""
     try:
         if not path.is_file():
             return "no plain file, or a link that leads nowhere"
@@ -210,7 +210,7 @@ class _Content:
             yield f"{OPEN}.jsonl: {number_of(number, 'pair')}, release.json says {said}"
 
     def _apart(self, split: str, row: Mapping[str, Any]) -> Iterator[str]:
-        """A pair that stands twice, and a leakage group in two splits."""
+        """Yield a pair that stands twice, and a leakage group in two splits."""
         pair, group = row["pair_id"], row["leakage_group"]
         if pair in self.split_of_pair:
             yield f"{split}.jsonl: pair {pair} stands twice, first in {self.split_of_pair[pair]}.jsonl"
@@ -231,7 +231,7 @@ class _Content:
                 yield f"{where}: image {image} is not there"
 
     def _parquet(self, split: str) -> Iterator[str]:
-        """The first row in which the Parquet file differs from the lines."""
+        """Yield the first row in which the Parquet file differs from the lines."""
         rows = (row for _, row in read_rows(self.folder / f"{split}.jsonl"))
         both = zip_longest(rows, _rows(self.folder / f"{split}.parquet"))
         for number, (line, row) in enumerate(both, 1):
@@ -252,7 +252,10 @@ class _Content:
                 return
 
     def _judgments(self, facts: Mapping[str, Any], protocol: Mapping[str, Any]) -> Iterator[str]:
-        """The first judgment that is none: a few bytes of Parquet may hold millions of them; else what they give."""
+        """Yield the first judgment that is none: a few bytes of Parquet may hold millions of them.
+
+        Else what they give.
+        """
         names: dict[str, set[str]] = {}
         asked = [protocol, *(each["protocol"] for each in protocol.get("revisions", ()))]
         for question in (question for each in asked for question in each["questions"]):
@@ -271,7 +274,10 @@ class _Content:
 
 
 def _shares(where: str, labels: list[dict[str, Any]]) -> Iterator[str]:
-    """What no estimate of shares can be: outside its interval or 0 to 1, or adding up to something else than 1."""
+    """Yield what no estimate of shares can be.
+
+    Outside its interval or 0 to 1, or adding up to something else than 1.
+    """
     pairs = sum(label["pairs"] for label in labels)
     for label in labels:
         if abs(label["share"] * pairs - label["pairs"]) > ROUNDING * pairs:

@@ -63,7 +63,7 @@ class _Codes:
             column.append(code)
 
     def frame(self, groups: Sequence[str | None]) -> pd.DataFrame:
-        """The judgments as a frame: task, revision, worker, label, arm, leakage_group."""
+        """Return the judgments as a frame: task, revision, worker, label, arm, leakage_group."""
         pairs, *codes, under = (np.asarray(column, dtype=np.int32) for column in self._columns)
         frame = pd.DataFrame({"task": pairs, "revision": under})
         for name, code, names in zip(("worker", "label"), codes, self._names, strict=False):

@@ -92,7 +92,7 @@ def write_release(campaign: Campaign, name: str, form: Form = FILED, started: St
 
 @contextlib.contextmanager
 def clear(folder: Path) -> Iterator[None]:
-    """What a disk or a database says when it cannot take more becomes one clear line."""
+    """Turn what a disk or a database says when it cannot take more into one clear line."""
     try:
         yield
     except OSError as error:

@@ -118,21 +118,21 @@ def busiest(found: Facts) -> list[str]:
 
 
 def _line(drifts: Sequence[Sequence[Facts]]) -> npt.NDArray[np.float64]:
-    """The share in each tenth, over all these drifts; NaN where there is none."""
+    """Return the share in each tenth, over all these drifts; NaN where there is none."""
     part, of = (np.array([[share[key] for share in each] for each in drifts]).sum(axis=0) for key in ("part", "of"))
     shares: npt.NDArray[np.float64] = np.divide(part, of, out=np.full(len(of), np.nan), where=of > 0)
     return shares
 
 
 def canvas(height: float) -> "Figure":
-    """An empty figure of the usual width, `height` inches high."""
+    """Return an empty figure of the usual width, `height` inches high."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained", facecolor="white")
 
 
 def _grid(axes: "Axes", values: npt.NDArray[np.float64], names: Sequence[str], title: str) -> None:
-    """A square of shaded numbers from 0 to 1, a row and a column for each name."""
+    """Return a square of shaded numbers from 0 to 1, a row and a column for each name."""
     axes.imshow(values, cmap="Blues", vmin=0, vmax=1)
     size = len(names)
     if size <= 12:
@@ -156,7 +156,7 @@ def _short(name: str) -> str:
 
 
 def png(figure: "Figure") -> bytes:
-    """The picture; the same numbers give the same bytes."""
+    """Return the picture; the same numbers give the same bytes."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # the page has the name as it is

@@ -31,7 +31,7 @@ class Link:
 
 
 def same_image(frame: pd.DataFrame) -> Link:
-    """The same bytes: `image` is their SHA-256."""
+    """Return the same bytes: `image` is their SHA-256."""
     return Link(_numbers(frame["image"]))
 
 
@@ -64,7 +64,7 @@ def near_text(frame: pd.DataFrame, *, short: bool = True, run: Run = map) -> Lin
 
 
 def same_post(frame: pd.DataFrame) -> Link:
-    """The same post, or a retweet of it by hand: the same text after `RT @name`, links and case aside.
+    """Return the same post, or a retweet of it by hand: the same text after `RT @name`, links and case aside.
 
     A retweet that came through an API stands for the post it repeats already (collection/archive.py).
     """
@@ -80,7 +80,7 @@ def same_post(frame: pd.DataFrame) -> Link:
 
 
 def same_author(frame: pd.DataFrame) -> Link:
-    """The same author, by the keyed hash that collecting left of them."""
+    """Return the same author, by the keyed hash that collecting left of them."""
     return Link(_numbers(frame["author_key"]))
 
 
@@ -108,7 +108,7 @@ IN_WORDS = {
 
 
 def find(frame: pd.DataFrame, names: Iterable[str] = tuple(TIES)) -> dict[str, Link]:
-    """The ties of these names among the pairs of `frame`: pair_id, image, phash, text, post_id, author_key.
+    """Return the ties of these names among the pairs of `frame`: pair_id, image, phash, text, post_id, author_key.
 
     Only the columns that these ties look at (LOOKS_AT) must be there. Raises CcdError for one that is missing, and for
     a name that is no tie.
@@ -129,7 +129,7 @@ def find(frame: pd.DataFrame, names: Iterable[str] = tuple(TIES)) -> dict[str, L
 
 
 def groups(frame: pd.DataFrame, ties: Mapping[str, Link]) -> "pd.Series[str]":
-    """The leakage group of each row of `frame`: the component that the ties make, named by its smallest pair id.
+    """Return the leakage group of each row of `frame`: the component that the ties make, named by its smallest pair id.
 
     Neither seed nor order of rows can change it.
     """
@@ -202,7 +202,10 @@ def filled(column: "pd.Series[str]") -> "pd.Series[str]":
 
 
 def _splits_near(tie: Link, split: Ints) -> npt.NDArray[np.bool_]:
-    """The splits that each node or a neighbour of it has pairs in [nodes + 1, splits]; the last row is for -1."""
+    """Return the splits that each node or a neighbour of it has pairs in [nodes + 1, splits].
+
+    The last row is for -1.
+    """
     from scipy.sparse import coo_array
 
     nodes = int(tie.node.max(initial=-1)) + 1
@@ -223,7 +226,7 @@ def _numbers(column: "pd.Series[str]") -> Ints:
 
 
 def _core(text: str) -> str:
-    """What a retweet by hand repeats: the text without `RT @name`, links and case."""
+    """Return what a retweet by hand repeats: the text without `RT @name`, links and case."""
     while match := _RETWEET.match(text):
         text = text[match.end() :]
     return " ".join(_LINK.sub(" ", text).casefold().split())

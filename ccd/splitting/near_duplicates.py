@@ -81,7 +81,7 @@ def near_hashes(hashes: npt.NDArray[np.uint64], distance: int = IMAGE_DISTANCE, 
 
 
 def _near_in_band(job: tuple[npt.NDArray[np.uint64], int, int, int]) -> Edges:
-    """The pairs that differ in at most one bit of the 16 from `low` on, and are near."""
+    """Return the pairs that differ in at most one bit of the 16 from `low` on, and are near."""
     hashes, distance, which, low = job
     half = hashes[:, which]
     band = (half >> np.uint64(low)).astype(np.uint16)
@@ -102,10 +102,10 @@ _NOT_COMPARED = re.compile(r"https?://\S*|\b(?i:RT)(?=\s*@)|@\w+|(?:[^\w@]|_|@(?
 
 
 def comparable(text: str) -> str:
-    """The text without what changes from copy to copy: case, links, mentions, punctuation; "" where little is left.
+    """Return the text without what changes from copy to copy: case, links, mentions, punctuation.
 
-    Texts of less than 6 words or 25 characters ("mood", "#hurricane #sandy") are no copies of each other: they would
-    chain everything that was said of an event into one group.
+    "" where little is left. Texts of less than 6 words or 25 characters ("mood", "#hurricane #sandy") are no copies of
+    each other: they would chain everything that was said of an event into one group.
 
     >>> comparable("RT @you: A shark swims in our STREET!! http://t.co/a"), comparable("So true...")
     ('a shark swims in our street', '')
@@ -115,9 +115,9 @@ def comparable(text: str) -> str:
 
 
 def words(text: str) -> int:
-    """The number of words: what stands between spaces and has a letter or digit; hashtags are, users and links are not.
+    """Return the number of words: what stands between spaces and has a letter or digit.
 
-    In scripts without spaces every character counts, for lack of a dictionary.
+    Hashtags are, users and links are not. In scripts without spaces every character counts, for lack of a dictionary.
 
     >>> words("@you Cats & dogs! #NY 🐈 https://t.co/a"), words("猫が好き")
     (3, 4)
@@ -218,7 +218,7 @@ def _signatures(texts: Sequence[str]) -> npt.NDArray[np.uint32]:
 
 
 def components(number: int, edges: Iterable[Edges]) -> npt.NDArray[np.int64]:
-    """The connected component of each of `number` items [number], as a number.
+    """Return the connected component of each of `number` items [number], as a number.
 
     >>> components(4, [np.array([[0, 2]]), np.array([[2, 3]])]).tolist()
     [0, 1, 0, 0]

@@ -34,7 +34,7 @@ class Neighbour:
 
 
 def nearest(frame: pd.DataFrame, split: "pd.Series[str]", seed: int, most: int = 5) -> tuple[list[Neighbour], int]:
-    """The `most` nearest pairs across splits by picture and by text, nearest first; and how many were looked at.
+    """Return the `most` nearest pairs across splits by picture and by text, nearest first; and how many were looked at.
 
     `frame` has pair_id, phash, text. Each pair of dev and test is compared with all pairs of other splits; where that
     is more than COMPARISONS, a draw of them. Flat pictures and short texts are not compared.
@@ -58,9 +58,10 @@ def _best(
     looked_at: npt.NDArray[np.int64],
     likeness: Iterator[tuple[int, Floats]],
 ) -> list[Neighbour]:
-    """The nearest of each pair looked at, nearest first; `likeness` gives a first row and [looked at, rows from it].
+    """Return the nearest of each pair looked at, nearest first.
 
-    Two pictures, or two texts, are told once, however many pairs have them.
+    `likeness` gives a first row and [looked at, rows from it]. Two pictures, or two texts, are told once, however many
+    pairs have them.
     """
     names = split.to_numpy(str)
     best = np.zeros(len(looked_at))

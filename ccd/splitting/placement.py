@@ -10,7 +10,7 @@ LARGEST = 20  # a group of more than a twentieth of dev or test goes there only 
 
 
 def place(counts: Ints, held: Ints, wanted: Ints, order: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
-    """The split of each group [groups], and the pairs so placed [splits, labels].
+    """Return the split of each group [groups], and the pairs so placed [splits, labels].
 
     `counts` [groups, labels] are the pairs of each group; `held` [groups] is a split that a group must have, or FREE;
     `wanted` [splits, labels]; split 0 takes what no other wants. First, in `order` (a number for each group), each

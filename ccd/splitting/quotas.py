@@ -52,7 +52,7 @@ def target_sizes(quotas: Quotas, labels: Sequence[str], totals: Ints, like: Floa
 
 
 def fair_size(like: Floats, free: Ints) -> int:
-    """The most pairs that can have the label shares of `like` [labels], up to rounding, by those `free` [labels].
+    """Return the most pairs that can have the label shares of `like` [labels], up to rounding, by the `free` [labels].
 
     >>> fair_size(np.array([90.0, 10.0]), np.array([400, 12]))
     120
@@ -89,7 +89,7 @@ def rounded(exact: npt.NDArray[np.float64]) -> Ints:
 
 
 def _like_ccd(labels: Sequence[str], totals: Ints) -> npt.NDArray[np.float64]:
-    """The paper's share of each label in each split, times the pairs of that label here [splits, labels]."""
+    """Return the paper's share of each label in each split, times the pairs of that label here [splits, labels]."""
     known = {label for _, label in CCD_COUNTS}
     if not set(labels) <= known:
         raise CcdError(

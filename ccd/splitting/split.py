@@ -176,7 +176,7 @@ def _check(frame: pd.DataFrame, published: Mapping[str, str]) -> None:
 
 
 def naive(table: pd.DataFrame, seed: int) -> "pd.Series[str]":
-    """Splits of the same sizes as in `table`, pair by pair at random: what leaks if ties are not looked at."""
+    """Return splits of the same sizes as in `table`, pair by pair at random: what leaks if ties are not looked at."""
     shuffled = np.random.default_rng(seed).permutation(table["split"].to_numpy(object))
     return pd.Series(shuffled, index=table.index, name="split")
 
@@ -193,12 +193,12 @@ def _count(label: Any, labels: list[str]) -> Any:
 
 
 def _order(seed: int, name: str) -> int:
-    """A number for a group by its name alone: a new group does not shuffle the others."""
+    """Return a number for a group by its name alone: a new group does not shuffle the others."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8], "big")
 
 
 def _too_few(labels: list[str], full: Ints, asked: Ints, like: Floats, free: Ints) -> tuple[str, ...]:
-    """That dev and test are smaller than was asked for, and for want of which label, in words."""
+    """Return that dev and test are smaller than was asked for, and for want of which label, in words."""
     sizes = [int(each[1:].sum()) for each in (full, asked)]
     if sizes[0] == sizes[1]:
         return ()

@@ -30,7 +30,7 @@ class Filters:
     annotator: str | None = None
 
     def pairs(self, question: str) -> "sa.Select[Any]":
-        """A query of the ids of these pairs; label and resolved_by are those of this question."""
+        """Return a query of the ids of these pairs; label and resolved_by are those of this question."""
         p, t, s = schema.pairs.c, schema.labels.c, schema.splits.c
         query = sa.select(p.pair_id)
         if text := self.text.strip():
@@ -123,7 +123,7 @@ def page(db: sa.Connection, filters: Filters, question: Question, number: int, s
 
 
 def choices(db: sa.Connection) -> dict[str, list[Any]]:
-    """What there is to filter by: resolved_by, split, round, arm, annotator, each sorted."""
+    """Return what there is to filter by: resolved_by, split, round, arm, annotator, each sorted."""
     columns = {
         "resolved_by": schema.labels.c.resolved_by,
         "split": schema.splits.c.split,
@@ -214,6 +214,6 @@ def straddling(db: sa.Connection) -> int:
 
 
 def releases(db: sa.Connection) -> list[dict[str, str]]:
-    """The releases in the order in which they were made: name, created_at, manifest_sha256."""
+    """Return the releases in the order in which they were made: name, created_at, manifest_sha256."""
     rows = db.execute(sa.select(schema.releases).order_by(schema.releases.c.created_at)).mappings()
     return [dict(row) for row in rows]

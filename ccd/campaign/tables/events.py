@@ -15,12 +15,12 @@ def record(db: sa.Connection, who: str, what: str, subject: str, before: object 
 
 
 def event(who: str, what: str, subject: str, before: object = None, after: object = None) -> dict[str, Any]:
-    """A row of `events`, for whoever writes many at once; otherwise see `record`."""
+    """Return a row of `events`, for whoever writes many at once; otherwise see `record`."""
     return {"at": now(), "who": who, "what": what, "subject": subject, "before": _json(before), "after": _json(after)}
 
 
 def now() -> str:
-    """The time in UTC, ISO 8601 with microseconds."""
+    """Return the time in UTC, ISO 8601 with microseconds."""
     return datetime.datetime.now(datetime.UTC).isoformat()
 
 

@@ -14,7 +14,7 @@ _BATCH = 10_000  # rows of the database that are held beside the columns made of
 
 
 def frame_of(db: sa.Connection, query: "sa.Select[Any]", differ: Collection[str] = ()) -> "pd.DataFrame":
-    """The rows of a query, in its order, all columns of objects: None stays None.
+    """Return the rows of a query, in its order, all columns of objects: None stays None.
 
     Equal values of a column are one object, but for the columns that `differ`, where nearly every value is another.
 
@@ -34,7 +34,7 @@ def frame_of(db: sa.Connection, query: "sa.Select[Any]", differ: Collection[str]
 
 
 def batches(rows: Iterable[_T], size: int = 5_000) -> Iterator[list[_T]]:
-    """The rows, `size` at a time: what the database is given or asked at once.
+    """Yield the rows, `size` at a time: what the database is given or asked at once.
 
     >>> list(batches("abc", 2))
     [['a', 'b'], ['c']]

@@ -27,7 +27,7 @@ _REMEMBERED = 10_000  # different answers that are decoded once
 
 
 def answered(db: sa.Connection, annotator: str | None) -> set[str]:
-    """The pairs that an annotator has answered: judged, skipped, or found that nobody could.
+    """Return the pairs that an annotator has answered: judged, skipped, or found that nobody could.
 
     For None those of which adjudicators have answered every question that is open.
     """
@@ -51,7 +51,7 @@ class Adjudicated(NamedTuple):
     app: set[tuple[str, str | None]]
 
     def has(self, pair: str, question: str, *, is_open: bool) -> bool:
-        """True where this question is answered; an answer on the desk is to those that are open."""
+        """Return True where this question is answered; an answer on the desk is to those that are open."""
         return (is_open and pair in self.desk) or (pair, question) in self.app or (pair, None) in self.app
 
 
@@ -100,7 +100,7 @@ def best_answers(role: Role = Role.ANNOTATOR) -> sa.Subquery:
 
 
 def set_aside(db: sa.Connection, annotator: str | None, project: int) -> set[int]:
-    """The tasks of a project of Label Studio whose answers were all set aside, and whose pair has no other answer.
+    """Return the tasks of a Label Studio project whose answers were all set aside, and whose pair has no other answer.
 
     The answers are those of an annotator (None: of any adjudicator).
     """
@@ -113,7 +113,7 @@ def set_aside(db: sa.Connection, annotator: str | None, project: int) -> set[int
 
 
 def _newest(role: Role | None, *columns: Any) -> "sa.Select[Any]":
-    """These columns of the newest version of every annotation of a role (None: of both)."""
+    """Return these columns of the newest version of every annotation of a role (None: of both)."""
     found = sa.select(*columns).where(is_newest())
     return found if role is None else found.where(schema.judgments.c.role == role)
 
@@ -140,7 +140,7 @@ def different_answers(db: sa.Connection) -> "Iterator[tuple[dict[str, Any], int]
 
 
 def valid_judgments(db: sa.Connection, question: str, role: Role = Role.ANNOTATOR) -> "pd.DataFrame":
-    """The judgments that count on one question, one row a pair and annotator.
+    """Return the judgments that count on one question, one row a pair and annotator.
 
     Columns: task (pair id), worker (annotator), label (text, or a number for a score), seconds (NaN where unknown),
     prediction (the version of the model whose prediction was shown, or None), created_at, revision (of the protocol it

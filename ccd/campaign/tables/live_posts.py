@@ -10,7 +10,7 @@ LIVE = "live"  # the status of all other posts
 
 
 def is_live() -> sa.ColumnElement[bool]:
-    """The condition on a pair that its post is not gone.
+    """Return the condition on a pair that its post is not gone.
 
     >>> sa.select(schema.pairs.c.pair_id).where(lives())  # doctest: +SKIP
     """
@@ -19,14 +19,14 @@ def is_live() -> sa.ColumnElement[bool]:
 
 
 def content() -> sa.ColumnElement[str]:
-    """The SHA-256 of an image's file: the name it was collected under, or what it is without metadata."""
+    """Return the SHA-256 of an image's file: the name it was collected under, or what it is without metadata."""
     return sa.func.coalesce(schema.images.c.cleaned_sha256, schema.images.c.sha256)
 
 
 def images(*, shown: bool) -> sa.Select[Any]:
-    """The images (sha256, file, format, bytes, content) that pairs of living posts show; shown=False: all others.
+    """Return the images (sha256, file, format, bytes, content) that pairs of living posts show; shown=False.
 
-    `content` is the SHA-256 of the file as it should be.
+    All others. `content` is the SHA-256 of the file as it should be.
     """
     i = schema.images.c
     living = sa.select(schema.pairs.c.image).where(is_live())

@@ -333,7 +333,7 @@ def _to_4(connection: sa.Connection) -> None:
 
 
 def _to_5(connection: sa.Connection) -> None:
-    """What was published, as far as is known: the split as it is, where there is a release."""
+    """Return what was published, as far as is known: the split as it is, where there is a release."""
     connection.exec_driver_sql(
         "INSERT INTO published (pair_id, split, release) "
         "SELECT pair_id, split, (SELECT min(name) FROM releases) FROM splits WHERE EXISTS (SELECT 1 FROM releases)"
@@ -341,9 +341,10 @@ def _to_5(connection: sa.Connection) -> None:
 
 
 def _to_6(connection: sa.Connection) -> None:
-    """What says whether an answer counts; the next pull reads every desk again, and takes out what was not assigned.
+    """Return what says whether an answer counts.
 
-    Drops that became pairs since are none. Which pair is a copy of which is known once `ccd duplicates` looks again.
+    The next pull reads every desk again, and takes out what was not assigned. Drops that became pairs since are none.
+    Which pair is a copy of which is known once `ccd duplicates` looks again.
     """
     added = {
         "pairs": ("copy_of TEXT",),
@@ -374,7 +375,10 @@ MIGRATIONS: dict[int, Callable[[sa.Connection], Any]] = {
 
 
 def is_current(connection: sa.Connection) -> bool:
-    """True where the tables are there in this version and belong to a campaign: then nothing needs to be written."""
+    """Return True where the tables are there in this version and belong to a campaign.
+
+    Then nothing needs to be written.
+    """
     if not sa.inspect(connection).has_table(meta.name):
         return False
     stored = {row.key: row.value for row in connection.execute(sa.select(meta))}
