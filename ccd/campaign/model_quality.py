@@ -33,9 +33,11 @@ class Bin:
 
 @dataclass(frozen=True)
 class Measured:
-    """Of N labelled pairs. `f1` by label name, 0 where a label is never right, None where no pair has it; `macro_f1` is
-    the mean of those that are defined; `confusion` [C, C] counts label by prediction; `bins` leaves empty ones out;
-    `calibration_error` is Guo et al. (2017), eq. 5, over them.
+    """What a version is worth on N labelled pairs.
+
+    `f1` by label name, 0 where a label is never right, None where no pair has it; `macro_f1` is the mean of those that
+    are defined; `confusion` [C, C] counts label by prediction; `bins` leaves empty ones out; `calibration_error` is Guo
+    et al. (2017), eq. 5, over them.
     """
 
     pairs: int

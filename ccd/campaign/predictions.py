@@ -41,9 +41,11 @@ Halves = NDArray[np.float16]
 
 @dataclass(frozen=True)
 class Predictions:
-    """Of N pairs and C labels: `labels`, their names in the order of their ids, and row by row `ids` [N],
-    `probabilities` [N, C], `association` and `alignment` [N, C] (None without streams), `embeddings` [N, e] and
-    `profiles` [N, P] (None without a shared space). Where a score is predicted, C is 0 and `scores` [N] are there.
+    """What a version says of N pairs and C labels.
+
+    `labels` are their names in the order of their ids, and row by row there are `ids` [N], `probabilities` [N, C],
+    `association` and `alignment` [N, C] (None without streams), `embeddings` [N, e] and `profiles` [N, P] (None
+    without a shared space). Where a score is predicted, C is 0 and `scores` [N] are there.
     """
 
     version: str

@@ -33,10 +33,12 @@ class Progress:
 
     @property
     def answered(self) -> int:
+        """How many pairs have an answer."""
         return self.judged + self.cannot_judge + self.skipped
 
     @property
     def open(self) -> int:
+        """How many answers are still to come."""
         return self.assigned - self.answered - self.lost
 
 

@@ -35,8 +35,9 @@ class Round:
 
 @dataclass(frozen=True)
 class Ranked:
-    """A pair of an active round: why it was chosen (`part`: strategy, diverse or random), and the chance that the
-    random part had to draw it; None in the other parts.
+    """A pair of an active round, and why it was chosen (`part`: strategy, diverse or random).
+
+    `probability` is the chance that the random part had to draw it; None in the other parts.
     """
 
     pair_id: str

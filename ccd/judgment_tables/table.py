@@ -29,13 +29,13 @@ _LEFT = {REJECTED: "{} of rejected work not counted", GOLDEN: "{} of questions w
 
 @dataclass(frozen=True)
 class JudgmentTable:
-    """The `judgments` of a file: a frame task, worker, label, all text, a row a judgment in the file's order, and
-    leakage_group (None where a task is alone) where the file has that column.
+    """The `judgments` of a file: a frame task, worker, label, all text, a row a judgment in the file's order.
 
-    `unjudged` tasks have no judgment. `missing` lines had no label and `repeated` ones judged a task again,
-    `contrary` of them with another label: they are no judgments, nor are those `left` out (rejected, golden).
-    `counted` says how counts became judgments, None where there were none. `spellings` (label, worker → names in
-    several spellings) are those of `judgments`.
+    It has leakage_group (None where a task is alone) where the file has that column. `unjudged` tasks have no
+    judgment. `missing` lines had no label and `repeated` ones judged a task again, `contrary` of them with another
+    label: they are no judgments, nor are those `left` out (rejected, golden). `counted` says how counts became
+    judgments, None where there were none. `spellings` (label, worker → names in several spellings) are those of
+    `judgments`.
     """
 
     judgments: pd.DataFrame

@@ -93,8 +93,10 @@ def one_against_rest(table: Patterns, weights: Weights) -> Floats:
 
 
 def cohen(table: Crossed, weights: Weights) -> Floats:
-    """Cohen's kappa of two annotators, (P - Pe) / (1 - Pe): P the share of pairs where they agree, Pe = sum_c a_c b_c
-    of their own shares of each label. `weights` [draws, cells]; returns [draws, 1].
+    """Return Cohen's kappa of two annotators, (P - Pe) / (1 - Pe): [draws, 1].
+
+    P is the share of pairs where they agree, Pe = sum_c a_c b_c of their own shares of each label; `weights` is
+    [draws, cells].
     """
     total = weights.sum(axis=1)
     first, second = (_ratio(_by_label(weights, table.label[:, i]), total[:, None]) for i in (0, 1))
@@ -133,6 +135,6 @@ def _beyond_chance(observed: Floats, expected: Floats) -> Floats:
 
 
 def _ratio(above: Floats, below: Floats | Weights) -> Floats:
-    """above / below, NaN where below is 0."""
+    """Return above / below, NaN where below is 0."""
     undefined = np.full(np.broadcast(above, below).shape, np.nan)
     return np.asarray(np.divide(above, below, out=undefined, where=below != 0))

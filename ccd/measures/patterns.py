@@ -47,7 +47,7 @@ class Patterns:
 
     @property
     def votes(self) -> Floats:
-        """n [patterns]: the votes of a pair."""
+        """Return the votes of a pair, n [patterns]."""
         votes: Floats = self.counts.sum(axis=1)
         return votes
 

@@ -20,8 +20,9 @@ GROUP = "leakage_group"  # the column of a frame of judgments that names each ta
 
 @dataclass(frozen=True)
 class Clusters:
-    """The pairs of a table that are drawn together: `place` [pairs] is each one's pattern, -1 where it has none, and
-    `group` [pairs] its group, from 0. All other pairs are drawn one by one.
+    """The pairs of a table that are drawn together; all other pairs are drawn one by one.
+
+    `place` [pairs] is each one's pattern, -1 where it has none, and `group` [pairs] its group, from 0.
     """
 
     place: Ints

@@ -20,8 +20,10 @@ from ccd.measures.ties import OPEN
 
 @dataclass(frozen=True)
 class Bounds:
-    """A label's share of all pairs is from `least` to `most`, and with the draws' sampling error from `low` to `high`:
-    the ends of the two 95 % intervals, which hold the share at least as often.
+    """The bounds of a label's share of all pairs: from `least` to `most`.
+
+    With the draws' sampling error it is from `low` to `high`: the ends of the two 95 % intervals, which hold the share
+    at least as often.
     """
 
     least: float

@@ -65,6 +65,7 @@ class Parquet:
         self._writer = pq.ParquetWriter(self._file, schema, compression="zstd")
 
     def add(self, row: Row) -> None:
+        """Add a row."""
         self._rows.append(row)
         if len(self._rows) == _GROUP:
             self._flush()
@@ -115,6 +116,7 @@ class Rows:
         }
 
     def add(self, split: str, row: Row) -> None:
+        """Add the row of a pair to its split."""
         if self._dehydrated:
             row = {key: value for key, value in row.items() if key not in _CONTENT}
         self._lines[split].write(json.dumps(row, ensure_ascii=False).encode() + b"\n")

@@ -64,11 +64,12 @@ class Large:
 
 @dataclass(frozen=True)
 class Split:
-    """`table`: pair_id, split, leakage_group, sorted by pair_id; `pairs`: the same rows as they were given, and `ties`
-    among them. `counts`: split, label, wanted, got.
+    """A split of labelled pairs.
 
-    `large` are the groups that are too large for dev and test. `left_out` are pairs that must have no split, as
-    published ones do not let them; `given_up` says in words where `got` is not what was wanted, or not a fair sample.
+    `table` has pair_id, split and leakage_group, sorted by pair_id; `pairs` are the same rows as they were given, and
+    `ties` the links among them. `counts` has split, label, wanted, got. `large` are the groups that are too large for
+    dev and test. `left_out` are pairs that must have no split, as published ones do not let them; `given_up` says in
+    words where `got` is not what was wanted, or not a fair sample.
     """
 
     table: pd.DataFrame
