@@ -1,6 +1,5 @@
 """What the pages say is so: links lead somewhere, commands exist, examples can be read."""
 
-import ast
 import inspect
 import re
 import shlex
@@ -20,7 +19,6 @@ from docs.reference import PAGE, leaves, reference
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 LEAVES = dict(leaves(cli))
-FLOORS = {"ccd": set(), "collection": {"ccd"}, "annotation": {"ccd"}, "model": {"ccd"}}
 
 
 def names(paths: list[Path]) -> list[str]:
@@ -183,15 +181,3 @@ def test_every_status_of_a_judgment_is_explained() -> None:
     for status in statuses:
         assert f"| `{status}` |" in text
     assert f"`{ADJUDICATION_DESK}`" in text
-
-
-@pytest.mark.parametrize("floor", FLOORS)
-def test_imports_point_down(floor: str) -> None:
-    ours = {*FLOORS, "apps"}
-    for file in (ROOT / floor).rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            for module in modules:
-                top = module.split(".")[0]
-                assert top not in ours - FLOORS[floor] - {floor}, f"{file.relative_to(ROOT)} imports {module}"
