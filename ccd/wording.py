@@ -1,8 +1,8 @@
-"""Words that agree with a number, and lines that say the same."""
+"""Numbers as people read them, words that agree with one, and lines that say the same."""
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 _TASK = re.compile(r"(?<=\btask[ =])\d+( doubled \S+)?")
 
@@ -14,6 +14,33 @@ def number_of(number: int, one: str, several: str | None = None) -> str:
     ('1 pair', '1,200 pairs', '0 tasks are')
     """
     return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def listed(numbers: Mapping[str, int]) -> str:
+    """Return numbers, each with its name.
+
+    >>> listed({"open": 3, "dropped": 1200})
+    '3 open, 1,200 dropped'
+    """
+    return ", ".join(f"{number:,} {name}" for name, number in numbers.items())
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a coefficient as people read it.
+
+    >>> number(0.70541), number(None)
+    ('0.705', '–')
+    """
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def interval(ci: Sequence[float] | None) -> str:
+    """Return an interval as people read it; "" where there is none.
+
+    >>> interval([0.6245, 0.7817])
+    '0.624 to 0.782'
+    """
+    return "" if ci is None else f"{number(ci[0])} to {number(ci[1])}"
 
 
 def folded(lines: Iterable[str]) -> list[str]:

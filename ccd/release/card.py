@@ -8,7 +8,8 @@ from typing import Any
 from ccd.measures.prevalence import interval
 from ccd.release.images import FILES, TAR
 from ccd.splitting.leakage import IN_WORDS
-from ccd.wording import number_of
+from ccd.templates import as_text
+from ccd.wording import listed, number_of
 
 Facts = Mapping[str, Any]
 NETWORKS = {"x": "X (Twitter)", "bsky": "Bluesky", "masto": "Mastodon"}
@@ -58,19 +59,6 @@ def title(facts: Facts) -> str:
     return f"{facts['campaign']}, release {facts['name']}"
 
 
-def as_text(facts: Any) -> Any:
-    r"""Return the facts as Markdown may hold them: no title, name or reason in them makes a link or HTML.
-
-    >>> as_text({"title": "[Play](javascript:alert(1)) <b>"})
-    {'title': '\\[Play](javascript:alert(1)) &lt;b>'}
-    """
-    if isinstance(facts, str):
-        return re.sub(r"([\\\[])", r"\\\1", facts).replace("<", "&lt;")
-    if isinstance(facts, Mapping):
-        return {as_text(key): as_text(value) for key, value in facts.items()}
-    return [as_text(each) for each in facts] if isinstance(facts, list | tuple) else facts
-
-
 def card(facts: Facts) -> str:
     """What every CCD-style folder says of its labels, as Markdown; also a made world's."""
     facts = as_text(facts)
@@ -116,14 +104,6 @@ def counts(facts: Facts) -> str:
     found = facts["counts"]
     rows = [[label, *(found[split][label] for split in found)] for label in next(iter(found.values()))]
     return table(["", *found, "all"], [[*row, sum(row[1:])] for row in rows])
-
-
-def listed(numbers: Mapping[str, int]) -> str:
-    """
-    >>> listed({"open": 3, "dropped": 1200})
-    '3 open, 1,200 dropped'
-    """
-    return ", ".join(f"{number:,} {name}" for name, number in numbers.items())
 
 
 def table(head: list[str], rows: list[list[Any]]) -> str:

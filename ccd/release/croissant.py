@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from ccd.measures.ties import DROPPED, OPEN
 from ccd.protocol import Question
-from ccd.release.card import listed, title
+from ccd.release.card import title
 from ccd.release.images import FILES
 from ccd.release.tables import open_schema, schema_of
+from ccd.wording import listed
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,8 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ccd.release.card import NETWORKS, as_text, counts, listed, others, title
-from ccd.wording import number_of
+from ccd.release.card import NETWORKS, counts, others, title
+from ccd.templates import as_text
+from ccd.wording import listed, number_of
 
 Facts = Mapping[str, Any]
 ASK = "*To be stated by the authors.*"

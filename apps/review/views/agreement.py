@@ -9,9 +9,10 @@ from apps.review import show, state
 from ccd.campaign.campaign import Campaign
 from ccd.measures.agreement import LEVELS
 from ccd.reports import report
-from ccd.reports.page import ALT, NAMES, interval, number
+from ccd.reports.page import ALT, NAMES
 from ccd.reports.plots import pictures
 from ccd.reports.report import Wanted
+from ccd.wording import interval, number
 
 DRAWN = {"classes": "By label", "confusion": "Who is confused with whom", "drift": "Over time"}
 

@@ -16,7 +16,7 @@ from ccd.campaign.tables import browse
 from ccd.errors import CcdError
 from ccd.files import photo
 from ccd.measures.watched import WATCHED
-from ccd.reports.page import number
+from ccd.wording import number
 
 if TYPE_CHECKING:
     from model.attention import Explanation

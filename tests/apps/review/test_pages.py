@@ -305,8 +305,8 @@ def test_the_campaign_says_how_far_it_is_and_what_comes_next(made: Campaign) -> 
 
 
 def test_agreement_is_what_the_command_says(made: Campaign) -> None:
-    from ccd.reports.page import number
     from ccd.reports.report import Wanted, of_campaign
+    from ccd.wording import number
 
     found = of_campaign(made, Wanted())["coefficients"]
     app = opened("agreement")

@@ -1,0 +1,62 @@
+"""Fill the jinja2 templates, which lie in the folder `templates` beside the code that knows their facts."""
+
+import base64
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ccd.wording import interval, listed, number, number_of
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def render(package: str, name: str, /, **values: Any) -> str:
+    """Return the page that `name`, a template of `package`, gives with these values.
+
+    HTML templates escape what they show; Markdown templates get texts that are escaped (`as_text`).
+    Raises jinja2.UndefinedError where a template shows what is not among the values.
+
+    >>> render("ccd.reports", "style.css")[:7]
+    ':root {'
+    """
+    if name.endswith(".md"):
+        values = as_text(values)
+    return _environment(package).get_template(name).render(values)
+
+
+def as_text(value: Any) -> Any:
+    r"""Return facts as Markdown may hold them: no title, name or reason in them makes a link or HTML.
+
+    >>> as_text({"title": "[Play](javascript:alert(1)) <b>"})
+    {'title': '\\[Play](javascript:alert(1)) &lt;b>'}
+    """
+    if isinstance(value, str):
+        return re.sub(r"([\\\[])", r"\\\1", value).replace("<", "&lt;")
+    if isinstance(value, Mapping):
+        return {as_text(key): as_text(each) for key, each in value.items()}
+    return [as_text(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+@cache
+def _environment(package: str) -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    environment = Environment(
+        loader=PackageLoader(package),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "base64": lambda data: base64.b64encode(data).decode(),
+        "interval": interval,
+        "listed": listed,
+        "number": number,
+        "number_of": number_of,
+        "one_line": lambda text: " ".join(text.split()),
+    }
+    return environment
