@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ccd.release.card import NETWORKS, as_text, bounds, is_sampled, listed, others, ties, title
+from ccd.release.card import NETWORKS, bounds, is_sampled, others, ties, title
+from ccd.templates import as_text
 from ccd.vocabulary import Arm
-from ccd.wording import number_of
+from ccd.wording import listed, number_of
 
 Facts = Mapping[str, Any]
 _RULES = {

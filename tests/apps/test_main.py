@@ -16,7 +16,7 @@ from apps.cli import contract
 from apps.cli.main import cli
 from ccd.errors import CcdError
 
-HEAVY = ("torch", "streamlit", "label_studio_sdk", "pandas", "sqlalchemy", "rich", "matplotlib")
+HEAVY = ("torch", "streamlit", "label_studio_sdk", "pandas", "sqlalchemy", "rich", "matplotlib", "jinja2")
 
 
 @click.command("weigh")
