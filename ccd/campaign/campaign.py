@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ccd import protocol as protocols
 from ccd.campaign import revisions
 from ccd.campaign.config import CONFIG, Config, Person, parse, read_config, render
-from ccd.campaign.tables import schema
+from ccd.campaign.tables import migrations, schema
 from ccd.errors import CcdError, as_path
 from ccd.files.atomic import write_atomic
 from ccd.files.lock import file_lock
@@ -83,11 +83,11 @@ class Campaign:
         engine = open_engine(config.database_url or sa.URL.create("sqlite", database=str(folder / "campaign.db")))
         try:
             with transaction(engine, writing=False) as db:
-                ready = schema.is_current(db)
+                ready = migrations.is_current(db)
                 uid = _belongs(db, config.name, where) if ready else ""
             if not ready:
                 with transaction(engine, writing=True) as db:
-                    schema.prepare(db, where)
+                    migrations.prepare(db, where)
                     revisions.adopt(db, protocol)
                     uid = _belongs(db, config.name, where)
         except sa.exc.DBAPIError as error:

@@ -13,7 +13,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.status import status
 from ccd.campaign.stored_split import split_campaign
-from ccd.campaign.tables import schema
+from ccd.campaign.tables import migrations, schema
 from ccd.campaign.tables.judgments import valid_judgments
 from ccd.errors import CcdError
 from ccd.measures.agreement import agreement
@@ -249,7 +249,7 @@ def test_judgments_of_an_older_toolkit_are_of_the_protocol_at_that_time(
     made = campaign(tmp_path, VOTES, protocol="mine.toml")
     before = ac1(made)
     for version in (5, 6):
-        monkeypatch.setitem(schema.MIGRATIONS, version, lambda _db: None)  # the columns are there already
+        monkeypatch.setitem(migrations.MIGRATIONS, version, lambda _db: None)  # the columns are there already
     with made.write() as db:
         schema.note(db, "schema_version", 5)
     Campaign.open(tmp_path)

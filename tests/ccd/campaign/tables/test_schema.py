@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.tables import schema
+from ccd.campaign.tables import migrations, schema
 from ccd.errors import CcdError
 from tests.campaigns import back_to_schema_5, small_campaign
 
@@ -50,7 +50,7 @@ def test_an_older_database_is_brought_forward_step_by_step(tmp_path: Path, monke
         db.exec_driver_sql("UPDATE posts SET likes = likes + 1")
 
     monkeypatch.setattr(schema, "SCHEMA_VERSION", NOW + 2)
-    monkeypatch.setattr(schema, "MIGRATIONS", {NOW: one, NOW + 1: two})
+    monkeypatch.setattr(migrations, "MIGRATIONS", {NOW: one, NOW + 1: two})
     forward = Campaign.open(tmp_path)
     Campaign.open(tmp_path)
     assert steps == [1, 2]
@@ -68,7 +68,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pyt
         db.exec_driver_sql("UPDATE nowhere SET x = 1")
 
     monkeypatch.setattr(schema, "SCHEMA_VERSION", NOW + 1)
-    monkeypatch.setattr(schema, "MIGRATIONS", {NOW: half})
+    monkeypatch.setattr(migrations, "MIGRATIONS", {NOW: half})
     with pytest.raises(CcdError, match="no such table: nowhere"):
         Campaign.open(tmp_path)
     assert version_of(campaign) == str(NOW)
