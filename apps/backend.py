@@ -1,16 +1,13 @@
 """The machine-learning backend of a campaign, as Label Studio calls it: health, setup, predict, webhook.
 
 A pair is predicted only where assistance was decided for it (`ccd.campaign.assist`): blind pairs get nothing here
-either. Its text and photo come from the campaign, never from the request. `apps.server` serves it over HTTP.
+either. Its text and photo come from the campaign, never from the request.
 """
 
-import contextlib
 import hashlib
-import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeGuard
 from urllib.parse import parse_qs, urlsplit
@@ -21,12 +18,10 @@ from annotation.backend import ANSWERED
 from annotation.predictions import SHOWN, prediction_json
 from apps.connections import RefusedError
 from apps.retraining import Retraining
-from apps.server import PASSWORD, Server
 from ccd.campaign.assist import to_show
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.live_posts import is_live
-from ccd.errors import CcdError
 from collection.text import model_text
 from model.serving import Content, Ready, Serving
 
@@ -180,53 +175,9 @@ def _is_of(address: str, file: str) -> bool:
     return re.fullmatch(rf"/data/upload/\d+/[0-9a-f]+-{re.escape(Path(file).name)}", parts.path) is not None
 
 
-def password_of_environment() -> str:
-    """The password in CCD_BACKEND_PASSWORD. Raises CcdError where there is none that a request can bear."""
-    found = os.environ.get(PASSWORD, "")
-    if not re.fullmatch(r"[!-~]+", found):
-        raise CcdError(f"{PASSWORD} is not set, or has spaces or letters beyond ASCII; put a password there")
-    return found
-
-
 def secret_of(campaign: Campaign, password: str) -> str:
     """The secret part of the address: Label Studio calls the webhook without the password.
 
     The same after a restart, and stored nowhere; who reads it in Label Studio cannot tell the password by it.
     """
     return hashlib.scrypt(password.encode(), salt=campaign.uid.encode(), n=1 << 14, r=8, p=1, dklen=16).hex()
-
-
-@contextlib.contextmanager
-def serving(
-    campaign: Campaign,
-    password: str,
-    say: Callable[[str], None],
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    retrain_after: int | None = None,
-    device: str = "cpu",
-) -> Iterator[tuple[Server, Retraining]]:
-    """A backend that listens at once and loads the campaign's newest network beside; all of it ends with the block.
-
-    >>> with serving(campaign, "a password", print) as (server, retraining):  # doctest: +SKIP
-    ...     print(server.url)
-    """
-    if not campaign.protocol.labels:
-        raise CcdError(
-            f"protocol {campaign.protocol.name}: {campaign.protocol.question.name} asks for a score; desks show "
-            "predicted labels only"
-        )
-    network = Serving(campaign.folder, campaign.protocol, device, say)
-    retraining = Retraining(
-        campaign.folder, retrain_after, lambda: network.ready.model if network.ready else "ananet", say
-    )
-    server = Server(Backend(campaign, network, retraining), host, port, password, secret_of(campaign, password))
-    server.start()
-    network.start()
-    try:
-        yield server, retraining
-    finally:
-        server.stop()
-        retraining.stop()
-        network.stop()

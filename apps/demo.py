@@ -1,6 +1,7 @@
 """A whole campaign in one go: the commands a person would type, and simulated annotators on a real Label Studio."""
 
 import contextlib
+import functools
 import random
 import tempfile
 import threading
@@ -16,8 +17,7 @@ from annotation.accounts import create_missing
 from annotation.client import Studio
 from annotation.desks import known_desks
 from annotation.simulated import Simulated, work
-from apps.cli.contract import harmless
-from apps.cli.main import cli
+from apps.cli.harmless import harmless
 from apps.cli.progress import bars
 from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
 from ccd.campaign.config import Person
@@ -42,10 +42,11 @@ class Demo:
     synthetic: bool
 
 
-def run(folder: Path | None, data: Path | None, size: int, seed: int) -> Demo:
+def run(cli: click.Command, folder: Path | None, data: Path | None, size: int, seed: int) -> Demo:
     """Run a campaign of `size` pairs from end to end; Label Studio is left running for a look.
 
     Args:
+        cli: the `ccd` command.
         folder: where the campaign goes; a new temporary folder where None.
         data: a folder of real pairs (one table and its images); the toolkit's own synthetic world where None.
     """
@@ -55,14 +56,15 @@ def run(folder: Path | None, data: Path | None, size: int, seed: int) -> Demo:
         f"A whole campaign in {folder}. The annotators are simulated"
         + (", the pairs are SYNTHETIC." if data is None else ".")
     )
-    truth = _collect(campaign, data, size, seed)
+    typed = functools.partial(_type, cli, campaign.folder)
+    truth = _collect(campaign, typed, data, size, seed)
     if not truth:
         raise CcdError(f"{data}: no pair of its table can be used, for the reasons above; name other data")
 
     say("\n$ ccd studio start")
     server = local.start(campaign.folder, say)
     try:
-        passwords = _annotate(campaign, server, truth, size, seed)
+        passwords = _annotate(campaign, typed, server, truth, size, seed)
     except BaseException:
         local.stop(campaign.folder)  # nobody was told of it
         raise
@@ -70,27 +72,26 @@ def run(folder: Path | None, data: Path | None, size: int, seed: int) -> Demo:
 
 
 def _annotate(
-    campaign: Campaign, server: local.Server, truth: Mapping[str, str], size: int, seed: int
+    campaign: Campaign, typed: Callable[..., None], server: local.Server, truth: Mapping[str, str], size: int, seed: int
 ) -> Mapping[str, str]:
     """Judge, settle, split and release; give the passwords of the simulated people."""
-    folder = campaign.folder
     passwords = create_missing(Studio(server.url, server.token), PEOPLE + LEAD, lambda person, password: None)
     say(f"Label Studio runs at {server.url}, with accounts for {', '.join(passwords)}.")
 
-    _type(folder, "round", "new", "--size", str(min(size, len(truth))), "--seed", str(seed))
-    _type(folder, "push")
+    typed("round", "new", "--size", str(min(size, len(truth))), "--seed", str(seed))
+    typed("push")
     _judge(campaign, server.url, passwords, truth, [p.name for p in PEOPLE], seed)
-    _type(folder, "pull")
-    _type(folder, "labels")
-    _type(folder, "push")
+    typed("pull")
+    typed("labels")
+    typed("push")
     if ADJUDICATION_DESK in known_desks(campaign):
         _judge(campaign, server.url, passwords, truth, ["lead"], seed)
-        _type(folder, "pull")
-        _type(folder, "labels")
-    _type(folder, "agreement")
-    _type(folder, "split")
-    _type(folder, "release", "v1")
-    _type(folder, "status")
+        typed("pull")
+        typed("labels")
+    typed("agreement")
+    typed("split")
+    typed("release", "v1")
+    typed("status")
     return passwords
 
 
@@ -99,7 +100,7 @@ def say(line: str) -> None:
     click.echo(harmless(line))
 
 
-def _collect(campaign: Campaign, data: Path | None, size: int, seed: int) -> dict[str, str]:
+def _collect(campaign: Campaign, typed: Callable[..., None], data: Path | None, size: int, seed: int) -> dict[str, str]:
     """Fill the campaign; give each pair a "true" label: known in our world, drawn at CCD's shares for real ones."""
     if data is None:
         say(f"\nDrawing {size} synthetic pairs ...")
@@ -111,7 +112,7 @@ def _collect(campaign: Campaign, data: Path | None, size: int, seed: int) -> dic
     if not tables:
         raise CcdError(f"{data} holds no .tsv, .csv, .jsonl or .parquet table of pairs; name a folder that does")
     with contextlib.suppress(SystemExit):  # it kept nothing and said so; the check below stops
-        _type(campaign.folder, "collect", "table", str(tables[0]))
+        typed("collect", "table", str(tables[0]))
     chance = random.Random(seed)
     with campaign.read() as db:
         pairs = sorted(db.scalars(sa.select(schema.pairs.c.pair_id)))
@@ -119,7 +120,7 @@ def _collect(campaign: Campaign, data: Path | None, size: int, seed: int) -> dic
     return dict(zip(pairs, chance.choices(labels, weights, k=len(pairs)), strict=True))
 
 
-def _type(folder: Path, *command: str) -> None:
+def _type(cli: click.Command, folder: Path, *command: str) -> None:
     """Run a command as a person would type it in the campaign's folder."""
     say("\n$ ccd " + " ".join(command))
     cli.main([*command, "--dir", str(folder)], prog_name="ccd", standalone_mode=False)

@@ -5,11 +5,13 @@ import base64
 import contextlib
 import hmac
 import json
+import os
 import re
 import socket
 import threading
 import traceback
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import uvicorn
 from starlette.concurrency import run_in_threadpool
@@ -18,11 +20,12 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from annotation.backend import USER
+from apps.backend import Backend, secret_of
 from apps.connections import HEAD_SECONDS, REASON, TAKE_SECONDS, Connection, RefusedError
+from apps.retraining import Retraining
+from ccd.campaign.campaign import Campaign
 from ccd.errors import CcdError
-
-if TYPE_CHECKING:
-    from apps.backend import Backend
+from model.serving import Serving
 
 PASSWORD = "CCD_BACKEND_PASSWORD"
 MOST_BYTES = 32 << 20  # of a request: Label Studio's “Retrieve predictions” sends 12,000 tasks in about 10 MB
@@ -37,7 +40,7 @@ class Server:
     is taken.
     """
 
-    def __init__(self, backend: "Backend", host: str, port: int, password: str, secret: str) -> None:
+    def __init__(self, backend: Backend, host: str, port: int, password: str, secret: str) -> None:
         self.backend = backend
         self.secret = secret
         self.authorization = "Basic " + base64.b64encode(f"{USER}:{password}".encode()).decode()
@@ -173,3 +176,47 @@ async def _refuse(refused: RefusedError, body: _Body, send: Send) -> None:
             while not body.is_read:
                 await body()
     await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+@contextlib.contextmanager
+def serving(
+    campaign: Campaign,
+    password: str,
+    say: Callable[[str], None],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    retrain_after: int | None = None,
+    device: str = "cpu",
+) -> Iterator[tuple[Server, Retraining]]:
+    """Open a backend that listens at once and loads the newest network beside; all of it ends with the block.
+
+    >>> with serving(campaign, "a password", print) as (server, retraining):  # doctest: +SKIP
+    ...     print(server.url)
+    """
+    if not campaign.protocol.labels:
+        raise CcdError(
+            f"protocol {campaign.protocol.name}: {campaign.protocol.question.name} asks for a score; desks show "
+            "predicted labels only"
+        )
+    network = Serving(campaign.folder, campaign.protocol, device, say)
+    retraining = Retraining(
+        campaign.folder, retrain_after, lambda: network.ready.model if network.ready else "ananet", say
+    )
+    server = Server(Backend(campaign, network, retraining), host, port, password, secret_of(campaign, password))
+    server.start()
+    network.start()
+    try:
+        yield server, retraining
+    finally:
+        server.stop()
+        retraining.stop()
+        network.stop()
+
+
+def password_of_environment() -> str:
+    """Return the password in CCD_BACKEND_PASSWORD. Raises CcdError where there is none that a request can bear."""
+    found = os.environ.get(PASSWORD, "")
+    if not re.fullmatch(r"[!-~]+", found):
+        raise CcdError(f"{PASSWORD} is not set, or has spaces or letters beyond ASCII; put a password there")
+    return found

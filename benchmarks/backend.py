@@ -23,7 +23,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from apps.backend import serving
+from apps.server import serving
 from benchmarks import hand_over
 from ccd.campaign.assist import decide, to_show
 from ccd.campaign.campaign import Campaign

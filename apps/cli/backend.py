@@ -51,7 +51,7 @@ def backend_command(
     Example: ccd backend --connect --retrain-after 200
     """
     from annotation.connection import connect as studio_of
-    from apps.backend import password_of_environment, serving
+    from apps.server import password_of_environment, serving
     from ccd.campaign.campaign import Campaign
     from ccd.errors import CcdError
 

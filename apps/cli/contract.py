@@ -3,7 +3,6 @@
 import functools
 import io
 import json
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,15 +11,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from apps.cli.harmless import harmless, harmless_json
 from ccd.errors import CcdError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-# Control codes but tab and line end, C1 too, and what turns the direction of writing.
-_OBEYED = "\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
-_IN_JSON = re.compile(f"[{_OBEYED}]")
-_IN_TEXT = re.compile(f"[{_OBEYED}\ud800-\udfff]")
 MODEL_LIBRARIES = ("safetensors", "starlette", "torch", "transformers", "uvicorn")  # the extra `model`
 
 
@@ -96,7 +92,7 @@ def _write_json(report: Report, json_file: str | None) -> None:
     if json_file is None:
         return
     text = json.dumps(report.facts, ensure_ascii=False, indent=1) + "\n"
-    text = _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)  # the same JSON, harmless on a terminal
+    text = harmless_json(text)
     try:
         data = text.encode("utf-8", "surrogateescape")  # a path is told as the disk has it, whatever the locale
     except UnicodeEncodeError:  # half a character of somebody's text
@@ -143,15 +139,6 @@ def check_out(out: Path) -> None:
     """
     if out.exists() and not any((out / name).is_dir() for name in ("runs", "training")) and any(out.iterdir()):
         raise CcdError(f"{out}: is there already and holds other files; choose another folder with --out")
-
-
-def harmless(text: str) -> str:
-    """The text without what a terminal would obey, or cannot show: what strangers wrote stands in messages.
-
-    >>> harmless("\x1b[2Ja cat")
-    '�[2Ja cat'
-    """
-    return _IN_TEXT.sub("\ufffd", text)
 
 
 def say(text: str) -> None:

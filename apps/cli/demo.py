@@ -48,7 +48,7 @@ def demo_command(folder: Path | None, data: Path | None, size: int, seed: int) -
     # Its commands print as a person would see them; stdout belongs to the facts where those were asked for there.
     to_stdout = click.get_current_context().params["json_file"] != "-"
     with contextlib.nullcontext() if to_stdout else contextlib.redirect_stdout(sys.stderr):
-        done = run(folder, data, size, seed)
+        done = run(click.get_current_context().find_root().command, folder, data, size, seed)
     accounts = {name: {"email": f"{name}@example.org", "password": p} for name, p in done.passwords.items()}
     table = Table("name", "sign in as", "password", title="Accounts of the demo")
     for name, account in accounts.items():

@@ -14,13 +14,13 @@ from apps.cli.bias import bias_command
 from apps.cli.campaign import init_command, round_group, status_command
 from apps.cli.collect import collect
 from apps.cli.completion import completion_command
-from apps.cli.contract import harmless
 from apps.cli.demo import demo_command
 from apps.cli.doctor import doctor_command
 from apps.cli.duplicates import duplicates_command
 from apps.cli.encode import encode_command
 from apps.cli.evaluate import evaluate_command
 from apps.cli.explain import explain_command
+from apps.cli.harmless import harmless
 from apps.cli.hydrate import hydrate_command
 from apps.cli.imports import import_command
 from apps.cli.labels import labels_command

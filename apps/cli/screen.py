@@ -7,7 +7,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from apps.cli.contract import harmless
+from apps.cli.harmless import harmless
 
 
 class Screen(Console):

@@ -24,10 +24,9 @@ from click.testing import CliRunner
 
 from apps import backend as backends
 from apps import connections
-from apps.backend import PASSWORD, serving
 from apps.cli.main import cli
 from apps.retraining import Retraining
-from apps.server import MOST_BYTES, Server
+from apps.server import MOST_BYTES, PASSWORD, Server, serving
 from ccd.campaign import predictions
 from ccd.campaign.assist import decide, to_show
 from ccd.campaign.campaign import Campaign

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from apps.backend import serving
 from apps.cli.main import cli
+from apps.server import serving
 from ccd.campaign import assist, predictions
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.gold_labels import aggregate_labels

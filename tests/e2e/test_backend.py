@@ -21,7 +21,8 @@ from annotation.backend import ANSWERED, TITLE
 from annotation.client import Studio, StudioError
 from annotation.desks import known_desks
 from annotation.predictions import SHOWN, version_of
-from apps.backend import PASSWORD, secret_of
+from apps.backend import secret_of
+from apps.server import PASSWORD
 from benchmarks.slowloris import callers
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema

@@ -15,7 +15,8 @@ from rich.progress import Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from apps.cli.contract import harmless, say
+from apps.cli.contract import say
+from apps.cli.harmless import harmless
 from apps.cli.main import cli
 from apps.cli.screen import Screen
 from ccd import protocol
