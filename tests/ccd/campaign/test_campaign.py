@@ -22,6 +22,7 @@ from ccd.protocol import load
 from ccd.release import verify
 from ccd.splitting.options import LINKS, Quotas
 from tests.campaigns import add_pairs, people, small_campaign
+from tests.ccd.campaign.elsewhere import count_up, count_up_elsewhere, try_alone
 
 THREE = "".join(f'[[annotators]]\nname = "{n}"\nemail = "{n}@example.org"\n' for n in "abc")
 
@@ -248,17 +249,6 @@ def test_a_write_is_all_or_nothing_and_immediate(tmp_path: Path) -> None:
     other.close()
 
 
-def count_up(campaign: Campaign, who: str, times: int) -> None:
-    for number in range(times):
-        with campaign.write() as db:
-            seen = db.scalar(sa.select(sa.func.count()).select_from(schema.events))
-            record(db, who, "count", str(number), before=seen)
-
-
-def count_up_elsewhere(folder: Path, who: str) -> None:
-    count_up(Campaign.open(folder), who, 25)
-
-
 def test_many_writers_in_threads_and_processes_lose_nothing(tmp_path: Path) -> None:
     campaign = small_campaign(tmp_path)
     threads = [threading.Thread(target=count_up, args=(campaign, f"t{n}", 25)) for n in range(4)]
@@ -323,14 +313,6 @@ def test_write_atomic_fails_in_one_line_and_leaves_nothing(tmp_path: Path, place
         write_atomic(tmp_path / place, b"data")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
     assert (tmp_path / "file").read_text() == "mine"
-
-
-def try_alone(folder: Path, answers: "multiprocessing.Queue[str]") -> None:
-    try:
-        with Campaign.open(folder).alone("push"):
-            answers.put("in")
-    except CcdError as error:
-        answers.put(str(error))
 
 
 def test_alone_keeps_a_second_process_out_while_it_lasts(tmp_path: Path) -> None:
