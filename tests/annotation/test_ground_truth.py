@@ -58,6 +58,7 @@ def decided(folder: Path) -> Office:
     return office
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["dead", "lost", "refused"])
 def test_a_write_back_that_is_killed_or_cut_anywhere_writes_each_decision_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str

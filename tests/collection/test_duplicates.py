@@ -356,6 +356,7 @@ def test_two_judges_agree_on_the_check_list(kind: str, kappa: float) -> None:
     assert (agreed - chance) / (1 - chance) == pytest.approx(kappa, abs=0.0005)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(SHARED is None, reason="needs ../shared/data")
 def test_thresholds_on_checked_pairs() -> None:
     """The precision and recall that docs/duplicates.md says, with the searches run on all pictures and all texts."""

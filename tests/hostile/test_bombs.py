@@ -99,7 +99,7 @@ import sys
 from pathlib import Path
 import pyarrow as pa
 from benchmarks import peak_memory
-from ccd import parquet
+from ccd.files import parquet
 from ccd.release.verify import verify
 from collection import table
 

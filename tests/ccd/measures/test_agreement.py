@@ -168,6 +168,7 @@ def test_alpha_is_fleiss_but_for_the_number_of_judgments(units: list[list[int]])
         assert nominal == pytest.approx(1 - (1 - kappa) * (len(rows) - 1) / len(rows), abs=1e-12)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(UNITS)
 def test_without_an_annotator_is_as_if_they_had_never_judged(units: list[list[int]]) -> None:

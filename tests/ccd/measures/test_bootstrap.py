@@ -60,6 +60,7 @@ def test_the_interval_narrows_with_the_root_of_the_pairs() -> None:
     assert widths[0] / widths[1] == pytest.approx(4, rel=0.2)
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_truth() -> None:
     """On 200 samples of a known population, about 190 of the 95 % intervals hold its coefficient."""
     truth = agreement(simulated(200_000, 999), "abc", "nominal", n_resamples=1).coefficients

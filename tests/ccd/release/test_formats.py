@@ -54,6 +54,7 @@ def loaded(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any
     return datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
 
 
+@pytest.mark.slow
 def test_releases_of_one_name_load_as_themselves(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`datasets` finds a folder in its cache by the folder's name and the configs of its card."""
     folders = [files]

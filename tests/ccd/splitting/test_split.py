@@ -190,6 +190,7 @@ def test_what_is_published_stays_and_new_pairs_follow_or_are_left_out() -> None:
     assert straddling(found.table["leakage_group"], found.table["split"]) == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(ROWS, ROWS, st.integers(0, 2**31))
 def test_later_pairs_never_move_a_published_one(rows: Rows, more: Rows, seed: int) -> None:

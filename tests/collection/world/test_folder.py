@@ -60,6 +60,7 @@ def test_the_votes_are_the_judgments(world: Path) -> None:
         assert row["votes"] == {label: said.count(label) for label in said}
 
 
+@pytest.mark.slow
 def test_the_number_of_processes_changes_no_byte(world: Path, tmp_path: Path) -> None:
     write_world(tmp_path / "world", PLAN, workers=2)
     assert contents(tmp_path / "world") == contents(world)
