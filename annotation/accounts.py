@@ -8,7 +8,7 @@ import requests
 
 from annotation.client import Studio
 from ccd.campaign.config import Person
-from ccd.errors import CcdError
+from ccd.errors import ServerError
 
 
 def users(studio: Studio) -> dict[str, int]:
@@ -24,7 +24,7 @@ def ids_of(studio: Studio, people: tuple[Person, ...], known: dict[str, int] | N
     known = users(studio) if known is None else known
     missing = [f"{p.name} <{p.email}>" for p in people if p.email not in known]
     if missing:
-        raise CcdError(
+        raise ServerError(
             f"{', '.join(missing)}: no account at {studio.url}; `ccd studio accounts` makes it by invitation"
         )
     return {p.name: known[p.email] for p in people}
@@ -58,7 +58,7 @@ def sign_in(url: str, email: str, password: str) -> requests.Session:
     page = f"{url}/user/login/"
     answer = _post_form(session, page, {"email": email, "password": password, "persist_session": "on"})
     if answer.status_code != 302:
-        raise CcdError(f"{url} does not let {email} in; check the password there")
+        raise ServerError(f"{url} does not let {email} in; check the password there")
     session.headers["X-CSRFToken"] = session.cookies.get("csrftoken") or ""
     session.headers["Referer"] = url
     return session
@@ -73,7 +73,7 @@ def _sign_up(studio: Studio, person: Person, invitation: str) -> str:
     if answer.status_code != 302:  # a refusal comes as a page with status 200
         why = re.search(r'class="[^"]*error[^"]*"[^>]*>\s*(?:<[^>]+>\s*)*([^<]{4,200})', answer.text)
         reason = " ".join(why.group(1).split()) if why else f"status {answer.status_code}"
-        raise CcdError(
+        raise ServerError(
             f"{studio.url} refuses an account for {person.name} <{person.email}> ({reason}); mend the address in "
             "campaign.toml, or invite them there by hand"
         )
@@ -92,4 +92,4 @@ def _post_form(session: requests.Session, page: str, fields: dict[str, str]) -> 
             timeout=60,
         )
     except requests.RequestException:
-        raise CcdError(f"{page.partition('?')[0]} cannot be reached; see that Label Studio runs there") from None
+        raise ServerError(f"{page.partition('?')[0]} cannot be reached; see that Label Studio runs there") from None

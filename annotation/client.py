@@ -19,7 +19,7 @@ import requests
 import urllib3
 
 from annotation.received import LISTING, TASK, check, storable
-from ccd.errors import CcdError
+from ccd.errors import EnvironmentFailure, ServerError
 from ccd.retries import Later, patiently
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ HOLDS_ANSWERS = {"filter": "filter:tasks:annotations_ids", "operator": "empty", 
 """The filter of tasks that hold an annotation; the counter `total_annotations` may be wrong, as above."""
 
 
-class StudioError(CcdError):
+class StudioError(ServerError):
     """Label Studio did not do what was asked. `status` is its HTTP status, None where no answer came."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
@@ -332,7 +332,9 @@ def token_of_environment(url: str) -> str:
     """The token in LABEL_STUDIO_API_KEY. Raises CcdError where there is none."""
     token = os.environ.get(TOKEN_VARIABLE, "").strip()
     if not token:
-        raise CcdError(f"{TOKEN_VARIABLE} is not set; put an access token of {url} there (Account & Settings there)")
+        raise EnvironmentFailure(
+            f"{TOKEN_VARIABLE} is not set; put an access token of {url} there (Account & Settings there)"
+        )
     if not re.fullmatch(r"[!-~]+", token):
-        raise CcdError(f"{TOKEN_VARIABLE} holds white space or letters that no token has; copy it again")
+        raise EnvironmentFailure(f"{TOKEN_VARIABLE} holds white space or letters that no token has; copy it again")
     return token

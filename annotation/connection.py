@@ -4,7 +4,7 @@ from annotation import studio as local
 from annotation.client import Studio, token_of_environment
 from annotation.pictures import FromDisk, Pictures, Uploaded
 from ccd.campaign.campaign import Campaign
-from ccd.errors import CcdError
+from ccd.errors import EnvironmentFailure
 
 
 def connect(campaign: Campaign) -> tuple[Studio, Pictures]:
@@ -15,6 +15,6 @@ def connect(campaign: Campaign) -> tuple[Studio, Pictures]:
         return studio, Uploaded(campaign, studio)
     server = local.status(campaign.folder)
     if server is None:
-        raise CcdError(f"{campaign.folder}: no Label Studio runs for this campaign; run `ccd studio start`")
+        raise EnvironmentFailure(f"{campaign.folder}: no Label Studio runs for this campaign; run `ccd studio start`")
     studio = Studio(server.url, server.token)
     return studio, FromDisk(campaign, studio)

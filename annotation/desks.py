@@ -13,7 +13,7 @@ from annotation.received import PROJECT, check
 from ccd.campaign import revisions
 from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
 from ccd.campaign.tables import schema
-from ccd.errors import CcdError
+from ccd.errors import CcdError, ServerError
 from ccd.protocol import Protocol
 from ccd.wording import number_of
 
@@ -141,7 +141,7 @@ def project_of(campaign: Campaign, studio: Studio, name: str, project: int) -> d
     if found.get("description") == _mark(campaign, name):
         return found
     if found["title"] == _title(campaign, name):
-        raise CcdError(
+        raise ServerError(
             f"{studio.url}/projects/{project}: the description of desk {name} was changed by hand; "
             f"set it to: {_mark(campaign, name)}"
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from annotation.received import storable
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.files.regular import open_regular
 from ccd.judgment_tables.columns import GOLDEN, plain
 from ccd.times import utc
@@ -314,9 +314,9 @@ def records(file: Path) -> Iterator[tuple[str, Json] | Left]:
         with open_regular(file) as opened:
             text = opened.read().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise CcdError(f"{file}: not UTF-8; save the file as UTF-8") from None
+        raise InputError(f"{file}: not UTF-8; save the file as UTF-8") from None
     except OSError as error:
-        raise CcdError(f"{file}: cannot be read ({error.strerror}); check the name and the rights") from None
+        raise InputError(f"{file}: cannot be read ({error.strerror}); check the name and the rights") from None
     try:
         whole = json.loads(text)
         found = whole if isinstance(whole, list) else [whole]

@@ -18,7 +18,7 @@ from annotation.exported import (
     parsed,
     seconds,
 )
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.judgment_tables.columns import GOLDEN, REJECTED, Named, is_golden, numbered, place, plain
 from ccd.judgment_tables.spellings import NULL_WORDS
 from ccd.judgment_tables.table import delimiter, encoding
@@ -173,21 +173,21 @@ def _text(file: Path, named: Named) -> tuple[list[str], Rows]:
         with file.open(encoding=encoding(file), newline="") as opened:
             text = opened.read()
     except UnicodeDecodeError:
-        raise CcdError(f"{file}: not UTF-8; save the file as UTF-8") from None
+        raise InputError(f"{file}: not UTF-8; save the file as UTF-8") from None
     except OSError as error:
-        raise CcdError(f"{file}: cannot be read ({error.strerror}); check the name and the rights") from None
+        raise InputError(f"{file}: cannot be read ({error.strerror}); check the name and the rights") from None
     first = text[: text.find("\n") + 1] or text
     reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter(file, first))
     rows = [(reader.line_num, row) for row in reader if row]
     if not rows:
-        raise CcdError(f"{file}: the file is empty; give a table of judgments")
+        raise InputError(f"{file}: the file is empty; give a table of judgments")
     names = [name.strip() for name in rows[0][1]]
     if named.by_number and not {*filter(None, (named.task, named.worker)), *named.labels} <= set(names):
         names = [str(number) for number in range(1, len(names) + 1)]
     else:
         rows = rows[1:]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise CcdError(f"{file}: the column {sorted(twice)[0]!r} is there twice; name each column once")
+        raise InputError(f"{file}: the column {sorted(twice)[0]!r} is there twice; name each column once")
     width = len(names)
     return names, (
         (f"{file.name}, line {line}", dict(zip(names, row, strict=True)) if len(row) == width else None)
@@ -207,7 +207,9 @@ def _parquet(file: Path) -> tuple[list[str], Rows]:
                 {name: "" if row.get(name) is None else row[name] for name in names} for row in parquet.rows(opened)
             ]
     except (ArrowException, ValueError) as error:
-        raise CcdError(f"{file}: cannot be read as Parquet ({error}); write it again, with one value a cell") from None
+        raise InputError(
+            f"{file}: cannot be read as Parquet ({error}); write it again, with one value a cell"
+        ) from None
     except OSError as error:
-        raise CcdError(f"{file}: cannot be read ({error.strerror}); check the name and the rights") from None
+        raise InputError(f"{file}: cannot be read ({error.strerror}); check the name and the rights") from None
     return names, ((f"{file.name}, row {number}", row) for number, row in enumerate(rows, 1))

@@ -15,7 +15,7 @@ from annotation.pictures import Pictures
 from annotation.push import send_to_adjudicators
 from ccd.campaign import adjudication
 from ccd.campaign.campaign import Campaign
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.protocol import Protocol
 from ccd.vocabulary import Status
 
@@ -32,7 +32,7 @@ def write_back(campaign: Campaign, studio: Studio, pictures: Pictures) -> int:
     users = ids_of(studio, campaign.config.adjudicators)
     gone = {each.reviewer for each in waiting} - users.keys()
     if gone:
-        raise CcdError(f"{min(gone)} decided and is not in campaign.toml; put them back under [[adjudicators]]")
+        raise InputError(f"{min(gone)} decided and is not in campaign.toml; put them back under [[adjudicators]]")
     project, tasks = send_to_adjudicators(campaign, studio, pictures, {each.pair_id for each in waiting})
     for each in waiting:
         task = tasks.get(each.pair_id, 0)

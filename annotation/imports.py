@@ -18,7 +18,7 @@ from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import now, record
 from ccd.campaign.tables.frames import batches
 from ccd.campaign.tables.judgments import IMPORTED
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.judgment_tables.columns import Named
 from ccd.judgment_tables.spellings import spelling_key
 from ccd.protocol import Protocol, Question
@@ -62,7 +62,7 @@ def read(file: Path, tool: str | None, named: Named) -> tuple[str, list[Answer |
         records = list(exported.records(file))
         first = next((each[1] for each in records if not isinstance(each, Left)), None)
         if first is None:
-            raise CcdError(f"{file}: no JSON objects; give an export as JSON or JSON lines")
+            raise InputError(f"{file}: no JSON objects; give an export as JSON or JSON lines")
         tool = tool or exported.recognised(first) or exported_tables.TABLE
         found = list(_of_records(file, tool, records, named))
     else:
@@ -70,7 +70,9 @@ def read(file: Path, tool: str | None, named: Named) -> tuple[str, list[Answer |
         found = list(answers)
     if not any(isinstance(each, Answer) for each in found):
         why = ", ".join(sorted({each.why for each in found if isinstance(each, Left)})) or "it is empty"
-        raise CcdError(f"{file}: no answer of anybody ({why}); see docs/import.md for what each tool's file must have")
+        raise InputError(
+            f"{file}: no answer of anybody ({why}); see docs/import.md for what each tool's file must have"
+        )
     return tool, found
 
 
@@ -141,14 +143,14 @@ def meaning(
     known = {*labels.values()}
     for raw, label in mapped.items():
         if label not in known:
-            raise CcdError(
+            raise InputError(
                 f"campaign.toml, [import.labels]: {raw!r} is {label!r}, no label of protocol {protocol.name}; write "
                 f"one of {', '.join(sorted(known))}"
             )
     labels = titles | labels | {spelling_key(raw): label for raw, label in mapped.items()}
     there = list(dict.fromkeys(name for answer in answers for name in answer.said))
     if missing := [name for name in columns if name not in there]:
-        raise CcdError(f"{where}: no field {missing[0]!r}; it has {', '.join(there)}")
+        raise InputError(f"{where}: no field {missing[0]!r}; it has {', '.join(there)}")
     fields: dict[str, str] = {}
     for number, question in enumerate(protocol.questions):
         if columns:
@@ -158,7 +160,7 @@ def meaning(
         if not same:
             same = [name for name in there if _holds(question, labels, answers, name)] or there
         if len(same) > 1:
-            raise CcdError(
+            raise InputError(
                 f"{where}: {', '.join(same)} may answer {question.name!r}; name one with --label-column, again for "
                 "each further question"
             )

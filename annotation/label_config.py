@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
 from annotation.received import storable
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.protocol import Category, Protocol, Question
 from ccd.vocabulary import Status
 
@@ -25,7 +25,7 @@ def label_config(protocol: Protocol) -> str:
     """
     for question in protocol.questions:
         if question.name in ("image", "text", COMMENT):
-            raise CcdError(
+            raise InputError(
                 f"protocol {protocol.name}, question {question.name!r}: the labeling page has a part of that name; "
                 "choose another"
             )

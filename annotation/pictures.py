@@ -12,7 +12,7 @@ from annotation.client import Studio
 from annotation.desks import create_project, find_project
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
-from ccd.errors import CcdError
+from ccd.errors import DataDamage, ServerError
 
 UPLOAD_BATCH = 50  # files a request; Label Studio refuses more than 100
 
@@ -91,7 +91,7 @@ class Uploaded:
             try:
                 files.append((path.name, (path.name, path.read_bytes())))
             except FileNotFoundError:
-                raise CcdError(f"{path}: the image is missing; restore it or collect it again") from None
+                raise DataDamage(f"{path}: the image is missing; restore it or collect it again") from None
         # Doubled after a lost reply is harmless here: an upload nobody refers to is shown nowhere.
         answer = self._studio.upload(f"/api/projects/{project}/import?commit_to_project=false", files)
         uploaded = self._studio.get(f"/api/projects/{project}/file-uploads", ids=json.dumps(answer["file_upload_ids"]))
@@ -101,7 +101,7 @@ class Uploaded:
                 file = upload["file"]  # upload/<project>/<8 hex>-<name>
                 urls[names[Path(file).name.split("-", 1)[1]]] = f"/data/{file}"
         if set(urls) != set(batch):
-            raise CcdError(f"{self._studio.url} took {len(urls)} of {len(batch)} pictures; run `ccd push` again")
+            raise ServerError(f"{self._studio.url} took {len(urls)} of {len(batch)} pictures; run `ccd push` again")
         with self._campaign.write() as db:
             db.execute(schema.uploads.delete().where(schema.uploads.c.sha256.in_(list(batch))))
             db.execute(
@@ -121,5 +121,7 @@ def check(studio: Studio, urls: Iterable[str]) -> None:
     for url in urls:
         kind = studio.read(url).headers.get("Content-Type", "")
         if not kind.startswith("image/"):
-            raise CcdError(f"{studio.url}{url} is {kind or 'nothing'}, not a picture; see the storage of that project")
+            raise ServerError(
+                f"{studio.url}{url} is {kind or 'nothing'}, not a picture; see the storage of that project"
+            )
         return

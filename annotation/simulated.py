@@ -13,7 +13,7 @@ import requests
 
 from annotation.accounts import sign_in
 from annotation.label_config import read_result
-from ccd.errors import CcdError
+from ccd.errors import ServerError
 from ccd.protocol import Protocol, Question
 from ccd.vocabulary import Status
 
@@ -75,7 +75,7 @@ def work(
         elif (
             answer.status_code < 500
         ):  # else: asked for the next task again, which is this one only if it was not taken
-            raise CcdError(
+            raise ServerError(
                 f"{url} did not take the answer of {person.email} to {pair} (status {answer.status_code}); see its log"
             )
     return done
@@ -90,7 +90,7 @@ def _next_task(session: requests.Session, url: str, project: int) -> dict[str, A
             task: dict[str, Any] = answer.json()
             return task
         time.sleep(0.5)  # on SQLite a busy Label Studio now and then answers 500, "database is locked"
-    raise CcdError(f"{url} gives no next task of project {project} (status {answer.status_code}); see its log")
+    raise ServerError(f"{url} gives no next task of project {project} (status {answer.status_code}); see its log")
 
 
 def _shown(task: dict[str, Any], protocol: Protocol) -> str | None:

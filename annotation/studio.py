@@ -25,7 +25,7 @@ from typing import Any
 import psutil
 import requests
 
-from ccd.errors import CcdError
+from ccd.errors import DataDamage, EnvironmentFailure
 from ccd.files.atomic import write_atomic
 from ccd.files.lock import file_lock
 
@@ -116,7 +116,9 @@ def _run_step(step: list[str], lock: int, env: dict[str, str] | None = None) -> 
     done = subprocess.run(step, capture_output=True, text=True, stdin=subprocess.DEVNULL, pass_fds=[lock], env=env)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise CcdError(f"Label Studio could not be installed ({reason}); fix that and run `ccd studio install` again")
+        raise EnvironmentFailure(
+            f"Label Studio could not be installed ({reason}); fix that and run `ccd studio install` again"
+        )
 
 
 def status(campaign_folder: Path) -> Server | None:
@@ -185,7 +187,7 @@ def stop(campaign_folder: Path) -> bool:
         if attempt == 50:
             os.kill(server.pid, signal.SIGKILL)
         time.sleep(0.1)
-    raise CcdError(f"process {server.pid} (Label Studio) does not end; end it by hand")
+    raise EnvironmentFailure(f"process {server.pid} (Label Studio) does not end; end it by hand")
 
 
 def offer(campaign_folder: Path, images: list[str]) -> None:
@@ -206,7 +208,7 @@ def offer(campaign_folder: Path, images: list[str]) -> None:
         except FileExistsError:
             pass
         except FileNotFoundError:
-            raise CcdError(f"{source}: the image is missing; restore it or collect it again") from None
+            raise DataDamage(f"{source}: the image is missing; restore it or collect it again") from None
         except OSError:
             if not os.path.exists(target):
                 write_atomic(Path(target), Path(source).read_bytes())
@@ -230,7 +232,7 @@ def _state(folder: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):
-        raise CcdError(f"{path}: is not what `ccd studio start` wrote; run `ccd doctor --fix`") from None
+        raise DataDamage(f"{path}: is not what `ccd studio start` wrote; run `ccd doctor --fix`") from None
 
 
 def _note(server: Server, folder: Path) -> None:
@@ -262,7 +264,7 @@ def _credentials(folder: Path) -> dict[str, str]:
         found: dict[str, str] = json.loads(path.read_text())
         return {key: found[key] for key in ("email", "password", "token")}
     except (ValueError, KeyError, TypeError):
-        raise CcdError(f"{path}: cannot be read as credentials; restore it from a backup") from None
+        raise DataDamage(f"{path}: cannot be read as credentials; restore it from a backup") from None
 
 
 def _environ(folder: Path, credentials: dict[str, str]) -> dict[str, str]:
@@ -298,7 +300,7 @@ def _port(folder: Path) -> int:
                     time.sleep(0.1)  # one that was killed is gone a moment before its port is free
                 continue
             return port
-    raise CcdError("no free port on 127.0.0.1; end a server that is not needed")
+    raise EnvironmentFailure("no free port on 127.0.0.1; end a server that is not needed")
 
 
 def _wait(server: Server, folder: Path) -> None:
@@ -308,7 +310,7 @@ def _wait(server: Server, folder: Path) -> None:
         session.headers["Authorization"] = f"Token {server.token}"
         while time.monotonic() < deadline:
             if not _is_ours(server.pid, folder):
-                raise CcdError(f"Label Studio ended while starting; see {folder / 'log.txt'}")
+                raise EnvironmentFailure(f"Label Studio ended while starting; see {folder / 'log.txt'}")
             try:
                 # Our own token is accepted by our own server only: a stranger on that port does not pass for it.
                 answer = session.get(f"{server.url}/api/current-user/whoami", timeout=5)
@@ -318,7 +320,7 @@ def _wait(server: Server, folder: Path) -> None:
                 pass
             time.sleep(0.1)
     os.kill(server.pid, signal.SIGTERM)
-    raise CcdError(f"Label Studio did not answer within {START_SECONDS} s; see {folder / 'log.txt'}")
+    raise EnvironmentFailure(f"Label Studio did not answer within {START_SECONDS} s; see {folder / 'log.txt'}")
 
 
 def _is_ours(pid: int, folder: Path) -> bool:

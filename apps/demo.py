@@ -22,7 +22,7 @@ from apps.cli.progress import bars
 from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
 from ccd.campaign.config import Person
 from ccd.campaign.tables import schema
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from collection.store import collect
 from collection.synthetic import SOURCE, records
 
@@ -59,7 +59,7 @@ def run(cli: click.Command, folder: Path | None, data: Path | None, size: int, s
     typed = functools.partial(_type, cli, campaign.folder)
     truth = _collect(campaign, typed, data, size, seed)
     if not truth:
-        raise CcdError(f"{data}: no pair of its table can be used, for the reasons above; name other data")
+        raise InputError(f"{data}: no pair of its table can be used, for the reasons above; name other data")
 
     say("\n$ ccd studio start")
     server = local.start(campaign.folder, say)
@@ -110,7 +110,7 @@ def _collect(campaign: Campaign, typed: Callable[..., None], data: Path | None, 
         return truth
     tables = sorted(path for path in data.iterdir() if path.suffix in (".tsv", ".csv", ".jsonl", ".parquet"))
     if not tables:
-        raise CcdError(f"{data} holds no .tsv, .csv, .jsonl or .parquet table of pairs; name a folder that does")
+        raise InputError(f"{data} holds no .tsv, .csv, .jsonl or .parquet table of pairs; name a folder that does")
     with contextlib.suppress(SystemExit):  # it kept nothing and said so; the check below stops
         typed("collect", "table", str(tables[0]))
     chance = random.Random(seed)

@@ -140,16 +140,16 @@ def telling_images(campaign: "Campaign") -> Iterator[Found]:
 def _cleaned(campaign: "Campaign", row: "sa.Row[Any]", data: bytes) -> str:
     """The database first: a file that was not written yet is still the one that was collected."""
     from ccd.campaign.tables import schema
-    from ccd.errors import CcdError
+    from ccd.errors import DataDamage
     from ccd.files.atomic import write_atomic
     from collection.images import BadImage, prepare
 
     try:
         picture, cleaned = prepare(data)
     except BadImage as error:
-        raise CcdError(f"{error}; collect its post again") from None
+        raise DataDamage(f"{error}; collect its post again") from None
     if picture.format != row.format:
-        raise CcdError(f"it could be stored as {picture.format} only; collect its post again")
+        raise DataDamage(f"it could be stored as {picture.format} only; collect its post again")
     new = {"cleaned_sha256": picture.sha256, "bytes": picture.bytes}
     with campaign.write() as db:
         db.execute(schema.images.update().where(schema.images.c.sha256 == row.sha256).values(new))

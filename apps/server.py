@@ -24,7 +24,7 @@ from apps.backend import Backend, secret_of
 from apps.connections import HEAD_SECONDS, REASON, TAKE_SECONDS, Connection, RefusedError
 from apps.retraining import Retraining
 from ccd.campaign.campaign import Campaign
-from ccd.errors import CcdError
+from ccd.errors import CcdError, EnvironmentFailure, InputError
 from model.serving import Serving
 
 PASSWORD = "CCD_BACKEND_PASSWORD"
@@ -48,7 +48,9 @@ class Server:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             self._socket = socket.create_server((host, port), family=family, backlog=1024)
         except OSError as error:
-            raise CcdError(f"{host}:{port}: cannot be listened on ({error.strerror}); choose another --port") from None
+            raise EnvironmentFailure(
+                f"{host}:{port}: cannot be listened on ({error.strerror}); choose another --port"
+            ) from None
         self.server_port = int(self._socket.getsockname()[1])
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.server_port}/{secret}"
         config = uvicorn.Config(
@@ -195,7 +197,7 @@ def serving(
     ...     print(server.url)
     """
     if not campaign.protocol.labels:
-        raise CcdError(
+        raise InputError(
             f"protocol {campaign.protocol.name}: {campaign.protocol.question.name} asks for a score; desks show "
             "predicted labels only"
         )
@@ -218,5 +220,5 @@ def password_of_environment() -> str:
     """Return the password in CCD_BACKEND_PASSWORD. Raises CcdError where there is none that a request can bear."""
     found = os.environ.get(PASSWORD, "")
     if not re.fullmatch(r"[!-~]+", found):
-        raise CcdError(f"{PASSWORD} is not set, or has spaces or letters beyond ASCII; put a password there")
+        raise EnvironmentFailure(f"{PASSWORD} is not set, or has spaces or letters beyond ASCII; put a password there")
     return found

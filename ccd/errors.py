@@ -1,4 +1,4 @@
-"""The two ways a command ends badly; both are one line for a person and never a traceback."""
+"""What can go wrong, by who can put it right; each is one line for a person and never a traceback."""
 
 import contextlib
 import errno
@@ -8,24 +8,40 @@ from pathlib import Path
 
 
 class CcdError(Exception):
-    """Bad input or a bad environment: the message says what, where and the remedy. Exit code 2.
+    """Catch everything that the toolkit raises on purpose: the message says what, where and the remedy. Exit code 2.
 
-    >>> raise CcdError("campaign.toml, line 3: judgments_per_pair is 0; write a number from 2 up")
+    >>> raise InputError("campaign.toml, line 3: judgments_per_pair is 0; write a number from 2 up")
     Traceback (most recent call last):
-    ccd.errors.CcdError: campaign.toml, line 3: judgments_per_pair is 0; write a number from 2 up
+    ccd.errors.InputError: campaign.toml, line 3: judgments_per_pair is 0; write a number from 2 up
     """
+
+
+class InputError(CcdError):
+    """What the user gave is wrong or missing: an option, campaign.toml, a protocol, a file, a step that comes first."""
+
+
+class EnvironmentFailure(CcdError):
+    """This machine fails: a full disk, missing rights, a missing library or token, a port or a lock that is taken."""
+
+
+class ServerError(CcdError):
+    """Another machine fails or refuses: Label Studio, X, Bluesky, Mastodon, a host of photos."""
+
+
+class DataDamage(CcdError):
+    """Stored data is not what was stored: a photo, a database, a network, a release or a backup."""
 
 
 def as_path(value: str | os.PathLike[str], what: str) -> Path:
-    """Return a path that a caller gave. Raises CcdError where it is none, such as a number.
+    """Return a path that a caller gave. Raises InputError where it is none, such as a number.
 
     >>> as_path(3, "the campaign's folder")
     Traceback (most recent call last):
-    ccd.errors.CcdError: the campaign's folder is 3, which is not a path; write text or a pathlib.Path
+    ccd.errors.InputError: the campaign's folder is 3, which is not a path; write text or a pathlib.Path
     """
     path = os.fspath(value) if isinstance(value, str | os.PathLike) else value
     if not isinstance(path, str) or "\0" in path:
-        raise CcdError(f"{what} is {value!r:.80}, which is not a path; write text or a pathlib.Path")
+        raise InputError(f"{what} is {value!r:.80}, which is not a path; write text or a pathlib.Path")
     return Path(path)
 
 
@@ -47,11 +63,11 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def damaged(where: object, remedy: str) -> Iterator[None]:
-    """Whatever a stranger's file makes its reader raise is a CcdError that names it; a failing disk stays an OSError.
+    """Whatever a stranger's file makes its reader raise is a DataDamage that names it; a failing disk stays an OSError.
 
     >>> with damaged("votes.json", "fetch it again"): {}["votes"]
     Traceback (most recent call last):
-    ccd.errors.CcdError: votes.json: is damaged (KeyError: 'votes'); fetch it again
+    ccd.errors.DataDamage: votes.json: is damaged (KeyError: 'votes'); fetch it again
     """
     try:
         yield
@@ -59,4 +75,4 @@ def damaged(where: object, remedy: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        raise CcdError(f"{where}: is damaged ({type(error).__name__}: {reason}); {remedy}") from None
+        raise DataDamage(f"{where}: is damaged ({type(error).__name__}: {reason}); {remedy}") from None

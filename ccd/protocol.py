@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from ccd.errors import CcdError, as_path
+from ccd.errors import CcdError, InputError, as_path
 from ccd.files.regular import MOST_TEXT, read_regular
 
 Kind = Literal["choice", "score"]
@@ -69,7 +69,9 @@ class Question:
         for category in self.categories:
             if category.name == name:
                 return category
-        raise CcdError(f"question {self.name!r} has no category {name!r}; it has {', '.join(self.labels) or 'a score'}")
+        raise InputError(
+            f"question {self.name!r} has no category {name!r}; it has {', '.join(self.labels) or 'a score'}"
+        )
 
     def problem(self, answer: object) -> str | None:
         """Why `answer` is no answer to this question, or None."""
@@ -119,7 +121,7 @@ class Protocol:
             if candidate.name == question:
                 return candidate
         names = ", ".join(q.name for q in self.questions)
-        raise CcdError(f"protocol {self.name!r} has no question {question!r}; it has {names}")
+        raise InputError(f"protocol {self.name!r} has no question {question!r}; it has {names}")
 
     def problem(self, answers: Mapping[str, object]) -> str | None:
         """Why `answers` ({question: label or score}) are not this protocol's, or None where they are."""
@@ -169,15 +171,15 @@ def source(name_or_path: str, folder: Path = Path()) -> tuple[str, str]:
         text = read_regular(path, MOST_TEXT).decode("utf-8-sig")  # some editors put a byte order mark first
         return text, where
     except FileNotFoundError:
-        raise CcdError(
+        raise InputError(
             f"{where}: no such file; name a TOML file or a shipped protocol: {', '.join(shipped())}"
         ) from None
     except IsADirectoryError:
-        raise CcdError(f"{where}: a folder; name the TOML file in it") from None
+        raise InputError(f"{where}: a folder; name the TOML file in it") from None
     except UnicodeDecodeError as error:
-        raise CcdError(f"{where}: not UTF-8 text (byte {error.start}); save the file as UTF-8") from None
+        raise InputError(f"{where}: not UTF-8 text (byte {error.start}); save the file as UTF-8") from None
     except (OSError, ValueError) as error:
-        raise CcdError(f"{where}: cannot be read ({error}); check the path and its rights") from None
+        raise InputError(f"{where}: cannot be read ({error}); check the path and its rights") from None
 
 
 def load(name_or_path: str | os.PathLike[str], folder: str | os.PathLike[str] = ".") -> Protocol:
@@ -197,7 +199,7 @@ def parse(text: str, where: str) -> Protocol:
     try:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError: also a number of more digits than Python reads
-        raise CcdError(f"{where}: not valid TOML ({error}); mend that place") from None
+        raise InputError(f"{where}: not valid TOML ({error}); mend that place") from None
     table = _Table(data, where)
     protocol = Protocol(
         name=table.slug(),
@@ -273,7 +275,7 @@ def _category(table: "_Table") -> Category:
 def _unique(where: str, what: str, names: list[str]) -> None:
     for place, name in enumerate(names):
         if name in names[:place]:
-            raise CcdError(f"{where}: {what} {name!r} is there twice; give each its own")
+            raise InputError(f"{where}: {what} {name!r} is there twice; give each its own")
 
 
 def _unique_hotkeys(protocol: Protocol, where: str) -> None:
@@ -284,7 +286,9 @@ def _unique_hotkeys(protocol: Protocol, where: str) -> None:
             place = f"question {question.name!r}, category {category.name!r}"
             if category.hotkey in taken:
                 other = taken[category.hotkey]
-                raise CcdError(f"{where}, {place}: hotkey {category.hotkey!r} is also that of {other}; choose another")
+                raise InputError(
+                    f"{where}, {place}: hotkey {category.hotkey!r} is also that of {other}; choose another"
+                )
             taken[category.hotkey] = place
 
 
@@ -297,7 +301,7 @@ class _Table:
         self._known: list[str] = []
 
     def wrong(self, what: str) -> CcdError:
-        return CcdError(f"{self.where}: {what}")
+        return InputError(f"{self.where}: {what}")
 
     def take(self, key: str, kind: type[_T], default: _T | None = None) -> _T:
         self._known.append(key)

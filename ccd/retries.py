@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from ccd.errors import CcdError
+from ccd.errors import CcdError, ServerError
 from ccd.wording import number_of
 
 TRIES = 6  # of one request, before it is given up
@@ -69,7 +69,7 @@ def patiently(
             return ask(number)
         except Later as later:
             if number == tries:
-                raise later.error or CcdError(
+                raise later.error or ServerError(
                     f"{later}, {number_of(tries, 'time')} in a row; run again later{f': {kept}' if kept else ''}"
                 ) from None
             wait(pause(number, backoff, later.seconds), f"{later}, try {number} of {tries}")

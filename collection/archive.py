@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.times import utc
 from collection.exports import as_v1
 from collection.files import MOST_DOCUMENT, find_photo, lines
@@ -77,7 +77,7 @@ def read(file: Path, images: Path | None = None) -> Iterator[Record | Drop]:
             if entry is not None:
                 yield entry
     if held is not None:
-        raise CcdError(f"{file}: no posts found; give pages or posts of the X API as JSON, one a line")
+        raise InputError(f"{file}: no posts found; give pages or posts of the X API as JSON, one a line")
 
 
 def _entries(file: Path, folder: Path) -> Iterator[Record | Drop | None]:
@@ -132,7 +132,7 @@ def _documents(file: Path) -> Iterator[tuple[str, Any]]:
             whole.append((number, line))
             size += len(line)
             if size > MOST_DOCUMENT:
-                raise CcdError(
+                raise InputError(
                     f"{file}: one JSON document of more than {MOST_DOCUMENT:,} bytes; write a page or post a line"
                 )
         text = b"".join(line for _, line in whole)
@@ -201,9 +201,9 @@ def _versions(post: Any) -> list[str]:
 def _refuse_others(where: str, item: Any) -> None:
     if isinstance(item, dict) and _text(item) is None:
         if "username" in item or "screen_name" in item:
-            raise CcdError(f"{where}: users, not posts; give a file with the posts themselves")
+            raise InputError(f"{where}: users, not posts; give a file with the posts themselves")
         if "tweet_count" in item or "post_count" in item:
-            raise CcdError(f"{where}: counts of posts, not posts; give a file with the posts themselves")
+            raise InputError(f"{where}: counts of posts, not posts; give a file with the posts themselves")
 
 
 def _includes(found: Any) -> _Includes:

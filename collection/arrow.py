@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ccd.errors import CcdError, damaged
+from ccd.errors import InputError, damaged
 from collection.columns import Columns, find
 from collection.files import reading
 
@@ -24,7 +24,7 @@ def of_parquet(file: Path, columns: Columns) -> tuple[Columns, Iterator[Row]]:
         try:
             table = parquet.opened(file)
         except pyarrow.ArrowException as error:
-            raise CcdError(f"{file}: not a Parquet file ({error}); write it again") from None
+            raise InputError(f"{file}: not a Parquet file ({error}); write it again") from None
     found, names = _of_arrow(file, columns, table.schema_arrow)
 
     def rows() -> Iterator[Mapping[str, Any]]:
@@ -40,7 +40,7 @@ def of_dataset(folder: Path, columns: Columns) -> tuple[Columns, Iterator[Row]]:
 
     if not (folder / "state.json").is_file():
         parts = ", ".join(sorted(path.parent.name for path in folder.glob("*/state.json")))
-        raise CcdError(f"{folder}: a folder of several datasets; name one of its folders: {parts}")
+        raise InputError(f"{folder}: a folder of several datasets; name one of its folders: {parts}")
     with reading(folder / "state.json"), damaged(folder, "save the dataset again"):
         state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
         files = [folder / Path(str(each["filename"])).name for each in state["_data_files"]]

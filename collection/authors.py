@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from ccd.errors import CcdError
+from ccd.errors import DataDamage, EnvironmentFailure
 
 SECRET = "secret.key"
 _KEY = re.compile(r"key:([0-9a-f]{16})")  # an id in a raw page that is a keyed hash already
@@ -59,11 +59,11 @@ def secret(folder: Path) -> bytes:
         temporary.unlink()
         return _checked(path)
     except OSError as error:
-        raise CcdError(f"{path}: cannot be used ({error.strerror}); check the folder's rights") from None
+        raise EnvironmentFailure(f"{path}: cannot be used ({error.strerror}); check the folder's rights") from None
 
 
 def _checked(path: Path) -> bytes:
     data = path.read_bytes().strip()
     if len(data) < 32:
-        raise CcdError(f"{path}: too short for a secret; put the old file back from your backup")
+        raise DataDamage(f"{path}: too short for a secret; put the old file back from your backup")
     return data

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ccd.errors import CcdError
+from ccd.errors import EnvironmentFailure, InputError, ServerError
 from ccd.retries import Later, Wait, limited, patiently, sleep
 from ccd.times import utc
 from collection.authors import Key
@@ -43,7 +43,7 @@ class Api:
         try:
             from atproto import Client, Request
         except ImportError:
-            raise CcdError("Bluesky needs the library atproto; pip install 'ccd-toolkit[social]'") from None
+            raise EnvironmentFailure("Bluesky needs the library atproto; pip install 'ccd-toolkit[social]'") from None
         self._client = Client(service, request=Request(timeout=TIMEOUT))
         self._login = (handle.removeprefix("@"), password)
         self._logged_in = False
@@ -54,7 +54,7 @@ class Api:
         """With the account of BLUESKY_HANDLE and BLUESKY_APP_PASSWORD. Raises CcdError where they are absent."""
         handle, password = (os.environ.get(name, "").strip() for name in (HANDLE, PASSWORD))
         if not handle or not password:
-            raise CcdError(
+            raise EnvironmentFailure(
                 f"no login for Bluesky; set {HANDLE} and {PASSWORD} in the environment (Settings, App passwords)"
             )
         return cls(handle, password, service=server(os.environ.get(SERVICE) or "bsky.social", SERVICE), wait=wait)
@@ -81,10 +81,12 @@ class Api:
         except (httpx.HTTPError, ValueError) as error:  # cut, or not JSON
             raise Later(f"Bluesky's answer did not arrive ({type(error).__name__})") from None
         except exceptions.AtProtocolError as error:  # a token that is none, from something that is no Bluesky
-            raise CcdError(f"Bluesky's login failed ({type(error).__name__}); check {SERVICE}") from None
+            raise ServerError(f"Bluesky's login failed ({type(error).__name__}); check {SERVICE}") from None
         if isinstance(answer, dict) and isinstance(answer.get("posts"), list):
             return answer
-        raise CcdError("Bluesky answers something else than its API does; see that no proxy stands between, run again")
+        raise ServerError(
+            "Bluesky answers something else than its API does; see that no proxy stands between, run again"
+        )
 
     def _refused(self, error: Any) -> Exception:
         """Later, where the fault may pass by itself; else what Bluesky said, with a remedy."""
@@ -98,7 +100,7 @@ class Api:
         remedy = "mend the query" if self._logged_in else f"check {HANDLE}, and {SERVICE} where it is set"
         if status in (401, 403):
             remedy = f"check {HANDLE} and {PASSWORD} (an app password, not the account's own)"
-        return CcdError(f"Bluesky refuses ({status}: {' '.join(str(said).split())}); {remedy}")
+        return ServerError(f"Bluesky refuses ({status}: {' '.join(str(said).split())}); {remedy}")
 
 
 class Search:
@@ -110,7 +112,7 @@ class Search:
     def __init__(self, api: Api, query: str) -> None:
         self._query = " ".join(query.split())
         if not self._query:
-            raise CcdError("the query is empty; say what to search for")
+            raise InputError("the query is empty; say what to search for")
         self.name = f"search {self._query}"
         self._api = api
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 
 KNOWN_NAMES = {
     "id": (
@@ -79,13 +79,13 @@ def find(file: Path, columns: Columns, names: Sequence[str]) -> Columns:
     for kind, candidates in KNOWN_NAMES.items():
         asked = getattr(columns, kind)
         if asked is not None and asked not in names:
-            raise CcdError(f"{file}: no column {asked!r} for --{kind}-column; it has {', '.join(names)}")
+            raise InputError(f"{file}: no column {asked!r} for --{kind}-column; it has {', '.join(names)}")
         found[kind] = asked or next((by_name[p] for name in candidates if (p := plain(name)) in by_name), None)
         if found[kind] is None and kind in ("text", "image"):
-            raise CcdError(f"{file}: no {kind} column found; name one of {', '.join(names)} with --{kind}-column")
+            raise InputError(f"{file}: no {kind} column found; name one of {', '.join(names)} with --{kind}-column")
     twice = next((name for name in found.values() if name is not None and list(names).count(name) > 1), None)
     if twice is not None:
-        raise CcdError(f"{file}: two columns are called {twice!r}; rename one of them")
+        raise InputError(f"{file}: two columns are called {twice!r}; rename one of them")
     return Columns(**found)
 
 

@@ -16,7 +16,7 @@ from ccd.campaign.tables import live_posts as gone_posts
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import now
 from ccd.campaign.tables.frames import batches
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from collection import pages, quarantine, x, x_api
 from collection.pages import NOTE, Page
 
@@ -98,7 +98,7 @@ def take_out(campaign: Campaign, gone: Mapping[str, str], result: Result, *, sur
     lost = sum(status == "deleted" for status in gone.values())
     asked = result.asked + len(gone)
     if not sure and lost > max(1, FEW * asked):
-        raise CcdError(
+        raise InputError(
             f"{lost:,} of {asked:,} posts asked about are not found at X, more than {FEW:.0%}; nothing was taken out: "
             "see that their ids are X's and complete, then run again with --yes"
         )

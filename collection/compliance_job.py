@@ -12,7 +12,7 @@ from typing import Any
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables.frames import batches
 from ccd.campaign.tables.live_posts import LIVE
-from ccd.errors import CcdError
+from ccd.errors import CcdError, ServerError
 from ccd.retries import Wait
 from collection import compliance, pages
 from collection.compliance import Result
@@ -73,7 +73,7 @@ def _finished(api: Api, file: Path, open_job: pages.Page, wait: Wait) -> bytes:
             return api.transfer("GET", job["download_url"])
         if status in ("failed", "expired"):
             file.unlink()
-            raise CcdError(f"X's compliance job {job['id']} has {status}; run again: a new one is made")
+            raise ServerError(f"X's compliance job {job['id']} has {status}; run again: a new one is made")
         if status == "created" and not open_job["uploaded"]:
             try:
                 api.transfer("PUT", job["upload_url"], "\n".join([*open_job["ids"], ""]).encode())
@@ -89,7 +89,7 @@ def _finished(api: Api, file: Path, open_job: pages.Page, wait: Wait) -> bytes:
 def _job(answer: pages.Page) -> dict[str, Any]:
     job = answer.get("data")
     if not isinstance(job, dict) or "id" not in job:
-        raise CcdError("X answers something else than a compliance job; run again later")
+        raise ServerError("X answers something else than a compliance job; run again later")
     return job
 
 
@@ -107,7 +107,7 @@ def _results(found: bytes, ids: list[str]) -> dict[str, str]:
             event = json.loads(line)
             name, action, reason = str(event["id"]), event.get("action"), event.get("reason")
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise CcdError(
+            raise ServerError(
                 f"X's list of gone posts: line {number} cannot be read; run again to fetch it anew"
             ) from None
         if name not in asked or "scrub_geo" in (action, reason):

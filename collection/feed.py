@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables.events import now
-from ccd.errors import CcdError, damaged
+from ccd.errors import InputError, damaged
 from collection.authors import Key, keyed
 from collection.pages import NOTE, Page, Pages
 from collection.reading import Limits, Opened, Reading, Run
@@ -150,9 +150,9 @@ def server(address: str, named: str) -> str:
         or parts.query
         or parts.username
     ):
-        raise CcdError(f"{named}: {address!r} is no server; give its name, such as mastodon.social")
+        raise InputError(f"{named}: {address!r} is no server; give its name, such as mastodon.social")
     if parts.scheme == "http" and not _is_loopback(host):
-        raise CcdError(f"{named}: {address} would send secrets in clear; use https")
+        raise InputError(f"{named}: {address} would send secrets in clear; use https")
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.files.regular import open_regular
 
 _EXTENSIONS = ("jpg", "jpeg", "png", "webp")
@@ -40,11 +40,11 @@ def reading(file: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise CcdError(f"{file}: no such file; check its name") from None
+        raise InputError(f"{file}: no such file; check its name") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise CcdError(f"{file}: damaged gzip file ({error}); fetch or compress it again, then run again") from None
+        raise InputError(f"{file}: damaged gzip file ({error}); fetch or compress it again, then run again") from None
     except OSError as error:
-        raise CcdError(f"{file}: cannot be read ({error.strerror or error}); give a file you may read") from None
+        raise InputError(f"{file}: cannot be read ({error.strerror or error}); give a file you may read") from None
 
 
 def lines(file: Path) -> Iterator[tuple[int, bytes]]:
@@ -63,7 +63,7 @@ def lines(file: Path) -> Iterator[tuple[int, bytes]]:
             while line := stream.readline(MOST_LINE + 1):  # a gzip file of 1 MB may hold one line of 1 GB
                 number += 1
                 if len(line) > MOST_LINE:
-                    raise CcdError(
+                    raise InputError(
                         f"{file}, line {number}: more than {MOST_LINE:,} bytes; give one post or page a line"
                     )
                 if number == 1:
@@ -71,7 +71,7 @@ def lines(file: Path) -> Iterator[tuple[int, bytes]]:
                     line = line.removeprefix(b"\xef\xbb\xbf")
                 yield number, line
     if number == 0:
-        raise CcdError(f"{file}: empty file; give the file with the posts")
+        raise InputError(f"{file}: empty file; give the file with the posts")
 
 
 def _has_old_line_ends(file: Path, packed: bool) -> bool:
@@ -86,7 +86,7 @@ def _check_text(file: Path, first: bytes) -> None:
     if not kind and b"\0" in first:
         kind = "a binary file"
     if kind:
-        raise CcdError(f"{file}: {kind}, not UTF-8 text; save it as UTF-8 (CSV, TSV or JSON lines)")
+        raise InputError(f"{file}: {kind}, not UTF-8 text; save it as UTF-8 (CSV, TSV or JSON lines)")
 
 
 def find_photo(folder: Path, *, post: str, index: int, url: str | None = None, key: str | None = None) -> Path | None:

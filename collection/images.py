@@ -16,7 +16,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps, JpegImagePlugin
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.files.atomic import write_atomic
 from ccd.files.photo import MOST_BYTES, MOST_PIXELS, MOST_SCANS
 from ccd.files.regular import open_regular
@@ -189,7 +189,7 @@ def store(folder: Path, picture: Picture, source: Path) -> None:
     except BadImage:
         data = b""
     if hashlib.sha256(data).hexdigest() != picture.sha256:
-        raise CcdError(f"{source}: changed while it was being collected; run again")
+        raise InputError(f"{source}: changed while it was being collected; run again")
     put(folder, picture, data)
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ccd.errors import CcdError
+from ccd.errors import CcdError, EnvironmentFailure, InputError, ServerError
 from ccd.retries import Later, Wait, limited, patiently, sleep
 from ccd.times import utc
 from collection.authors import Key
@@ -45,7 +45,9 @@ class Api:
         try:
             from mastodon import Mastodon
         except ImportError:
-            raise CcdError("Mastodon needs the library Mastodon.py; pip install 'ccd-toolkit[social]'") from None
+            raise EnvironmentFailure(
+                "Mastodon needs the library Mastodon.py; pip install 'ccd-toolkit[social]'"
+            ) from None
         address = server(instance, "--instance")
         self.host = urlsplit(address).netloc
         session = requests.Session()
@@ -66,7 +68,7 @@ class Api:
         """With the token of MASTODON_ACCESS_TOKEN, where there is one."""
         token = os.environ.get(TOKEN, "").strip() or None
         if token and (not token.isascii() or re.search(r"\s", token)):
-            raise CcdError(f"{TOKEN} is no token: it holds spaces or characters that none has; copy it again")
+            raise EnvironmentFailure(f"{TOKEN} is no token: it holds spaces or characters that none has; copy it again")
         return cls(instance, token, wait=wait)
 
     def ask(self, method: str, *args: Any, **params: Any) -> Page:
@@ -81,7 +83,7 @@ class Api:
         for part in answer.iter_content(1 << 16):
             parts.append(part)
             if (size := size + len(part)) > MOST_BYTES:
-                raise CcdError(f"{self.host} sends more than {MOST_BYTES:,} bytes for one page; check --instance")
+                raise ServerError(f"{self.host} sends more than {MOST_BYTES:,} bytes for one page; check --instance")
         answer._content = b"".join(parts)  # the library reads it from here
 
     def _ask(self, method: str, args: Any, params: Mapping[str, Any], number: int) -> Page:
@@ -105,7 +107,7 @@ class Api:
         found = None if self._answer is None else _json(self._answer)
         if isinstance(found, list):
             return {"statuses": found}
-        raise CcdError(f"{self.host} answers something else than a Mastodon server does; check --instance")
+        raise ServerError(f"{self.host} answers something else than a Mastodon server does; check --instance")
 
     def _until_reset(self) -> float | None:
         """Seconds until the rate limit ends, by the server's own clock."""
@@ -117,7 +119,7 @@ class Api:
 
     def _refused(self) -> CcdError:
         if self._answer is None or self._answer.ok:
-            return CcdError(f"{self.host} answers something else than a Mastodon server does; check --instance")
+            return ServerError(f"{self.host} answers something else than a Mastodon server does; check --instance")
         status = self._answer.status_code
         body = _json(self._answer)
         said = (body.get("error") if isinstance(body, dict) else None) or self._answer.reason or "no reason given"
@@ -128,7 +130,7 @@ class Api:
             )
             if self._client.access_token:
                 remedy = f"check {TOKEN}: it must come from this server and have read:statuses"
-        return CcdError(f"{self.host} refuses ({status}: {' '.join(str(said).split())}); {remedy}")
+        return ServerError(f"{self.host} refuses ({status}: {' '.join(str(said).split())}); {remedy}")
 
 
 def _json(answer: requests.Response) -> Any:
@@ -148,7 +150,7 @@ class Timeline:
         self._api = api
         self._tag = None if hashtag is None else hashtag.strip().removeprefix("#").lower()
         if self._tag is not None and not re.fullmatch(r"[\w·]+", self._tag):
-            raise CcdError(f"{hashtag!r} is no hashtag; give one word of letters, digits and _")
+            raise InputError(f"{hashtag!r} is no hashtag; give one word of letters, digits and _")
         self.name = f"public at {api.host}" if self._tag is None else f"tag {self._tag} at {api.host}"
 
     def ask(self, cursor: str | None, since: str | None, size: int) -> Page:

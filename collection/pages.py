@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ccd.errors import CcdError
+from ccd.errors import DataDamage, EnvironmentFailure
 from ccd.files.atomic import write_atomic
 from collection.files import MOST_LINE
 
@@ -46,7 +46,9 @@ class Pages:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise CcdError(f"{self.folder}: cannot be made a folder ({error.strerror}); check the rights") from None
+            raise EnvironmentFailure(
+                f"{self.folder}: cannot be made a folder ({error.strerror}); check the rights"
+            ) from None
         write(self.path(self._number + 1), page)
         self._number += 1
         return self._number
@@ -66,11 +68,11 @@ def read(path: Path) -> Page:
             raise ValueError(f"more than {MOST_LINE:,} bytes")
         page = json.loads(line)
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
-        raise CcdError(
+        raise DataDamage(
             f"{path}: not a page ({error}); restore it from a backup, or delete this query's folder"
         ) from None
     if not isinstance(page, dict):
-        raise CcdError(f"{path}: not a page; restore it from a backup, or delete this query's folder")
+        raise DataDamage(f"{path}: not a page; restore it from a backup, or delete this query's folder")
     return page
 
 

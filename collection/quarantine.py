@@ -18,7 +18,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import record
 from ccd.campaign.tables.live_posts import LIVE
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.files.atomic import write_atomic
 
 FOLDER = "quarantine"
@@ -84,7 +84,7 @@ def put_back(campaign: Campaign) -> int:
     """
     runs = _runs(campaign)
     if not runs:
-        raise CcdError(f"{campaign.folder / FOLDER}: nothing is in quarantine; what was taken out is gone")
+        raise InputError(f"{campaign.folder / FOLDER}: nothing is in quarantine; what was taken out is gone")
     last = runs[-1]
     lines = (last / _ROWS).read_text(encoding="utf-8").splitlines() if (last / _ROWS).exists() else []
     rows = [json.loads(line) for line in lines]
@@ -112,7 +112,7 @@ def _put_row(db: sa.Connection, row: dict[str, Any]) -> None:
     try:
         db.execute(table.update().where(where).values(row))
     except sa.exc.IntegrityError:
-        raise CcdError(
+        raise InputError(
             f"{', '.join(keys.values())}: its text and photo came back as another pair since; nothing was put back: "
             "take that one out first with `ccd collect undo`"
         ) from None

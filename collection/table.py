@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.judgment_tables.spellings import NULL_WORDS
 from ccd.times import utc
 from collection.arrow import Row, of_dataset, of_parquet
@@ -86,7 +86,7 @@ def _refuse_rounded(file: Path, columns: Columns, rows: Iterable[Row | Drop]) ->
     ids = [number for cells in once.values() if (number := _digits(cells.get(columns.id or ""))) is not None]
     if are_rounded(ids):
         example = next(str(number) for number in ids if number >= LONG)
-        raise CcdError(
+        raise InputError(
             f"{file}: the ids of column {columns.id!r} lost their last digits in a spreadsheet or in JavaScript "
             f"({example}); export them again as text"
         )
@@ -137,7 +137,7 @@ def _open(file: Path, columns: Columns, form: str | None) -> tuple[Columns, Iter
         return _open_jsonl(file, columns)
     if kind == ".parquet":
         return of_parquet(file, columns)
-    raise CcdError(
+    raise InputError(
         f"{file}: not a .csv, .tsv, .jsonl or .parquet file; say with --format which it is, "
         "or use `ccd collect archive` for pages of the X API"
     )
@@ -220,9 +220,9 @@ def _open_csv(file: Path, columns: Columns, *, tabs: bool) -> tuple[Columns, Ite
     try:
         header = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
     except (csv.Error, StopIteration) as error:
-        raise CcdError(f"{file}, line 1: no names of columns ({error}); give a header line") from None
+        raise InputError(f"{file}, line 1: no names of columns ({error}); give a header line") from None
     if any("\udc80" <= c <= "\udcff" for c in first):
-        raise CcdError(f"{file}: not UTF-8; save it as UTF-8 and run again")
+        raise InputError(f"{file}: not UTF-8; save it as UTF-8 and run again")
     return find(file, columns, header), _csv_rows(numbered, header, delimiter)
 
 
@@ -307,7 +307,7 @@ def _open_jsonl(file: Path, columns: Columns) -> tuple[Columns, Iterator[Row | D
     first = list(itertools.islice(rows, 100))  # a key may be absent where it has no value
     names = list(dict.fromkeys(name for row in first if not isinstance(row, Drop) for name in row[1]))
     if not names:
-        raise CcdError(f"{file}: no JSON object in its first lines; give one object a line")
+        raise InputError(f"{file}: no JSON object in its first lines; give one object a line")
     return find(file, columns, names), itertools.chain(first, rows)
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.files.regular import check_regular
 from collection.files import reading
 from collection.ids import post_id
@@ -82,12 +82,14 @@ def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
         try:
             header = next(rows, [])
             if header[:3] != _HEADER:
-                raise CcdError(f"{file}: not the text-image relationship data; its columns begin {', '.join(_HEADER)}")
+                raise InputError(
+                    f"{file}: not the text-image relationship data; its columns begin {', '.join(_HEADER)}"
+                )
             for row in rows:
                 if any(cell.strip() for cell in row):
                     yield rows.line_num, [cell.strip() for cell in row]
         except csv.Error as error:
-            raise CcdError(f"{file} line {rows.line_num}: not CSV ({error}); mend that line") from None
+            raise InputError(f"{file} line {rows.line_num}: not CSV ({error}); mend that line") from None
 
 
 def _labels(cells: list[str]) -> tuple[str | None, str]:

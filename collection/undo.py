@@ -9,7 +9,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import record
 from ccd.campaign.tables.frames import batches
-from ccd.errors import CcdError
+from ccd.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def undo(campaign: Campaign, source: str) -> Undone:
     11103
     """
     if source not in (known := sources(campaign)):
-        raise CcdError(f"{source}: nothing was collected from it; the sources are {', '.join(known) or 'none'}")
+        raise InputError(f"{source}: nothing was collected from it; the sources are {', '.join(known) or 'none'}")
     posts, pairs, photos, images = schema.posts, schema.pairs, schema.photos, schema.images
     with campaign.write() as db:
         mine = sa.select(posts.c.post_id).where(posts.c.source == source)

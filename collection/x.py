@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import now
-from ccd.errors import CcdError, damaged
+from ccd.errors import InputError, damaged
 from collection import archive, reading
 from collection.authors import Key, keyed
 from collection.files import lines
@@ -64,7 +64,7 @@ def search(query: str, *, full_archive: bool = False) -> Query:
     """
     words = query.split()
     if not words:
-        raise CcdError("the query is empty; say what to search for")
+        raise InputError("the query is empty; say what to search for")
     text = " ".join(words)
     missing = [word for word in ("has:images", "-is:retweet") if word not in words]
     if missing:
@@ -81,14 +81,14 @@ def user(campaign: Campaign, api: Api, name: str) -> Query:
     """The newest 3,200 posts of a user, without retweets. The name is looked up once ($0.010) and remembered."""
     name = name.removeprefix("@")
     if not re.fullmatch(r"[A-Za-z0-9_]{1,15}", name):
-        raise CcdError(f"{name!r} is no user name of X; give letters, digits and _ only")
+        raise InputError(f"{name!r} is no user name of X; give letters, digits and _ only")
     key = f"x user-id {name.lower()}"
     with campaign.read() as db:
         number = db.scalar(sa.select(schema.cursors.c.cursor).where(schema.cursors.c.query == key))
     if number is None:
         number = (api.ask("get_user", username=name).get("data") or {}).get("id")
         if number is None:
-            raise CcdError(f"X knows no user {name}; check the name")
+            raise InputError(f"X knows no user {name}; check the name")
         with campaign.write() as db:
             put_cursor(db, key, cursor=number, pages=0, posts=0, done=1)
     params = {"id": number, "exclude": ["retweets"], "expansions": MEDIA, **FIELDS}
@@ -113,11 +113,11 @@ def read_ids(file: Path) -> list[str]:
             wrong.append(f"line {number}: {text[:40]}")
     if wrong:
         more = f" and {len(wrong) - 3:,} more" if len(wrong) > 3 else ""
-        raise CcdError(
+        raise InputError(
             f"{file}: not ids of posts: {', '.join(wrong[:3])}{more}; one id a line, all digits (6.92E+17 lost some)"
         )
     if not found:
-        raise CcdError(f"{file}: no ids; write one a line")
+        raise InputError(f"{file}: no ids; write one a line")
     return list(found)
 
 

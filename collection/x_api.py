@@ -16,7 +16,7 @@ import requests
 import tweepy
 from requests.adapters import HTTPAdapter
 
-from ccd.errors import CcdError
+from ccd.errors import CcdError, EnvironmentFailure, InputError, ServerError
 from ccd.retries import Later, Wait, limited, patiently, sleep
 from collection.pages import Page
 
@@ -75,12 +75,16 @@ class Api:
         """With the token of X_BEARER_TOKEN. Raises CcdError where it is absent, or a stand-in is elsewhere."""
         token = os.environ.get(TOKEN, "").strip()
         if not token:
-            raise CcdError(f"no token for X; set {TOKEN} in the environment (an app's bearer token, console.x.com)")
+            raise EnvironmentFailure(
+                f"no token for X; set {TOKEN} in the environment (an app's bearer token, console.x.com)"
+            )
         if not token.isascii() or re.search(r"\s", token):
-            raise CcdError(f"{TOKEN} is no bearer token: it holds spaces or characters that none has; copy it again")
+            raise EnvironmentFailure(
+                f"{TOKEN} is no bearer token: it holds spaces or characters that none has; copy it again"
+            )
         base_url = os.environ.get(BASE_URL) or None
         if base_url and not _is_loopback(base_url) and os.environ.get(ANY_HOST) != "1":
-            raise CcdError(
+            raise InputError(
                 f"{BASE_URL} is {base_url}, which would get your token; name this machine, or set {ANY_HOST}=1"
             )
         return cls(token, base_url=base_url, wait=wait)
@@ -108,7 +112,7 @@ class Api:
             raise Later(f"X's answer did not arrive ({type(error).__name__})") from None
         if isinstance(answer, dict):
             return answer
-        raise CcdError("X answers something else than its API does; see that no proxy stands between, run again")
+        raise ServerError("X answers something else than its API does; see that no proxy stands between, run again")
 
     def transfer(self, verb: str, url: str, data: bytes | None = None) -> bytes:
         """What stands at an address that X named for a file, or puts a file there: GET or PUT.
@@ -116,7 +120,7 @@ class Api:
         The token goes to X's own hosts only. Raises CcdError where the address refuses or does not answer.
         """
         if urlsplit(url).scheme != "https" and not _is_loopback(url):
-            raise CcdError("X names an address that is not https; see that no proxy stands between, run again")
+            raise ServerError("X names an address that is not https; see that no proxy stands between, run again")
         headers = {"Content-Type": "text/plain"} if data is not None else {}
         if urlsplit(url).hostname in OWN:
             headers["Authorization"] = f"Bearer {self._client.bearer_token}"
@@ -133,7 +137,7 @@ class Api:
             return bytes(answer.content)
         why = f"the file's address answers {answer.status_code}"
         if answer.status_code < 500 and answer.status_code != 429:
-            raise CcdError(f"{why} ({answer.reason}); run again later: the job goes on, or a new one is made")
+            raise ServerError(f"{why} ({answer.reason}); run again later: the job goes on, or a new one is made")
         raise Later(why)
 
     def _until_reset(self, error: tweepy.TooManyRequests) -> float | None:
@@ -141,7 +145,7 @@ class Api:
         body = _body(error)
         if body.get("title") == "UsageCapExceeded" or "usage-cap" in str(body.get("type")):
             period = str(body.get("period") or "current").lower()
-            raise CcdError(
+            raise ServerError(
                 f"X's usage cap of the {period} period is reached; raise it at console.x.com or run again in the next "
                 "period: what was bought is kept"
             )
@@ -176,4 +180,4 @@ def _refused(error: tweepy.HTTPException) -> CcdError:
         404: "check the name",
         409: "another compliance job of this app is at work; run again when it is over",
     }.get(status, "run again later, what was bought is kept")
-    return CcdError(f"X refuses ({status}: {' '.join(str(said).split())}); {remedy}")
+    return ServerError(f"X refuses ({status}: {' '.join(str(said).split())}); {remedy}")

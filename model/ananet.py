@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, normalize, pad
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from model.batch import Batch, Verdict
 from model.masked import PackedBiGRU, at_least_fp32, masked_mean, masked_softmax
 
@@ -56,11 +56,11 @@ class AnANetConfig:
 
     def __post_init__(self) -> None:
         if not self.association and not self.alignment:
-            raise CcdError("association and alignment are both off; leave one on")
+            raise InputError("association and alignment are both off; leave one on")
         if self.width % (2 * self.heads):
-            raise CcdError(f"width {self.width} with heads {self.heads}; write a width that 2 x heads divides")
+            raise InputError(f"width {self.width} with heads {self.heads}; write a width that 2 x heads divides")
         if self.shared_space and self.region_width != self.word_width:
-            raise CcdError(
+            raise InputError(
                 f"shared_space with regions of {self.region_width} and words of {self.word_width} numbers; "
                 "turn it off, or name encoders of one space"
             )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import nn
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from model.batch import Batch, Verdict
 from model.checkpoint import Checkpoint
 from model.data import Started, features_of, share_space
@@ -98,7 +98,7 @@ def explain_pair(checkpoint: Checkpoint, text: str, photo: Path, folder: Path, s
     }
     places = {kind: caches[kind].find([keys[kind]]) for kind in KINDS}
     if places["regions"][0] < 0:
-        raise CcdError(f"{photo}: its features cannot be made; `ccd encode` and `ccd doctor` say why")
+        raise InputError(f"{photo}: its features cannot be made; `ccd encode` and `ccd doctor` say why")
     seen, told = (caches[kind].batch(places[kind])[0][0].astype(np.float32) for kind in KINDS)
     boxes, scores = (part.astype(np.float32) for part in caches["regions"].boxes(int(places["regions"][0])))
     one_space = share_space(caches["regions"], caches["words"])
@@ -134,7 +134,7 @@ def explain(
     with torch.inference_mode():
         verdict: Verdict = network(replace(batch, profile=profiles(batch)) if one_space else batch)
     if verdict.word_to_region is None:
-        raise CcdError("this network has no attention from words to regions; explain with ananet or paper")
+        raise InputError("this network has no attention from words to regions; explain with ananet or paper")
     heard = {
         "together": verdict.logits / temperature,
         "association": verdict.association,

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ccd.errors import CcdError, as_path, damaged
+from ccd.errors import DataDamage, InputError, as_path, damaged
 from ccd.files.atomic import make_latest, write_atomic
 from ccd.files.lock import folder_lock
 from ccd.files.regular import MOST_TEXT, check_regular, read_json
@@ -96,7 +96,7 @@ class Checkpoint:
             network.load_state_dict(weights)
         except (OSError, RuntimeError, safetensors.SafetensorError) as error:
             reason = str(error).strip().partition("\n")[0]
-            raise CcdError(f"{self.folder / WEIGHTS}: is not what config.json says ({reason}); train again") from None
+            raise DataDamage(f"{self.folder / WEIGHTS}: is not what config.json says ({reason}); train again") from None
         return network.eval()
 
 
@@ -111,11 +111,11 @@ def load(folder: str | os.PathLike[str]) -> Checkpoint:
         config, metrics = (read_json(folder / name, MOST_TEXT) for name in (CONFIG, METRICS))
         known = config["format"] == FORMAT
     except (FileNotFoundError, NotADirectoryError):
-        raise CcdError(f"{folder}: no trained network; `ccd train` makes one in the folder models") from None
+        raise InputError(f"{folder}: no trained network; `ccd train` makes one in the folder models") from None
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise CcdError(f"{folder}: no network that `ccd train` made ({error}); train again") from None
+        raise DataDamage(f"{folder}: no network that `ccd train` made ({error}); train again") from None
     if not known:
-        raise CcdError(f"{folder}: made by another toolkit (format {config['format']}); train again")
+        raise InputError(f"{folder}: made by another toolkit (format {config['format']}); train again")
     with damaged(folder, "train again"):
         found = Checkpoint(folder, config, metrics)
         if not (_COLDEST <= found.temperature <= _HOTTEST and found.model):
@@ -132,12 +132,12 @@ def latest(models: str | os.PathLike[str], question: str | None = None) -> Check
     """The network of this folder that was trained last, or the last of a `question`. Raises CcdError where none is."""
     found = [path.parent for path in Path(models).glob(f"[!.]*/{METRICS}")]
     if not found:
-        raise CcdError(f"{models}: no trained network; run `ccd train`")
+        raise InputError(f"{models}: no trained network; run `ccd train`")
     newest_first = sorted(found, key=lambda folder: (folder / METRICS).stat().st_mtime_ns, reverse=True)
     for checkpoint in map(load, newest_first):
         if question in (None, checkpoint.question):
             return checkpoint
-    raise CcdError(f"{models}: no network of question {question!r}; run `ccd train --question {question}`")
+    raise InputError(f"{models}: no network of question {question!r}; run `ccd train --question {question}`")
 
 
 def chosen(models: Path, name: str | None, question: str | None = None) -> Checkpoint:
@@ -150,7 +150,7 @@ def chosen(models: Path, name: str | None, question: str | None = None) -> Check
     found = load(models / name if (models / name).is_dir() else Path(name))
     if question not in (None, found.question):
         learned = f"question {found.question!r}" if found.question else "a question that it does not name"
-        raise CcdError(f"{found.folder}: learned {learned}, not {question!r}; name a network of that question")
+        raise InputError(f"{found.folder}: learned {learned}, not {question!r}; name a network of that question")
     return found
 
 

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from ccd.campaign.campaign import Campaign
-from ccd.errors import CcdError, as_path
+from ccd.errors import CcdError, DataDamage, InputError, as_path
 from ccd.files.regular import read_json, read_rows
 from ccd.release.content import pairs as of_campaign
 from ccd.release.images import inside
@@ -113,7 +113,7 @@ def read_folder(folder: str | os.PathLike[str], seen: Callable[[str], str], ques
         try:
             return inside(folder, image)
         except OSError as error:
-            raise CcdError(f"{folder}: image {error}; put the image there") from None
+            raise InputError(f"{folder}: image {error}; put the image there") from None
 
     first, asked, several = _asked(folder, question)
     rows: dict[str, Rows] = {name: _lines(folder / f"{name}.jsonl") for name in SPLITS}
@@ -144,9 +144,9 @@ def _asked(folder: Path, question: str | None) -> tuple[str, Asked, bool]:
             for each in protocol["questions"]
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CcdError(f"{folder}: release.json and protocol.json name no labels ({error}); fetch it again") from None
+        raise DataDamage(f"{folder}: release.json and protocol.json name no labels ({error}); fetch it again") from None
     if (question or first) not in asked:
-        raise CcdError(f"{folder}: no question {question or first!r}; its questions are {', '.join(asked)}")
+        raise InputError(f"{folder}: no question {question or first!r}; its questions are {', '.join(asked)}")
     return first, asked[question or first], len(asked) > 1
 
 
@@ -156,7 +156,7 @@ def _answers(rows: Rows, asked: Asked) -> Iterator[tuple[str, Mapping[str, Any]]
         try:
             label = row["labels"][asked.name]
         except (KeyError, TypeError):
-            raise CcdError(f"{where}: no label of question {asked.name!r} in labels; see docs/release.md") from None
+            raise InputError(f"{where}: no label of question {asked.name!r} in labels; see docs/release.md") from None
         if label is not None:
             yield (
                 where,
@@ -183,7 +183,7 @@ def read_campaign(campaign: Campaign, seen: Callable[[str], str], question: str 
                 splits[pair.split].append((f"{pair.split} of the campaign", pair.row))
                 files[pair.row["image"]] = campaign.folder / pair.file
     if not files:
-        raise CcdError("no pair has both a label and a split; run `ccd labels`, then `ccd split`")
+        raise InputError("no pair has both a label and a split; run `ccd labels`, then `ccd split`")
     asked = Asked(of.name, of.labels, of.kind == "score")
     return _dataset(splits, seen, files.__getitem__, asked, campaign.is_synthetic)
 
@@ -194,11 +194,13 @@ def _lines(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for number, row in read_rows(file):
             yield f"{file}, line {number}", row
     except FileNotFoundError:
-        raise CcdError(f"{file}: not there; name a folder with train.jsonl, dev.jsonl and test.jsonl") from None
+        raise InputError(f"{file}: not there; name a folder with train.jsonl, dev.jsonl and test.jsonl") from None
     except OSError as error:
-        raise CcdError(f"{file}: cannot be read ({error.strerror}); fetch the release again") from None
+        raise DataDamage(f"{file}: cannot be read ({error.strerror}); fetch the release again") from None
     except ValueError as error:
-        raise CcdError(f"{file}: is not one JSON object a line ({error}); write it again with `ccd release`") from None
+        raise DataDamage(
+            f"{file}: is not one JSON object a line ({error}); write it again with `ccd release`"
+        ) from None
 
 
 def _dataset(
@@ -222,11 +224,13 @@ def _dataset(
                 f"{pair:s}{image:s}{row['label']}".encode()  # texts, whole
                 names.setdefault(label, row["label"])
             except (KeyError, TypeError, AttributeError, ValueError):
-                raise CcdError(f"{where}: no pair_id, text, image, label and label_id; see docs/release.md") from None
+                raise InputError(f"{where}: no pair_id, text, image, label and label_id; see docs/release.md") from None
             if asked.is_score:
                 label = _score(where, row["label"])
             elif not isinstance(label, int) or not 0 <= label < MOST_LABELS or names[label] != row["label"]:
-                raise CcdError(f"{where}: label {row['label']!r} with the id {label!r}; networks learn labels with ids")
+                raise InputError(
+                    f"{where}: label {row['label']!r} with the id {label!r}; networks learn labels with ids"
+                )
             if image not in keys:
                 keys[image] = _image_key(file_of(image), where)
                 images[keys[image]] = str(file_of(image))
@@ -251,7 +255,7 @@ def _dataset(
 
 def _score(where: str, label: object) -> float:
     if isinstance(label, bool) or not isinstance(label, int | float) or not math.isfinite(label):
-        raise CcdError(f"{where}: label {label!r} is not a number, as the question asks for; write its score")
+        raise InputError(f"{where}: label {label!r} is not a number, as the question asks for; write its score")
     return float(label)
 
 
@@ -263,7 +267,7 @@ def _image_key(file: Path, where: str) -> str:
             raise OSError(errno.EINVAL, "no plain file")
         return image_key(file)
     except OSError as error:
-        raise CcdError(f"{where}: {file} cannot be read ({error.strerror}); put the image there") from None
+        raise InputError(f"{where}: {file} cannot be read ({error.strerror}); put the image there") from None
 
 
 def features_of(
@@ -281,7 +285,7 @@ def features_of(
             return found
     done = encode(encoders, kind, items, root, started=started)
     if cache and done.cache.name != cache:
-        raise CcdError(
+        raise InputError(
             f"{root / kind}: the network was trained on {cache}, and {line!r} now makes {done.cache.name}; "
             "put the encoder's old weights back, or train again"
         )

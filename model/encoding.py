@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from ccd.errors import CcdError
+from ccd.errors import EnvironmentFailure
 from ccd.files.ray import on_ray
 from model.encoders import region_encoder, word_encoder
 from model.encoders.photo import UnreadableImage
@@ -177,7 +177,7 @@ def _run(jobs: list[Job], workers: int, engine: str) -> Iterator[tuple[dict[str,
             for future in as_completed([pool.submit(_counted, job) for job in jobs]):
                 yield future.result()
         except BrokenProcessPool:
-            raise CcdError(
+            raise EnvironmentFailure(
                 "a worker was ended from outside, perhaps for want of memory; run again, with fewer --workers"
             ) from None
         finally:

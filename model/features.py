@@ -22,7 +22,7 @@ import psutil
 import pydantic
 from numpy.typing import NDArray
 
-from ccd.errors import CcdError, damaged, writing
+from ccd.errors import DataDamage, InputError, damaged, writing
 from ccd.files.atomic import make_latest, write_atomic
 from ccd.files.regular import MOST_TEXT, check_regular, read_json
 from model.encoders.digest import file_digest
@@ -96,7 +96,7 @@ class Features:
         """
         found = [path.parent for path in (root / kind).glob(f"*/{MANIFEST}") if _manifest(path.parent)["line"] == line]
         if not found:
-            raise CcdError(f"{root}: no {kind} of {line!r}; run `ccd encode --{kind} {line}`")
+            raise InputError(f"{root}: no {kind} of {line!r}; run `ccd encode --{kind} {line}`")
         return cls(max(found, key=lambda folder: (folder / MANIFEST).stat().st_mtime_ns))
 
     def __len__(self) -> int:
@@ -123,7 +123,7 @@ class Features:
         ):
             row[:count] = self._map(shard, "features")[start : start + count]
         if not np.isfinite(out).all():
-            raise CcdError(f"{self.folder}: has features that are no finite numbers; remove it and run `ccd encode`")
+            raise DataDamage(f"{self.folder}: has features that are no finite numbers; remove it and run `ccd encode`")
         return out, counts
 
     def boxes(self, position: int) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
@@ -154,7 +154,7 @@ def _load(file: Path, mmap_mode: Literal["r"] | None = None) -> NDArray[Any]:
     try:
         check_regular(file)
     except OSError as error:
-        raise CcdError(f"{file}: cannot be read ({error.strerror}); remove its cache and run `ccd encode`") from None
+        raise DataDamage(f"{file}: cannot be read ({error.strerror}); remove its cache and run `ccd encode`") from None
     with damaged(file, "remove its cache and run `ccd encode`"):
         array: NDArray[Any] = np.load(file, mmap_mode=mmap_mode, allow_pickle=False)
     return array
@@ -249,10 +249,10 @@ def _manifest(folder: Path) -> Mapping[str, Any]:
     try:
         manifest = read_json(path, MOST_TEXT)
         if manifest["format"] != FORMAT:
-            raise CcdError(
+            raise InputError(
                 f"{path}: made by another toolkit (format {manifest['format']!r:.20}); run `ccd encode` again"
             )
         _Manifest.model_validate(manifest)
     except (OSError, ValueError, LookupError, TypeError):
-        raise CcdError(f"{path}: no manifest of a feature cache; remove its folder and run `ccd encode`") from None
+        raise DataDamage(f"{path}: no manifest of a feature cache; remove its folder and run `ccd encode`") from None
     return dict(manifest)

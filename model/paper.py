@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, pad
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from model.batch import Batch, Verdict
 from model.masked import TINY, PackedBiGRU, at_least_fp32, masked_mean, masked_softmax, norm
 
@@ -69,11 +69,11 @@ class PaperConfig:
     def __post_init__(self) -> None:
         features = self.association_features
         if not features or len({*features}) < len(features) or not {*features} <= {*get_args(Feature)}:
-            raise CcdError(f"association_features is {list(features)}; name some of inv, var, raw, each once")
+            raise InputError(f"association_features is {list(features)}; name some of inv, var, raw, each once")
         if self.softmax_over not in get_args(SoftmaxOver):
-            raise CcdError(f"softmax_over is {self.softmax_over!r}; write attended or first")
+            raise InputError(f"softmax_over is {self.softmax_over!r}; write attended or first")
         if self.orthogonal not in get_args(Orthogonal):
-            raise CcdError(f"orthogonal is {self.orthogonal!r}; write WtP or WPt")
+            raise InputError(f"orthogonal is {self.orthogonal!r}; write WtP or WPt")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "PaperConfig":

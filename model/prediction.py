@@ -23,7 +23,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.predictions import Predictions, begin, predicted, write
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.live_posts import is_live
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.files.ray import on_ray
 from ccd.protocol import Protocol, Question
 from model.checkpoint import WEIGHTS, Checkpoint, load
@@ -195,7 +195,7 @@ def question_for(checkpoint: Checkpoint, protocol: Protocol) -> Question:
     question = protocol.by_name(checkpoint.question) if checkpoint.question else protocol.question
     if not set(checkpoint.labels) <= set(question.labels) or checkpoint.is_score != (question.kind == "score"):
         knows = "predicts a score" if checkpoint.is_score else f"knows the labels {', '.join(checkpoint.labels)}"
-        raise CcdError(
+        raise InputError(
             f"{checkpoint.folder}: {knows}, this campaign has {', '.join(question.labels) or 'a score'} for question "
             f"{question.name!r}; choose a network of this protocol"
         )
@@ -257,7 +257,7 @@ def _pairs(
                 text = row.model_text or seen(row.text)
                 yield _Pair(row.pair_id, row.image, str(campaign.folder / row.file), text_key(text), text)
     if wanted:
-        raise CcdError(
+        raise InputError(
             f"{campaign.folder}: no pair {min(wanted)!r}, or its post is gone; name pair_ids of the campaign"
         )
 

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from model.acquisition import STRATEGIES, Batch, Labelled, Pool, Strategy, batch, cluster
 from model.data import Dataset, Loader
 from model.relation import Regression, Relation, Rows, fit, relation, sides
@@ -73,7 +73,7 @@ def case_of(name: str, data: Dataset, pool: Sequence[Loader], test: Loader, conf
     11269
     """
     if TARGET not in data.labels:
-        raise CcdError(
+        raise InputError(
             f"{name}: no pair is labelled {TARGET}, so there is none to find; labels: {', '.join(data.labels)}"
         )
     loaders = [*pool, test]
@@ -139,10 +139,12 @@ class Oracle(Strategy):
 def budgets(case: Case) -> tuple[int, ...]:
     """Those of BUDGETS that the pool has pairs for. Raises CcdError where it has none, or no pair that is implicit."""
     if not (case.truth[: case.pool] == case.implicit).any():
-        raise CcdError(f"{case.name}: no pair of train and dev is {TARGET}, so there is none to find; label more pairs")
+        raise InputError(
+            f"{case.name}: no pair of train and dev is {TARGET}, so there is none to find; label more pairs"
+        )
     found = tuple(budget for budget in BUDGETS if budget <= case.pool)
     if not found:
-        raise CcdError(f"{case.name}: {case.pool:,} labelled pairs in train and dev; a replay needs {BUDGETS[0]}")
+        raise InputError(f"{case.name}: {case.pool:,} labelled pairs in train and dev; a replay needs {BUDGETS[0]}")
     return found
 
 
@@ -158,7 +160,7 @@ def replay(case: Case, strategy: str, start: Start, seed: int, *, pure: bool = F
     0.31
     """
     if case.confusion is None and strategy != ORACLE and STRATEGIES[strategy].again:
-        raise CcdError(
+        raise InputError(
             f"{strategy} asks for further judgments on old pairs, and {case.name} has settled labels alone; name "
             "another --strategy"
         )

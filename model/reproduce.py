@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from ccd import __version__
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.files.atomic import write_atomic
 from ccd.reports.plots import png
 from model.baselines.sizes import Sizes
@@ -98,7 +98,7 @@ def measure(
     interrupted one goes on where it was. Raises CcdError where the data has no test pair.
     """
     if not len(full.test):
-        raise CcdError("test has no pair with features; nothing can be measured")
+        raise InputError("test has no pair with features; nothing can be measured")
     plan = [(row, *_source(row, full, plain)) for row in table.rows]
     told = started("runs", seeds * sum(not why for _, _, why in plan))
     found = []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ccd.errors import CcdError
+from ccd.errors import CcdError, InputError
 from ccd.protocol import Protocol
 from model.checkpoint import CONFIG, METRICS, WEIGHTS, Checkpoint, load
 from model.data import Loader, Pairs, features_of
@@ -142,7 +142,7 @@ class Serving:
         checkpoint = load(folder)
         question = question_for(checkpoint, self._protocol)
         if question != self._protocol.question:
-            raise CcdError(
+            raise InputError(
                 f"{folder}: answers the question {question.name}, and desks show {self._protocol.question.name}; "
                 "train a network on that one"
             )

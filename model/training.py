@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ccd import __version__
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from model import usefulness
 from model.batch import Batch
 from model.calibration import fit_temperature
@@ -94,7 +94,7 @@ def train(
     """
     for loader, name in zip(loaders, ("train", "dev"), strict=True):
         if not len(loader):
-            raise CcdError(f"{name} has no pair with features; label and split more pairs, and look at `ccd encode`")
+            raise InputError(f"{name} has no pair with features; label and split more pairs, and look at `ccd encode`")
     told = {"toolkit": f"ccd-toolkit {__version__}", "model": model, "network": asdict(config)}
     run = Run(models, told | {"training": asdict(settings)} | dict(about))
     with run.alone(), torch.random.fork_rng(range(torch.cuda.device_count())):
@@ -114,9 +114,9 @@ def train(
 
 def _check_scores(model: str, network: nn.Module, settings: Settings) -> None:
     if isinstance(network, Fitted):
-        raise CcdError(f"{model} learns labels, and the question asks for a score; choose another --model")
+        raise InputError(f"{model} learns labels, and the question asks for a score; choose another --model")
     if settings.class_weights:
-        raise CcdError("--class-weights weighs labels, and the question asks for a score; omit it")
+        raise InputError("--class-weights weighs labels, and the question asks for a score; omit it")
 
 
 def has_bf16(device: str) -> bool:
@@ -178,7 +178,7 @@ class _Training:
             moved(1)
         means = {name: value.item() / len(order) for name, value in sums.items()}
         if not all(map(math.isfinite, means.values())):
-            raise CcdError(f"epoch {course.epoch}: the loss is no number; try --precision fp32 or another --seed")
+            raise InputError(f"epoch {course.epoch}: the loss is no number; try --precision fp32 or another --seed")
         self._judge(means)
         course.seconds += time.perf_counter() - begin
         course.epoch, course.step, course.sums = course.epoch + 1, 0, {}

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from torch import nn
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from model.ananet import AnANet, AnANetConfig
 from model.baselines.chance import Guess, Majority, StratifiedGuess
 from model.baselines.comemory import CoMemory
@@ -89,10 +89,10 @@ def stored_config(name: str, values: Mapping[str, Any]) -> Config:
         return _entry(name).stored(values)
     except (TypeError, KeyError):
         known = [field.name for field in dataclasses.fields(_entry(name).config(Sizes(1, 1)))]
-        raise CcdError(f"a stored {name} has {sorted(values)}, this toolkit knows {known}; train it again") from None
+        raise InputError(f"a stored {name} has {sorted(values)}, this toolkit knows {known}; train it again") from None
 
 
 def _entry(name: str) -> Entry:
     if name not in ZOO:
-        raise CcdError(f"{name!r} is no network; known: {', '.join(ZOO)}")
+        raise InputError(f"{name!r} is no network; known: {', '.join(ZOO)}")
     return ZOO[name]

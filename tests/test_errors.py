@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from ccd import errors
+
 ROOT = Path(__file__).parent.parent
 FLOORS = ("ccd", "collection", "annotation", "model", "apps")
-RAISED = ("CcdError", "StudioError", "Taken", "wrong")  # UnreadableImage is a reason that is counted, no error
+KINDS = ("InputError", "EnvironmentFailure", "ServerError", "DataDamage")  # what a caller can catch
+RAISED = (*KINDS, "StudioError", "Taken", "wrong")  # UnreadableImage is a reason that is counted, no error
 
 
 def messages(source: str) -> Iterator[tuple[int, str]]:
     """Line and text of every error made in a file; `{}` stands for what is filled in.
 
-    Left out is what only passes on the text of another, such as `CcdError(f"{where}: {what}")`.
+    Left out is what only passes on the text of another, such as `InputError(f"{where}: {what}")`.
     """
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
@@ -48,5 +51,17 @@ def test_every_error_names_the_next_step(floor: str) -> None:
 
 
 def test_a_bare_error_is_found() -> None:
-    source = 'raise CcdError(f"{path}: is wrong")\nraise CcdError(f"{path}: {what}")\nraise CcdError("a; do b")'
+    source = 'raise InputError(f"{path}: is wrong")\nraise InputError(f"{path}: {what}")\nraise InputError("a; do b")'
     assert list(messages(source)) == [(1, "{}: is wrong"), (3, "a; do b")]
+
+
+def test_every_error_is_of_a_kind_that_can_be_caught() -> None:
+    raised = [
+        (file, node)
+        for floor in FLOORS
+        for file in (ROOT / floor).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) in ("CcdError", *KINDS)
+    ]
+    assert {node.func.id for _, node in raised if isinstance(node.func, ast.Name)} == set(KINDS)
+    assert all(issubclass(getattr(errors, kind), errors.CcdError) for kind in KINDS)

@@ -113,7 +113,7 @@ def agreement_command(
     \b
     Example: ccd agreement --plan
     """
-    from ccd.errors import CcdError
+    from ccd.errors import InputError
     from ccd.judgment_tables.columns import Named
     from ccd.judgment_tables.table import parse_labels, read_table
     from ccd.reports.report import Wanted
@@ -127,7 +127,7 @@ def agreement_command(
     columns_named = task_column or worker_column or label_column
     if labels is not None or allow_repeats or fold or out is not None or columns_named:
         what = "--labels, --allow-repeats, --fold, --out and names of columns"
-        raise CcdError(f"{what} go with --table; name the file with --table FILE")
+        raise InputError(f"{what} go with --table; name the file with --table FILE")
     return _of_campaign(folder, wanted)
 
 

@@ -53,12 +53,14 @@ def backend_command(
     from annotation.connection import connect as studio_of
     from apps.server import password_of_environment, serving
     from ccd.campaign.campaign import Campaign
-    from ccd.errors import CcdError
+    from ccd.errors import InputError
 
     campaign = Campaign.open(folder)
     password = password_of_environment()
     if connect and host in ("0.0.0.0", "::", ""):
-        raise CcdError(f"--host {host} is no address to call; name the one at which Label Studio reaches this machine")
+        raise InputError(
+            f"--host {host} is no address to call; name the one at which Label Studio reaches this machine"
+        )
     device = set_device(threads)  # imports torch, which keeps everything waiting, before anybody is answered
     desks: dict[str, int] = {}
     with (

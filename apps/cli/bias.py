@@ -55,14 +55,14 @@ def bias_command(folder: Path, folds: int, seed: int) -> Report:
     from ccd.campaign import revisions
     from ccd.campaign.assistance import of_campaign
     from ccd.campaign.campaign import Campaign
-    from ccd.errors import CcdError
+    from ccd.errors import InputError
 
     campaign = Campaign.open(folder)
     with campaign.read() as db:
         found, left_out = of_campaign(db, campaign.protocol.question, folds, seed)
         mixed = revisions.mixed(revisions.used(db, campaign.protocol))
     if not found.rounds:
-        raise CcdError(
+        raise InputError(
             "no judgments of both assisted and blind pairs yet; send a round out with `ccd push --assist`, "
             "have it judged, then `ccd pull`"
         )

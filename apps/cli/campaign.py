@@ -55,13 +55,15 @@ def init_command(
 
 def _people(entries: tuple[str, ...], option: str) -> Any:
     from ccd.campaign.config import Person
-    from ccd.errors import CcdError
+    from ccd.errors import InputError
 
     people = []
     for entry in entries:
         name, _equals, email = entry.partition("=")
         if not name or not _ADDRESS.fullmatch(email):
-            raise CcdError(f"{option} {entry}: no name with an address; write NAME=EMAIL, such as ann=ann@example.org")
+            raise InputError(
+                f"{option} {entry}: no name with an address; write NAME=EMAIL, such as ann=ann@example.org"
+            )
         people.append(Person(name, email))
     return tuple(people)
 

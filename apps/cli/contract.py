@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from apps.cli.harmless import harmless, harmless_json
-from ccd.errors import CcdError
+from ccd.errors import CcdError, InputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -138,7 +138,7 @@ def check_out(out: Path) -> None:
     make their tables anew from all runs.
     """
     if out.exists() and not any((out / name).is_dir() for name in ("runs", "training")) and any(out.iterdir()):
-        raise CcdError(f"{out}: is there already and holds other files; choose another folder with --out")
+        raise InputError(f"{out}: is there already and holds other files; choose another folder with --out")
 
 
 def say(text: str) -> None:

@@ -75,7 +75,7 @@ def evaluate_command(
     from dataclasses import asdict
 
     from apps.cli.progress import bars
-    from ccd.errors import CcdError
+    from ccd.errors import InputError
     from model.checkpoint import chosen
     from model.evaluation import evaluate
 
@@ -84,7 +84,7 @@ def evaluate_command(
     checkpoints = [chosen(models, model, question), *([chosen(models, against)] if against else [])]
     if len({checkpoint.question for checkpoint in checkpoints}) > 1:
         names = " and ".join(checkpoint.question or "one without a name" for checkpoint in checkpoints)
-        raise CcdError(f"the networks answer different questions, {names}; compare networks of one question")
+        raise InputError(f"the networks answer different questions, {names}; compare networks of one question")
     with bars() as started:
         told = [_told(folder, data, split, checkpoint, device, started) for checkpoint in checkpoints]
     one, first = told[0], checkpoints[0]
@@ -132,7 +132,7 @@ class _Told:
 def _told(
     folder: Path, data: Path | None, split: str, checkpoint: "Checkpoint", device: str, started: "Started"
 ) -> _Told:
-    from ccd.errors import CcdError
+    from ccd.errors import InputError
     from model.encoding import Encoders
     from model.evaluation import predict
 
@@ -141,13 +141,13 @@ def _told(
     caches = made_with["regions"]["cache"], made_with["words"]["cache"]
     ready = prepare(folder, data, encoders, started, caches, checkpoint.question)
     if ready.data.labels != checkpoint.labels[: len(ready.data.labels)]:
-        raise CcdError(
+        raise InputError(
             f"{checkpoint.folder}: knows the labels {', '.join(checkpoint.labels)}, the pairs have "
             f"{', '.join(ready.data.labels)}; choose a network of this protocol"
         )
     loader = ready.loader(split, device)
     if not len(loader):
-        raise CcdError(f"{split} has no pair with features; choose another --split or --data")
+        raise InputError(f"{split} has no pair with features; choose another --split or --data")
     logits = predict(checkpoint.network().to(device), loader, checkpoint.config["training"]["bf16"])
     return _Told(loader.ids, loader.labels, loader.groups, logits, loader.missing, ready.data.synthetic)
 

@@ -63,7 +63,7 @@ def explain_command(
     """
     from apps.cli.progress import bars
     from apps.cli.train import set_device
-    from ccd.errors import CcdError
+    from ccd.errors import InputError
     from ccd.files.atomic import write_new
     from model.attention import draw_all, draw_word, explain_pair
     from model.checkpoint import chosen
@@ -72,13 +72,13 @@ def explain_command(
     set_device(threads)
     checkpoint = chosen(folder / "models", model)
     if checkpoint.is_score:
-        raise CcdError(f"{checkpoint.folder}: predicts a score; name a network of labels with --model")
+        raise InputError(f"{checkpoint.folder}: predicts a score; name a network of labels with --model")
     told = _of_data(data, pair, checkpoint.question) if data else _of_campaign(folder, pair)
     photo = Path(told["image"])
     with bars() as started:
         found = explain_pair(checkpoint, told["text"], photo, folder, started)
     if word is not None and word not in found.tokens:
-        raise CcdError(f"{pair}: no word {word!r}; its words are {' '.join(found.tokens)}")
+        raise InputError(f"{pair}: no word {word!r}; its words are {' '.join(found.tokens)}")
     image = open_rgb(photo)
     picture = draw_all(image, found) if word is None else draw_word(image, found, found.tokens.index(word))
     name = pair if word is None else f"{pair}-{word}"
@@ -96,7 +96,7 @@ def explain_command(
 
 def _of_data(data: Path, pair: str, question: str | None) -> dict[str, Any]:
     """Text, photo and label of a pair of a CCD-style folder."""
-    from ccd.errors import CcdError
+    from ccd.errors import InputError
     from collection.text import model_text
     from model.data import read_folder
 
@@ -110,7 +110,7 @@ def _of_data(data: Path, pair: str, question: str | None) -> dict[str, Any]:
                 "label": found.labels[pairs.labels[place]],
                 "synthetic": found.synthetic,
             }
-    raise CcdError(f"{data}: no pair {pair!r}; pair_ids are in its train, dev and test.jsonl")
+    raise InputError(f"{data}: no pair {pair!r}; pair_ids are in its train, dev and test.jsonl")
 
 
 def _of_campaign(folder: Path, pair: str) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def _of_campaign(folder: Path, pair: str) -> dict[str, Any]:
     from ccd.campaign.campaign import Campaign
     from ccd.campaign.tables import schema
     from ccd.campaign.tables.live_posts import is_live
-    from ccd.errors import CcdError
+    from ccd.errors import InputError
     from collection.text import model_text
 
     campaign = Campaign.open(folder)
@@ -129,7 +129,7 @@ def _of_campaign(folder: Path, pair: str) -> dict[str, Any]:
     with campaign.read() as db:
         row = db.execute(query.where(p.pair_id == pair, is_live())).one_or_none()
     if row is None:
-        raise CcdError(f"{folder}: no pair {pair!r}, or its post is gone; name another, or a release by --data")
+        raise InputError(f"{folder}: no pair {pair!r}, or its post is gone; name another, or a release by --data")
     text = row.model_text or model_text(row.text)
     image = str(campaign.folder / row.file)
     return {"text": text, "image": image, "label": None, "synthetic": campaign.is_synthetic}

@@ -63,7 +63,7 @@ def hydrate_command(
       ccd hydrate v1 --max-posts 13000
       ccd hydrate v1 --archive pages.jsonl.gz --images media
     """
-    from ccd.errors import CcdError
+    from ccd.errors import InputError
     from ccd.files.lock import folder_lock
     from ccd.release.refill import posts_of
 
@@ -71,11 +71,11 @@ def hydrate_command(
     out = out.resolve() if out else release.with_name(f"{release.name}-hydrated")
     posts = posts_of(release)
     if images and not archives:
-        raise CcdError("--images goes with --archive FILE; photos of the X API are downloaded")
+        raise InputError("--images goes with --archive FILE; photos of the X API are downloaded")
     work = out.with_name(f".{out.name}.work")
     with folder_lock(work, f"{out}: is being filled by another `ccd hydrate`; wait for it to end"):
         if out.exists():
-            raise CcdError(f"{out}: is there already; move it away, or choose another folder with --out")
+            raise InputError(f"{out}: is there already; move it away, or choose another folder with --out")
         campaign = _work(work)
         found = _from_archives(campaign, posts, archives, images) if archives else _from_x(campaign, posts, max_posts)
         return _filled(release, out, campaign, *found)
@@ -135,12 +135,12 @@ def _from_archives(
 def _from_x(work: "Campaign", posts: list[str], max_posts: int) -> tuple[int, int, dict[str, str]]:
     """Look the posts up: posts bought now, posts not asked for yet, and what X said of each post."""
     from apps.cli.x import _screen
-    from ccd.errors import CcdError
+    from ccd.errors import InputError
     from collection import reading, x, x_api
 
     ids = [post.removeprefix("x:") for post in posts if post.startswith("x:")]
     if not ids:
-        raise CcdError("none of its posts is of X; hydrate what came from elsewhere with --archive FILE")
+        raise InputError("none of its posts is of X; hydrate what came from elsewhere with --archive FILE")
     with _screen() as (say, wait):
         api = x_api.Api.from_environment(wait)
         price = work.config.price_per_post

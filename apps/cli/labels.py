@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from apps.cli import contract
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.wording import number_of
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def labels_command(folder: Path, table: Path | None, **options: Any) -> contract
     given = [name for name, value in options.items() if value not in (None, False, ())]
     if given:
         option = "labels" if given[0] == "named" else given[0].replace("_", "-")
-        raise CcdError(f"--{option} goes with --table; a campaign has its rules in campaign.toml and its protocol")
+        raise InputError(f"--{option} goes with --table; a campaign has its rules in campaign.toml and its protocol")
     return _of_campaign(folder)
 
 
@@ -168,11 +168,11 @@ def _of_table(
 
     required, tie_rule, method = required or 3, tie_rule or ties.ADJUDICATE, method or "majority"
     if tie_rule == ties.EXPERT:
-        raise CcdError(
+        raise InputError(
             "--tie-rule expert needs a campaign, which names its experts; write adjudicate, drop or rule:A,B,C"
         )
     if out is not None and out.resolve() == table.resolve():
-        raise CcdError(f"--out {out} is the table itself; name another file")
+        raise InputError(f"--out {out} is the table itself; name another file")
     wanted = parse_labels(named) if named is not None else ()
     columns = Named(task_column, worker_column, label_column)
     read = read_table(table, wanted, columns=columns, repeats=allow_repeats, folded=fold)

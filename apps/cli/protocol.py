@@ -106,24 +106,24 @@ def new(file: Path, like: str) -> contract.Report:
     from rich.text import Text
 
     from ccd import protocol as protocols
-    from ccd.errors import CcdError
+    from ccd.errors import CcdError, InputError
     from ccd.files.atomic import write_atomic
 
     if like not in protocols.shipped():
-        raise CcdError(f"--like {like}: not a shipped protocol; choose one of {', '.join(protocols.shipped())}")
+        raise InputError(f"--like {like}: not a shipped protocol; choose one of {', '.join(protocols.shipped())}")
     if file.exists() or file.is_symlink():
-        raise CcdError(f"{file}: is there already; choose another name")
+        raise InputError(f"{file}: is there already; choose another name")
     if not file.parent.is_dir():
-        raise CcdError(f"{file}: there is no folder {file.parent}; make it first")
+        raise InputError(f"{file}: there is no folder {file.parent}; make it first")
     name = re.sub("[^a-z0-9]+", "-", file.stem.lower()).strip("-")
     if name in protocols.shipped():
-        raise CcdError(f"{file}: {name} is a shipped protocol; choose another file name, it names your protocol")
+        raise InputError(f"{file}: {name} is a shipped protocol; choose another file name, it names your protocol")
     shipped, _ = protocols.source(like)
     text = _HEADER.format(like=like) + shipped.replace(f'name = "{like}"', f'name = "{name}"', 1)
     try:
         protocols.parse(text, str(file))
     except CcdError as error:
-        raise CcdError(f"{error}; the file name names the protocol: choose another") from None
+        raise InputError(f"{error}; the file name names the protocol: choose another") from None
     write_atomic(file, text.encode())
     said = Text(f"{file} written: edit it, then `ccd protocol show {file}`")
     return contract.Report({"file": str(file), "name": name, "like": like}, [said])

@@ -76,7 +76,7 @@ def rank_command(folder: Path, strategy: str, size: int, question: str | None, s
     from ccd.campaign import predictions, revisions
     from ccd.campaign.campaign import Campaign
     from ccd.campaign.rounds import Ranked, ranked_round
-    from ccd.errors import CcdError
+    from ccd.errors import InputError
     from collection.text import model_text
     from model.acquisition import STRATEGIES, batch
     from model.acquisition.campaign import candidates
@@ -86,13 +86,13 @@ def rank_command(folder: Path, strategy: str, size: int, question: str | None, s
     kind = STRATEGIES[strategy]
     of = campaign.protocol.by_name(question) if question else campaign.protocol.question
     if not of.labels:
-        raise CcdError(
+        raise InputError(
             f"question {of.name!r} asks for a score, so there is no label to look for; draw pairs at random with "
             "`ccd round new`"
         )
     versions = predictions.versions(campaign, of.name)
     if not versions and strategy not in WITHOUT_PREDICTIONS:
-        raise CcdError(
+        raise InputError(
             f"--strategy {strategy} ranks by predictions, and there are none{_of(campaign, of)}; run `ccd train` and "
             f"`ccd predict`, or choose {' or '.join(WITHOUT_PREDICTIONS)}"
         )
@@ -111,7 +111,7 @@ def rank_command(folder: Path, strategy: str, size: int, question: str | None, s
     label, shares = _sought(campaign, of)
     target = of.labels.index(label)
     if size > found.could_be_drawn:
-        raise CcdError(f"--size {size}: {number_of(found.could_be_drawn, 'pair')} can be ranked; ask for fewer")
+        raise InputError(f"--size {size}: {number_of(found.could_be_drawn, 'pair')} can be ranked; ask for fewer")
     diverse, random = (0.0, 1.0) if strategy == "random" else (0.2, 0.2)
     ranking = kind(target, seed, shares)
     beyond = len(found.beyond)

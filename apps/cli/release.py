@@ -57,12 +57,12 @@ def release_command(folder: Path, name: str, images: str, dehydrate: bool, also:
 
     from apps.cli.progress import bars
     from ccd.campaign.campaign import Campaign
-    from ccd.errors import CcdError
+    from ccd.errors import InputError
     from ccd.release import Form, write_release
     from collection.compliance import due
 
     if dehydrate and images == "tar":
-        raise CcdError("--dehydrate writes no images; leave out --images tar, or --dehydrate")
+        raise InputError("--dehydrate writes no images; leave out --images tar, or --dehydrate")
     campaign = Campaign.open(folder)
     vempala = also == "vempala"
     with bars() as started:

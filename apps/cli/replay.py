@@ -58,13 +58,13 @@ def replay_command(
     Example: ccd replay --data releases/v1 --strategy implicit --strategy margin
     """
     from apps.cli.progress import bars
-    from ccd.errors import CcdError
+    from ccd.errors import InputError
     from model.acquisition import STRATEGIES
     from model.discovery import STARTS, compare, draw_curves
     from model.replay import ORACLE, case_of
 
     if unknown := [name for name in strategies if name not in STRATEGIES]:
-        raise CcdError(f"{unknown[0]!r} is no strategy; known: {', '.join(STRATEGIES)}")
+        raise InputError(f"{unknown[0]!r} is no strategy; known: {', '.join(STRATEGIES)}")
     device = set_device(threads)
     name = (data or folder).resolve().name
     out = out or folder / "replays" / name

@@ -27,17 +27,17 @@ def review_command(folder: Path, host: str, port: int | None) -> Report:
     \b
     Example: ccd review
     """
-    from ccd.errors import CcdError
+    from ccd.errors import EnvironmentFailure, InputError
 
     password = os.environ.get(PASSWORD, "")
     if host not in ("127.0.0.1", "localhost", "::1") and not password:
-        raise CcdError(f"--host {host} opens the app to others; put a password for them into {PASSWORD}")
+        raise InputError(f"--host {host} opens the app to others; put a password for them into {PASSWORD}")
     try:
         from apps.review.server import serve
     except ModuleNotFoundError as error:
         if error.name not in ("streamlit", "starlette", "uvicorn"):
             raise
-        raise CcdError("the library streamlit is not there; pip install 'ccd-toolkit[review]'") from None
+        raise EnvironmentFailure("the library streamlit is not there; pip install 'ccd-toolkit[review]'") from None
     urls: list[str] = []
 
     def started(url: str) -> None:

@@ -58,12 +58,12 @@ def studio_start(folder: Path) -> Report:
     from annotation.accounts import create_missing
     from annotation.client import Studio
     from ccd.campaign.campaign import Campaign
-    from ccd.errors import CcdError
+    from ccd.errors import InputError
 
     os.umask(0o077)  # Label Studio's files hold tokens, --json holds passwords: for this user only
     campaign = Campaign.open(folder)
     if campaign.config.label_studio_url:
-        raise CcdError(
+        raise InputError(
             f"campaign.toml names a server, {campaign.config.label_studio_url}; take it out to run a local one"
         )
     with campaign.alone("studio"):
@@ -218,12 +218,12 @@ def push_command(folder: Path, assist: str | None, blind: float | None, anyway: 
     from apps.cli.progress import bars
     from ccd.campaign.assist import BLIND_SHARE, decide
     from ccd.campaign.campaign import Campaign
-    from ccd.errors import CcdError
+    from ccd.errors import InputError
 
     if blind is not None and assist is None:
-        raise CcdError("--blind goes with --assist; without that every pair is blind: leave --blind out")
+        raise InputError("--blind goes with --assist; without that every pair is blind: leave --blind out")
     if anyway and assist is None:
-        raise CcdError("--anyway goes with --assist; leave it out")
+        raise InputError("--anyway goes with --assist; leave it out")
     campaign = Campaign.open(folder)
     doubt = None if assist is None else _doubt(campaign, assist, anyway)
     with campaign.alone("push"):
@@ -256,13 +256,13 @@ def _doubt(campaign: "Campaign", assist: str, anyway: bool) -> str | None:
     better than a baseline, unless it is to be shown anyway.
     """
     from ccd.campaign import predictions
-    from ccd.errors import CcdError
+    from ccd.errors import InputError
     from model.usefulness import is_useful, read, warning
 
     found = read(campaign.folder / "models", assist or predictions.latest(campaign))
     doubt = warning(found)
     if is_useful(found) is False and not anyway:
-        raise CcdError(f"{doubt} Nothing was pushed; push without --assist, or show it anyway with --anyway.")
+        raise InputError(f"{doubt} Nothing was pushed; push without --assist, or show it anyway with --anyway.")
     return doubt
 
 
@@ -309,7 +309,7 @@ def pull_command(folder: Path, follow: bool, every: int) -> Report:
     from apps.cli.progress import bars
     from ccd.campaign.campaign import Campaign
     from ccd.campaign.status import status
-    from ccd.errors import CcdError
+    from ccd.errors import InputError
     from ccd.wording import folded
 
     campaign = Campaign.open(folder)
@@ -342,7 +342,7 @@ def pull_command(folder: Path, follow: bool, every: int) -> Report:
     except KeyboardInterrupt:
         say("")
     if total.outside:
-        raise CcdError(
+        raise InputError(
             f"{len(total.outside)} answers outside the protocol are kept and not counted, all else is pulled: "
             f"{'; '.join(folded(total.outside))}; have them answered again"
         )

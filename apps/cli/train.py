@@ -163,10 +163,10 @@ class Ready:
 
     def check_labels(self) -> None:
         """Raise CcdError where the pairs have scores."""
-        from ccd.errors import CcdError
+        from ccd.errors import InputError
 
         if self.data.asked.is_score:
-            raise CcdError(
+            raise InputError(
                 f"question {self.data.asked.name!r} asks for a score, and this compares labels; name one with labels"
             )
 

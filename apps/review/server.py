@@ -22,7 +22,7 @@ from apps.review.gate import Gate, SameOrigin
 from apps.review.state import FIRST_LOOK
 from apps.review.writer import Writer
 from ccd.campaign.campaign import Campaign
-from ccd.errors import CcdError
+from ccd.errors import EnvironmentFailure
 
 LOOPBACK = "127.0.0.1"
 ADDRESSES = ("/", *(f"/{name}" for name in ("disagreements", "agreement", "annotators", "model", "dataset")))
@@ -132,4 +132,6 @@ def _listening(host: str, port: int | None) -> socket.socket:
         return socket.create_server((host, port or 0), family=family, backlog=1024)
     except OSError as error:
         where = f"{host}:{port}" if port else host
-        raise CcdError(f"{where}: cannot be used ({error.strerror}); choose another --host or --port") from None
+        raise EnvironmentFailure(
+            f"{where}: cannot be used ({error.strerror}); choose another --host or --port"
+        ) from None

@@ -20,7 +20,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import now, record
 from ccd.campaign.tables.judgments import IN_APP
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.vocabulary import ANSWERED, Role, Status
 
 # What `resolved_by` of the table `labels` says; ccd/campaign/gold_labels.py, which loads pandas, has them from the
@@ -39,7 +39,7 @@ REASONS = {
 """Reason codes of a decision, and what they say."""
 
 
-class Taken(CcdError):
+class Taken(InputError):
     """Another adjudicator was first: their answer stands, and nothing was stored."""
 
 
@@ -86,13 +86,13 @@ def decide(
     cannot = answer == Status.CANNOT_JUDGE
     problem = None if cannot else campaign.protocol.by_name(question).problem(answer)
     if problem or (reason is not None and reason not in REASONS):
-        raise CcdError(f"{pair_id}: {problem or f'{reason!r} is no reason; known: ' + ', '.join(REASONS)}")
+        raise InputError(f"{pair_id}: {problem or f'{reason!r} is no reason; known: ' + ', '.join(REASONS)}")
     if reviewer not in {person.name for person in campaign.config.adjudicators}:
-        raise CcdError(f"{reviewer!r} is no adjudicator; add them under [[adjudicators]] in campaign.toml")
+        raise InputError(f"{reviewer!r} is no adjudicator; add them under [[adjudicators]] in campaign.toml")
     with campaign.write() as db:
         label = _label(db, pair_id, question)
         if label is None:
-            raise CcdError(f"{pair_id}: has no votes to decide about; run `ccd labels`")
+            raise InputError(f"{pair_id}: has no votes to decide about; run `ccd labels`")
         standing = _standing(db, pair_id, question)
         if standing is not None:
             raise Taken(f"{pair_id}: {standing.reviewer} was first and said {_said(standing, question)}; that stands")
@@ -118,7 +118,7 @@ def undo(campaign: Campaign, pair_id: str, question: str, reviewer: str) -> None
     with campaign.write() as db:
         standing = _standing(db, pair_id, question)
         if standing is None or standing.reviewer != reviewer or not standing.annotation.startswith(MARK):
-            raise CcdError(f"{pair_id}: {reviewer} has no decision here to take back; look at the pair again")
+            raise InputError(f"{pair_id}: {reviewer} has no decision here to take back; look at the pair again")
         answers = {name: said for name, said in (standing.answers or {}).items() if name != question}
         _store(
             db,

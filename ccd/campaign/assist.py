@@ -16,7 +16,7 @@ from ccd.campaign import predictions
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import record
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.vocabulary import Role
 
 BLIND_SHARE = 0.2  # of the pairs of an assisted round go out without a prediction
@@ -57,27 +57,27 @@ def decide(campaign: Campaign, version: str | None = None, blind: float = BLIND_
     protocol's first question, for a share outside 0 to 1, and where that question asks for a score.
     """
     if not 0 < blind < 1:
-        raise CcdError(f"--blind {blind:g} is no share; write one between 0 and 1, such as {BLIND_SHARE}")
+        raise InputError(f"--blind {blind:g} is no share; write one between 0 and 1, such as {BLIND_SHARE}")
     question = campaign.protocol.question
     if not question.labels:
-        raise CcdError(
+        raise InputError(
             f"protocol {campaign.protocol.name}: {question.name} asks for a score; models predict labels only"
         )
     version = version or predictions.latest(campaign, question.name)
     if (answers := predictions.question_of(campaign, version)) != question.name:
-        raise CcdError(f"{version} predicts {answers}, and desks show {question.name}; name another version")
+        raise InputError(f"{version} predicts {answers}, and desks show {question.name}; name another version")
     rp, decided = schema.round_pairs.c, []
     with campaign.write() as db:
         for round_, seed in _undecided(db):
             pairs = sorted(db.scalars(sa.select(rp.pair_id).where(rp.round == round_)))
             said = predictions.read(campaign, version, pairs, columns=())
             if other := set(said.labels) - set(question.labels):
-                raise CcdError(
+                raise InputError(
                     f"{version} predicts {', '.join(sorted(other))}, which {question.name} does not ask for; name a "
                     "version of this protocol's labels with --assist"
                 )
             if not len(said):
-                raise CcdError(f"{version} has no prediction of round {round_}; run `ccd predict --model {version}`")
+                raise InputError(f"{version} has no prediction of round {round_}; run `ccd predict --model {version}`")
             labels, scores = [said.labels[i] for i in said.best], said.probabilities.max(axis=1)
             hidden = draw_blind(labels, scores, blind, np.random.default_rng([seed, round_, STREAM]))
             db.execute(

@@ -28,7 +28,7 @@ from ccd.campaign.campaign import Campaign, open_engine, transaction
 from ccd.campaign.config import read_config
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import now
-from ccd.errors import CcdError
+from ccd.errors import CcdError, EnvironmentFailure, InputError
 
 # Label Studio's own data with its passwords, what `ccd encode` makes again, and what `ccd compliance` is to erase
 LEFT_OUT = ("studio", "features", "quarantine")
@@ -65,9 +65,9 @@ def backup(campaign: Campaign, file: str | os.PathLike[str], started: Started) -
     """
     file = Path(file).absolute()
     if file.exists():
-        raise CcdError(f"{file}: is there already; name another file")
+        raise InputError(f"{file}: is there already; name another file")
     if file.parent.resolve().is_relative_to(campaign.folder):
-        raise CcdError(f"{file}: lies in the campaign that it would save; name a file elsewhere")
+        raise InputError(f"{file}: lies in the campaign that it would save; name a file elsewhere")
     _sweep(file)
     part, database = (file.with_name(f".{file.name}.{os.getpid()}.{end}") for end in ("part", "db.part"))
     try:
@@ -88,7 +88,9 @@ def backup(campaign: Campaign, file: str | os.PathLike[str], started: Started) -
     except OSError as error:
         raise _failed(file, error) from None
     except (sqlite3.Error, sa.exc.DBAPIError) as error:
-        raise CcdError(f"{file}: the database cannot be copied ({error}); free space there and run again") from None
+        raise EnvironmentFailure(
+            f"{file}: the database cannot be copied ({error}); free space there and run again"
+        ) from None
     finally:
         for left in (part, database):
             left.unlink(missing_ok=True)
@@ -203,7 +205,7 @@ def restore(file: str | os.PathLike[str], folder: str | os.PathLike[str], starte
     """
     file, folder = Path(file), Path(folder).absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise CcdError(f"{folder}: is there already and not empty; name another --dir")
+        raise InputError(f"{folder}: is there already and not empty; name another --dir")
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -215,7 +217,7 @@ def restore(file: str | os.PathLike[str], folder: str | os.PathLike[str], starte
             if url is None:
                 Campaign.open(part).engine.dispose()
         except CcdError as error:
-            raise CcdError(str(error).replace(f"{part}/", f"{file}, ")) from None
+            raise type(error)(str(error).replace(f"{part}/", f"{file}, ")) from None
         kept = url is not None and not _fill(url, part / DATABASE, manifest.uid)
         if url is not None:
             (part / DATABASE).unlink()
@@ -225,7 +227,9 @@ def restore(file: str | os.PathLike[str], folder: str | os.PathLike[str], starte
         raise _failed(folder, error) from None
     except sa.exc.DBAPIError as error:
         reason = str(error.orig).strip().partition("\n")[0]
-        raise CcdError(f"{folder}: the database cannot be filled ({reason}); see that it runs and has space") from None
+        raise EnvironmentFailure(
+            f"{folder}: the database cannot be filled ({reason}); see that it runs and has space"
+        ) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return Restored(manifest.campaign, len(manifest.files), "kept" if kept else "restored")
@@ -242,7 +246,7 @@ def _fill(url: str, database: Path, uid: str) -> bool:
                 if holds == uid:
                     return False
                 if holds is not None:
-                    raise CcdError(f"{url}: holds another campaign; empty it, or take another database")
+                    raise InputError(f"{url}: holds another campaign; empty it, or take another database")
             schema.metadata.create_all(db)
             db.execute(schema.meta.delete())
             _copy_tables(source, db)
@@ -266,6 +270,6 @@ def _sweep(wanted: Path) -> None:
 
 
 def _failed(place: Path, error: OSError) -> CcdError:
-    return CcdError(
+    return EnvironmentFailure(
         f"{error.filename or place}: {error.strerror or error}; free space or check the rights, then run again"
     )

@@ -12,7 +12,7 @@ from typing import IO
 import pydantic
 
 from ccd.campaign.config import CONFIG
-from ccd.errors import CcdError
+from ccd.errors import CcdError, DataDamage, InputError
 from ccd.files.regular import MOST_DOCUMENT, open_regular, parse_json
 
 FORMAT = 1
@@ -46,16 +46,16 @@ def unpack(file: Path, part: Path, started: Started) -> Manifest:
     except FileNotFoundError as error:
         if error.filename is not None and Path(error.filename) != file:
             raise
-        raise CcdError(f"{file}: no such file; name a backup") from None
+        raise InputError(f"{file}: no such file; name a backup") from None
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
-        raise CcdError(f"{file}: is no whole backup ({error}); use another") from None
+        raise DataDamage(f"{file}: is no whole backup ({error}); use another") from None
     manifest = _manifest(file, text)
     if wrong := sorted(n for n in hashes.keys() | manifest.files.keys() if hashes.get(n) != manifest.files.get(n)):
-        raise CcdError(
+        raise DataDamage(
             f"{file}: {wrong[0][:100]} is missing or not what was saved (SHA-256 differs); use another backup"
         )
     if missing := {CONFIG, DATABASE} - hashes.keys():
-        raise CcdError(f"{file}: holds no {min(missing)}, so it is no backup of a campaign; use another")
+        raise InputError(f"{file}: holds no {min(missing)}, so it is no backup of a campaign; use another")
     _check_database(file, part / DATABASE, manifest)
     return manifest
 
@@ -83,7 +83,7 @@ def _written(tar: tarfile.TarFile, file: Path, part: Path, tick: Callable[[int],
 
 def _no_backup(file: Path, entry: tarfile.TarInfo) -> CcdError:
     name = entry.name if len(entry.name) <= 100 else entry.name[:100] + "…"
-    return CcdError(f"{file}: holds {name!r}, which no backup does; use one of `ccd backup`")
+    return DataDamage(f"{file}: holds {name!r}, which no backup does; use one of `ccd backup`")
 
 
 def _is_plain(entry: tarfile.TarInfo) -> bool:
@@ -118,9 +118,9 @@ def _manifest(file: Path, text: bytes) -> Manifest:
     try:
         manifest = Manifest.model_validate(parse_json(text))
     except ValueError:  # pydantic's too
-        raise CcdError(f"{file}: is no whole backup (its end is missing); use another") from None
+        raise DataDamage(f"{file}: is no whole backup (its end is missing); use another") from None
     if manifest.format != FORMAT:
-        raise CcdError(f"{file}: made by a newer toolkit (format {manifest.format}); upgrade this one")
+        raise InputError(f"{file}: made by a newer toolkit (format {manifest.format}); upgrade this one")
     return manifest
 
 
@@ -134,15 +134,17 @@ def _check_database(file: Path, database: Path, manifest: Manifest) -> None:
             rows = {name: _count(db, name) for name in manifest.rows if name in tables}
             uid = db.execute("SELECT value FROM meta WHERE key = 'uid'").fetchone()
     except sqlite3.Error as error:
-        raise CcdError(f"{file}: its {DATABASE} is no database of a campaign ({error}); use another backup") from None
+        raise DataDamage(f"{file}: its {DATABASE} is no database of a campaign ({error}); use another backup") from None
     if damage != "ok":
-        raise CcdError(f"{file}: its {DATABASE} is damaged ({damage}); use another backup")
+        raise DataDamage(f"{file}: its {DATABASE} is damaged ({damage}); use another backup")
     if uid is None or uid[0] != manifest.uid:
-        raise CcdError(f"{file}: its {DATABASE} is of another campaign than {MANIFEST} says; use another backup")
+        raise DataDamage(f"{file}: its {DATABASE} is of another campaign than {MANIFEST} says; use another backup")
     for name, saved in manifest.rows.items():
         if rows.get(name) != saved:
             found = f"{rows[name]:,} rows" if name in rows else "no table"
-            raise CcdError(f"{file}: its {DATABASE} has {found} {name!r} where {saved:,} rows were saved; use another")
+            raise DataDamage(
+                f"{file}: its {DATABASE} has {found} {name!r} where {saved:,} rows were saved; use another"
+            )
 
 
 def _count(db: sqlite3.Connection, table: str) -> int:

@@ -13,7 +13,7 @@ from ccd import protocol as protocols
 from ccd.campaign import revisions
 from ccd.campaign.config import CONFIG, Config, Person, parse, read_config, render
 from ccd.campaign.tables import migrations, schema
-from ccd.errors import CcdError, as_path
+from ccd.errors import EnvironmentFailure, InputError, as_path
 from ccd.files.atomic import write_atomic
 from ccd.files.lock import file_lock
 
@@ -53,14 +53,14 @@ class Campaign:
         folder = as_path(folder, "the campaign's folder")
         path = folder / CONFIG
         if path.exists():
-            raise CcdError(f"{path}: there is a campaign already; edit that file or choose another --dir")
+            raise InputError(f"{path}: there is a campaign already; edit that file or choose another --dir")
         text = render(name, protocol, annotators, adjudicators)
         config = parse(text, path)
         protocols.load(protocol, folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise CcdError(f"{folder}: cannot be made a folder ({error.strerror}); choose another") from None
+            raise EnvironmentFailure(f"{folder}: cannot be made a folder ({error.strerror}); choose another") from None
         campaign = cls._connected(folder, config)
         write_atomic(path, text.encode())  # last: what was broken off before is simply made again
         return campaign
@@ -92,7 +92,7 @@ class Campaign:
                     uid = _belongs(db, config.name, where)
         except sa.exc.DBAPIError as error:
             reason = str(error.orig).strip().partition("\n")[0]
-            raise CcdError(
+            raise EnvironmentFailure(
                 f"{where}: cannot be used as a database ({reason}); check database_url, rights and free space"
             ) from None
         return cls(folder, config, protocol, engine, uid)
@@ -142,7 +142,7 @@ def open_engine(url: str | sa.URL) -> sa.Engine:
     try:
         engine = sa.create_engine(url)
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
-        raise CcdError(
+        raise InputError(
             f"database_url {url!r}: {error}; write postgresql+psycopg://user@host/database "
             "and install ccd-toolkit[postgres]"
         ) from None
@@ -183,7 +183,7 @@ def _belongs(db: sa.Connection, name: str, where: str) -> str:
         stored = {"campaign": name, "uid": uuid.uuid4().hex[:12]}
         db.execute(schema.meta.insert(), [{"key": k, "value": v} for k, v in stored.items()])
     if stored["campaign"] != name:
-        raise CcdError(
+        raise InputError(
             f"{where} belongs to the campaign {stored['campaign']!r}, campaign.toml says {name!r}; "
             "put the old name back or give this campaign a database of its own"
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ccd.errors import CcdError, as_path
+from ccd.errors import CcdError, InputError, as_path
 from ccd.files.regular import MOST_TEXT, read_regular
 from ccd.splitting.options import CCD, DEFAULT_SHARES, LINKS, SPLITS, Quotas
 
@@ -139,9 +139,9 @@ def read_config(folder: str | os.PathLike[str]) -> Config:
     try:
         text = read_regular(path, MOST_TEXT).decode("utf-8-sig")  # some editors put a byte order mark first
     except FileNotFoundError:
-        raise CcdError(f"{path}: no campaign here; run `ccd init` or name its folder with --dir") from None
+        raise InputError(f"{path}: no campaign here; run `ccd init` or name its folder with --dir") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise CcdError(f"{path}: cannot be read ({error}); it must be a UTF-8 text file") from None
+        raise InputError(f"{path}: cannot be read ({error}); it must be a UTF-8 text file") from None
     return parse(text, path)
 
 
@@ -149,7 +149,7 @@ def parse(text: str, path: Path) -> Config:
     """Check the text of a campaign.toml; `path` is for messages. Raises CcdError with file, place and remedy."""
 
     def wrong(what: str) -> CcdError:
-        return CcdError(f"{path}: {what}")
+        return InputError(f"{path}: {what}")
 
     try:
         data = tomllib.loads(text)

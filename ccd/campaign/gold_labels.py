@@ -15,7 +15,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import judgments, schema
 from ccd.campaign.tables.events import event
 from ccd.campaign.tables.frames import batches
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.files.atomic import write_atomic
 from ccd.measures import aggregation, ties
 from ccd.protocol import Question
@@ -80,9 +80,9 @@ def aggregate_labels(campaign: Campaign) -> Settled:
     with campaign.write() as db:
         pairs = sorted(db.scalars(sa.select(schema.assignments.c.pair_id).distinct()))
         if not pairs:
-            raise CcdError("no pairs are assigned yet; draw a round with `ccd round new` and send it with `ccd push`")
+            raise InputError("no pairs are assigned yet; draw a round with `ccd round new` and send it with `ccd push`")
         if not _answered(db, pairs).any():
-            raise CcdError("no judgments yet; run `ccd pull` once annotators have judged some pairs")
+            raise InputError("no judgments yet; run `ccd pull` once annotators have judged some pairs")
         revisions.check_answers(db, campaign.protocol)
         found_revisions = revisions.used(db, campaign.protocol)
         rows: list[Row] = []

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables.events import now
-from ccd.errors import CcdError
+from ccd.errors import DataDamage, InputError
 from ccd.files.atomic import write_atomic
 from ccd.files.regular import open_regular, read_json
 
@@ -99,7 +99,7 @@ def latest(campaign: Campaign, question: str | None = None) -> str:
     found = versions(campaign, question)
     if not found:
         of = f" of question {question!r}" if question not in (None, campaign.protocol.question.name) else ""
-        raise CcdError(f"{_root(campaign)}: no predictions{of}; run `ccd predict`")
+        raise InputError(f"{_root(campaign)}: no predictions{of}; run `ccd predict`")
     return found[-1]
 
 
@@ -128,7 +128,7 @@ def begin(campaign: Campaign, version: str, manifest: Mapping[str, Any]) -> Path
     before = _manifest(folder)
     before["question"] = before.get("question", told.get("question"))  # an older toolkit did not note it
     if differs := [key for key in told if before.get(key) != told[key]]:
-        raise CcdError(
+        raise InputError(
             f"{folder}: was made with another {' and '.join(differs)}; a version never changes: "
             "give the network's folder another name"
         )
@@ -236,7 +236,7 @@ def _table(file: Path, columns: list[str]) -> "pa.Table":
         with open_regular(file) as opened:  # pyarrow cannot open a name that is not in the locale's letters
             return pq.read_table(opened, columns=columns)
     except pa.ArrowInvalid:
-        raise CcdError(f"{file}: is no Parquet file; remove it and run `ccd predict` again") from None
+        raise DataDamage(f"{file}: is no Parquet file; remove it and run `ccd predict` again") from None
 
 
 def _column(rows: Singles | Halves | None, length: int, kind: "pa.DataType") -> "pa.Array":
@@ -283,9 +283,9 @@ def _manifest(folder: Path) -> dict[str, Any]:
         manifest = read_json(path)
         known = manifest["format"] == FORMAT
     except FileNotFoundError:
-        raise CcdError(f"{folder}: no predictions of this version; run `ccd predict --model {folder.name}`") from None
+        raise InputError(f"{folder}: no predictions of this version; run `ccd predict --model {folder.name}`") from None
     except (OSError, ValueError, LookupError, TypeError):
-        raise CcdError(f"{path}: no manifest of predictions; remove its folder and run `ccd predict`") from None
+        raise DataDamage(f"{path}: no manifest of predictions; remove its folder and run `ccd predict`") from None
     if not known:
-        raise CcdError(f"{path}: made by another toolkit (format {manifest['format']}); remove its folder")
+        raise InputError(f"{path}: made by another toolkit (format {manifest['format']}); remove its folder")
     return dict(manifest)

@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ccd.campaign.tables import judgments, schema
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.protocol import Protocol, Question, of_dict
 
 
@@ -135,7 +135,7 @@ def difference(old: Protocol, new: Protocol) -> str:
 def check_answers(db: sa.Connection, protocol: Protocol) -> None:
     """Raise CcdError where judgments that count have an answer that the protocol lacks: it would be lost otherwise."""
     if problem := lost_answers(db, protocol):
-        raise CcdError(f"{problem}; nothing was written")
+        raise InputError(f"{problem}; nothing was written")
 
 
 def lost_answers(db: sa.Connection, protocol: Protocol) -> str | None:

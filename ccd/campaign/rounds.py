@@ -12,7 +12,7 @@ from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import now, record
 from ccd.campaign.tables.frames import batches
 from ccd.campaign.tables.live_posts import LIVE, is_live
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.vocabulary import Arm
 from ccd.wording import number_of
 
@@ -56,14 +56,14 @@ def new_round(campaign: Campaign, size: int, seed: int) -> Round:
     """
     config = campaign.config
     if not 0 <= seed < 2**31:  # what both databases hold
-        raise CcdError(f"--seed {seed}: out of range; write a number from 0 to {2**31 - 1}")
+        raise InputError(f"--seed {seed}: out of range; write a number from 0 to {2**31 - 1}")
     with campaign.write() as db:
         drawn = sa.select(schema.round_pairs.c.pair_id)
         p = schema.pairs.c
         free = sa.select(p.pair_id, p.duplicate_group).where(p.pair_id.not_in(drawn), is_live())
         pool = {row.pair_id: row.duplicate_group for row in db.execute(free)}
         if not 0 < size <= len(pool):
-            raise CcdError(f"--size {size}: {len(pool)} pairs are in no round yet; collect more or ask for fewer")
+            raise InputError(f"--size {size}: {len(pool)} pairs are in no round yet; collect more or ask for fewer")
         number = 1 + (db.scalar(sa.select(sa.func.max(schema.rounds.c.round))) or 0)
         # Sorted first: databases order text differently, and a seed must mean the same on each.
         candidates = sorted(pool)
@@ -122,7 +122,7 @@ def ranked_round(
                 had.setdefault(pair, set()).add(annotator)
         for pair in pairs:
             if pair not in living or not set(names) - had.get(pair, set()):
-                raise CcdError(f"{pair} is gone or went to everybody while it was ranked; run `ccd rank` again")
+                raise InputError(f"{pair} is gone or went to everybody while it was ranked; run `ccd rank` again")
         made = Round(round=number, arm=Arm.ACTIVE, seed=seed, size=len(pairs), pool=pool)
         db.execute(
             schema.rounds.insert().values(
@@ -206,7 +206,7 @@ def spread(group_of: Mapping[str, str | None], size: int, most: int, random: np.
     names = sorted(members, key=lambda name: -len(members[name]))
     can = sum(min(most, len(members[name])) for name in names)
     if size > can:
-        raise CcdError(
+        raise InputError(
             f"--size {size}: {number_of(can, 'pair')} can be drawn with max_per_group = {most}; ask for fewer, or "
             "raise it in campaign.toml"
         )

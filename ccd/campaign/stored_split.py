@@ -16,7 +16,7 @@ from ccd.campaign.tables.events import record
 from ccd.campaign.tables.frames import batches, frame_of
 from ccd.campaign.tables.live_posts import is_live
 from ccd.campaign.tables.rounds import first_round
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.files.handles import without_handles
 from ccd.protocol import Question
 from ccd.splitting.options import SPLITS, Quotas
@@ -45,7 +45,7 @@ def split_campaign(campaign: Campaign, like: str | None = None, question: str | 
         has_label = frame["label"].notna() & (frame["label"] != UNLABELLED)
         if not has_label.any():
             on = f" on question {of.name!r}" if len(campaign.protocol.questions) > 1 else ""
-            raise CcdError(f"no pair has a label yet{on}; run `ccd labels`, and settle what is open")
+            raise InputError(f"no pair has a label yet{on}; run `ccd labels`, and settle what is open")
         if weights := draws.read(db, of).weights():
             frame["weight"] = frame["pair_id"].map(weights)
             unlabelled = (frame["label"] == UNLABELLED) & (frame["arm"] == Arm.RANDOM)

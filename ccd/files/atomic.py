@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ccd.errors import CcdError
+from ccd.errors import EnvironmentFailure, InputError
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -20,7 +20,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):  # as where the folder itself is not there
             temporary.unlink()
-        raise CcdError(
+        raise EnvironmentFailure(
             f"{path}: cannot be written ({error.strerror}); free space or check the folder's rights"
         ) from None
 
@@ -32,7 +32,7 @@ def write_new(path: Path, data: bytes) -> None:
     """
     if path.exists():
         if not path.is_file() or path.read_bytes() != data:
-            raise CcdError(f"{path}: is there already, with other content; move it away or choose another name")
+            raise InputError(f"{path}: is there already, with other content; move it away or choose another name")
         return
     write_atomic(path, data)
 

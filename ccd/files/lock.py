@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ccd.errors import CcdError
+from ccd.errors import EnvironmentFailure
 
 
 @contextlib.contextmanager
@@ -28,7 +28,7 @@ def folder_lock(folder: Path, busy: str) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CcdError(f"{folder}: cannot be made ({error.strerror}); check the folder's rights") from None
+        raise EnvironmentFailure(f"{folder}: cannot be made ({error.strerror}); check the folder's rights") from None
     with _held(folder, os.O_RDONLY, busy):
         try:
             yield
@@ -42,12 +42,12 @@ def _held(path: Path, mode: int, busy: str) -> Iterator[int]:
     try:
         handle = os.open(path, mode, 0o666)
     except OSError as error:
-        raise CcdError(f"{path}: cannot be written ({error.strerror}); check the folder's rights") from None
+        raise EnvironmentFailure(f"{path}: cannot be written ({error.strerror}); check the folder's rights") from None
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise CcdError(busy) from None
+            raise EnvironmentFailure(busy) from None
         yield handle
     finally:
         os.close(handle)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.files.regular import check_regular
 
 MOST = 1 << 30  # bytes that a file of any size may unpack to
@@ -41,7 +41,7 @@ def opened(path: Path) -> pq.ParquetFile:
     size = path.stat().st_size
     if unpacked > max(MOST, MOST_RATIO * size):
         file.close()
-        raise CcdError(
+        raise InputError(
             f"{path}: {size:,} bytes that are {unpacked:,} when unpacked; fetch it again or write it in parts"
         )
     return file

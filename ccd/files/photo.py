@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from ccd.errors import CcdError
+from ccd.errors import DataDamage, InputError
 from ccd.files.regular import open_regular, read_regular
 
 IMAGES = "images"
@@ -90,18 +90,18 @@ def shown(folder: Path, file: str, sha256: str, side: int) -> bytes:
     path = folder / file
     home = (folder / IMAGES).resolve()
     if not path.resolve().is_relative_to(home):
-        raise CcdError(f"{file}: is not in the campaign's images, and is not shown; see `ccd doctor`")
+        raise InputError(f"{file}: is not in the campaign's images, and is not shown; see `ccd doctor`")
     try:
         data = read_regular(path, MOST_BYTES)
     except OSError as error:
-        raise CcdError(f"{file}: cannot be read ({error.strerror}); restore it or collect it again") from None
+        raise DataDamage(f"{file}: cannot be read ({error.strerror}); restore it or collect it again") from None
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise CcdError(f"{file}: is not the photo that was stored (its hash differs); restore it or collect it again")
+        raise DataDamage(f"{file}: is not the photo that was stored (its hash differs); restore it or collect it again")
     try:
         with warnings.catch_warnings(action="ignore"):
             return _made_anew(data, side)
     except Exception as error:  # decoders raise whatever they like
-        raise CcdError(f"{file}: cannot be shown ({type(error).__name__}); restore it or collect it again") from None
+        raise DataDamage(f"{file}: cannot be shown ({type(error).__name__}); restore it or collect it again") from None
 
 
 def _made_anew(data: bytes, side: int) -> bytes:

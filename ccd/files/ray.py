@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
-from ccd.errors import CcdError
+from ccd.errors import CcdError, EnvironmentFailure
 
 WINDOW = 256  # jobs that are handed over at once: what waits takes memory
 ALONE = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}  # nobody else is to reach it
@@ -24,14 +24,16 @@ def on_ray(function: Callable[[Job], Result], jobs: Iterable[Job], threads: int 
     try:
         import ray.data
     except ModuleNotFoundError:
-        raise CcdError("--engine ray needs the library ray; pip install 'ccd-toolkit[ray]'") from None
+        raise EnvironmentFailure("--engine ray needs the library ray; pip install 'ccd-toolkit[ray]'") from None
     if not ray.is_initialized():
         alone: dict[str, Any] = {} if "RAY_ADDRESS" in os.environ else ALONE
         try:
             ray.init(log_to_driver=False, **alone)
         except Exception as error:  # of any kind: Ray has no class of its own for it
             reason = str(error).strip().partition("\n")[0]
-            raise CcdError(f"Ray did not start ({reason}); see that RAY_ADDRESS, if set, names its cluster") from None
+            raise EnvironmentFailure(
+                f"Ray did not start ({reason}); see that RAY_ADDRESS, if set, names its cluster"
+            ) from None
 
     def work(row: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import shorten
 
-from ccd.errors import CcdError
+from ccd.errors import CcdError, InputError
 from ccd.measures.related import GROUP
 
 COLUMNS = ("task", "worker", "label")
@@ -148,7 +148,7 @@ def _refuse_several_questions(where: str, names: Sequence[str]) -> None:
     if several := numbered(names):
         questions = list(next(iter(several.values())))
         one = " ".join(f"--label-column {of[questions[0]]}" for of in several.values())
-        raise CcdError(
+        raise InputError(
             f"{where}: columns of {len(questions)} questions ({', '.join(questions)}) for each of {len(several)} "
             f"workers; name those of one question: {shorten(one, MOST_OF_HEADER)}"
         )
@@ -193,17 +193,19 @@ def place(where: str, header: Sequence[str], kind: str, asked: str | None, *, ne
 def _missing(where: str, header: Sequence[str], name: str, fault: str = "is missing") -> CcdError:
     there = shorten(", ".join(header), MOST_OF_HEADER)
     remedy = f"the header must name {', '.join(COLUMNS)} once each, or name yours with --task-column, --worker-column"
-    return CcdError(f"{where}: the column {name!r} {fault} among {there}; {remedy}, --label-column")
+    return InputError(f"{where}: the column {name!r} {fault} among {there}; {remedy}, --label-column")
 
 
 def _by_number(where: str, first: Sequence[str], named: Named) -> Places:
     """Return a file without a header."""
     options = "--task-column, --worker-column and --label-column"
     if named.task is None or not named.labels or (named.worker is None and len(named.labels) < 2):
-        raise CcdError(f"{where}: a file without a header; give {options} a number each")
+        raise InputError(f"{where}: a file without a header; give {options} a number each")
     numbers = [int(name) for name in (named.task, *((named.worker,) if named.worker else ()), *named.labels)]
     if max(numbers) > len(first):
-        raise CcdError(f"{where}: {len(first)} cells and no column {max(numbers)}; give a number of one that is there")
+        raise InputError(
+            f"{where}: {len(first)} cells and no column {max(numbers)}; give a number of one that is there"
+        )
     worker = int(named.worker) - 1 if named.worker else None
     labels = tuple((name, int(name) - 1) for name in named.labels)
     return Places(int(named.task) - 1, worker, labels, None, None, has_header=False)

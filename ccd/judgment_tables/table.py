@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.files.regular import open_regular
 from ccd.judgment_tables.columns import COLUMNS, GOLDEN, REJECTED, Named, Places, both_parts, places
 from ccd.judgment_tables.counts import of_raters, of_two_raters
@@ -118,7 +118,7 @@ def read_table(
             read.take(line, judgment)
         read.golden.clear()
     if not read.lines:
-        raise CcdError(f"{path}: no judgments; each line after the header is one, with task, worker and label")
+        raise InputError(f"{path}: no judgments; each line after the header is one, with task, worker and label")
     names = (*COLUMNS, GROUP)[: read.width]
     frame = pd.DataFrame({name: read.cells[place :: read.width] for place, name in enumerate(names)})
     frame, counted = _uncounted(path, read, frame)
@@ -193,14 +193,14 @@ def _uncounted(path: Path, read: _Rows, frame: pd.DataFrame) -> tuple[pd.DataFra
         )
     if several := both_parts([name for name, _place in read.places.labels]):
         one, other = (", ".join(names) for names in several)
-        raise CcdError(
+        raise InputError(
             f"{path}: a column for each of {one} with each of {other}, so they answer several questions; name the "
             "workers' columns of one question with --label-column, once each"
         )
     said = {worker: set(labels) for worker, labels in frame.groupby("worker", sort=False)["label"]}
     for worker, labels in said.items():
         if len(labels) > FEW_LABELS and not any(labels & other for name, other in said.items() if name != worker):
-            raise CcdError(
+            raise InputError(
                 f"{path}: the column {worker!r} has no label in common with another, so it can be no worker's; name "
                 "the workers' columns with --label-column, once each"
             )
@@ -214,7 +214,7 @@ def parse_labels(text: str) -> tuple[str, ...]:
     """
     labels = tuple(label.strip() for label in text.split(","))
     if not all(labels) or len(set(labels)) < len(labels):
-        raise CcdError(f"the labels are {text!r}; write each label once, with commas between")
+        raise InputError(f"the labels are {text!r}; write each label once, with commas between")
     return labels
 
 
@@ -241,15 +241,15 @@ def _fill(read: _Rows, path: Path, columns: Named) -> None:
                     if cell == "" or cell in NULL_WORDS:
                         shown = f" ({cell})" if cell else ""
                         where = _at(path, line)
-                        raise CcdError(f"{where}: no {name}{shown}; fill it in or take the {_line(path)} out")
+                        raise InputError(f"{where}: no {name}{shown}; fill it in or take the {_line(path)} out")
                 if why:
                     read.golden.append((line, judgment))
                 else:
                     read.take(line, judgment)
     except UnicodeDecodeError:
-        raise CcdError(f"{path}, line {_not_utf8(path)}: not UTF-8; save the file as UTF-8") from None
+        raise InputError(f"{path}, line {_not_utf8(path)}: not UTF-8; save the file as UTF-8") from None
     except OSError as error:
-        raise CcdError(f"{path}: cannot be read ({error.strerror}); check the name and the rights") from None
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the name and the rights") from None
 
 
 def encoding(path: Path) -> str:
@@ -290,7 +290,7 @@ def _text(read: _Rows, path: Path, columns: Named) -> Iterator[tuple[int, list[s
     with path.open(encoding=read.encoding, newline="") as file:
         first = file.readline()
         if _JSON.match(first):
-            raise CcdError(f"{path}: JSON, not a table; bring it into a campaign with `ccd import`")
+            raise InputError(f"{path}: JSON, not a table; bring it into a campaign with `ccd import`")
         file.seek(0)
         rows = csv.reader(file, delimiter=delimiter(path, first), strict=True)
         width = 0
@@ -306,14 +306,14 @@ def _text(read: _Rows, path: Path, columns: Named) -> Iterator[tuple[int, list[s
                 if len(row) == width:
                     yield rows.line_num, row
                 else:
-                    raise CcdError(
+                    raise InputError(
                         f"{path}, line {rows.line_num}: {number_of(len(row), 'cell')} where the header has {width}; "
                         "correct the line, with quotes around a cell that holds the separator"
                     )
         except csv.Error as error:
-            raise CcdError(f"{path}, line {rows.line_num}: not valid CSV ({error}); correct its quotes") from None
+            raise InputError(f"{path}, line {rows.line_num}: not valid CSV ({error}); correct its quotes") from None
         if not width:
-            raise CcdError(f"{path}: the file is empty; it must have a header line with {', '.join(COLUMNS)}")
+            raise InputError(f"{path}: the file is empty; it must have a header line with {', '.join(COLUMNS)}")
 
 
 def _parquet(read: _Rows, path: Path, columns: Named) -> Iterator[tuple[int, list[str]]]:
@@ -330,7 +330,9 @@ def _parquet(read: _Rows, path: Path, columns: Named) -> Iterator[tuple[int, lis
             for number, row in enumerate(parquet.rows(file, _read(read.places, names)), 1):
                 yield number, ["" if row.get(name) is None else str(row[name]) for name in names]
     except (ArrowException, ValueError) as error:
-        raise CcdError(f"{path}: cannot be read as Parquet ({error}); write it again, with one value a cell") from None
+        raise InputError(
+            f"{path}: cannot be read as Parquet ({error}); write it again, with one value a cell"
+        ) from None
 
 
 def _line(path: Path) -> str:
@@ -368,7 +370,7 @@ def _one_group(path: Path, frame: pd.DataFrame, lines: list[int]) -> None:
     other = frame[GROUP].fillna("") != frame.groupby("task")[GROUP].transform(lambda of: of.fillna("").iloc[0])
     if other.any():
         row = int(other.to_numpy().argmax())
-        raise CcdError(
+        raise InputError(
             f"{_at(path, lines[row])}: {frame['task'][row]} has another {GROUP} than on its first {_line(path)}; "
             f"give a task the same one on all its {_line(path)}s"
         )
@@ -382,13 +384,13 @@ def _known(path: Path, frame: pd.DataFrame, labels: Sequence[str], lines: list[i
         remedy = f"correct it, add it to the labels or take the {_line(path)} out"
         if spelling_key(label) in map(spelling_key, labels):
             remedy = "correct it, or let --fold count spellings of one name as one"
-        raise CcdError(f"{_at(path, lines[row])}: the label {label!r} is not one of {', '.join(labels)}; {remedy}")
+        raise InputError(f"{_at(path, lines[row])}: the label {label!r} is not one of {', '.join(labels)}; {remedy}")
 
 
 def _refuse_repeat(path: Path, frame: pd.DataFrame, lines: list[int], row: int) -> None:
     task, worker = frame["task"][row], frame["worker"][row]
     first = int(((frame["task"] == task) & (frame["worker"] == worker)).argmax())
-    raise CcdError(
+    raise InputError(
         f"{_at(path, lines[row])}: {worker} judges {task} again, first on {_line(path)} {lines[first]}; "
         "keep one of the two, or allow repeats: then the first counts"
     )

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.measures.ties import ADJUDICATE, OPEN, check_tie_rule, settle_scores, winner
 from ccd.measures.vote_matrix import VoteMatrix, code
 
@@ -94,7 +94,7 @@ def _kinds(coded: VoteMatrix) -> tuple[Ints, npt.NDArray[Any]]:
 def check_required(required: int) -> int:
     """Return the votes that a task needs. Raises CcdError for anything but an integer from 1 up."""
     if isinstance(required, bool) or not isinstance(required, (int, np.integer)) or required < 1:
-        raise CcdError(f"required is {required!r}; write how many votes a task needs, from 1 up")
+        raise InputError(f"required is {required!r}; write how many votes a task needs, from 1 up")
     return int(required)
 
 
@@ -247,7 +247,7 @@ class MeanScore:
         scores = pd.to_numeric(df["label"], errors="coerce").to_numpy(float)
         if not np.isfinite(scores).all():
             row = df.loc[~np.isfinite(scores)].iloc[0]
-            raise CcdError(f"{row['task']}: {row['label']!r} is no number; check the protocol")
+            raise InputError(f"{row['task']}: {row['label']!r} is no number; check the protocol")
         if answered is not None:
             tasks = tasks.append(answered.index.difference(tasks))
         place = tasks.get_indexer(pd.Index(df["task"]))
@@ -311,5 +311,5 @@ def _given(coded: VoteMatrix, weights: "Mapping[Any, float] | pd.Series[float]")
     found = pd.Series({worker: weights.get(worker, np.nan) for worker in coded.workers}, dtype=float, name="weight")
     for worker, weight in found.items():
         if not 0 <= weight < np.inf:  # nan too
-            raise CcdError(f"the weight of {worker} is {weight}; give every worker a number from 0 up")
+            raise InputError(f"the weight of {worker} is {weight}; give every worker a number from 0 up")
     return found.rename_axis("worker")

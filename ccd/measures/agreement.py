@@ -15,7 +15,7 @@ import krippendorff
 import numpy as np
 import pandas as pd
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.measures.bootstrap import over_both, over_pairs
 from ccd.measures.coefficients import (
     Weights,
@@ -132,7 +132,7 @@ def agreement(
     if level == "interval" and not labels:
         for label in df["label"].unique():
             if not isinstance(label, Real) or not math.isfinite(label):
-                raise CcdError(f"scores must be numbers, one is {label!r}; check the protocol")
+                raise InputError(f"scores must be numbers, one is {label!r}; check the protocol")
     group = df.drop_duplicates("task")[GROUP] if GROUP in df.columns else None  # in the order of Coded.tasks
     return of_coded(code(df, labels), level, n_resamples, seed, resample, group)
 
@@ -150,9 +150,9 @@ def of_coded(
     `group` is the leakage group of each of its tasks.
     """
     if level not in LEVELS:
-        raise CcdError(f"level {level!r} is unknown; it must be one of {', '.join(LEVELS)}")
+        raise InputError(f"level {level!r} is unknown; it must be one of {', '.join(LEVELS)}")
     if resample not in ("pairs", "both"):
-        raise CcdError(f"resample {resample!r} is unknown; it must be pairs or both")
+        raise InputError(f"resample {resample!r} is unknown; it must be pairs or both")
     scale, size = Scale.of(coded.labels, level), len(coded.tasks)
     number, workers = _by_name(coded.workers)
     rows = distinct(coded)

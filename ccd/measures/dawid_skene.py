@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.measures.aggregation import INCOMPLETE, check_required, expert_votes, results, vote_counts
 from ccd.measures.patterns import Rows, distinct
 from ccd.measures.ties import ADJUDICATE, check_tie_rule, settle_scores
@@ -99,7 +99,7 @@ class DawidSkene:
         """
         coded = code(df, self.labels, repeats=True)
         if 0 < coded.label.shape[1] < FEWEST:
-            raise CcdError(
+            raise InputError(
                 f"no task has {FEWEST} judgments, and with fewer different labels fit the model of Dawid and Skene "
                 "equally well; collect a third judgment, or use the majority"
             )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.measures.agreement import Scale
 from ccd.measures.bootstrap import interval, kinds, over_pairs, pairs_of
 from ccd.measures.estimate import NOTHING, ONE_LABEL
@@ -71,7 +71,7 @@ def plan(
     3
     """
     if not 0 < half_width < 1:
-        raise CcdError(f"the half width {half_width:g} is no share; write a number between 0 and 1, such as 0.03")
+        raise InputError(f"the half width {half_width:g} is no share; write a number between 0 and 1, such as 0.03")
     coded = code(df, labels)
     whole, scale = distinct(coded), Scale.of(coded.labels, level)
     group = df.drop_duplicates("task")[GROUP] if GROUP in df.columns else None  # in the order of Coded.tasks

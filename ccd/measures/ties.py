@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 
 ADJUDICATE = "adjudicate"
 EXPERT = "expert"
@@ -33,7 +33,7 @@ def check_tie_rule(tie_rule: str, labels: Sequence[Any] = ()) -> None:
     wrong = labels and not set(order) <= set(map(str, labels))
     if not known or wrong or not all(order) or len(set(order)) < len(order):
         which = f"labels once each out of {', '.join(map(str, labels))}" if labels else "labels once each"
-        raise CcdError(f"tie_rule is {tie_rule!r}; write adjudicate, expert, drop, or rule: and {which}")
+        raise InputError(f"tie_rule is {tie_rule!r}; write adjudicate, expert, drop, or rule: and {which}")
 
 
 def leaders(scores: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

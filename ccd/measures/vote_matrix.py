@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 
 MOST_LABELS = 127  # more names than that are no set of labels
 MOST_SCORES = 32_767  # labels are coded in 16 bits at most
@@ -46,10 +46,10 @@ def code(df: pd.DataFrame, labels: Sequence[Any] = (), repeats: bool = False) ->
     """
     for column in ("task", "worker", "label"):
         if column not in df.columns:
-            raise CcdError(f"judgments lack the column {column!r}; columns must be task, worker, label")
+            raise InputError(f"judgments lack the column {column!r}; columns must be task, worker, label")
         if df[column].isna().any():
             row = int(np.argmax(df[column].isna()))
-            raise CcdError(f"judgment {row + 1} has no {column}; fill it in or leave the row out")
+            raise InputError(f"judgment {row + 1} has no {column}; fill it in or leave the row out")
     names, domain = _labels(df["label"], labels)
     task, tasks = pd.factorize(df["task"])
     worker, workers = pd.factorize(df["worker"])
@@ -71,15 +71,15 @@ def _labels(column: "pd.Series[Any]", labels: Sequence[Any]) -> tuple[npt.NDArra
     try:
         domain = tuple(labels) or tuple(sorted(uniques))
     except TypeError:
-        raise CcdError("some labels are numbers and some are text; make them one or the other") from None
+        raise InputError("some labels are numbers and some are text; make them one or the other") from None
     most = MOST_SCORES if pd.api.types.is_numeric_dtype(pd.Index(domain)) else MOST_LABELS
     if len(domain) > most:
-        raise CcdError(f"{len(domain)} labels; at most {most} can be told apart, see that it is the label's column")
+        raise InputError(f"{len(domain)} labels; at most {most} can be told apart, see that it is the label's column")
     place = {label: i for i, label in enumerate(domain)}
     outside = [label for label in uniques if label not in place]
     if outside:
         row = int(np.argmax(column.to_numpy() == outside[0]))
-        raise CcdError(
+        raise InputError(
             f"judgment {row + 1}: {outside[0]!r} is not one of {', '.join(map(str, domain))}; mend it or add the label"
         )
     codes = np.array([place[label] for label in uniques] or [0], dtype=np.int64)
@@ -105,6 +105,6 @@ def _once(coded: VoteMatrix) -> None:
         row = int(np.argmax(twice))
         same = coded.worker[row]
         who = next(w for w in same if w >= 0 and (same == w).sum() > 1)
-        raise CcdError(
+        raise InputError(
             f"task {coded.tasks[row]}: {coded.workers[who]} judges it twice; keep one judgment a person and task"
         )

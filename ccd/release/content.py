@@ -12,7 +12,7 @@ from ccd.campaign.adjudication import INCOMPLETE
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import live_posts, schema
 from ccd.campaign.tables.rounds import first_round
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.files.handles import without_handles
 from ccd.measures.ties import DROPPED, OPEN
 from ccd.protocol import Question
@@ -55,9 +55,9 @@ def pairs(db: sa.Connection, campaign: Campaign, question: str | None = None) ->
     'implicit'
     """
     if not db.scalar(sa.select(sa.exists(schema.labels.c.pair_id))):
-        raise CcdError("no labels yet; run `ccd labels`")
+        raise InputError("no labels yet; run `ccd labels`")
     if not db.scalar(sa.select(sa.exists(schema.splits.c.pair_id))):
-        raise CcdError("no splits yet; run `ccd split`")
+        raise InputError("no splits yet; run `ccd split`")
     first = campaign.protocol.by_name(question) if question else campaign.protocol.question
     questions = (first, *(each for each in campaign.protocol.questions if each != first))
     weights = draws.read(db, first).weights()
@@ -117,7 +117,7 @@ def _row(found: Mapping[Any, Any], questions: tuple[Question, ...], weight: floa
     question, pair = questions[0], found["pair_id"]
     label = _value(found["label_0"], question)
     if question.kind == "choice" and label is not None and label not in question.labels:
-        raise CcdError(f"{pair}: {label!r} is no label of the protocol any more; run `ccd labels` again")
+        raise InputError(f"{pair}: {label!r} is no label of the protocol any more; run `ccd labels` again")
     row = {
         "pair_id": pair,
         "post_id": found["post_id"],

@@ -8,7 +8,7 @@ import tarfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ccd.errors import CcdError
+from ccd.errors import DataDamage
 from ccd.files.photo import MOST_BYTES
 from ccd.files.stripping import is_stripped
 
@@ -80,11 +80,11 @@ def read(source: Path, sha256: str) -> bytes:
     try:
         data = source.read_bytes()
     except FileNotFoundError:
-        raise CcdError(f"{source}: the image is gone; put it back, or collect its posts again") from None
+        raise DataDamage(f"{source}: the image is gone; put it back, or collect its posts again") from None
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise CcdError(f"{source}: the image was changed since it was collected; put the original back")
+        raise DataDamage(f"{source}: the image was changed since it was collected; put the original back")
     if not is_stripped(data):
-        raise CcdError(f"{source}: the image holds more than its picture; run `ccd doctor --fix`")
+        raise DataDamage(f"{source}: the image holds more than its picture; run `ccd doctor --fix`")
     return data
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ccd.campaign.tables.frames import batches
-from ccd.errors import CcdError
+from ccd.errors import DataDamage, InputError
 from ccd.files.regular import read_json, read_rows
 from ccd.release.images import Opened
 from ccd.splitting.leakage import Link, find, groups, leaking, leaks, straddling
@@ -110,12 +110,12 @@ def _rows(folder: Path) -> Iterator[tuple[Any, ...]]:
                 label, image, post = (same.setdefault(value, value) for value in (label, image, post))
                 yield split, pair, label, text, image, post
         except FileNotFoundError:
-            raise CcdError(f"{path}: not there; name a folder with train.jsonl, dev.jsonl and test.jsonl") from None
+            raise InputError(f"{path}: not there; name a folder with train.jsonl, dev.jsonl and test.jsonl") from None
         except OSError as error:
-            raise CcdError(f"{path}: cannot be read ({error.strerror}); fetch the folder again") from None
+            raise DataDamage(f"{path}: cannot be read ({error.strerror}); fetch the folder again") from None
         except ValueError as error:
             line = str(error).partition(":")[0]
-            raise CcdError(f"{path}, {line}: not a JSON object of texts; fetch the folder again") from None
+            raise DataDamage(f"{path}, {line}: not a JSON object of texts; fetch the folder again") from None
 
 
 def _hash(folder: Path, frame: pd.DataFrame, started: Started) -> int:
@@ -158,7 +158,7 @@ def is_synthetic(folder: Path) -> bool:
         return False
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise CcdError(f"{folder / 'release.json'}: is no JSON ({reason}); fetch the folder again") from None
+        raise DataDamage(f"{folder / 'release.json'}: is no JSON ({reason}); fetch the folder again") from None
     return isinstance(about, dict) and bool(about.get("synthetic"))
 
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from ccd import __version__
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import live_posts, schema
-from ccd.errors import CcdError, damaged
+from ccd.errors import InputError, damaged
 from ccd.files.handles import without_handles
 from ccd.files.regular import read_json, read_regular, read_rows
 from ccd.measures.ties import OPEN
@@ -51,9 +51,11 @@ def posts_of(folder: str | os.PathLike[str]) -> list[str]:
             raise TypeError("a post_id is no text")
         dehydrated = bool(facts.get("dehydrated"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CcdError(f"{folder}: is no release ({error}); name the folder of one, such as releases/v1") from None
+        raise InputError(f"{folder}: is no release ({error}); name the folder of one, such as releases/v1") from None
     if not dehydrated:
-        raise CcdError(f"{folder}: has its texts and images; only what `ccd release --dehydrate` wrote is filled again")
+        raise InputError(
+            f"{folder}: has its texts and images; only what `ccd release --dehydrate` wrote is filled again"
+        )
     return list(found)
 
 
@@ -69,7 +71,7 @@ def refill(
     """
     folder, out = Path(folder), Path(out)
     if out.exists():
-        raise CcdError(f"{out}: is there already; move it away, or choose another folder with --out")
+        raise InputError(f"{out}: is there already; move it away, or choose another folder with --out")
     part = out.with_name(f".{out.name}.filling")  # not .part: `ccd release` removes those
     with clear(out):
         shutil.rmtree(part, ignore_errors=True)
@@ -100,10 +102,10 @@ def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -
             tally.take(Pair("", split, row))
     if not tally.pairs.total():
         told = ", ".join(f"{number:,} {reason}" for reason, number in Counter(gone.values()).most_common(3))
-        raise CcdError(f"{folder}: none of its pairs was found ({told}); see that it is the right archive or network")
+        raise InputError(f"{folder}: none of its pairs was found ({told}); see that it is the right archive or network")
     for name in (*_COPIED, *(name for name in _UNSETTLED if (folder / name).is_symlink() or (folder / name).exists())):
         if (folder / name).is_symlink():  # it may lead to any file of this machine, and what is filled gets published
-            raise CcdError(f"{folder / name}: is a link; put the file itself there")
+            raise InputError(f"{folder / name}: is a link; put the file itself there")
         shutil.copyfile(folder / name, part / name)
     if gone:
         lines = (json.dumps({"pair_id": pair, "reason": reason}) + "\n" for pair, reason in gone.items())

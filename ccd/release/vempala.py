@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.protocol import Protocol
 
 FOLDER = "vempala"
@@ -32,7 +32,7 @@ class Vempala:
 
     def __init__(self, folder: Path, splits: tuple[str, ...], protocol: Protocol) -> None:
         if set(protocol.labels) != set(_CELLS):
-            raise CcdError(
+            raise InputError(
                 f"--format vempala: protocol {protocol.name} does not ask whether the image adds and the text is "
                 "represented, so its labels have no such columns; it is for protocol vempala2019"
             )

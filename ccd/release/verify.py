@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ccd.campaign.tables.frames import batches
-from ccd.errors import CcdError, as_path, damaged
+from ccd.errors import CcdError, DataDamage, InputError, as_path, damaged
 from ccd.files import parquet
 from ccd.files.photo import MOST_BYTES, opened
 from ccd.files.regular import open_regular, parse_json, read_json, read_regular, read_rows
@@ -70,9 +70,9 @@ def _manifest(folder: Path, problems: list[str]) -> dict[str, str]:
     try:
         manifest = read_regular(folder / MANIFEST).decode()
     except FileNotFoundError:
-        raise CcdError(f"{folder}: no {MANIFEST} here; name the folder of a release, such as releases/v1") from None
+        raise InputError(f"{folder}: no {MANIFEST} here; name the folder of a release, such as releases/v1") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise CcdError(f"{folder / MANIFEST}: cannot be read ({error}); fetch the release again") from None
+        raise DataDamage(f"{folder / MANIFEST}: cannot be read ({error}); fetch the release again") from None
     listed: dict[str, str] = {}
     for number, line in enumerate(manifest.splitlines(), 1):
         if (match := _LINE.fullmatch(line)) is None:

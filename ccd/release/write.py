@@ -17,7 +17,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.stored_split import publish
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import now, record
-from ccd.errors import CcdError
+from ccd.errors import EnvironmentFailure, InputError
 from ccd.files.lock import file_lock
 from ccd.measures.ties import OPEN
 from ccd.release import tables
@@ -61,7 +61,7 @@ def write_release(campaign: Campaign, name: str, form: Form = FILED, started: St
     983
     """
     if not _SLUG.fullmatch(name) or len(name) > 64:
-        raise CcdError(f"{name!r} is no name for a release; use letters and digits joined by . _ or -, such as v1")
+        raise InputError(f"{name!r} is no name for a release; use letters and digits joined by . _ or -, such as v1")
     releases = campaign.folder / "releases"
     folder, part = releases / name, releases / f".{name}.part"
     with clear(folder):
@@ -70,7 +70,7 @@ def write_release(campaign: Campaign, name: str, form: Form = FILED, started: St
             for leftover in releases.glob(".*.part"):
                 shutil.rmtree(leftover)
             if _known(campaign, name):
-                raise CcdError(f"{folder}: released already, and a release never changes; choose another name")
+                raise InputError(f"{folder}: released already, and a release never changes; choose another name")
             try:
                 part.mkdir()
                 facts, images = _write(part, campaign, name, form, started)
@@ -97,10 +97,14 @@ def clear(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise CcdError(f"{error.filename or folder}: {reason}; free space or check the folder's rights") from None
+        raise EnvironmentFailure(
+            f"{error.filename or folder}: {reason}; free space or check the folder's rights"
+        ) from None
     except sa.exc.DBAPIError as error:
         reason = str(error.orig).strip().partition("\n")[0]
-        raise CcdError(f"{folder}: the database failed ({reason}); free space, then run the command again") from None
+        raise EnvironmentFailure(
+            f"{folder}: the database failed ({reason}); free space, then run the command again"
+        ) from None
 
 
 def _known(campaign: Campaign, name: str) -> bool:
@@ -117,7 +121,7 @@ def _write(part: Path, campaign: Campaign, name: str, form: Form, started: Start
         revisions.check_answers(db, protocol)
         _pairs(part, campaign, db, form, tally, started)
         if not tally.pairs.total():
-            raise CcdError("no pair has both a label and a split; run `ccd labels`, then `ccd split`")
+            raise InputError("no pair has both a label and a split; run `ccd labels`, then `ccd split`")
         with tables.judgments(part / "judgments.parquet") as file:
             for row in judged.rows(db):
                 file.add(row)
@@ -177,7 +181,7 @@ def _publish(campaign: Campaign, part: Path, folder: Path, name: str, manifest: 
             if folder.exists():
                 there = folder / MANIFEST
                 if not there.is_file() or there.read_bytes() != (part / MANIFEST).read_bytes():
-                    raise CcdError(f"{folder}: is there already and is another; move it away or choose another name")
+                    raise InputError(f"{folder}: is there already and is another; move it away or choose another name")
             else:
                 part.rename(folder)
                 renamed = True

@@ -22,7 +22,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.judged_groups import with_groups
 from ccd.campaign.scorecards import of_campaign as scorecards_of
 from ccd.campaign.tables import judgments
-from ccd.errors import CcdError
+from ccd.errors import EnvironmentFailure, InputError
 from ccd.files.atomic import write_atomic
 from ccd.measures import scorecards
 from ccd.measures.aggregation import MajorityVote
@@ -57,7 +57,7 @@ def of_campaign(campaign: Campaign, wanted: Wanted) -> dict[str, Any]:
             subsets = by_subset(db, question, asked, wanted.n_resamples, wanted.seed, wanted.resample)
             df = with_groups(db, judgments.valid_judgments(db, question.name))
             if df.empty and question.name == campaign.protocol.question.name:
-                raise CcdError("no judgments yet; run `ccd pull` once annotators have judged some pairs")
+                raise InputError("no judgments yet; run `ccd pull` once annotators have judged some pairs")
             found = of_judged(df, question, asked, wanted.n_resamples, wanted.seed, wanted.resample)
             questions[question.name] = _question(df, question.labels, question.level, found, cards, subsets, wanted)
     return _report(campaign.protocol.question.name, campaign.is_synthetic, questions, revisions.mixed(asked))
@@ -90,7 +90,7 @@ def write(folder: Path, title: str, report: Mapping[str, Any], new: bool = False
     if new:
         other = [path for path in earlier if path.name not in files or path.read_bytes() != files[path.name]]
         if other:
-            raise CcdError(f"{min(other)}: is there already, with other content; move it away or name another folder")
+            raise InputError(f"{min(other)}: is there already, with other content; move it away or name another folder")
         _make(folder)
     for name, data in files.items():
         write_atomic(folder / name, data)
@@ -129,4 +129,4 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CcdError(f"{folder}: cannot be made a folder ({error.strerror}); choose another") from None
+        raise EnvironmentFailure(f"{folder}: cannot be made a folder ({error.strerror}); choose another") from None

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.splitting.near_duplicates import Edges, Run, comparable, components, near_hashes, near_texts
 from ccd.splitting.options import SPLITS
 
@@ -120,10 +120,10 @@ def find(frame: pd.DataFrame, names: Iterable[str] = tuple(TIES)) -> dict[str, L
     found = {}
     for name in names:
         if name not in TIES:
-            raise CcdError(f"{name!r} is no tie; choose among {', '.join(TIES)}")
+            raise InputError(f"{name!r} is no tie; choose among {', '.join(TIES)}")
         for column in LOOKS_AT[name]:
             if column not in frame.columns:
-                raise CcdError(f"the pairs lack the column {column!r}, which the tie {name!r} looks at; add it")
+                raise InputError(f"the pairs lack the column {column!r}, which the tie {name!r} looks at; add it")
         found[name] = TIES[name](frame)
     return found
 

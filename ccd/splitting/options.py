@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 
 SPLITS = ("train", "dev", "test")
 
@@ -33,21 +33,23 @@ class Quotas:
         """Check what decides: `like`, or else the counts, or else the shares. Raises CcdError."""
         for name, each in (("shares", self.shares), ("counts", self.counts)):
             if not isinstance(each, Mapping) and not (name == "counts" and each is None):
-                raise CcdError(f"quotas with {name} {each!r}; write a number for each split, such as {{'dev': …}}")
+                raise InputError(f"quotas with {name} {each!r}; write a number for each split, such as {{'dev': …}}")
         if self.like not in (None, CCD):
-            raise CcdError(f"quotas like {self.like!r}; write {CCD!r} or None")
+            raise InputError(f"quotas like {self.like!r}; write {CCD!r} or None")
         if self.like is None and self.counts is not None:
             wrong = set(self.counts) - set(SPLITS) or set(SPLITS[1:]) - set(self.counts)
             if wrong or not all(isinstance(number, int) and number >= 0 for number in self.counts.values()):
-                raise CcdError(f"quotas with counts {dict(self.counts)}; write whole numbers of pairs for dev and test")
+                raise InputError(
+                    f"quotas with counts {dict(self.counts)}; write whole numbers of pairs for dev and test"
+                )
         elif self.like is None:
             shares = dict(self.shares)
             if set(shares) != set(SPLITS) or not all(map(_is_share, shares.values())):
-                raise CcdError(
+                raise InputError(
                     f"quotas with shares {shares}; write a share from 0 to 1 for each of {', '.join(SPLITS)}"
                 )
             if not abs(sum(shares.values()) - 1) < 1e-6:
-                raise CcdError(f"quotas with shares {shares}, which add up to {sum(shares.values()):g}; make that 1")
+                raise InputError(f"quotas with shares {shares}, which add up to {sum(shares.values()):g}; make that 1")
 
 
 def _is_share(share: object) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.splitting.options import CCD, SPLITS, Quotas
 from ccd.wording import number_of
 
@@ -41,7 +41,9 @@ def target_sizes(quotas: Quotas, labels: Sequence[str], totals: Ints, like: Floa
         sizes = np.array([quotas.counts[name] for name in SPLITS[1:]])
         if sizes.sum() > pairs:
             asked = " and ".join(f"{name} = {quotas.counts[name]:,}" for name in SPLITS[1:])
-            raise CcdError(f"[splits] {asked} are more than the {number_of(pairs, 'pair')} with a label; ask for fewer")
+            raise InputError(
+                f"[splits] {asked} are more than the {number_of(pairs, 'pair')} with a label; ask for fewer"
+            )
     else:
         sizes = rounded(np.array([[quotas.shares[name] * pairs] for name in SPLITS]))[1:, 0]
     like = like if like.sum() else totals.astype(float)
@@ -92,7 +94,7 @@ def _like_ccd(labels: Sequence[str], totals: Ints) -> npt.NDArray[np.float64]:
     """Return the paper's share of each label in each split, times the pairs of that label here [splits, labels]."""
     known = {label for _, label in CCD_COUNTS}
     if not set(labels) <= known:
-        raise CcdError(
+        raise InputError(
             f"--like ccd: the paper's labels are {', '.join(sorted(known))}, here are {', '.join(labels)}; "
             "write shares or numbers in [splits] of campaign.toml"
         )

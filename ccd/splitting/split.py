@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.splitting.leakage import TIES, Link, find, groups
 from ccd.splitting.options import SPLITS, Quotas
 from ccd.splitting.placement import FREE, place, too_large
@@ -158,22 +158,24 @@ def split(
 def _check(frame: pd.DataFrame, published: Mapping[str, str]) -> None:
     """Refuse pairs that cannot be split. Raises CcdError."""
     if not isinstance(frame, pd.DataFrame):
-        raise CcdError(f"the pairs are a {type(frame).__name__}; make a DataFrame with pair_id, label and arm of them")
+        raise InputError(
+            f"the pairs are a {type(frame).__name__}; make a DataFrame with pair_id, label and arm of them"
+        )
     for column in ("pair_id", "label", "arm"):
         if column not in frame.columns:
-            raise CcdError(
+            raise InputError(
                 f"the pairs lack the column {column!r}; columns must be pair_id, label, arm and what ties need"
             )
     if frame["pair_id"].isna().any():
-        raise CcdError("a pair has no pair_id; give every pair one")
+        raise InputError("a pair has no pair_id; give every pair one")
     twice = frame.loc[frame["pair_id"].duplicated(), "pair_id"]
     if len(twice):
-        raise CcdError(f"{twice.iloc[0]} is there twice; keep one row for each pair")
+        raise InputError(f"{twice.iloc[0]} is there twice; keep one row for each pair")
     for pair, arm in frame.loc[~frame["arm"].isin(list(Arm)), ["pair_id", "arm"]].head(1).itertuples(index=False):
-        raise CcdError(f"{pair}: the arm {arm!r} is unknown; it must be one of {', '.join(Arm)}")
+        raise InputError(f"{pair}: the arm {arm!r} is unknown; it must be one of {', '.join(Arm)}")
     for pair, name in published.items():
         if name not in SPLITS:
-            raise CcdError(f"{pair}: published in {name!r}; the splits are {', '.join(SPLITS)}")
+            raise InputError(f"{pair}: published in {name!r}; the splits are {', '.join(SPLITS)}")
 
 
 def naive(table: pd.DataFrame, seed: int) -> "pd.Series[str]":

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ccd import __version__
-from ccd.errors import CcdError, writing
+from ccd.errors import InputError, writing
 from ccd.files.atomic import write_atomic
 from ccd.files.lock import folder_lock
 from ccd.protocol import Protocol, load
@@ -78,7 +78,7 @@ def write_world(
                     _grow(folder, part, plan, protocol, described, workers, tick)
                 new = True
     if not _same(folder / PLAN, described):
-        raise CcdError(f"{folder}: is there already and is another world or none; choose another folder")
+        raise InputError(f"{folder}: is there already and is another world or none; choose another folder")
     counts = json.loads((folder / "release.json").read_bytes())["counts"]
     return Written(folder, counts, new)
 

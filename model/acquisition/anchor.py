@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from model.acquisition.clusters import AT_ONCE, apart, directions
 from model.acquisition.pool import Floats, Labelled, Pool, Strategy
 
@@ -30,7 +30,7 @@ class Anchor(Strategy):
         p = self.corrected(pool, labelled)[:, self.target]
         found = labelled.of(self.target)
         if not len(found):
-            raise CcdError("no pair with the label sought is known yet; judge a random round, or rank by `profile`")
+            raise InputError("no pair with the label sought is known yet; judge a random round, or rank by `profile`")
         centre = pool.embeddings.mean(axis=0, dtype=np.float32)
         anchors = apart(directions(pool.embeddings[found], centre), ANCHORS)
         near = _nearest(pool.embeddings, centre, anchors)

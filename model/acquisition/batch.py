@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from model.acquisition.pool import NEVER, Floats, Ints, Labelled, Pool, Strategy
 
 STRATEGY, DIVERSE, RANDOM = "strategy", "diverse", "random"
@@ -66,7 +66,7 @@ def batch(
     draw = np.random.default_rng(seed)
     could = np.concatenate([np.flatnonzero(fresh), len(pool) + np.arange(beyond)])
     if at_random > len(could):
-        raise CcdError(f"{len(could)} pairs can be drawn at random, {at_random} were asked for; ask for fewer")
+        raise InputError(f"{len(could)} pairs can be drawn at random, {at_random} were asked for; ask for fewer")
     drawn = np.asarray(draw.choice(could, at_random, replace=False), np.int64)
     inside = drawn[drawn < len(pool)]
     taken = inside if strategy.again else np.concatenate([np.flatnonzero(~fresh), inside])
@@ -74,7 +74,7 @@ def batch(
     cap = per_cluster or max(1, math.ceil(size * MOST_OF_A_CLUSTER))
     order = _first_of_groups(pool, _descending(score, free, draw))
     if len(order) + len(drawn) < size:
-        raise CcdError(f"{len(order) + len(drawn)} pairs can be ranked, {size} were asked for; ask for fewer")
+        raise InputError(f"{len(order) + len(drawn)} pairs can be ranked, {size} were asked for; ask for fewer")
     within = _place_within(pool.clusters[order])
     best = np.concatenate([order[within < cap], order[within >= cap]])[: size - at_random - apart]
     order = order[~np.isin(order, best)]

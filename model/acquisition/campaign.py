@@ -13,7 +13,7 @@ from ccd.campaign.tables import judgments, schema
 from ccd.campaign.tables.events import now
 from ccd.campaign.tables.live_posts import is_live
 from ccd.campaign.tables.random_arm import linked
-from ccd.errors import CcdError
+from ccd.errors import CcdError, InputError
 from model.acquisition.clusters import cluster
 from model.acquisition.pool import Floats, Ints, Labelled, Pool
 
@@ -74,7 +74,7 @@ def candidates(
     """
     of = campaign.protocol.by_name(question) if question else campaign.protocol.question
     if not of.labels:
-        raise CcdError(
+        raise InputError(
             f"question {of.name!r} asks for a score, and pairs are ranked to find a label; draw them at random: "
             "`ccd round new`"
         )
@@ -137,7 +137,7 @@ def _told(
         return None
     told = predictions.read(campaign, version, ids)
     if told.labels != labels:
-        raise CcdError(
+        raise InputError(
             f"{version} knows the labels {', '.join(told.labels)}, the protocol {', '.join(labels)}; train on pairs of "
             "every label, then run `ccd predict`"
         )

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 
 Floats = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
@@ -53,7 +53,7 @@ class Pool:
         """The array of that name. Raises CcdError where the pool has none, with the remedy."""
         array: Floats | None = getattr(self, what)
         if array is None:
-            raise CcdError(f"this ranking needs {what}, and there are none; {_REMEDIES[what]}")
+            raise InputError(f"this ranking needs {what}, and there are none; {_REMEDIES[what]}")
         return array
 
 

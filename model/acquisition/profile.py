@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.optimize import minimize
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from model.acquisition.pool import Floats, Ints, Labelled, Pool, Strategy
 
 PENALTY = 1.0  # on squared weights, beside the sum of the pairs' losses
@@ -25,7 +25,7 @@ class Profile(Strategy):
     def score(self, pool: Pool, labelled: Labelled) -> Floats:
         inputs = pool.need("profiles")
         if not len(labelled.of(self.target)) or len(np.unique(labelled.labels)) < 2:
-            raise CcdError(
+            raise InputError(
                 "profile needs labelled pairs, some with the label sought and some without; judge a random round first"
             )
         mean = inputs.mean(axis=0, dtype=np.float32)

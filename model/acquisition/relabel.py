@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from model.acquisition.pool import Floats, Labelled, Pool, Strategy
 
 LEAST = 1e-6  # a weight never falls to nought
@@ -42,7 +42,7 @@ def weights(p: Floats, counts: Floats) -> tuple[float, float, float]:
     """How often two annotators agree, the weight of the network, and that of a vote, from p and votes [N, C]."""
     several = counts.sum(axis=1) > 1
     if not several.any():
-        raise CcdError(
+        raise InputError(
             "relabel needs pairs with two judgments or more that an annotator has not had, and there are none; name "
             "more annotators in campaign.toml than judgments_per_pair, or rank by another strategy"
         )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from model.baselines.sizes import Sizes
 from model.batch import Batch, Verdict
 
@@ -27,7 +27,7 @@ class ProfileRegression(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         if not sizes.profile_width:
-            raise CcdError(
+            raise InputError(
                 "similarity needs encoders of one space, and these have none; name some in [encoders], such as owl "
                 "and tower (docs/encoders.md)"
             )

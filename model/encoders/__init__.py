@@ -8,7 +8,7 @@ joined by `+`: `glove+bert`. Only the file of the named encoder is imported.
 import re
 from pathlib import Path
 
-from ccd.errors import CcdError
+from ccd.errors import EnvironmentFailure, InputError
 from model.encoders.protocol import RegionEncoder, WordEncoder
 
 REGIONS = "light, patches, detr, owl, faster-rcnn, arrays:FILE, precomputed:FILE, names:FILE"
@@ -34,7 +34,7 @@ def _region_encoder(line: str, folder: Path, words: str) -> RegionEncoder:
     found = _LINE.fullmatch(line.strip())
     name, where, side = found.group("name", "where", "side") if found else ("", None, None)
     if side and name not in ("detr", "faster-rcnn"):
-        raise CcdError(f"regions {line!r}: @{side} is for detr and faster-rcnn; leave it out")
+        raise InputError(f"regions {line!r}: @{side} is for detr and faster-rcnn; leave it out")
     if name == "light" and not where:
         from model.encoders.light_regions import LightRegions
 
@@ -67,7 +67,7 @@ def _region_encoder(line: str, folder: Path, words: str) -> RegionEncoder:
         from model.encoders.names import Names
 
         return Names(folder / where, word_encoder(words, folder))
-    raise CcdError(f"regions {line!r} is no region encoder; known: {REGIONS}")
+    raise InputError(f"regions {line!r} is no region encoder; known: {REGIONS}")
 
 
 def word_encoder(line: str, folder: Path = Path()) -> WordEncoder:
@@ -106,14 +106,14 @@ def _word_encoder(line: str, folder: Path) -> WordEncoder:
         from model.encoders.tower import Tower
 
         return Tower(_model(where or "openai/clip-vit-base-patch32", folder))
-    raise CcdError(f"words {line!r} is no word encoder; known: {WORDS}")
+    raise InputError(f"words {line!r} is no word encoder; known: {WORDS}")
 
 
 def _missing(kind: str, line: str, error: Exception) -> Exception:
     """A library that is not there; or a torchvision for another torch, beside which transformers cannot be imported."""
     if isinstance(error, RuntimeError) and "torchvision" not in str(error):
         return error
-    return CcdError(
+    return EnvironmentFailure(
         f"{kind} {line!r} needs a library that is missing or does not fit ({str(error).partition(chr(10))[0]}); "
         "pip install 'ccd-toolkit[model]', and take out a torchvision that was built for another torch"
     )

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from ccd.errors import CcdError, damaged
+from ccd.errors import InputError, damaged
 from ccd.files.regular import MOST_TEXT, read_json
 from model.encoders.digest import file_digest
 from model.encoders.packed import read_npz
@@ -52,7 +52,7 @@ class Arrays:
             names = [step["name"] for step in self._steps if step["op"] == "conv" and step["out"] == self._map]
             self.width = int(self._arrays[f"{names[0]}.bias"].numel())
         except Exception as error:  # a spec may lack anything
-            raise CcdError(f"{weights}: no network as arrays with its spec beside it ({error}); see docs") from None
+            raise InputError(f"{weights}: no network as arrays with its spec beside it ({error}); see docs") from None
         self.fingerprint = {"encoder": "arrays", "version": 1, "grid": GRID, **self._pixels.fingerprint}
         self.fingerprint |= {"weights": file_digest(weights), "spec": file_digest(spec)}
 
@@ -76,7 +76,7 @@ class Arrays:
         for number, step in enumerate(self._steps):
             inputs = [tensors[source] for source in step["in"]]
             if step["op"] not in ("conv", "add"):
-                raise CcdError(f"the spec's step {step['op']!r} is unknown; known: conv, add, avg, flat")
+                raise InputError(f"the spec's step {step['op']!r} is unknown; known: conv, add, avg, flat")
             tensors[step["out"]] = self._convolve(step, inputs[0]) if step["op"] == "conv" else inputs[0] + inputs[1]
             for source in step["in"]:
                 if last_use[source] == number:  # memory of the maps that are still needed only

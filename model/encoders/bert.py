@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from model.encoders.pretrained import DEVICE, digest, load, settings, tokenizer_digest
 from model.encoders.protocol import Words
 from model.encoders.tokens import tokenize
@@ -26,7 +26,7 @@ class Bert:
         self._network = load(AutoModel.from_pretrained, where)
         self._tokenizer = load(AutoTokenizer.from_pretrained, where, add_prefix_space=True)
         if not self._tokenizer.is_fast:
-            raise CcdError(f"{where}: its tokenizer does not say which word a sub-word is of; name another encoder")
+            raise InputError(f"{where}: its tokenizer does not say which word a sub-word is of; name another encoder")
         config = self._network.config
         positions = getattr(config, "max_position_embeddings", 512) - 2  # RoBERTa counts from 2
         self._most = min(positions, self._tokenizer.model_max_length)

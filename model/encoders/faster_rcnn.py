@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ccd.errors import CcdError
+from ccd.errors import EnvironmentFailure, InputError
 from model.encoders.photo import open_rgb
 from model.encoders.pretrained import DEVICE, digest
 from model.encoders.protocol import Regions, best_first
@@ -91,7 +91,7 @@ def _detector(weights: Path, side: int) -> Any:
         from torchvision.models.detection import fasterrcnn_resnet50_fpn_v2
     except Exception as error:  # a torchvision for another torch fails in several ways, RuntimeError among them
         version = torch.__version__.partition("+")[0]
-        raise CcdError(
+        raise EnvironmentFailure(
             f"faster-rcnn needs a torchvision that fits torch {torch.__version__} ({str(error).splitlines()[0]}); "
             f"for a torch without CUDA: pip install torch=={version}+cpu torchvision "
             "--index-url https://download.pytorch.org/whl/cpu; or take the encoder detr"
@@ -102,12 +102,12 @@ def _detector(weights: Path, side: int) -> Any:
     try:
         detector.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
     except FileNotFoundError:
-        raise CcdError(
+        raise InputError(
             f"{weights}: no weights of Faster R-CNN; fetch them with "
             f"`curl --create-dirs -o {weights} https://download.pytorch.org/models/{WEIGHTS}`"
         ) from None
     except Exception as error:  # a broken download is no pickle, or another network's
-        raise CcdError(
+        raise InputError(
             f"{weights}: no weights of fasterrcnn_resnet50_fpn_v2 ({type(error).__name__}); remove the file and fetch "
             "it again"
         ) from None

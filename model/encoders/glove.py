@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.files.regular import open_regular
 from model.encoders.protocol import Floats, Words
 from model.encoders.tokens import tokenize
@@ -107,14 +107,14 @@ def _index(file: Path) -> tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64
                 begin += len(line)
                 digest.update(line)
     except FileNotFoundError:
-        raise CcdError(
+        raise InputError(
             f"{file}: no word vectors here; fetch them with `curl -LO {SOURCE}.zip` and unzip them into the campaign's "
             'folder, or write words = "glove:FILE" in campaign.toml'
         ) from None
     except (OSError, ValueError) as error:
-        raise CcdError(f"{file}: no word vectors as text ({error}); {FORM}") from None
+        raise InputError(f"{file}: no word vectors as text ({error}); {FORM}") from None
     if width < 1:
-        raise CcdError(f"{file}: no word vectors as text; {FORM}")
+        raise InputError(f"{file}: no word vectors as text; {FORM}")
     # Of words with spaces in them only the first part was read; the first line of a word is its own.
     unique, first = np.unique(np.frombuffer(hashes, np.int64), return_index=True)
     return width, unique, np.frombuffer(starts, np.int64)[first], digest.hexdigest()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.files.regular import read_rows
 from model.encoders.digest import file_digest
 from model.encoders.photo import UnreadableImage
@@ -43,7 +43,7 @@ class Names:
                 seen = [_detection(each) for each in found["detections"]]
                 self._found[Path(found["image"]).stem] = seen
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-            raise CcdError(f"{place}: not an image and its detections ({error}); see docs/world.md") from None
+            raise InputError(f"{place}: not an image and its detections ({error}); see docs/world.md") from None
         self.width = words.width
         self.space = words.space
         self.fingerprint = {"encoder": "names", "version": 1, "detections": file_digest(file)}

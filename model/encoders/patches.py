@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, cosine_similarity
 from transformers import AutoModel
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from model.encoders.photo import grid_boxes
 from model.encoders.pixels import Pixels
 from model.encoders.pretrained import DEVICE, digest, load, settings
@@ -31,7 +31,7 @@ class Patches:
         network = load(AutoModel.from_pretrained, where)
         kind = network.config.model_type
         if kind not in KNOWN:
-            raise CcdError(f"{where}: has no known grid of patches ({kind}); name a network of {', '.join(KNOWN)}")
+            raise InputError(f"{where}: has no known grid of patches ({kind}); name a network of {', '.join(KNOWN)}")
         self._vision = getattr(network, "vision_model", network)
         self._projection = network.visual_projection if kind == "clip" else None
         self._pixels = Pixels.of(where)

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.files.photo import opened, rendered
 from model.encoders.protocol import Floats
 
 
-class UnreadableImage(CcdError):
+class UnreadableImage(InputError):
     """No image there, or a broken one."""
 
 

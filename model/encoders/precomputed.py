@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ccd.errors import CcdError
+from ccd.errors import CcdError, EnvironmentFailure, InputError
 from ccd.files.photo import opened
 from ccd.files.regular import check_regular, open_regular
 from model.encoders.packed import read_npz
@@ -48,7 +48,7 @@ class Precomputed:
         except CcdError:
             raise
         except Exception as error:  # each format's library raises its own
-            raise CcdError(f"{source}: no regions in a form that is known ({error}); see docs") from None
+            raise InputError(f"{source}: no regions in a form that is known ({error}); see docs") from None
         self.fingerprint = {"encoder": "precomputed", "version": 1, "file": _stamp(source)}
 
     def prepare(self, photo: Path) -> Regions:
@@ -61,9 +61,11 @@ class Precomputed:
         except CcdError:
             raise
         except Exception as error:  # each format's library raises its own
-            raise CcdError(f"{self._source}: the entry {photo.stem} cannot be read ({error}); make it again") from None
+            raise InputError(
+                f"{self._source}: the entry {photo.stem} cannot be read ({error}); make it again"
+            ) from None
         if regions.features.shape[1] != self.width:
-            raise CcdError(
+            raise InputError(
                 f"{self._source}: {photo.stem} has features of another width than the first entry; make them with one "
                 "detector"
             )
@@ -121,7 +123,7 @@ def _open_hdf5(source: Path) -> tuple[Lookup, Record | None]:
     try:
         import h5py
     except ModuleNotFoundError:
-        raise CcdError(f"{source}: HDF5 needs the library h5py; pip install 'ccd-toolkit[hdf5]'") from None
+        raise EnvironmentFailure(f"{source}: HDF5 needs the library h5py; pip install 'ccd-toolkit[hdf5]'") from None
     check_regular(source)
     groups = h5py.File(source, "r")
 

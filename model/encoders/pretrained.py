@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import transformers
 
-from ccd.errors import CcdError
+from ccd.errors import EnvironmentFailure, InputError
 
 transformers.utils.logging.set_verbosity_error()  # its hints and bars are no concern of a campaign's
 transformers.utils.logging.disable_progress_bar()
@@ -26,11 +26,11 @@ def load(loader: Callable[..., Any], where: str, **options: Any) -> Any:
     try:
         loaded = loader(where, local_files_only=True, trust_remote_code=False, **options)
     except ImportError as error:
-        raise CcdError(
+        raise EnvironmentFailure(
             f"{where}: a library is missing ({_first_line(error)}); install it beside ccd-toolkit[model]"
         ) from None
     except Exception as error:  # a folder that holds something else, or what does harm
-        raise CcdError(
+        raise InputError(
             f"{where}: no such model on this disk, or not all of it; fetch it with `hf download {where}`, "
             f"or name a folder that holds it ({_first_line(error)})"
         ) from None

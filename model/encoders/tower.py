@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from model.encoders.pretrained import DEVICE, digest, load, settings, tokenizer_digest
 from model.encoders.protocol import Floats, Words
 from model.encoders.tokens import tokenize
@@ -25,7 +25,7 @@ class Tower:
     def __init__(self, where: str) -> None:
         self._network = load(AutoModel.from_pretrained, where)
         if not hasattr(self._network, "get_text_features"):
-            raise CcdError(
+            raise InputError(
                 f"{where}: {self._network.config.model_type} has no text tower; name a CLIP, SigLIP 2 or OWLv2"
             )
         self._tokenizer = load(AutoTokenizer.from_pretrained, where)

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ccd.campaign.tables import live_posts, schema
-from ccd.errors import CcdError
+from ccd.errors import InputError
 from ccd.protocol import Question
 
 NONE = "none"  # of `label` and `split` in Filters: pairs that have none
@@ -145,7 +145,7 @@ def pair(db: sa.Connection, pair_id: str) -> Pair:
         .where(p.c.pair_id == pair_id)
     ).first()
     if row is None:
-        raise CcdError(f"{pair_id}: no such pair in this campaign; see the page Dataset for those there are")
+        raise InputError(f"{pair_id}: no such pair in this campaign; see the page Dataset for those there are")
     rp, r, t = schema.round_pairs.c, schema.rounds.c, schema.labels.c
     rounds = db.execute(
         sa.select(r.round, r.arm).join(schema.round_pairs, rp.round == r.round).where(rp.pair_id == pair_id)

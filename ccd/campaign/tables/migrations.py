@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ccd.campaign.tables import schema
-from ccd.errors import CcdError
+from ccd.errors import InputError
 
 
 def _to_2(connection: sa.Connection) -> None:
@@ -102,7 +102,7 @@ def prepare(connection: sa.Connection, where: str) -> None:
         return
     version = int(found)
     if version > schema.SCHEMA_VERSION:
-        raise CcdError(
+        raise InputError(
             f"{where} has schema version {version}, this ccd-toolkit knows {schema.SCHEMA_VERSION}; upgrade the toolkit"
         )
     for old in range(version, schema.SCHEMA_VERSION):
