@@ -20,6 +20,7 @@ from annotation.versions import Pulled, store
 from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
 from ccd.campaign.tables import judgments, schema
 from ccd.campaign.tables.frames import batches
+from ccd.campaign.tables.notes import note, noted
 from ccd.errors import CcdError
 from ccd.vocabulary import Status
 from ccd.wording import folded, number_of
@@ -76,7 +77,7 @@ def pull(
         raise errors[0]
     if not errors:
         with campaign.write() as db:
-            schema.note(db, schema.SERVER_CLOCK, f"{ahead:.1f}")
+            note(db, schema.SERVER_CLOCK, f"{ahead:.1f}")
 
 
 def _our_time() -> datetime.datetime:
@@ -90,7 +91,7 @@ def _was_set_back(campaign: Campaign, ahead: float) -> bool:
     our own clock was set forward it looks the same, and costs a reading of all desks.
     """
     with campaign.read() as db:
-        before = db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == schema.SERVER_CLOCK))
+        before = noted(db, schema.SERVER_CLOCK)
     return before is not None and ahead < float(before) - OVERLAP.total_seconds() + _ROUNDING
 
 

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
-import sqlalchemy as sa
 
 if TYPE_CHECKING:
     from ccd.campaign.campaign import Campaign
+    from ccd.campaign.tables.images import Image
 
 QUARANTINE = "quarantine"
 PRIVATE = ("secret.key", "studio", "studio/credentials.json")
@@ -88,10 +88,10 @@ def stopped_studio(campaign: "Campaign", say: Callable[[str], None]) -> Iterator
 
 def broken_images(campaign: "Campaign") -> Iterator[Found]:
     """Images of living posts that are missing or are not, byte for byte, what was collected."""
-    from ccd.campaign.tables import live_posts
+    from ccd.campaign.tables.images import images
 
     with campaign.read() as db:
-        files = db.execute(live_posts.images(shown=True)).all()
+        files = images(db, shown=True)
     for row in files:
         path = campaign.folder / row.file
         if _sha256(path) != row.content:
@@ -125,11 +125,11 @@ def _image_mend(folder: Path, path: Path, whole: Path | None) -> Callable[[], st
 
 def telling_images(campaign: "Campaign") -> Iterator[Found]:
     """Images of living posts that hold more than their picture: an older toolkit left comments and texts in them."""
-    from ccd.campaign.tables import live_posts
+    from ccd.campaign.tables.images import images
     from ccd.files.stripping import is_stripped
 
     with campaign.read() as db:
-        files = db.execute(live_posts.images(shown=True)).all()
+        files = images(db, shown=True)
     for row in files:
         path = campaign.folder / row.file
         data = path.read_bytes() if path.is_file() else b""
@@ -137,9 +137,9 @@ def telling_images(campaign: "Campaign") -> Iterator[Found]:
             yield Found(path, "holds metadata, or bytes after its end", partial(_cleaned, campaign, row, data))
 
 
-def _cleaned(campaign: "Campaign", row: "sa.Row[Any]", data: bytes) -> str:
+def _cleaned(campaign: "Campaign", row: "Image", data: bytes) -> str:
     """The database first: a file that was not written yet is still the one that was collected."""
-    from ccd.campaign.tables import schema
+    from ccd.campaign.tables.images import set_cleaned
     from ccd.errors import DataDamage
     from ccd.files.atomic import write_atomic
     from collection.images import BadImage, prepare
@@ -150,9 +150,8 @@ def _cleaned(campaign: "Campaign", row: "sa.Row[Any]", data: bytes) -> str:
         raise DataDamage(f"{error}; collect its post again") from None
     if picture.format != row.format:
         raise DataDamage(f"it could be stored as {picture.format} only; collect its post again")
-    new = {"cleaned_sha256": picture.sha256, "bytes": picture.bytes}
     with campaign.write() as db:
-        db.execute(schema.images.update().where(schema.images.c.sha256 == row.sha256).values(new))
+        set_cleaned(db, row.sha256, picture.sha256, picture.bytes)
     for path in (campaign.folder / row.file, campaign.folder / "studio" / "files" / row.file):
         if path.exists():
             write_atomic(path, cleaned)
@@ -160,30 +159,22 @@ def _cleaned(campaign: "Campaign", row: "sa.Row[Any]", data: bytes) -> str:
 
 
 def broken_database(campaign: "Campaign") -> Iterator[Found]:
-    """What SQLite finds wrong in its own file. Only a backup brings that back."""
-    if campaign.engine.dialect.name != "sqlite":
-        return
-    try:
-        with campaign.read() as db:
-            said = [str(row[0]) for row in db.exec_driver_sql("PRAGMA quick_check(3)")]
-            lost = db.exec_driver_sql("PRAGMA foreign_key_check")
-            said += [f"{row[0]}: a row names a missing {row[2]}" for row in lost]
-    except sa.exc.DBAPIError as error:
-        said = [str(error.orig)]
-    if said != ["ok"]:
-        told = next(line for line in said if line != "ok")
-        yield Found(campaign.folder / "campaign.db", f"{' '.join(told.split())}; `ccd restore` a backup")
+    """Find what SQLite finds wrong in its own file. Only a backup brings that back."""
+    from ccd.campaign.damage import damage
+
+    if wrong := damage(campaign):
+        yield Found(campaign.folder / "campaign.db", f"{wrong}; `ccd restore` a backup")
 
 
 def missing_releases(campaign: "Campaign") -> Iterator[Found]:
-    """Releases that the campaign knows and whose manifest is not the one that was written."""
-    from ccd.campaign.tables import schema
+    """Find releases that the campaign knows and whose manifest is not the one that was written."""
+    from ccd.campaign.tables.browse import releases
 
     with campaign.read() as db:
-        rows = db.execute(sa.select(schema.releases.c.name, schema.releases.c.manifest_sha256)).all()
-    for row in rows:
-        path = campaign.folder / "releases" / row.name
-        if _sha256(path / "MANIFEST.sha256") != row.manifest_sha256:
+        made = releases(db)
+    for release in made:
+        path = campaign.folder / "releases" / release["name"]
+        if _sha256(path / "MANIFEST.sha256") != release["manifest_sha256"]:
             what = "is missing" if not path.exists() else "was changed (`ccd verify` says where)"
             yield Found(path, f"{what}; restore it from a backup, or from where it was published")
 

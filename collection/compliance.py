@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import sqlalchemy as sa
-
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.tables import live_posts as gone_posts
-from ccd.campaign.tables import schema
+from ccd.campaign.tables import deleted_posts
+from ccd.campaign.tables.deleted_posts import UNFINISHED
 from ccd.campaign.tables.events import now
 from ccd.campaign.tables.frames import batches
+from ccd.campaign.tables.images import images
+from ccd.campaign.tables.live_posts import LIVE
+from ccd.campaign.tables.notes import forget, noted
 from ccd.errors import InputError
 from collection import pages, quarantine, x, x_api
 from collection.pages import NOTE, Page
@@ -23,8 +24,7 @@ from collection.pages import NOTE, Page
 FRESH = datetime.timedelta(hours=24)  # a post asked about since is not asked again
 BATCH = 100  # ids a call, and a transaction
 FEW = 0.05  # of the posts asked about may be not found, or one, before somebody must say that it is so
-_UNFINISHED = "compliance_unfinished"  # in `meta`: posts are marked, files not yet clean
-_SAID = {"ok": gone_posts.LIVE, "not found": "deleted", "forbidden": "protected"}
+_SAID = {"ok": LIVE, "not found": "deleted", "forbidden": "protected"}
 
 
 @dataclass
@@ -45,19 +45,9 @@ class Result:
 
 def due(campaign: Campaign) -> list[str]:
     """Posts of X that are taken for live and were not asked about in the last 24 hours, longest waiting first."""
-    p = schema.posts.c
     before = (datetime.datetime.now(datetime.UTC) - FRESH).isoformat()
     with campaign.read() as db:
-        found = db.scalars(
-            sa.select(p.post_id)
-            .where(
-                p.status == gone_posts.LIVE,
-                p.post_id.startswith("x:"),
-                sa.or_(p.checked_at.is_(None), p.checked_at < before),
-            )
-            .order_by(sa.func.coalesce(p.checked_at, ""), p.post_id)
-        )
-        return [post for post in found if post.removeprefix("x:").isdigit()]
+        return [post for post in deleted_posts.unchecked(db, before) if post.removeprefix("x:").isdigit()]
 
 
 def check(
@@ -78,8 +68,8 @@ def check(
         batch = todo[start : start + BATCH]
         page = api.ask("get_tweets", ids=[post.removeprefix("x:") for post in batch], tweet_fields=["id", "withheld"])
         found = _statuses(batch, page)
-        gone |= {post: status for post, status in found.items() if status != gone_posts.LIVE}
-        lives = {post: status for post, status in found.items() if status == gone_posts.LIVE}
+        gone |= {post: status for post, status in found.items() if status != LIVE}
+        lives = {post: status for post, status in found.items() if status == LIVE}
         mark(campaign, [post for post in batch if post not in gone], lives, result)
         result.posts += x.posts_in(page)
         tick(len(batch))
@@ -111,14 +101,12 @@ def take_out(campaign: Campaign, gone: Mapping[str, str], result: Result, *, sur
 
 def mark(campaign: Campaign, asked: list[str], found: Mapping[str, str], result: Result) -> None:
     """Take in, as one transaction, what X said of posts: live, or why they are gone; nothing where it did not say."""
-    gone = {post: status for post, status in found.items() if status != gone_posts.LIVE}
-    at = now()
+    gone = {post: status for post, status in found.items() if status != LIVE}
     with campaign.write() as db:
-        posts = schema.posts
-        db.execute(posts.update().where(posts.c.post_id.in_(found)).values(checked_at=at))
+        deleted_posts.note_checked(db, found, now())
         if gone and campaign.config.quarantine_days:
-            quarantine.keep_rows(campaign, db, gone, result.began)
-        remove(db, gone, result.began)
+            quarantine.keep_rows(campaign, deleted_posts.rows_of(db, gone), result.began)
+        deleted_posts.empty(db, gone, result.began)
     result.asked += len(asked)
     result.unclear += len(asked) - len(found)
     for status in gone.values():
@@ -135,44 +123,14 @@ def _statuses(batch: list[str], page: Page) -> Mapping[str, str]:
     return {f"x:{name}": _SAID.get(status, status) for name, status in found.items() if status != "error"}
 
 
-def remove(db: sa.Connection, gone: Mapping[str, str], at: str) -> None:
-    """Mark posts as gone (`gone`: post id to status) and empty every row that shows what they said.
-
-    Pairs keep their ids, images' hashes and labels; the files follow in `clean`, or in the next run's.
-    """
-    if not gone:
-        return
-    posts, pairs, photos, drops = schema.posts, schema.pairs, schema.photos, schema.drops
-    for status in set(gone.values()):
-        some = [post for post, found in gone.items() if found == status]
-        db.execute(posts.update().where(posts.c.post_id.in_(some)).values(status=status, text="", author_key=None))
-    of_them = pairs.c.post_id.in_(gone)
-    # a text's hash says what the text was; what stands there must stay unique for each image
-    emptied = {"text": "", "model_text": None, "alt_text": None, "text_sha256": sa.literal("gone:") + pairs.c.pair_id}
-    db.execute(pairs.update().where(of_them).values(emptied))
-    waiting = photos.update().where(photos.c.post_id.in_(gone))
-    db.execute(waiting.values(url="", text="", alt_text=None, state="gone", reason="post is gone"))
-    for post in gone:
-        about = sa.or_(drops.c.item == post, drops.c.item.startswith(f"{post}:", autoescape=True))
-        db.execute(drops.update().where(about).values(detail=None))
-    stones = schema.tombstones
-    known = set(db.scalars(sa.select(stones.c.post_id).where(stones.c.post_id.in_(gone))))
-    if new := [{"post_id": post, "reason": status, "at": at} for post, status in gone.items() if post not in known]:
-        db.execute(stones.insert(), new)
-    meta = schema.meta
-    db.execute(meta.delete().where(meta.c.key == _UNFINISHED))
-    db.execute(meta.insert().values(key=_UNFINISHED, value=at))
-
-
 def clean(campaign: Campaign, result: Result) -> None:
     """Bring the files in line with the tombstones, where a run has set some since this was last done."""
-    meta, stones = schema.meta, schema.tombstones
     with campaign.read() as db:
-        began = db.scalar(sa.select(meta.c.value).where(meta.c.key == _UNFINISHED))
+        began = noted(db, UNFINISHED)
         if began is None:
             return
-        gone = {post.removeprefix("x:") for post in db.scalars(sa.select(stones.c.post_id))}
-        lost = db.execute(gone_posts.images(shown=False)).all()
+        gone = {post.removeprefix("x:") for post in deleted_posts.tombstones(db)}
+        lost = images(db, shown=False)
     keep = campaign.config.quarantine_days > 0
     for file in (image.file for image in lost):
         there = campaign.folder / file
@@ -189,7 +147,7 @@ def clean(campaign: Campaign, result: Result) -> None:
             pages.write(path, left)
             result.pages += 1
     with campaign.write() as db:
-        db.execute(meta.delete().where(meta.c.key == _UNFINISHED))
+        forget(db, UNFINISHED)
 
 
 def _without(page: Page, gone: set[str]) -> Page | None:

@@ -6,33 +6,28 @@ alike, the earliest post stays.
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import sqlalchemy as sa
 
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.tables import schema
+from ccd.campaign.tables import near_duplicates, pairs
 from ccd.campaign.tables.events import record
-from ccd.campaign.tables.frames import frame_of
-from ccd.campaign.tables.live_posts import is_live
+from ccd.campaign.tables.frames import batches
 from ccd.files.ray import on_ray
 from ccd.splitting.leakage import near_image, near_text
 from ccd.splitting.near_duplicates import HASHED_AS, Edges, Run, components, picture_hash
 from collection.records import Reason
 
 BATCH = 500  # pictures a transaction
-_HASHED_AS = "picture_hash"  # in `meta`: how the stored hashes were made
 _THREADS = 4  # Pillow decodes without holding the interpreter
 
 Started = Callable[[str, int], Callable[[int], None]]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,25 +59,26 @@ def find(campaign: Campaign, started: Started, engine: str = "local") -> Found:
         run: Run = on_ray if engine == "ray" else map
         hashed, unreadable = hash_pictures(campaign, started, engine)
         with campaign.read() as db:
-            frame = _pairs(db)
+            frame = near_duplicates.contents(db)
         step = started("ties", 3)
         ties = Ties.of(frame, run)
         step(1)
         alike = ties.alike(frame)
         step(1)
         with campaign.write() as db:
-            given_out = set(db.scalars(sa.select(schema.round_pairs.c.pair_id)))  # as of now: rounds may be drawn
+            given_out = pairs.in_rounds(db)  # as of now: rounds may be drawn
             out = {pair: kept for pair, kept in alike.items() if pair not in given_out}
-            _take_out(db, out)
+            near_duplicates.drop_copies(db, out, Reason.NEAR_DUPLICATE, Reason.DUPLICATE, BATCH)
             left = ~frame["pair_id"].isin(out.keys())
             group = ties.groups(frame, left)
-            _write(db, frame[left], "duplicate_group", group)
-            _write(db, frame[left], "copy_of", frame.loc[left, "pair_id"].map(alike))
+            columns = {"duplicate_group": group, "copy_of": frame.loc[left, "pair_id"].map(alike)}
+            for column, values in columns.items():
+                near_duplicates.set_column(db, column, _changed(frame[left], column, values))
             sizes = group.value_counts()
             sizes = sizes[sizes > 1]
             if out:
                 record(db, "ccd duplicates", "pairs", campaign.config.name, after={"dropped": sorted(out)})
-            flat = db.scalar(sa.select(sa.func.count()).where(schema.images.c.phash == "")) or 0
+            flat = near_duplicates.flat_pictures(db)
         step(1)
     return Found(
         hashed=hashed,
@@ -102,25 +98,17 @@ def find(campaign: Campaign, started: Started, engine: str = "local") -> Found:
 
 def hash_pictures(campaign: Campaign, started: Started, engine: str = "local") -> tuple[int, int]:
     """Store the hash of every picture that has none. Returns how many were hashed and how many could not be read."""
-    images, meta = schema.images, schema.meta
     with campaign.write() as db:
-        if db.scalar(sa.select(meta.c.value).where(meta.c.key == _HASHED_AS)) != HASHED_AS:
-            db.execute(images.update().values(phash=None))
-            db.execute(meta.delete().where(meta.c.key == _HASHED_AS))
-            db.execute(meta.insert().values(key=_HASHED_AS, value=HASHED_AS))
-        shown = sa.select(schema.pairs.c.image).where(is_live())
-        query = sa.select(images.c.sha256, images.c.file).where(images.c.phash.is_(None), images.c.sha256.in_(shown))
-        todo = db.execute(query).all()
+        todo = near_duplicates.unhashed(db, HASHED_AS)
     step = started("pictures", len(todo))
     hashed = 0
-    update = images.update().where(images.c.sha256 == sa.bindparam("picture")).values(phash=sa.bindparam("found"))
-    jobs = (tuple((row.sha256, str(campaign.folder / row.file)) for row in some) for some in _batches(todo))
+    jobs = (tuple((sha, str(campaign.folder / file)) for sha, file in some) for some in batches(todo, BATCH))
     for found in on_ray(hash_shard, jobs) if engine == "ray" else map(hash_shard, jobs):
-        rows = [{"picture": sha, "found": picture} for sha, picture in found if picture is not None]
-        if rows:
+        hashes = [(sha, picture) for sha, picture in found if picture is not None]
+        if hashes:
             with campaign.write() as db:
-                db.execute(update, rows)
-        hashed += len(rows)
+                near_duplicates.put_hashes(db, hashes)
+        hashed += len(hashes)
         step(len(found))
     return hashed, len(todo) - hashed
 
@@ -201,54 +189,8 @@ def _neighbours(ties: Edges) -> dict[int, list[int]]:
     return found
 
 
-# --- the database ---------------------------------------------------------------------------------------------------
-
-
-def _pairs(db: sa.Connection) -> pd.DataFrame:
-    p, images, posts = schema.pairs.c, schema.images, schema.posts
-    columns = (p.pair_id, p.image, images.c.phash, p.text, posts.c.created_at, p.duplicate_group, p.copy_of)
-    query = sa.select(*columns).join_from(schema.pairs, images).join(posts, posts.c.post_id == p.post_id)
-    return frame_of(db, query, differ=("text", "created_at"))
-
-
-def _take_out(db: sa.Connection, out: dict[str, str]) -> None:
-    """Move pairs to the table drops; what was dropped as the same as one of them follows it."""
-    p, d = schema.pairs, schema.drops
-    same = sa.select(d.c.source, d.c.item, d.c.detail).where(d.c.reason == str(Reason.DUPLICATE))
-    follow = d.update().where(d.c.source == sa.bindparam("at"), d.c.item == sa.bindparam("pair"))
-    rows = [
-        {"at": source, "pair": pair, "like": f"like {out[first]}"}
-        for source, pair, detail in (db.execute(same).all() if out else ())
-        if (first := (detail or "").removeprefix("same as ")) in out
-    ]
-    if rows:
-        db.execute(follow.values(reason=str(Reason.NEAR_DUPLICATE), detail=sa.bindparam("like")), rows)
-    for some in _batches(sorted(out)):
-        query = sa.select(p.c.pair_id, schema.posts.c.source).join_from(p, schema.posts).where(p.c.pair_id.in_(some))
-        rows = [
-            {"source": source, "item": pair, "reason": str(Reason.NEAR_DUPLICATE), "detail": f"like {out[pair]}"}
-            for pair, source in db.execute(query)
-        ]
-        db.execute(p.delete().where(p.c.pair_id.in_(some)))
-        if rows:
-            db.execute(d.delete().where(d.c.item.in_(some), d.c.source.in_({row["source"] for row in rows})))
-            db.execute(d.insert(), rows)
-
-
-def _write(db: sa.Connection, frame: pd.DataFrame, column: str, values: "pd.Series[str]") -> None:
-    """Store the column of these pairs where it changed."""
-    p = schema.pairs
-    update = p.update().where(p.c.pair_id == sa.bindparam("pair")).values({column: sa.bindparam("found")})
+def _changed(frame: pd.DataFrame, column: str, values: "pd.Series[str]") -> "zip[tuple[str, str | None]]":
+    """Give the pairs whose column changes, with their values."""
     found = values.astype(object).where(values.notna(), None)
     changed = frame[column].to_numpy(object) != found.to_numpy(object)
-    rows = [
-        {"pair": pair, "found": value}
-        for pair, value in zip(frame.loc[changed, "pair_id"], found[changed], strict=True)
-    ]
-    if rows:
-        db.execute(update, rows)
-
-
-def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), BATCH):
-        yield items[start : start + BATCH]
+    return zip(frame.loc[changed, "pair_id"], found[changed], strict=True)

@@ -8,16 +8,14 @@ import warnings
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import sqlalchemy as sa
-
-from ccd.campaign.campaign import Campaign
-from ccd.campaign.tables import schema
+from ccd.campaign.campaign import Campaign, Connection
+from ccd.campaign.tables import photos as queued
+from ccd.campaign.tables.photos import Tried, Waiting
 from ccd.retries import pause
 from collection import images, store
 from collection.fetch import USUAL, Failure, Fetcher, Limits, Redirect, host
-from collection.records import Photo, Reason, Record
+from collection.records import Drop, Photo, Reason, Record
 from collection.turns import Job, Turns
 
 WORKERS = 32
@@ -27,8 +25,9 @@ _SECONDS = 2.0  # between transactions at most, so that a kill costs little
 _WINDOW = 2_000  # photos read ahead, so that one slow host does not hold up the others
 _GRACE = 0.5  # seconds that requests under way get when a run is interrupted
 
-Row = sa.Row[*tuple[Any, ...]]
-Got = images.Picture | images.BadImage | Failure | Redirect
+Looked = images.Picture | images.BadImage
+Got = Looked | Failure | Redirect
+Settled = tuple[Waiting, Looked, int]  # a photo, what came of it, and after how many tries
 _LOCKS = [threading.Lock() for _ in range(64)]  # two addresses may show the same picture at the same moment
 
 
@@ -40,18 +39,15 @@ class Counts(store.Counts):
 
 
 def count(campaign: Campaign) -> dict[str, int]:
-    """Photos in the queue by state: todo, done, failed, gone."""
-    state = schema.photos.c.state
+    """Return how many photos of the queue are todo, done, failed and gone."""
     with campaign.read() as db:
-        found: dict[str, int] = dict(iter(db.execute(sa.select(state, sa.func.count()).group_by(state))))
-    return {name: found.get(name, 0) for name in ("todo", "done", "failed", "gone")}
+        return queued.counts_by_state(db)
 
 
 def retry_failed(campaign: Campaign) -> None:
     """Put the failed photos back into the queue."""
-    photos = schema.photos
     with campaign.write() as db:
-        db.execute(photos.update().where(photos.c.state == "failed").values(state="todo"))
+        queued.retry_failed(db)
 
 
 def download(
@@ -88,19 +84,12 @@ def download(
     return run.counts
 
 
-def _waiting(campaign: Campaign, limit: int | None) -> Iterator[Row]:
-    """The photos that wait, window by window; those of posts that are gone are left alone."""
-    photos, posts = schema.photos.c, schema.posts.c
-    query = (
-        sa.select(photos.pair_id, photos.post_id, photos.photo, photos.url, photos.text, photos.alt_text)
-        .join_from(schema.photos, schema.posts)
-        .where(photos.state == "todo", posts.status == "live")
-        .order_by(photos.pair_id)
-    )
+def _waiting(campaign: Campaign, limit: int | None) -> Iterator[Waiting]:
+    """Yield the photos that wait, window by window; those of deleted posts are left alone."""
     last, left = "", limit
     while left is None or left > 0:
         with campaign.read() as db:
-            rows = db.execute(query.where(photos.pair_id > last).limit(min(_WINDOW, left or _WINDOW))).all()
+            rows = queued.waiting(db, last, min(_WINDOW, left or _WINDOW))
         if not rows:
             return
         yield from rows
@@ -186,12 +175,12 @@ class _Run:
     ) -> None:
         self.campaign, self.workshop, self.limits, self.turns, self.told = campaign, workshop, limits, turns, told
         self.jobs: dict[str, Job] = {}  # by address
-        self.settled: list[tuple[Row, images.Picture | images.BadImage, int]] = []
-        self.put_off: list[tuple[Row, str, int]] = []
+        self.settled: list[Settled] = []
+        self.put_off: list[tuple[Waiting, str, int]] = []
         self.written = time.monotonic()
         self.counts = Counts()
 
-    def all(self, rows: Iterator[Row]) -> None:
+    def all(self, rows: Iterator[Waiting]) -> None:
         """Every row to its end."""
         more = True
         while more or self.jobs:
@@ -207,7 +196,7 @@ class _Run:
             if news >= BATCH or (news and time.monotonic() - self.written > _SECONDS):
                 self.settle()
 
-    def _enter(self, row: Row) -> None:
+    def _enter(self, row: Waiting) -> None:
         if row.url in self.jobs:
             self.jobs[row.url].rows.append(row)
         else:
@@ -261,7 +250,7 @@ class _Run:
         else:
             self._end(job, got)
 
-    def _end(self, job: Job, got: images.Picture | images.BadImage | Failure) -> None:
+    def _end(self, job: Job, got: Looked | Failure) -> None:
         if isinstance(got, Failure):
             reason = Reason.GONE if got.gone else Reason.MOVING if got.moving else Reason.NOT_DOWNLOADED
             got = images.BadImage(reason, f"{got.reason}: {job.url}")
@@ -286,55 +275,37 @@ class _Run:
         self.written = time.monotonic()
 
 
-def _write(db: sa.Connection, folder: Path, settled: list[Any], counts: store.Counts) -> None:
-    p = schema.posts.c
-    ids = {row.post_id for row, _, _ in settled}
-    posts = {
-        post.post_id: post for post in db.execute(sa.select(schema.posts).where(p.post_id.in_(ids), p.status == "live"))
-    }
-    sources: dict[str, list[Any]] = {}
+def _write(db: Connection, folder: Path, settled: list[Settled], counts: store.Counts) -> None:
+    posts = queued.live_posts(db, {row.post_id for row, _, _ in settled})
+    sources: dict[str, list[tuple[store.Item, Looked, int]]] = {}
     for row, got, tries in sorted(settled, key=lambda each: each[0].pair_id):
-        if post := posts.get(row.post_id):  # else it went while its photo came
+        if post := posts.get(row.post_id):  # else it was deleted while its photo came
             photo = Photo(row.photo, row.url, row.alt_text)
             record = Record(row.post_id, post.text, post.created_at, post.lang, (photo,), row.url)
             item = store.item(row.pair_id, record, photo, row.text, got)
             sources.setdefault(post.source, []).append((item, got, tries))
-    states = []
+    tried = []
     for source, items in sources.items():
         batch = store.Batch(db, folder, source, [item for item, _, _ in items], counts)
         for item, got, tries in items:
             batch.take(item)
-            states.append({"key": item.pair_id, "by": tries} | _state(got, batch.drops.get(item.pair_id)))
+            tried.append(Tried(item.pair_id, tries, *_state(got, batch.drops.get(item.pair_id))))
         batch.write()
-    if states:
-        photos = schema.photos
-        db.execute(
-            photos.update()
-            .where(photos.c.pair_id == sa.bindparam("key"))
-            .values(tries=photos.c.tries + sa.bindparam("by"), state=sa.bindparam("s"), reason=sa.bindparam("r")),
-            states,
-        )
+    queued.note_tries(db, tried)
 
 
-def _write_put_off(db: sa.Connection, put_off: list[tuple[Row, str, int]], counts: Counts) -> None:
-    photos = schema.photos
-    states = []
-    for row, name, tries in put_off:
+def _write_put_off(db: Connection, put_off: list[tuple[Waiting, str, int]], counts: Counts) -> None:
+    for _, name, _ in put_off:
         counts.read += 1
         counts.waiting += 1
         counts.put_off[name] = counts.put_off.get(name, 0) + 1
-        states.append({"key": row.pair_id, "by": tries, "r": f"no answer from {name}"})
-    db.execute(
-        photos.update()
-        .where(photos.c.pair_id == sa.bindparam("key"))
-        .values(tries=photos.c.tries + sa.bindparam("by"), reason=sa.bindparam("r")),
-        states,
-    )
+    queued.note_tries(db, [Tried(row.pair_id, tries, None, f"no answer from {name}") for row, name, tries in put_off])
 
 
-def _state(got: images.Picture | images.BadImage, drop: Any) -> dict[str, str | None]:
+def _state(got: Looked, drop: Drop | None) -> tuple[str, str | None]:
+    """Return the state of a photo that was downloaded, and why it is no pair."""
     if isinstance(got, images.Picture):
-        return {"s": "done", "r": None if drop is None else str(drop.reason)}
+        return "done", None if drop is None else str(drop.reason)
     if got.reason in (Reason.NOT_DOWNLOADED, Reason.GONE):
-        return {"s": "gone" if got.reason == Reason.GONE else "failed", "r": got.detail.partition(": ")[0]}
-    return {"s": "failed", "r": str(got.reason)}
+        return "gone" if got.reason == Reason.GONE else "failed", got.detail.partition(": ")[0]
+    return "failed", str(got.reason)

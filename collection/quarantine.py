@@ -8,28 +8,19 @@ import datetime
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.tables import schema
+from ccd.campaign.tables import deleted_posts
 from ccd.campaign.tables.events import record
-from ccd.campaign.tables.live_posts import LIVE
 from ccd.errors import InputError
 from ccd.files.atomic import write_atomic
 
 FOLDER = "quarantine"
 _ROWS = "rows.jsonl"
 _STAMP = "%Y-%m-%dT%H-%M-%S.%f"
-# What `remove` empties: table → its key and the columns
-_KEPT = {
-    "posts": ("post_id", ("text", "author_key")),
-    "pairs": ("pair_id", ("text", "model_text", "alt_text", "text_sha256")),
-    "photos": ("pair_id", ("url", "text", "alt_text", "state", "reason")),
-}
 
 
 def folder(campaign: Campaign, at: str) -> Path:
@@ -37,18 +28,9 @@ def folder(campaign: Campaign, at: str) -> Path:
     return campaign.folder / FOLDER / datetime.datetime.fromisoformat(at).strftime(_STAMP)
 
 
-def keep_rows(campaign: Campaign, db: sa.Connection, posts: Iterable[str], at: str) -> None:
-    """Write what the rows of these posts say, before they are emptied; on the disk when this returns."""
-    lines = []
-    for table, (key, columns) in _KEPT.items():
-        c = schema.metadata.tables[table].c
-        rows = db.execute(sa.select(c[key], *(c[name] for name in columns)).where(c.post_id.in_(posts))).mappings()
-        lines += [json.dumps({"table": table} | dict(row), ensure_ascii=False) for row in rows if row["text"]]
-    d = schema.drops.c
-    for post in posts:
-        about = sa.or_(d.item == post, d.item.startswith(f"{post}:", autoescape=True)) & d.detail.is_not(None)
-        rows = db.execute(sa.select(d.source, d.item, d.detail).where(about)).mappings()
-        lines += [json.dumps({"table": "drops"} | dict(row), ensure_ascii=False) for row in rows]
+def keep_rows(campaign: Campaign, rows: Iterable[Mapping[str, Any]], at: str) -> None:
+    """Write what rows say, before they are emptied; on the disk when this returns."""
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     file = folder(campaign, at) / _ROWS
     file.parent.mkdir(parents=True, exist_ok=True)
     before = file.read_text(encoding="utf-8") if file.exists() else ""
@@ -87,35 +69,16 @@ def put_back(campaign: Campaign) -> int:
         raise InputError(f"{campaign.folder / FOLDER}: nothing is in quarantine; what was taken out is gone")
     last = runs[-1]
     lines = (last / _ROWS).read_text(encoding="utf-8").splitlines() if (last / _ROWS).exists() else []
-    rows = [json.loads(line) for line in lines]
-    posts = {row["post_id"] for row in rows if row["table"] == "posts"}
     files = last / "files"
     for file in sorted(path for path in files.rglob("*") if path.is_file()) if files.exists() else ():
         there = campaign.folder / file.relative_to(files)
         there.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(there, file.read_bytes())
     with campaign.write() as db:
-        for row in rows:
-            _put_row(db, dict(row))
-        for post in sorted(posts):
-            db.execute(schema.posts.update().where(schema.posts.c.post_id == post).values(status=LIVE, checked_at=None))
-            db.execute(schema.tombstones.delete().where(schema.tombstones.c.post_id == post))
-        record(db, "ccd compliance", "put back", last.name, after={"posts": len(posts)})
+        posts = deleted_posts.put_back(db, map(json.loads, lines))
+        record(db, "ccd compliance", "put back", last.name, after={"posts": posts})
     shutil.rmtree(last)
-    return len(posts)
-
-
-def _put_row(db: sa.Connection, row: dict[str, Any]) -> None:
-    table = schema.metadata.tables[row.pop("table")]
-    keys = {name: row.pop(name) for name in (("source", "item") if table.name == "drops" else (_KEPT[table.name][0],))}
-    where = sa.and_(*(table.c[name] == value for name, value in keys.items()))
-    try:
-        db.execute(table.update().where(where).values(row))
-    except sa.exc.IntegrityError:
-        raise InputError(
-            f"{', '.join(keys.values())}: its text and photo came back as another pair since; nothing was put back: "
-            "take that one out first with `ccd collect undo`"
-        ) from None
+    return posts
 
 
 def _runs(campaign: Campaign) -> list[Path]:

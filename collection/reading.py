@@ -4,10 +4,9 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-import sqlalchemy as sa
-
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.tables import schema
+from ccd.campaign.tables import pairs
+from ccd.campaign.tables.cursors import put_cursor, stored_so_far
 from collection import store
 from collection.pages import Page, Pages
 from collection.records import Drop, Record
@@ -61,13 +60,10 @@ class Reading:
         self.pages = pages
         self._source = source
         self._key = f"{source} photos={limits.photos}"
-        c = schema.cursors.c
         with campaign.read() as db:
-            row = db.execute(sa.select(c.pages, c.posts).where(c.query == self._key)).one_or_none()
+            self._stored, self.posts = stored_so_far(db, self._key)
             if limits.pairs is not None:
-                run.counts.met |= _pairs_of(db, source)
-        self._stored: int = row.pages if row else 0
-        self.posts: int = row.posts if row else 0
+                run.counts.met |= pairs.of_source(db, source)
         self.last: Page = self.pages.read(self._stored) if self._stored else {}
         self._full()
 
@@ -99,25 +95,7 @@ class Reading:
         return entry
 
     def _full(self) -> bool:
-        pairs = self._limits.pairs
-        if pairs is not None and len(self._run.counts.met) >= pairs:
-            self._run.stopped = f"--max {pairs:,}: {len(self._run.counts.met):,} pairs of this source are there"
+        most = self._limits.pairs
+        if most is not None and len(self._run.counts.met) >= most:
+            self._run.stopped = f"--max {most:,}: {len(self._run.counts.met):,} pairs of this source are there"
         return bool(self._run.stopped)
-
-
-def put_cursor(db: sa.Connection, query: str, *, cursor: str | None, pages: int, posts: int, done: int) -> None:
-    """Set the row of a query in `cursors`."""
-    c = schema.cursors
-    values = {"cursor": cursor, "pages": pages, "posts": posts, "done": done}
-    if not db.execute(c.update().where(c.c.query == query).values(**values)).rowcount:
-        db.execute(c.insert().values(query=query, **values))
-
-
-def _pairs_of(db: sa.Connection, source: str) -> set[str]:
-    """Pairs, and photos still to be downloaded, of the posts that this source brought first."""
-    p = schema.posts.c
-    found: set[str] = set()
-    for table in (schema.pairs, schema.photos):
-        query = sa.select(table.c.pair_id).join(schema.posts, p.post_id == table.c.post_id).where(p.source == source)
-        found |= set(db.scalars(query))
-    return found

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
-from ccd.campaign.campaign import Campaign
+from ccd.campaign.campaign import Campaign, Connection
 from ccd.campaign.config import Filters
-from ccd.campaign.tables import schema
+from ccd.campaign.tables import pairs, photos
 from ccd.campaign.tables.events import now
 from ccd.campaign.tables.frames import batches
+from ccd.campaign.tables.images import stored_images
 from collection import images
 from collection.authors import author_key, secret
 from collection.filters import rejected
@@ -173,7 +172,7 @@ class Batch:
     """What a transaction knows of its items, and what it will write."""
 
     def __init__(
-        self, db: sa.Connection, folder: Path, source: str, items: list[Item], counts: Counts, *, update: bool = False
+        self, db: Connection, folder: Path, source: str, items: list[Item], counts: Counts, *, update: bool = False
     ) -> None:
         self.db, self.folder, self.source = db, folder, source
         self.counts = counts
@@ -181,65 +180,22 @@ class Batch:
         self.drops: dict[str, Drop] = {}
         self.taken_back = set[str]()  # ids whose drops, of any source, are no longer so
         self.places = set[str]()  # the same of this source's places
-        p = schema.pairs.c
         ids = {item.pair_id for item in items}
-        self.there: dict[str, str] = dict(self._find(sa.select(p.pair_id, p.image), p.pair_id, ids))
-        self.texts = dict(self._find(sa.select(p.pair_id, p.text_sha256), p.pair_id, ids)) if update else {}
-        self.fixed = self._in_use(ids) if update else set()
-        self.photos = self._known_photos(ids)
-        self.near = self._near_duplicates(ids)
-        posts = {item.record.post_id for item in items if item.record and item.record.post_id}
-        self.posts: dict[str, str] = dict(
-            self._find(sa.select(schema.posts.c.post_id, schema.posts.c.text), schema.posts.c.post_id, posts)
-        )
-        self.contents = self._known_contents({(i.text_sha256, i.picture.sha256) for i in items if i.picture})
-        pictures = {item.picture.sha256 for item in items if item.picture}
-        self.images = {
-            sha for (sha,) in self._find(sa.select(schema.images.c.sha256), schema.images.c.sha256, pictures)
+        self.there = pairs.images_of(db, ids)
+        self.texts = pairs.text_hashes(db, ids) if update else {}
+        self.fixed = pairs.in_use(db, ids) if update else set()
+        self.photos = {  # in the queue: None for one that waits, the drop for one that was tried and is no pair
+            pair: why and Drop(pair, Reason(why[0]), why[1]) for pair, why in photos.tried(db, ids).items()
         }
+        near = pairs.dropped_as(db, source, Reason.NEAR_DUPLICATE, ids)  # by `ccd duplicates`: they stay out
+        self.near = {pair: Drop(pair, Reason.NEAR_DUPLICATE, detail) for pair, detail in near.items()}
+        self.posts = pairs.post_texts(db, {i.record.post_id for i in items if i.record and i.record.post_id})
+        self.contents = pairs.with_contents(db, {(i.text_sha256, i.picture.sha256) for i in items if i.picture})
+        self.images = stored_images(db, {item.picture.sha256 for item in items if item.picture})
 
     def holds(self, pair_id: str) -> bool:
         """Whether the pair is there, or waits for its photo."""
         return pair_id in self.there or (pair_id in self.photos and self.photos[pair_id] is None)
-
-    def _find(self, query: sa.Select[Any], column: Any, values: Iterable[Any]) -> list[Any]:
-        return list(self.db.execute(query.where(column.in_(values))))
-
-    def _in_use(self, ids: set[str]) -> set[str]:
-        """Pairs that are in a round or judged."""
-        tables = (schema.round_pairs, schema.judgments)
-        return {pair for each in tables for (pair,) in self._find(sa.select(each.c.pair_id), each.c.pair_id, ids)}
-
-    def _known_contents(self, contents: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
-        """Pairs that are there with one of these texts and images: (text_sha256, image) -> pair id."""
-        if not contents:
-            return {}
-        p = schema.pairs.c
-        # A join, as SQLite reads the whole table for `(text, image) IN (…)`, each time
-        values = sa.values(sa.column("text", sa.Text), sa.column("image", sa.Text)).data(list(contents))
-        asked = values.cte("asked")
-        both = (p.text_sha256 == asked.c.text) & (p.image == asked.c.image)
-        same = self.db.execute(sa.select(p.text_sha256, p.image, p.pair_id).join_from(asked, schema.pairs, both))
-        return {(text, image): pair for text, image, pair in same}
-
-    def _known_photos(self, ids: set[str]) -> dict[str, Drop | None]:
-        """Photos in the queue: None for one that waits, the drop for one that was tried and is no pair."""
-        d, photos, posts = schema.drops.c, schema.photos.c, schema.posts.c
-        ended = (
-            sa.select(photos.pair_id, photos.state, d.reason, d.detail)
-            .join_from(schema.photos, schema.posts)
-            .join(schema.drops, (d.source == posts.source) & (d.item == photos.pair_id), isouter=True)
-        )
-        return {
-            pair_id: None if state == "todo" or reason is None else Drop(pair_id, Reason(reason), detail or "")
-            for pair_id, state, reason, detail in self._find(ended, photos.pair_id, ids)
-        }
-
-    def _near_duplicates(self, ids: set[str]) -> dict[str, Drop]:
-        """Pairs of this source that `ccd duplicates` took out: they stay out."""
-        d = schema.drops.c
-        out = sa.select(d.item, d.detail).where(d.source == self.source, d.reason == str(Reason.NEAR_DUPLICATE))
-        return {item: Drop(item, Reason.NEAR_DUPLICATE, detail or "") for item, detail in self._find(out, d.item, ids)}
 
     def take(self, item: Item) -> None:
         """Decide on one item: kept, known, waiting or dropped."""
@@ -302,10 +258,8 @@ class Batch:
         elif kept := self.contents.get((item.text_sha256, self.there[item.pair_id])):
             self._drop(Drop(record.place, Reason.DUPLICATE, f"same as {kept}"))
         else:
-            pairs, posts = schema.pairs, schema.posts
             text = {"text": item.text, "model_text": model_text(item.text), "text_sha256": item.text_sha256}
-            self.db.execute(pairs.update().where(pairs.c.pair_id == item.pair_id).values(text))
-            self.db.execute(posts.update().where(posts.c.post_id == record.post_id).values(text=record.text))
+            pairs.change_text(self.db, item.pair_id, text, record.post_id, record.text)
             self.contents[item.text_sha256, self.there[item.pair_id]] = item.pair_id
             self.posts[str(record.post_id)] = record.text
             self.texts[item.pair_id] = item.text_sha256
@@ -380,22 +334,9 @@ class Batch:
 
     def write(self) -> None:
         """Write the rows; a drop of an earlier run, or of another source, gives way to what was found now."""
-        for name, rows in self.rows.items():
-            if rows:
-                self.db.execute(schema.metadata.tables[name].insert(), rows)
-        photos, d = schema.photos, schema.drops
-        kept = [row["pair_id"] for row in self.rows["pairs"]]
-        self.db.execute(photos.update().where(photos.c.pair_id.in_(kept)).values(state="done", reason=None))
-        self.db.execute(d.delete().where(d.c.item.in_(self.taken_back)))
-        self.db.execute(d.delete().where(d.c.source == self.source, d.c.item.in_(self.places | self.drops.keys())))
-        if self.drops:
-            rows = [
-                {
-                    "source": self.source,
-                    "item": item,
-                    "reason": str(drop.reason),
-                    "detail": storable(drop.detail) or None,
-                }
-                for item, drop in self.drops.items()
-            ]
-            self.db.execute(d.insert(), rows)
+        pairs.add(self.db, self.rows)
+        drops = [
+            {"item": item, "reason": str(drop.reason), "detail": storable(drop.detail) or None}
+            for item, drop in self.drops.items()
+        ]
+        pairs.replace_drops(self.db, self.source, drops, self.taken_back, self.places)

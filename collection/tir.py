@@ -11,10 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.tables import schema
+from ccd.campaign.tables.pairs import put_priors
 from ccd.errors import InputError
 from ccd.files.regular import check_regular
 from collection.files import reading
@@ -23,7 +21,6 @@ from collection.records import BadId
 
 SOURCE = "tir"  # in the table priors
 _HEADER = ["tweet_id", "text_is_represented", "image_adds"]
-_BATCH = 500
 
 
 def _label(represented: int, adds: int) -> str:
@@ -110,15 +107,6 @@ def _labels(cells: list[str]) -> tuple[str | None, str]:
 
 
 def store(campaign: Campaign, labels: dict[str, str]) -> int:
-    """Keep the labels as priors, never as judgments; how many are new. Twice is once."""
-    priors = schema.priors
-    new = 0
-    names = sorted(labels)
+    """Keep the labels as priors, never as judgments; return how many are new. Running it again changes nothing."""
     with campaign.write() as db:
-        for start in range(0, len(names), _BATCH):
-            some = names[start : start + _BATCH]
-            mine = priors.c.post_id.in_(some) & (priors.c.source == SOURCE)
-            new += len(some) - (db.scalar(sa.select(sa.func.count()).where(mine)) or 0)
-            db.execute(priors.delete().where(mine))
-            db.execute(priors.insert(), [{"post_id": name, "source": SOURCE, "label": labels[name]} for name in some])
-    return new
+        return put_priors(db, SOURCE, labels)

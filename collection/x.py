@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.tables import schema
+from ccd.campaign.tables.cursors import cursor_of, put_cursor
 from ccd.campaign.tables.events import now
 from ccd.errors import InputError, damaged
 from collection import archive, reading
@@ -22,7 +20,7 @@ from collection.authors import Key, keyed
 from collection.files import lines
 from collection.ids import post_id
 from collection.pages import NOTE, Page, Pages
-from collection.reading import Limits, Opened, Reading, put_cursor
+from collection.reading import Limits, Opened, Reading
 from collection.records import BadId, Drop, Record
 from collection.x_api import Api
 
@@ -84,7 +82,7 @@ def user(campaign: Campaign, api: Api, name: str) -> Query:
         raise InputError(f"{name!r} is no user name of X; give letters, digits and _ only")
     key = f"x user-id {name.lower()}"
     with campaign.read() as db:
-        number = db.scalar(sa.select(schema.cursors.c.cursor).where(schema.cursors.c.query == key))
+        number = cursor_of(db, key)
     if number is None:
         number = (api.ask("get_user", username=name).get("data") or {}).get("id")
         if number is None:

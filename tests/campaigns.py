@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.config import Person
 from ccd.campaign.tables import schema
+from ccd.campaign.tables.notes import note
 
 
 def people(*names: str) -> tuple[Person, ...]:
@@ -89,4 +90,4 @@ def back_to_schema_5(db: sa.Connection) -> None:
     }.items():
         for column in columns:
             db.exec_driver_sql(f"ALTER TABLE {name} DROP COLUMN {column}")
-    schema.note(db, "schema_version", 5)
+    note(db, "schema_version", 5)

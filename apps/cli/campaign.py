@@ -96,26 +96,19 @@ def round_new(folder: Path, size: int, seed: int) -> Report:
     \b
     Example: ccd round new --size 600 --seed 1
     """
-    import sqlalchemy as sa
-
     from ccd.campaign.campaign import Campaign
     from ccd.campaign.rounds import new_round
-    from ccd.campaign.tables import schema
+    from ccd.campaign.tables.rounds import loads
 
     campaign = Campaign.open(folder)
     made = new_round(campaign, size, seed)
-    a = schema.assignments
     with campaign.read() as db:
-        rows = db.execute(
-            sa.select(a.c.annotator, sa.func.count()).where(a.c.round == made.round).group_by(a.c.annotator)
-        )
-        assigned = dict(sorted((row[0], row[1]) for row in rows))
-    loads = ", ".join(f"{name} {number:,}" for name, number in assigned.items())
+        assigned = loads(db, made.round)
     each = "each" if campaign.config.max_per_group is None else "on average"
     shown = [
         f"Round {made.round}: {made.size:,} of {number_of(made.pool, 'pair')}, {each} drawn with probability "
         f"{made.inclusion_probability:.4g} (random arm, seed {made.seed}).",
-        f"Assigned: {loads}.",
+        f"Assigned: {', '.join(f'{name} {number:,}' for name, number in assigned.items())}.",
         "Next: ccd push",
     ]
     facts = {

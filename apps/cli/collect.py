@@ -181,10 +181,8 @@ def undo_command(folder: Path, source: str) -> contract.Report:
 def _collect(
     folder: Path, sources: "list[tuple[Path, Iterator[Record | Drop]]]", limit: int | None, update: bool
 ) -> contract.Report:
-    import sqlalchemy as sa
-
     from ccd.campaign.campaign import Campaign
-    from ccd.campaign.tables import schema
+    from ccd.campaign.tables import pairs
     from collection import store
     from collection.files import source_name
 
@@ -193,7 +191,7 @@ def _collect(
     for file, records in sources:
         store.collect(campaign, _watched(records, file.name), source_name(file), limit, counts, update=update)
     with campaign.read() as db:
-        pairs = db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
+        n_pairs = pairs.count(db)
     facts = {
         "source": [source_name(file) for file, _ in sources],
         "read": counts.read,
@@ -203,9 +201,9 @@ def _collect(
         "waiting": counts.waiting,
         "dropped": counts.dropped,
         "unused": counts.unused,
-        "pairs": pairs,
+        "pairs": n_pairs,
     }
-    shown: list[RenderableType] = [_table(counts), f"{number_of(pairs or 0, 'pair')} in the campaign"]
+    shown: list[RenderableType] = [_table(counts), f"{number_of(n_pairs, 'pair')} in the campaign"]
     shown += [f"Not used: {what} ({number:,} of {counts.read:,})" for what, number in sorted(counts.unused.items())]
     if counts.waiting:
         shown.append(f"{number_of(counts.waiting, 'photo waits', 'photos wait')} for `ccd collect photos`")

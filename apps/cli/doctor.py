@@ -100,26 +100,23 @@ def _environment(folder: Path) -> Iterator[Check]:
 
 
 def _campaign(folder: Path) -> Iterator[Check]:
-    import sqlalchemy as sa
-
     from annotation import studio as local
     from apps import mending
     from ccd.campaign.campaign import Campaign
-    from ccd.campaign.tables import live_posts, schema
+    from ccd.campaign.damage import readable
+    from ccd.campaign.tables.images import images
+    from ccd.campaign.tables.notes import noted
     from ccd.errors import CcdError
 
     try:
         campaign = Campaign.open(folder)
         protocol = campaign.protocol
-        with campaign.read() as db:
-            files = db.execute(live_posts.images(shown=True)).all()
-            version = db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == "schema_version"))
+        with readable(folder), campaign.read() as db:
+            files = images(db, shown=True)
+            version = noted(db, "schema_version")
     except CcdError as error:
         what, _semicolon, remedy = str(error).rpartition("; ")
         yield "campaign.toml, protocol, database", False, what or str(error), remedy
-        return
-    except sa.exc.DBAPIError as error:
-        yield "campaign.toml, protocol, database", False, f"{folder}: {error.orig}", "`ccd restore` a backup"
         return
     kind = campaign.engine.dialect.name
     yield "campaign.toml, protocol, database", True, f"protocol {protocol.name}, {kind}, schema {version}", ""

@@ -32,11 +32,9 @@ def photos_command(folder: Path, retry_failed: bool, limit: int | None) -> contr
     Example:
       ccd collect photos --max 1000
     """
-    import sqlalchemy as sa
-
     from apps.cli.progress import bars
     from ccd.campaign.campaign import Campaign
-    from ccd.campaign.tables import schema
+    from ccd.campaign.tables import pairs
     from collection import photos
 
     campaign = Campaign.open(folder)
@@ -53,10 +51,10 @@ def photos_command(folder: Path, retry_failed: bool, limit: int | None) -> contr
         raise
     states = photos.count(campaign)
     with campaign.read() as db:
-        pairs = db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
+        n_pairs = pairs.count(db)
     facts = {"tried": counts.read, "kept": counts.kept, "dropped": counts.dropped}
-    facts |= {"put_off": counts.put_off, "states": states, "pairs": pairs}
-    lines = [f"{counts.read:,} photos tried, {counts.kept:,} new pairs, {pairs:,} in the campaign"]
+    facts |= {"put_off": counts.put_off, "states": states, "pairs": n_pairs}
+    lines = [f"{counts.read:,} photos tried, {counts.kept:,} new pairs, {n_pairs:,} in the campaign"]
     for reason, number in sorted(counts.dropped.items(), key=lambda item: -item[1]):
         lines.append(
             f"  dropped: {reason} {number:,}, as {counts.examples[reason].item}: {counts.examples[reason].detail}"

@@ -172,14 +172,10 @@ def _sought(campaign: "Campaign", question: "Question") -> tuple[str, tuple[floa
 
 
 def _assigned(campaign: "Campaign", number: int) -> dict[str, int]:
-    import sqlalchemy as sa
+    from ccd.campaign.tables.rounds import loads
 
-    from ccd.campaign.tables import schema
-
-    a = schema.assignments.c
     with campaign.read() as db:
-        rows = db.execute(sa.select(a.annotator, sa.func.count()).where(a.round == number).group_by(a.annotator))
-        return dict(sorted((row[0], row[1]) for row in rows))
+        return loads(db, number)
 
 
 def _again(found: "Candidates", chosen: "Batch") -> int:

@@ -123,11 +123,9 @@ def _collect(
     folder: Path, network: str, make: "Callable[[Wait], Feed]", photos: str, limit: int | None, max_posts: int
 ) -> contract.Report:
     """Open the campaign, walk the feed that `make` gives, and report."""
-    import sqlalchemy as sa
-
     from apps.cli.collect import _table
     from ccd.campaign.campaign import Campaign
-    from ccd.campaign.tables import schema
+    from ccd.campaign.tables import pairs
     from collection import feed, reading
 
     campaign = Campaign.open(folder)
@@ -136,7 +134,7 @@ def _collect(
         run = reading.Run(tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts, {run.counts.read:,} read"))
         feed.walk(campaign, wanted, reading.Limits(max_posts, limit, photos), run)
     with campaign.read() as db:
-        pairs = db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
+        n_pairs = pairs.count(db)
     counts = run.counts
     facts: dict[str, Any] = {"source": [f"{network} {wanted.name}"], "read": counts.read, "kept": counts.kept}
     facts |= {
@@ -145,7 +143,7 @@ def _collect(
         "waiting": counts.waiting,
         "dropped": counts.dropped,
         "unused": counts.unused,
-        "pairs": pairs,
+        "pairs": n_pairs,
     }
     facts |= {"pages": run.pages, "posts": run.posts, "stopped": run.stopped or None}
     shown: list[RenderableType] = [_table(counts), f"{run.posts:,} posts read on {run.pages:,} pages"]

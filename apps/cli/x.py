@@ -298,11 +298,9 @@ def _collect(
     with_statuses: bool = False,
 ) -> contract.Report:
     """Open the campaign, say what it may cost, do the work, and report; `work` gives the sources it read."""
-    import sqlalchemy as sa
-
     from apps.cli.collect import _table
     from ccd.campaign.campaign import Campaign
-    from ccd.campaign.tables import schema
+    from ccd.campaign.tables import pairs
     from collection import reading, x, x_api
 
     campaign = Campaign.open(folder)
@@ -320,7 +318,7 @@ def _collect(
         )
         sources = work(campaign, api, reading.Limits(max_posts, limit, photos), run)
     with campaign.read() as db:
-        pairs = db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
+        n_pairs = pairs.count(db)
     counts = run.counts
     facts: dict[str, Any] = {
         "source": sources,
@@ -329,7 +327,7 @@ def _collect(
         "known": counts.known,
         "updated": counts.updated,
     }
-    facts |= {"waiting": counts.waiting, "dropped": counts.dropped, "unused": counts.unused, "pairs": pairs}
+    facts |= {"waiting": counts.waiting, "dropped": counts.dropped, "unused": counts.unused, "pairs": n_pairs}
     facts |= {"pages": run.pages, "posts": run.posts, "usd": round(run.posts * price, 4)}
     facts["stopped"] = run.stopped or None
     shown: list[RenderableType] = [_table(counts)]

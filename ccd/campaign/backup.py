@@ -28,6 +28,7 @@ from ccd.campaign.campaign import Campaign, open_engine, transaction
 from ccd.campaign.config import read_config
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import now
+from ccd.campaign.tables.notes import noted
 from ccd.errors import CcdError, EnvironmentFailure, InputError
 
 # Label Studio's own data with its passwords, what `ccd encode` makes again, and what `ccd compliance` is to erase
@@ -242,7 +243,7 @@ def _fill(url: str, database: Path, uid: str) -> bool:
     try:
         with transaction(engine, writing=True) as db, transaction(saved, writing=False) as source:
             if sa.inspect(db).has_table(schema.meta.name):
-                holds = db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == "uid"))
+                holds = noted(db, "uid")
                 if holds == uid:
                     return False
                 if holds is not None:

@@ -18,6 +18,7 @@ from ccd.files.atomic import write_atomic
 from ccd.files.lock import file_lock
 
 ADJUDICATION_DESK = "@adjudication"
+Connection = sa.Connection  # what `read` and `write` give, and queries take
 PATIENCE = 60_000  # milliseconds that SQLite waits for another process to let go of the database
 
 

@@ -20,6 +20,7 @@ from apps.mending import IN_A_CAMPAIGN
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.live_posts import images as images_of
+from ccd.campaign.tables.notes import note
 from ccd.errors import CcdError
 from ccd.release.images import read
 from tests.campaigns import back_to_schema_5, judge, small_campaign
@@ -57,7 +58,7 @@ def campaign(tmp_path: Path) -> Campaign:
     with made.write() as db:
         row = {"pair_id": "x:0:0", "question": "relevance", "label": "explicit", "resolved_by": "unanimous"}
         db.execute(schema.labels.insert().values(row | {"votes": "{}"}))
-        schema.note(db, "a", "b")
+        note(db, "a", "b")
     return made
 
 
@@ -244,7 +245,7 @@ def test_an_older_schema_is_brought_forward(campaign: Campaign) -> None:
     with campaign.write() as db:  # version 4 had all but the table `published`
         back_to_schema_5(db)
         db.exec_driver_sql("DROP TABLE published")
-        schema.note(db, "schema_version", 4)
+        note(db, "schema_version", 4)
     checks = {check["what"]: check["found"] for check in doctor(campaign, "--fix")["checks"]}
     assert checks["campaign.toml, protocol, database"].endswith(f"schema {schema.SCHEMA_VERSION}")
 

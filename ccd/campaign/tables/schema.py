@@ -3,7 +3,6 @@
 Times are ISO 8601 in UTC as text, so that both databases sort and compare them alike. JSON is text for the same reason.
 """
 
-import sqlalchemy as sa
 from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
 SCHEMA_VERSION = 7
@@ -294,9 +293,3 @@ events = Table(
     Column("before", Text),
     Column("after", Text),
 )
-
-
-def note(connection: sa.Connection, key: str, value: object) -> None:
-    """Set one entry of `meta`."""
-    connection.execute(meta.delete().where(meta.c.key == key))
-    connection.execute(meta.insert().values(key=key, value=str(value)))

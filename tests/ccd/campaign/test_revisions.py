@@ -15,6 +15,7 @@ from ccd.campaign.status import status
 from ccd.campaign.stored_split import split_campaign
 from ccd.campaign.tables import migrations, schema
 from ccd.campaign.tables.judgments import valid_judgments
+from ccd.campaign.tables.notes import note
 from ccd.errors import CcdError
 from ccd.measures.agreement import agreement
 from ccd.protocol import load, parse, source
@@ -251,7 +252,7 @@ def test_judgments_of_an_older_toolkit_are_of_the_protocol_at_that_time(
     for version in (5, 6):
         monkeypatch.setitem(migrations.MIGRATIONS, version, lambda _db: None)  # the columns are there already
     with made.write() as db:
-        schema.note(db, "schema_version", 5)
+        note(db, "schema_version", 5)
     Campaign.open(tmp_path)
     made = changed(made, CCD + VAGUE)
     assert ac1(made) == before

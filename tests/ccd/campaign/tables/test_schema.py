@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import migrations, schema
+from ccd.campaign.tables.notes import note
 from ccd.errors import CcdError
 from tests.campaigns import back_to_schema_5, small_campaign
 
@@ -93,7 +94,7 @@ def test_a_campaign_of_schema_1_becomes_one_of_today(tmp_path: Path) -> None:
         }.items():
             for column in columns:
                 db.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
-        schema.note(db, "schema_version", 1)
+        note(db, "schema_version", 1)
     forward = Campaign.open(tmp_path)
     assert shape(forward) == wanted
     with forward.read() as db:
