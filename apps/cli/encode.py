@@ -89,14 +89,14 @@ def _content(campaign: "Campaign") -> tuple[int, dict[str, str], dict[str, str]]
     import sqlalchemy as sa
 
     from ccd.campaign.tables import schema
-    from ccd.campaign.tables.live_posts import images as images_of
+    from ccd.campaign.tables.images import images as images_of
     from ccd.campaign.tables.live_posts import is_live
     from collection.text import model_text
     from model.features import text_key
 
     p = schema.pairs.c
     with campaign.read() as db:
-        images = {row.sha256: str(campaign.folder / row.file) for row in db.execute(images_of(shown=True))}
+        images = {row.sha256: str(campaign.folder / row.file) for row in images_of(db, shown=True)}
         # model_text is not there of pairs that an older toolkit collected
         seen = [
             row.model_text or model_text(row.text)

@@ -19,7 +19,7 @@ from apps.cli.doctor import doctor_command
 from apps.mending import IN_A_CAMPAIGN
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
-from ccd.campaign.tables.live_posts import images as images_of
+from ccd.campaign.tables.images import images as images_of
 from ccd.campaign.tables.notes import note
 from ccd.errors import CcdError
 from ccd.release.images import read
@@ -293,6 +293,6 @@ def test_metadata_are_taken_out_of_photos_that_are_there(campaign: Campaign) -> 
         assert failed(campaign) == LABEL_STUDIO
         assert fix(campaign) == {}
         with campaign.read() as db:
-            (found,) = [row for row in db.execute(images_of(shown=True)) if row.sha256 == digest]
+            (found,) = [row for row in images_of(db, shown=True) if row.sha256 == digest]
         assert read(paths[0], found.content) == paths[0].read_bytes()
         paths[0].write_bytes(data)

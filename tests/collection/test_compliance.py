@@ -16,7 +16,7 @@ from apps.cli.main import cli
 from ccd.campaign.backup import backup
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.config import CONFIG
-from ccd.campaign.tables import schema
+from ccd.campaign.tables import deleted_posts, schema
 from ccd.errors import CcdError
 from collection import compliance, pages, quarantine, store, x, x_api
 from collection.records import Drop, Photo, Reason, Record
@@ -155,7 +155,7 @@ def test_a_deleted_post_keeps_no_author_no_description_and_no_detail_and_others_
     before = everything(campaign).decode()
     with campaign.write() as db:
         keys = dict(db.execute(sa.select(schema.posts.c.post_id, schema.posts.c.author_key)).all())
-        compliance.remove(db, {"x:1": "deleted"}, "2024-01-01")
+        deleted_posts.empty(db, {"x:1": "deleted"}, "2024-01-01")
     after = everything(campaign).decode()
     mine = (keys["x:1"], "'photo of one'", "'second of one'", "'video of x:1'", "'video of x:1:2'")
     others = (keys["x:12"], "'photo of twelve'", "'second of twelve'", "'video of x:12'", "'video of x:12:2'")

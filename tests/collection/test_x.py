@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from apps.cli.main import cli
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
+from ccd.campaign.tables.cursors import put_cursor
 from ccd.errors import CcdError
 from ccd.retries import TRIES
 from collection import pages, reading, x, x_api
@@ -319,7 +320,7 @@ def test_a_page_on_disk_is_read_from_there(
     campaign: Campaign, server: X, api: x_api.Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.add(*[post(i) for i in range(1, 251)])
-    put = reading.put_cursor
+    put = put_cursor
 
     def killed(db: sa.Connection, query: str, **values: Any) -> None:
         if values["pages"] == 2:
