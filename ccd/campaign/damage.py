@@ -7,19 +7,19 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ccd.campaign.campaign import Campaign
-from ccd.errors import CcdError
+from ccd.errors import DataDamage
 
 
 @contextlib.contextmanager
 def readable(folder: Path) -> Iterator[None]:
-    """Raise CcdError where the database of a campaign's folder fails.
+    """Raise DataDamage where the database of a campaign's folder fails.
 
     >>> with readable(campaign.folder), campaign.read() as db: pairs.count(db)  # doctest: +SKIP
     """
     try:
         yield
     except sa.exc.DBAPIError as error:
-        raise CcdError(f"{folder}: {error.orig}; `ccd restore` a backup") from None
+        raise DataDamage(f"{folder}: {error.orig}; `ccd restore` a backup") from None
 
 
 def damage(campaign: Campaign) -> str | None:
