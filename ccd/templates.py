@@ -1,29 +1,35 @@
 """Fill the jinja2 templates, which lie in the folder `templates` beside the code that knows their facts."""
 
 import base64
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ccd.wording import interval, listed, number, number_of
+from ccd.wording import interval, listed, number, number_of, percent
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def render(package: str, name: str, /, **values: Any) -> str:
+def render(package: str, name: str, values: Mapping[str, Any]) -> str:
     """Return the page that `name`, a template of `package`, gives with these values.
 
     HTML templates escape what they show; Markdown templates get texts that are escaped (`as_text`).
-    Raises jinja2.UndefinedError where a template shows what is not among the values.
+    Raises KeyError where a template shows what is not among the values.
 
-    >>> render("ccd.reports", "style.css")[:7]
+    >>> render("ccd.reports", "style.css", {})[:7]
     ':root {'
     """
     if name.endswith(".md"):
         values = as_text(values)
-    return _environment(package).get_template(name).render(values)
+    from jinja2 import UndefinedError
+
+    try:
+        return _environment(package).get_template(name).render(values)
+    except UndefinedError as error:
+        raise KeyError(f"{name}: {error.message}") from None
 
 
 def as_text(value: Any) -> Any:
@@ -37,6 +43,16 @@ def as_text(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {as_text(key): as_text(each) for key, each in value.items()}
     return [as_text(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def table(rows: Iterable[Iterable[object]]) -> str:
+    r"""Return a Markdown table; its first row has the titles of its columns.
+
+    >>> table([["a|b", "c"], [1, 2]])
+    '| a\\|b | c |\n| --- | --- |\n| 1 | 2 |\n'
+    """
+    head, *lines = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in [head, ["---"] * len(head), *lines])
 
 
 @cache
@@ -53,10 +69,14 @@ def _environment(package: str) -> "Environment":
     )
     environment.filters |= {
         "base64": lambda data: base64.b64encode(data).decode(),
+        "comma": "{:,}".format,
         "interval": interval,
         "listed": listed,
         "number": number,
         "number_of": number_of,
         "one_line": lambda text: " ".join(text.split()),
+        "percent": percent,
+        "quoted": lambda text: json.dumps(text, ensure_ascii=False),  # a JSON string is a YAML string
+        "table": table,
     }
     return environment

@@ -34,13 +34,22 @@ def number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def interval(ci: Sequence[float] | None) -> str:
+def percent(share: float | None) -> str:
+    """Return a share as people read it; "" where there is none.
+
+    >>> percent(0.0512)
+    '5.1%'
+    """
+    return "" if share is None else f"{share:.1%}"
+
+
+def interval(ci: Sequence[float] | None, digits: int = 3) -> str:
     """Return an interval as people read it; "" where there is none.
 
     >>> interval([0.6245, 0.7817])
     '0.624 to 0.782'
     """
-    return "" if ci is None else f"{number(ci[0])} to {number(ci[1])}"
+    return "" if ci is None else f"{number(ci[0], digits)} to {number(ci[1], digits)}"
 
 
 def folded(lines: Iterable[str]) -> list[str]:

@@ -24,7 +24,7 @@ def contact_sheet(campaign: Campaign) -> str:
         (group, [(pair, text, _thumbnail(campaign, file)) for pair, text, file in pairs]) for group, pairs in groups
     ]
     title = f"Near-duplicates in {campaign.config.name}" + (" (synthetic)" if campaign.is_synthetic else "")
-    return render("collection", "contact_sheet.html", title=title, groups=shown)
+    return render("collection", "contact_sheet.html", {"title": title, "groups": shown})
 
 
 def _thumbnail(campaign: Campaign, file: str) -> str:

@@ -28,6 +28,7 @@ from ccd.release.recount import JUDGMENTS, ROUNDING
 from ccd.release.tally import Tally, leading
 from ccd.splitting.options import SPLITS
 from ccd.splitting.split import UNLABELLED
+from ccd.templates import table
 from ccd.wording import number_of
 
 Started = Callable[[str, int], Callable[[int], None]]
@@ -185,7 +186,7 @@ class _Content:
         if JUDGMENTS in self.listed:
             yield from self._judgments(facts, protocol)
         page = self.folder / "README.md"
-        if page.is_file() and card.counts(facts) not in read_regular(page).decode():
+        if page.is_file() and table(card.sizes(facts)) not in read_regular(page).decode():
             yield "README.md: its counts are not those of release.json"
         yield from recount.pages(self.folder, facts, protocol, self.listed)
 

@@ -26,13 +26,5 @@ class Example:
 def sheet(title: str, name: str, question: Question, card: Scorecard, examples: Sequence[Example]) -> str:
     """Return the page for one annotator; `name` is what it calls them."""
     titles = {category.name: category.title for category in question.categories}
-    return render(
-        "ccd.reports",
-        "feedback.html",
-        title=title,
-        name=name,
-        question=question,
-        titles=titles,
-        card=card,
-        examples=examples,
-    )
+    about = {"title": title, "name": name, "question": question, "titles": titles}
+    return render("ccd.reports", "feedback.html", about | {"card": card, "examples": examples})

@@ -33,9 +33,9 @@ ALT = {
 
 def page(title: str, facts: Facts, drawn: Mapping[str, Mapping[str, bytes]]) -> str:
     """Return the page: `facts` is agreement.json, `drawn` question → picture → PNG (`ccd.reports.plots.pictures`)."""
-    values = {"title": title, "facts": facts, "drawn": drawn, "names": NAMES, "alt": ALT}
+    values: dict[str, Any] = {"title": title, "facts": facts, "drawn": drawn, "names": NAMES, "alt": ALT}
     questions = {name: _tables(found) for name, found in facts["questions"].items()}
-    return render("ccd.reports", "agreement.html", questions=questions, **values)
+    return render("ccd.reports", "agreement.html", values | {"questions": questions})
 
 
 def _tables(found: Facts) -> dict[str, Any]:
