@@ -11,6 +11,7 @@ from typing import Any
 
 import markdown
 import pytest
+import sqlalchemy as sa
 import yaml
 from PIL import Image
 
@@ -223,7 +224,7 @@ def test_the_card_and_the_citation_can_be_parsed(folder: Path, made: Campaign) -
     assert [author["name"] for author in cited["authors"]] == ['Ada "L" Lovelace', "李明"]
     assert (cited["license"], cited["version"], cited["type"]) == ("CC-BY-4.0", "v2", "dataset")
     with made.read() as db:
-        last = db.scalar(schema.judgments.select().with_only_columns(schema.sa.func.max(schema.judgments.c.created_at)))
+        last = db.scalar(schema.judgments.select().with_only_columns(sa.func.max(schema.judgments.c.created_at)))
     assert str(cited["date-released"]) == last[:10]
     sheet = (folder / "datasheet.md").read_text()
     assert all(f"## {name}" in sheet for name in ("Motivation", "Composition", "Uses", "Distribution", "Maintenance"))
