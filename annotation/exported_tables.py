@@ -19,7 +19,7 @@ from annotation.exported import (
     seconds,
 )
 from ccd.errors import InputError
-from ccd.judgment_tables.columns import GOLDEN, REJECTED, Named, is_golden, numbered, place, plain
+from ccd.judgment_tables.columns import GOLDEN, REJECTED, Named, is_golden, marks_golden, numbered, place, plain
 from ccd.judgment_tables.spellings import NULL_WORDS
 from ccd.judgment_tables.table import delimiter, encoding
 from ccd.times import utc
@@ -120,8 +120,7 @@ def _toloka(where: str, row: Json) -> Answer | Left:
 
 
 def _is_golden(cells: Mapping[str, Any]) -> bool:
-    said = [str(value).strip().lower() for name, value in cells.items() if is_golden(name)]
-    return any(value not in ("", "0", "false", "no") and value not in NULL_WORDS for value in said)
+    return any(marks_golden(cell) for name, cell in cells.items() if is_golden(name))
 
 
 def _long_or_wide(file: Path, names: Sequence[str], named: Named) -> Callable[[str, Json], Iterator[Answer | Left]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ccd.errors import InputError
+from ccd.judgment_tables.columns import plain
 
 KNOWN_NAMES = {
     "id": (
@@ -60,11 +61,6 @@ class Columns:
 
 
 FOUND_BY_NAME = Columns()
-
-
-def plain(name: str) -> str:
-    """A name without case and signs: `Full Text`, `full_text` and `fullText` are one."""
-    return re.sub("[^a-z0-9]", "", name.lower())
 
 
 def find(file: Path, columns: Columns, names: Sequence[str]) -> Columns:

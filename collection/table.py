@@ -12,10 +12,11 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from ccd.errors import InputError
+from ccd.judgment_tables.columns import plain
 from ccd.judgment_tables.spellings import NULL_WORDS
 from ccd.times import utc
 from collection.arrow import Row, of_dataset, of_parquet
-from collection.columns import FOUND_BY_NAME, KNOWN_NAMES, Columns, are_of_x, find, one_value, pictures, plain, truth
+from collection.columns import FOUND_BY_NAME, KNOWN_NAMES, Columns, are_of_x, find, one_value, pictures, truth
 from collection.files import find_photo, is_in, lines
 from collection.ids import LONG, OTHER, X, are_rounded, post_id, posted_at
 from collection.records import LONGEST_TEXT, BadId, Drop, Photo, Reason, Record

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from textwrap import shorten
 
 from ccd.errors import CcdError, InputError
+from ccd.judgment_tables.spellings import NULL_WORDS
 from ccd.measures.related import GROUP
 
 COLUMNS = ("task", "worker", "label")
@@ -31,7 +32,7 @@ _GOLDEN = re.compile(r"(input|golden)?(is)?(gold(en)?(standard|row|question|answ
 _NUMBERED = re.compile(r"(.*?[a-z])[ _.-]?(\d+)", re.IGNORECASE)
 _TWO_PARTS = re.compile(r"(.+)[ _.:-](.+)")
 REJECTED, GOLDEN = "rejected", "golden"
-_NOT_GOLDEN = ("", "0", "false", "no", "nan", "none", "null", "n/a", "{}")
+_NOT_GOLDEN = {"", "0", "false", "no", "none", "{}", *(word.lower() for word in NULL_WORDS)}
 MOST_WORKERS = 100  # columns of a wide table whose columns nobody named
 
 
@@ -70,7 +71,7 @@ class Places:
         """Why a row is no judgment: its assignment was rejected, or it is a question with a known answer."""
         if self.status is not None and row[self.status].strip().lower() == "rejected":
             return REJECTED
-        return GOLDEN if any(row[place].strip().lower() not in _NOT_GOLDEN for place in self.golden) else None
+        return GOLDEN if any(marks_golden(row[place]) for place in self.golden) else None
 
     def judgments(self, row: Sequence[str]) -> list[list[str]]:
         """[task, worker, label], the leakage group too if there is one, of each judgment of a row."""
@@ -114,6 +115,15 @@ def places(where: str, header: Sequence[str], named: Named) -> Places:
 def is_golden(name: str) -> bool:
     """Whether a column tells which rows are questions with a known answer, put in to try the workers."""
     return _GOLDEN.fullmatch(plain(name)) is not None or name.startswith("GOLDEN:")
+
+
+def marks_golden(cell: object) -> bool:
+    """Return whether a cell of such a column says that its row is one.
+
+    >>> marks_golden("entailment"), marks_golden("FALSE"), marks_golden(None)
+    (True, False, False)
+    """
+    return str(cell).strip().lower() not in _NOT_GOLDEN
 
 
 def numbered(names: Sequence[str]) -> dict[str, dict[str, str]]:
