@@ -1,8 +1,9 @@
 """`ccd collect`: posts and their photos from files into the campaign."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from ccd.campaign.campaign import Campaign
     from collection.records import Drop, Record
     from collection.store import Counts
 
@@ -159,8 +161,6 @@ def undo_command(folder: Path, source: str) -> contract.Report:
     Example:
       ccd collect undo tweets.tsv
     """
-    import dataclasses
-
     from ccd.campaign.campaign import Campaign
     from collection.files import source_name
     from collection.undo import sources, undo
@@ -182,7 +182,6 @@ def _collect(
     folder: Path, sources: "list[tuple[Path, Iterator[Record | Drop]]]", limit: int | None, update: bool
 ) -> contract.Report:
     from ccd.campaign.campaign import Campaign
-    from ccd.campaign.tables import pairs
     from collection import store
     from collection.files import source_name
 
@@ -190,27 +189,30 @@ def _collect(
     counts = store.Counts()
     for file, records in sources:
         store.collect(campaign, _watched(records, file.name), source_name(file), limit, counts, update=update)
-    with campaign.read() as db:
-        n_pairs = pairs.count(db)
-    facts = {
-        "source": [source_name(file) for file, _ in sources],
-        "read": counts.read,
-        "kept": counts.kept,
-        "known": counts.known,
-        "updated": counts.updated,
-        "waiting": counts.waiting,
-        "dropped": counts.dropped,
-        "unused": counts.unused,
-        "pairs": n_pairs,
-    }
-    shown: list[RenderableType] = [_table(counts), f"{number_of(n_pairs, 'pair')} in the campaign"]
-    shown += [f"Not used: {what} ({number:,} of {counts.read:,})" for what, number in sorted(counts.unused.items())]
-    if counts.waiting:
-        shown.append(f"{number_of(counts.waiting, 'photo waits', 'photos wait')} for `ccd collect photos`")
+    unused = [f"Not used: {what} ({number:,} of {counts.read:,})" for what, number in sorted(counts.unused.items())]
+    done = report(campaign, [source_name(file) for file, _ in sources], counts, unused)
+    table, *others = done.shown
+    shown = [table, f"{number_of(done.facts['pairs'], 'pair')} in the campaign", *others]
     some = counts.kept + counts.known + counts.updated + counts.waiting > 0
     if not some:
         shown.append("Nothing was kept; `ccd collect undo` takes the drops back, if the file or an option was wrong")
-    return contract.Report(facts, shown, ok=some)
+    return contract.Report(done.facts, shown, ok=some)
+
+
+def report(campaign: "Campaign", sources: list[str], counts: "Counts", shown: list[str], **run: Any) -> contract.Report:
+    """Report what was collected: FACTS and those of the `run`; the lines `shown` stand below the table."""
+    from ccd.campaign.tables import pairs
+
+    names = ("read", "kept", "known", "updated", "waiting", "dropped", "unused")
+    facts: dict[str, Any] = {"source": sources} | {name: getattr(counts, name) for name in names}
+    with campaign.read() as db:
+        facts |= {"pairs": pairs.count(db)} | run
+    lines: list[RenderableType] = [_table(counts), *shown]
+    if counts.waiting:
+        lines.append(f"{number_of(counts.waiting, 'photo waits', 'photos wait')} for `ccd collect photos`")
+    if stopped := facts.get("stopped"):
+        lines.append(f"stopped at {stopped}")
+    return contract.Report(facts, lines)
 
 
 def _watched(records: "Iterable[Record | Drop]", name: str) -> "Iterator[Record | Drop]":

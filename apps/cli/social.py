@@ -2,18 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from apps.cli import contract
-from apps.cli.collect import AT_MOST, FACTS
+from apps.cli.collect import AT_MOST, FACTS, report
 from apps.cli.x import PHOTOS, _screen
-from ccd.wording import number_of
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from ccd.retries import Wait
     from collection.feed import Feed
 
@@ -123,9 +120,7 @@ def _collect(
     folder: Path, network: str, make: "Callable[[Wait], Feed]", photos: str, limit: int | None, max_posts: int
 ) -> contract.Report:
     """Open the campaign, walk the feed that `make` gives, and report."""
-    from apps.cli.collect import _table
     from ccd.campaign.campaign import Campaign
-    from ccd.campaign.tables import pairs
     from collection import feed, reading
 
     campaign = Campaign.open(folder)
@@ -133,22 +128,6 @@ def _collect(
         wanted = make(wait)
         run = reading.Run(tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts, {run.counts.read:,} read"))
         feed.walk(campaign, wanted, reading.Limits(max_posts, limit, photos), run)
-    with campaign.read() as db:
-        n_pairs = pairs.count(db)
-    counts = run.counts
-    facts: dict[str, Any] = {"source": [f"{network} {wanted.name}"], "read": counts.read, "kept": counts.kept}
-    facts |= {
-        "known": counts.known,
-        "updated": counts.updated,
-        "waiting": counts.waiting,
-        "dropped": counts.dropped,
-        "unused": counts.unused,
-        "pairs": n_pairs,
-    }
-    facts |= {"pages": run.pages, "posts": run.posts, "stopped": run.stopped or None}
-    shown: list[RenderableType] = [_table(counts), f"{run.posts:,} posts read on {run.pages:,} pages"]
-    if counts.waiting:
-        shown.append(f"{number_of(counts.waiting, 'photo waits', 'photos wait')} for `ccd collect photos`")
-    if run.stopped:
-        shown.append(f"stopped at {run.stopped}")
-    return contract.Report(facts, shown)
+    shown = [f"{run.posts:,} posts read on {run.pages:,} pages"]
+    read = {"pages": run.pages, "posts": run.posts, "stopped": run.stopped or None}
+    return report(campaign, [f"{network} {wanted.name}"], run.counts, shown, **read)

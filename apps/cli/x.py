@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from apps.cli import contract
-from apps.cli.collect import AT_MOST, FACTS
+from apps.cli.collect import AT_MOST, FACTS, report
 from ccd.wording import number_of
 
 if TYPE_CHECKING:
@@ -98,13 +99,7 @@ def ids_command(folder: Path, file: Path, photos: str, limit: int | None, max_po
     """
     from collection import x
 
-    ids = x.read_ids(file)
-
-    def work(campaign: "Campaign", api: "Api", limits: "Limits", run: "Run") -> list[str]:
-        x.hydrate(campaign, api, ids, limits, run)
-        return [f"x {x.BY_IDS}"]
-
-    return _collect(folder, work, photos, limit, max_posts, with_statuses=True)
+    return _look_up(folder, x.read_ids(file), photos, limit, max_posts)
 
 
 @x_group.command("user")
@@ -168,7 +163,7 @@ def tir_command(folder: Path, file: Path, photos: str, limit: int | None, max_po
     import os
 
     from ccd.campaign.campaign import Campaign
-    from collection import tir, x, x_api
+    from collection import tir, x_api
 
     campaign = Campaign.open(folder)
     table = tir.read(file)
@@ -179,13 +174,7 @@ def tir_command(folder: Path, file: Path, photos: str, limit: int | None, max_po
         shown += [f"  line {line}: {why}" for line, why in lines.items()]
     collected: contract.Report | None = None
     if os.environ.get(x_api.TOKEN):
-        ids = [name.removeprefix("x:") for name in table.labels]
-
-        def work(campaign: "Campaign", api: "Api", limits: "Limits", run: "Run") -> list[str]:
-            x.hydrate(campaign, api, ids, limits, run)
-            return [f"x {x.BY_IDS}"]
-
-        collected = _collect(folder, work, photos, limit, max_posts, with_statuses=True)
+        collected = _look_up(folder, [name.removeprefix("x:") for name in table.labels], photos, limit, max_posts)
         shown += collected.shown
     else:
         shown.append(f"no {x_api.TOKEN} in the environment: the posts were not looked up")
@@ -288,6 +277,17 @@ def _undo(campaign: "Campaign") -> contract.Report:
 # --- what the commands share ----------------------------------------------------------------------------------------
 
 
+def _look_up(folder: Path, ids: list[str], photos: str, limit: int | None, max_posts: int) -> contract.Report:
+    """Collect the posts that have these ids."""
+    from collection import x
+
+    def work(campaign: "Campaign", api: "Api", limits: "Limits", run: "Run") -> list[str]:
+        x.hydrate(campaign, api, ids, limits, run)
+        return [f"x {x.BY_IDS}"]
+
+    return _collect(folder, work, photos, limit, max_posts, with_statuses=True)
+
+
 def _collect(
     folder: Path,
     work: "Callable[[Campaign, Api, Limits, Run], list[str]]",
@@ -298,9 +298,7 @@ def _collect(
     with_statuses: bool = False,
 ) -> contract.Report:
     """Open the campaign, say what it may cost, do the work, and report; `work` gives the sources it read."""
-    from apps.cli.collect import _table
     from ccd.campaign.campaign import Campaign
-    from ccd.campaign.tables import pairs
     from collection import reading, x, x_api
 
     campaign = Campaign.open(folder)
@@ -317,30 +315,14 @@ def _collect(
             start=start,
         )
         sources = work(campaign, api, reading.Limits(max_posts, limit, photos), run)
-    with campaign.read() as db:
-        n_pairs = pairs.count(db)
-    counts = run.counts
-    facts: dict[str, Any] = {
-        "source": sources,
-        "read": counts.read,
-        "kept": counts.kept,
-        "known": counts.known,
-        "updated": counts.updated,
-    }
-    facts |= {"waiting": counts.waiting, "dropped": counts.dropped, "unused": counts.unused, "pairs": n_pairs}
-    facts |= {"pages": run.pages, "posts": run.posts, "usd": round(run.posts * price, 4)}
-    facts["stopped"] = run.stopped or None
-    shown: list[RenderableType] = [_table(counts)]
-    shown.append(f"{run.posts:,} posts bought on {run.pages:,} pages: ${run.posts * price:,.2f}")
+    bought: dict[str, Any] = {"pages": run.pages, "posts": run.posts, "usd": round(run.posts * price, 4)}
+    bought["stopped"] = run.stopped or None
+    shown = [f"{run.posts:,} posts bought on {run.pages:,} pages: ${run.posts * price:,.2f}"]
     if with_statuses:
-        facts["statuses"] = run.statuses
-        said = list(run.statuses.values())
-        shown.append("ids: " + ", ".join(f"{said.count(status):,} {status}" for status in sorted(set(said))))
-    if counts.waiting:
-        shown.append(f"{number_of(counts.waiting, 'photo waits', 'photos wait')} for `ccd collect photos`")
-    if run.stopped:
-        shown.append(f"stopped at {run.stopped}")
-    return contract.Report(facts, shown)
+        bought["statuses"] = run.statuses
+        numbers = Counter(run.statuses.values())
+        shown.append("ids: " + ", ".join(f"{numbers[status]:,} {status}" for status in sorted(numbers)))
+    return report(campaign, sources, run.counts, shown, **bought)
 
 
 @contextlib.contextmanager
