@@ -91,7 +91,7 @@ def _install(folder: Path, lock: int) -> None:
     if not (folder / "complete").exists():
         pins = resources.files("annotation") / "label-studio.txt"
         with resources.as_file(pins) as requirements:
-            _run_step([sys.executable, "-m", "venv", "--clear", str(folder)], lock)
+            _run_step([sys.executable, "-Pm", "venv", "--clear", str(folder)], lock)
             _run_step([str(folder / "bin" / "pip"), "install", "--quiet", "--no-deps", "-r", str(requirements)], lock)
         (folder / "complete").touch()
     _prepare_database(folder, lock)

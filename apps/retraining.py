@@ -78,7 +78,8 @@ class Retraining:
 
     def _step(self, step: list[str]) -> bool:
         """Run one command; False where it failed or was ended."""
-        command = [sys.executable, "-m", "apps.cli.main", *step, "--dir", str(self._folder)]
+        # -P: a model.py in the folder where the backend was started is not the package `model`
+        command = [sys.executable, "-Pm", "apps.cli.main", *step, "--dir", str(self._folder)]
         no = subprocess.DEVNULL
         with self._lock:
             if self._ended:
