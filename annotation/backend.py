@@ -2,13 +2,11 @@
 
 from typing import Any
 
-import sqlalchemy as sa
-
 from annotation.client import Studio
 from annotation.desks import known_desks, project_of
 from annotation.predictions import SHOWN
 from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
-from ccd.campaign.tables import schema
+from ccd.campaign.tables import assignments
 
 TITLE = "ccd backend"  # a project whose model version this is has Label Studio call for a prediction as a task opens
 USER = "ccd"
@@ -72,9 +70,5 @@ def _take_away(studio: Studio, project: int, url: str) -> None:
 
 def _showing(campaign: Campaign) -> dict[str, int]:
     """How many pairs each annotator's desk may show a prediction of."""
-    a, s = schema.assignments.c, schema.assists.c
-    query = sa.select(a.annotator, sa.func.count()).join_from(
-        schema.assignments, schema.assists, (s.round == a.round) & (s.pair_id == a.pair_id)
-    )
     with campaign.read() as db:
-        return dict(db.execute(query.where(s.shown == 1).group_by(a.annotator)).all())
+        return assignments.assisted(db)

@@ -9,11 +9,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import sqlalchemy as sa
-
 from annotation.pictures import local_address
-from ccd.campaign.campaign import ADJUDICATION_DESK
-from ccd.campaign.tables import schema
+from ccd.campaign.campaign import ADJUDICATION_DESK, Connection
+from ccd.campaign.tables import assignments
 from ccd.vocabulary import ANSWERED, SET_ASIDE, Status
 
 
@@ -79,38 +77,18 @@ def pair_key(data: dict[str, Any]) -> str | None:
     return key if isinstance(key, str) else None
 
 
-def checks(db: sa.Connection, desk: str, pairs: Collection[str], page_since: str | None) -> Checks:
+def checks(db: Connection, desk: str, pairs: Collection[str], page_since: str | None) -> Checks:
     """Look up what the answers to these pairs on a desk are compared with."""
-    return Checks(_assigned(db, desk, pairs), contents(db, pairs), page_since)
+    look = assignments.for_adjudicators if desk == ADJUDICATION_DESK else assignments.assigned
+    return Checks(look(db, desk, pairs), contents(db, pairs), page_since)
 
 
-def contents(db: sa.Connection, pairs: Collection[str]) -> dict[str, Content]:
-    """What each of these pairs shows."""
-    p, i, u, t = schema.pairs.c, schema.images.c, schema.uploads.c, schema.tombstones.c
-    rows = db.execute(
-        sa.select(p.pair_id, p.text, i.file, u.url, t.at)
-        .join_from(schema.pairs, schema.images)
-        .outerjoin(schema.uploads, u.sha256 == i.sha256)
-        .outerjoin(schema.tombstones, t.post_id == p.post_id)
-        .where(p.pair_id.in_(pairs))
-    )
+def contents(db: Connection, pairs: Collection[str]) -> dict[str, Content]:
+    """Return what each of these pairs shows."""
     return {
-        pair: Content(text, frozenset({local_address(file), url or local_address(file)}), at)
-        for pair, text, file, url, at in rows
+        row.pair_id: Content(row.text, frozenset({local_address(row.file), row.url or local_address(row.file)}), row.at)
+        for row in assignments.contents(db, pairs)
     }
-
-
-def _assigned(db: sa.Connection, desk: str, pairs: Collection[str]) -> set[str]:
-    """Those of the pairs that a desk's annotator was assigned; on the adjudicators' desk those that were sent there.
-
-    There, a pair that is open or settled by an adjudicator counts too: its task may have been deleted by hand.
-    """
-    a, t, open_ = schema.assignments.c, schema.tasks.c, schema.labels.c
-    if desk != ADJUDICATION_DESK:
-        return set(db.scalars(sa.select(a.pair_id).where(a.annotator == desk, a.pair_id.in_(pairs))))
-    sent = sa.select(t.pair_id).where(t.desk == desk, t.pair_id.in_(pairs))
-    wanted = open_.pair_id.in_(pairs) & open_.resolved_by.in_(("open", "adjudicated"))
-    return set(db.scalars(sent.union(sa.select(open_.pair_id).where(wanted))))
 
 
 def _is_before(time: str, since: str | None) -> bool:

@@ -6,26 +6,15 @@ stamp tells of it. Its project counts annotations themselves: where that number 
 
 from typing import Any
 
-import sqlalchemy as sa
-
 from annotation.client import HOLDS_ANSWERS, Studio
 from annotation.desks import Desk, is_page_right, known_desks, project_of
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.tables import schema
+from ccd.campaign.tables import tasks as ledger
 
 
 def on_server(project: dict[str, Any]) -> int:
     """How many annotations a project holds, skips included, as Label Studio counted them when it was asked."""
     return int(project["total_annotations_number"]) + int(project["skipped_annotations_number"])
-
-
-def seen(db: sa.Connection, project: int) -> int:
-    """How many annotations pulls have seen in a project."""
-    total = 0
-    for table in (schema.tasks.c, schema.stray_tasks.c):
-        ids = sa.func.length(table.annotations) - sa.func.length(sa.func.replace(table.annotations, " ", ""))
-        total += db.scalar(sa.select(sa.func.sum(ids)).where(table.project_id == project)) or 0
-    return total
 
 
 def ids_of(annotations: list[dict[str, Any]]) -> str:
@@ -45,7 +34,7 @@ def amiss(campaign: Campaign, studio: Studio) -> tuple[dict[str, tuple[int, int]
         if project is None:
             continue
         with campaign.read() as db:
-            here = seen(db, row.project_id)
+            here = ledger.count_annotations(db, row.project_id)
         if here != on_server(project):
             differ[name] = (on_server(project), here)
         if not is_page_right(campaign, project, row.page):
@@ -60,14 +49,11 @@ def overlooked(campaign: Campaign, studio: Studio, desk: Desk, counted: int) -> 
     seen. Asks the server for more only where the numbers show that something is missing here or there.
     """
     with campaign.read() as db:
-        here = seen(db, desk.project)
+        here = ledger.count_annotations(db, desk.project)
     if here == counted or (here > counted and here <= on_server(studio.get(f"/api/projects/{desk.project}/"))):
         return []
-    known: dict[int, str] = {}
     with campaign.read() as db:
-        for table in (schema.tasks.c, schema.stray_tasks.c):
-            rows = db.execute(sa.select(table.task_id, table.annotations).where(table.project_id == desk.project))
-            known |= {number: ids or "" for number, ids in rows if number is not None}
+        known = ledger.annotations(db, desk.project)
     listed = dict.fromkeys(known, "")
     for task in studio.tasks(desk.project, fields="annotations_ids", where=(HOLDS_ANSWERS,)):
         numbers = sorted(int(number) for number in str(task["annotations_ids"]).split(",") if number.strip())

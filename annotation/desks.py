@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
-import sqlalchemy as sa
-
 from annotation.client import HOLDS_ANSWERS, ODD, Studio, StudioError
 from annotation.label_config import guidelines, label_config, page_digest
 from annotation.received import PROJECT, check
 from ccd.campaign import revisions
-from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
-from ccd.campaign.tables import schema
+from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign, Connection
+from ccd.campaign.tables import desks as table
 from ccd.errors import CcdError, ServerError
 from ccd.protocol import Protocol
 from ccd.wording import number_of
@@ -50,11 +48,9 @@ class Asked:
         return found[-1] if found else min(self.protocols)  # before schema 6 nothing else was stored
 
 
-def asked(db: sa.Connection, protocol: Protocol, desk: str) -> Asked:
+def asked(db: Connection, protocol: Protocol, desk: str) -> Asked:
     """Look up which revisions of the protocol a desk's page asked."""
-    p = schema.pages.c
-    rows = db.execute(sa.select(p.since, p.revision).where(p.desk == desk).order_by(p.since))
-    return Asked(tuple((since, revision) for since, revision in rows), revisions.known(db, protocol))
+    return Asked(tuple(table.pages(db, desk)), revisions.known(db, protocol))
 
 
 def forget_deleted(campaign: Campaign, studio: Studio, notes: list[str]) -> None:
@@ -119,7 +115,7 @@ def open_desk(
 def known_desks(campaign: Campaign) -> dict[str, Any]:
     """The desks of the ledger, by name: rows of the table `desks`."""
     with campaign.read() as db:
-        return {row.desk: row for row in db.execute(sa.select(schema.desks).order_by(schema.desks.c.desk))}
+        return table.desks(db)
 
 
 def project_of(campaign: Campaign, studio: Studio, name: str, project: int) -> dict[str, Any] | None:
@@ -180,8 +176,7 @@ def create_project(studio: Studio, campaign: Campaign, name: str, **settings: An
 def forget(campaign: Campaign, name: str) -> None:
     """Forget a desk's project and tasks, as after a deletion by hand; judgments stay."""
     with campaign.write() as db:
-        for table in (schema.tasks, schema.stray_tasks, schema.desks):
-            db.execute(table.delete().where(table.c.desk == name))
+        table.forget(db, name)
 
 
 def is_page_right(campaign: Campaign, found: dict[str, Any], put: str | None) -> bool:
@@ -219,11 +214,9 @@ def _keep_page(
     since = first_second_after(studio) if since == NEVER else since
     _store(campaign, row | {"page": page_digest(wanted), "page_since": since})
     if follows or not earlier:
-        asks = {"desk": row["desk"], "revision": number, "since": first_second_after(studio) if stored else ""}
+        asks_since = first_second_after(studio) if stored else ""
         with campaign.write() as db:
-            same = (schema.pages.c.desk == asks["desk"]) & (schema.pages.c.since == asks["since"])
-            db.execute(schema.pages.delete().where(same))  # two changes in one second: nobody answered between them
-            db.execute(schema.pages.insert().values(asks))
+            table.add_page(db, row["desk"], number, asks_since)
 
 
 def _put_page(studio: Studio, project: int, page: dict[str, str]) -> None:
@@ -260,8 +253,7 @@ def _put_page(studio: Studio, project: int, page: dict[str, str]) -> None:
 
 def _store(campaign: Campaign, row: dict[str, Any]) -> None:
     with campaign.write() as db:
-        db.execute(schema.desks.delete().where(schema.desks.c.desk == row["desk"]))
-        db.execute(schema.desks.insert().values(**row))
+        table.store(db, row)
 
 
 def _keep_blind(studio: Studio, name: str, found: dict[str, Any], shows: bool, notes: list[str]) -> None:

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
 from annotation import exported, exported_tables
 from annotation.exported import Answer, Left
 from ccd.campaign import revisions
-from ccd.campaign.campaign import Campaign
-from ccd.campaign.tables import schema
+from ccd.campaign.campaign import Campaign, Connection
+from ccd.campaign.tables import desks, judgments, known_pairs
+from ccd.campaign.tables.assignments import assign_imported
 from ccd.campaign.tables.events import now, record
 from ccd.campaign.tables.frames import batches
 from ccd.campaign.tables.judgments import IMPORTED
@@ -22,7 +21,7 @@ from ccd.errors import InputError
 from ccd.judgment_tables.columns import Named
 from ccd.judgment_tables.spellings import spelling_key
 from ccd.protocol import Protocol, Question
-from ccd.vocabulary import Arm, Role, Status
+from ccd.vocabulary import Role, Status
 
 NO_PAIR = "of no pair of this campaign"
 ADJUDICATOR = "of an adjudicator of this campaign"
@@ -183,32 +182,28 @@ def named_pairs(campaign: Campaign, answers: Sequence[Answer]) -> dict[str, str]
 
     A post that has another text than the item is another post.
     """
-    p = schema.pairs.c
     texts = {answer.item: answer.text for answer in answers}
     found: dict[str, str] = {}
     with campaign.read() as db:
         for some in batches(sorted(texts)):
             posts = {name: item for item in some for name in (item, f"x:{item}", f"id:{item}")}
-            rows = db.execute(sa.select(p.post_id, p.pair_id, p.text).where(p.post_id.in_(posts))).all()
+            rows = known_pairs.of_posts(db, posts)
             photos = Counter(posts[post] for post, _pair, _text in rows)
             for post, pair, text in rows:
                 item = posts[post]
                 if photos[item] == 1 and (texts[item] or "").split() in ([], text.split()):
                     found[item] = pair
-            found |= {pair: pair for pair in db.scalars(sa.select(p.pair_id).where(p.pair_id.in_(some)))}
+            found |= {pair: pair for pair in known_pairs.known(db, some)}
     return found
 
 
 def pairs_of_text(campaign: Campaign, texts: Iterable[str]) -> dict[str, str]:
     """Find the pairs that have one of these texts alone; a text of several pairs names none."""
-    p = schema.pairs.c
     digests = {hashlib.sha256(text.strip().encode()).hexdigest(): text for text in texts}
     found: dict[str, str] = {}
     with campaign.read() as db:
         for some in batches(sorted(digests)):
-            once = sa.select(p.text_sha256, sa.func.min(p.pair_id)).where(p.text_sha256.in_(some))
-            rows = db.execute(once.group_by(p.text_sha256).having(sa.func.count() == 1))
-            found |= {digests[digest]: pair for digest, pair in rows}
+            found |= {digests[digest]: pair for digest, pair in known_pairs.with_text(db, some).items()}
     return found
 
 
@@ -224,10 +219,10 @@ def store(
     adjudicators = {name for person in campaign.config.adjudicators for name in (person.email, person.name)}
     taken: dict[tuple[str, str], dict[str, Any]] = {}
     with campaign.write() as db:
-        desks = {f"user {row.user_id}": row.desk for row in db.execute(sa.select(schema.desks)) if row.user_id}
+        users = {f"user {row.user_id}": row.desk for row in desks.desks(db).values() if row.user_id}
         for answer, pair in answers:
             worker = answer.worker.lstrip("@")
-            name = people.get(worker.lower(), desks.get(worker, worker) if answer.item == pair else worker)
+            name = people.get(worker.lower(), users.get(worker, worker) if answer.item == pair else worker)
             said, why, unknown = ({}, None, None) if answer.skipped else of.answers(answer.said)
             if {name, worker.lower()} & adjudicators:
                 done.leave(answer.place, ADJUDICATOR)
@@ -246,21 +241,19 @@ def store(
                 taken[pair, name] = {"status": status, "answers": text, "seconds": answer.seconds, "at": answer.at}
         fresh = _fresh(db, taken, revisions.current(db, campaign.protocol), source, done)
         if fresh:
-            _assign(db, fresh, source)
-            db.execute(schema.judgments.insert(), fresh)
+            assign_imported(db, ((row["pair_id"], row["annotator"]) for row in fresh), f"import:{source}")
+            judgments.add(db, fresh)
             after = {"judgments": len(fresh), "pairs": len({row["pair_id"] for row in fresh})}
             record(db, "ccd import", "import", source, after=after)
 
 
 def _fresh(
-    db: sa.Connection, taken: Mapping[tuple[str, str], dict[str, Any]], revision: int, source: str, done: Imported
+    db: Connection, taken: Mapping[tuple[str, str], dict[str, Any]], revision: int, source: str, done: Imported
 ) -> list[dict[str, Any]]:
     """The rows of `judgments` that are new or changed."""
-    j = schema.judgments.c
     last: dict[tuple[str, str], Any] = {}
     for some in batches(sorted({pair for pair, _name in taken})):
-        rows = sa.select(schema.judgments).where(j.pair_id.in_(some), j.role == Role.ANNOTATOR)
-        for row in db.execute(rows.order_by(j.version)):
+        for row in judgments.of_pairs(db, some, Role.ANNOTATOR):
             if (before := last.get((row.pair_id, row.annotator))) is None or before.project_id == IMPORTED:
                 last[row.pair_id, row.annotator] = row
     fresh = []
@@ -282,35 +275,3 @@ def _fresh(
             | {"created_at": said["at"] or now(), "answered_at": said["at"], "digest": digest, "pulled_at": now()}
         )
     return fresh
-
-
-def _assign(db: sa.Connection, fresh: Sequence[Mapping[str, Any]], source: str) -> None:
-    """Count the people of these judgments as assigned, in the round of each pair; pairs of none make one."""
-    rp, a = schema.round_pairs.c, schema.assignments.c
-    pairs = sorted({row["pair_id"] for row in fresh})
-    in_round: dict[str, int] = {}
-    assigned: set[tuple[str, str]] = set()
-    for some in batches(pairs):
-        first = sa.select(rp.pair_id, sa.func.min(rp.round)).where(rp.pair_id.in_(some)).group_by(rp.pair_id)
-        in_round |= dict(db.execute(first).all())
-        assigned |= {
-            (pair, name) for pair, name in db.execute(sa.select(a.pair_id, a.annotator).where(a.pair_id.in_(some)))
-        }
-    new = [pair for pair in pairs if pair not in in_round]
-    if new:
-        number = 1 + (db.scalar(sa.select(sa.func.max(schema.rounds.c.round))) or 0)
-        made = {"round": number, "arm": Arm.IMPORTED, "strategy": f"import:{source}", "seed": 0, "size": len(new)}
-        db.execute(schema.rounds.insert().values(**made, pool=len(new), created_at=now()))
-        in_round |= dict.fromkeys(new, number)
-        for several in batches(new):
-            db.execute(schema.round_pairs.insert(), [{"round": number, "pair_id": pair} for pair in several])
-    missing = sorted({(row["pair_id"], row["annotator"]) for row in fresh} - assigned)
-    counts = sa.select(a.round, a.annotator, sa.func.max(a.position)).group_by(a.round, a.annotator)
-    last = {(number, name): place for number, name, place in db.execute(counts)}
-    rows = []
-    for pair, name in missing:
-        key = in_round[pair], name
-        last[key] = last.get(key, -1) + 1
-        rows.append({"pair_id": pair, "annotator": name, "round": key[0], "position": last[key]})
-    for some_rows in batches(rows):
-        db.execute(schema.assignments.insert(), some_rows)

@@ -5,13 +5,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
-import sqlalchemy as sa
-
 from annotation import studio as local
 from annotation.client import Studio
 from annotation.desks import create_project, find_project
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.tables import schema
+from ccd.campaign.tables import desks as table
 from ccd.errors import DataDamage, ServerError
 
 UPLOAD_BATCH = 50  # files a request; Label Studio refuses more than 100
@@ -59,10 +57,7 @@ class Uploaded:
     def urls(self, images: dict[str, str], tick: Callable[[int], None]) -> dict[str, str]:
         project = self._project()
         with self._campaign.read() as db:
-            rows = db.execute(
-                sa.select(schema.uploads.c.sha256, schema.uploads.c.url).where(schema.uploads.c.project_id == project)
-            )
-            known = dict(rows.all())
+            known = table.uploads(db, project)
         missing = [sha for sha in images if sha not in known]
         tick(len(images) - len(missing))
         for start in range(0, len(missing), UPLOAD_BATCH):
@@ -103,11 +98,7 @@ class Uploaded:
         if set(urls) != set(batch):
             raise ServerError(f"{self._studio.url} took {len(urls)} of {len(batch)} pictures; run `ccd push` again")
         with self._campaign.write() as db:
-            db.execute(schema.uploads.delete().where(schema.uploads.c.sha256.in_(list(batch))))
-            db.execute(
-                schema.uploads.insert(),
-                [{"sha256": sha, "project_id": project, "url": url} for sha, url in urls.items()],
-            )
+            table.add_uploads(db, project, urls)
         return urls
 
 

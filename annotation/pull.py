@@ -10,19 +10,16 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-import sqlalchemy as sa
-
 from annotation.accounts import users
 from annotation.client import Studio, StudioError
 from annotation.counts import on_server, overlooked
 from annotation.desks import NEVER, Desk, first_second_after, is_page_right, known_desks, project_of
 from annotation.versions import Pulled, store
 from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
-from ccd.campaign.tables import judgments, schema
-from ccd.campaign.tables.frames import batches
-from ccd.campaign.tables.notes import note, noted
+from ccd.campaign.tables import desks as stored
+from ccd.campaign.tables import tasks as ledger
+from ccd.campaign.tables.notes import SERVER_CLOCK, note, noted
 from ccd.errors import CcdError
-from ccd.vocabulary import Status
 from ccd.wording import folded, number_of
 
 OVERLAP = datetime.timedelta(seconds=10)  # pulled again, as clocks and transactions do not end in order
@@ -77,7 +74,7 @@ def pull(
         raise errors[0]
     if not errors:
         with campaign.write() as db:
-            note(db, schema.SERVER_CLOCK, f"{ahead:.1f}")
+            note(db, SERVER_CLOCK, f"{ahead:.1f}")
 
 
 def _our_time() -> datetime.datetime:
@@ -91,7 +88,7 @@ def _was_set_back(campaign: Campaign, ahead: float) -> bool:
     our own clock was set forward it looks the same, and costs a reading of all desks.
     """
     with campaign.read() as db:
-        before = noted(db, schema.SERVER_CLOCK)
+        before = noted(db, SERVER_CLOCK)
     return before is not None and ahead < float(before) - OVERLAP.total_seconds() + _ROUNDING
 
 
@@ -126,13 +123,8 @@ def _pull_desk(
         where = f"desk {name}, {studio.url}/projects/{desk.project}/data?task={task}"
         done.failed.append(f"{where}: the task cannot be read ({why}); all others were pulled, delete its answer there")
     with campaign.write() as db:
-        for some in batches(sorted(sick)):  # counted as never seen, so that the next pull tries again
-            for table in (schema.tasks, schema.stray_tasks):
-                here = (table.c.project_id == desk.project) & table.c.task_id.in_(some)
-                db.execute(table.update().where(here).values(annotations=None))
-        db.execute(
-            schema.desks.update().where(schema.desks.c.desk == name).values(watermark=since.strftime(SERVER_FORMAT))
-        )
+        ledger.forget_annotations(db, desk.project, sorted(sick))
+        stored.change(db, name, watermark=since.strftime(SERVER_FORMAT))
 
 
 def _page_since(campaign: Campaign, studio: Studio, row: Any, project: dict[str, Any], notes: list[str]) -> str | None:
@@ -148,7 +140,7 @@ def _page_since(campaign: Campaign, studio: Studio, row: Any, project: dict[str,
         since = first_second_after(studio)
     if since != row.page_since:
         with campaign.write() as db:
-            db.execute(schema.desks.update().where(schema.desks.c.desk == row.desk).values(page_since=since))
+            stored.change(db, row.desk, page_since=since)
     return since
 
 
@@ -167,19 +159,9 @@ def _changed(
     item = {"filter": "filter:tasks:updated_at", "operator": "greater", "type": "Datetime", "value": desk.watermark}
     listed = {t["id"]: t["updated_at"] for t in studio.tasks(desk.project, fields="updated_at", where=(item,))}
     with campaign.read() as db:
-        seen = set(
-            db.execute(
-                sa.select(schema.tasks.c.task_id, schema.tasks.c.server_updated_at)
-                .where(schema.tasks.c.desk == desk.name)
-                .union(
-                    sa.select(schema.stray_tasks.c.task_id, schema.stray_tasks.c.server_updated_at).where(
-                        schema.stray_tasks.c.desk == desk.name
-                    )
-                )
-            )
-        )
+        seen = ledger.seen(db, desk.name)
         changed = {number for number, at in listed.items() if (number, at) not in seen}
-        changed |= _assigned_since(db, desk)
+        changed |= ledger.assigned_since(db, desk.project)
     yield from _chosen(studio, desk, sorted(changed), sick, started)
 
 
@@ -200,18 +182,6 @@ def _chosen(
         )
 
 
-def _assigned_since(db: sa.Connection, desk: Desk) -> set[int]:
-    """The tasks with an answer that was nobody's when it was pulled, and whose pair is this annotator's now."""
-    j, a = schema.judgments.c, schema.assignments.c
-    rows = (
-        sa.select(j.task_id)
-        .join_from(schema.judgments, schema.assignments, (a.pair_id == j.pair_id) & (a.annotator == j.annotator))
-        .where(j.project_id == desk.project, j.status == Status.UNASSIGNED)
-        .where(judgments.is_newest())
-    )
-    return set(db.scalars(rows))
-
-
 def _batches(tasks: Iterator[dict[str, Any]], tick: Callable[[int], None]) -> Iterator[list[dict[str, Any]]]:
     while batch := list(islice(tasks, BATCH)):
         yield batch
@@ -220,28 +190,20 @@ def _batches(tasks: Iterator[dict[str, Any]], tick: Callable[[int], None]) -> It
 
 def _compare(campaign: Campaign, studio: Studio, desk: Desk, notes: list[str]) -> None:
     """Report tasks that were deleted by hand: no change tells of them, but the counts differ."""
-    ledger, strays = schema.tasks, schema.stray_tasks
     with campaign.read() as db:
-        mine = set(
-            db.scalars(sa.select(ledger.c.task_id).where(ledger.c.desk == desk.name, ledger.c.task_id.is_not(None)))
-        )
-        others = set(db.scalars(sa.select(strays.c.task_id).where(strays.c.project_id == desk.project)))
+        mine = {row.task_id for row in ledger.on_desk(db, desk.name).values() if row.task_id is not None}
+        others = ledger.strays(db, desk.project)
     if desk.task_count == len(mine) + len(others):
         return
     there = {task["id"] for task in studio.tasks(desk.project, fields="id")}
     gone = len(mine - there)
     if gone:
         with campaign.write() as db:
-            for some in batches(sorted(mine - there)):
-                db.execute(
-                    ledger.update()
-                    .where(ledger.c.project_id == desk.project, ledger.c.task_id.in_(some))
-                    .values(annotations=None)
-                )
+            ledger.forget_annotations(db, desk.project, sorted(mine - there))
         notes.append(
             f"desk {desk.name}: {number_of(gone, 'task was', 'tasks were')} deleted by hand; judgments stay, "
             "`ccd push` sends the rest"
         )
     if others - there:
         with campaign.write() as db:
-            db.execute(strays.delete().where(strays.c.project_id == desk.project, strays.c.task_id.in_(others - there)))
+            ledger.forget_strays(db, desk.project, sorted(others - there))

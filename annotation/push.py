@@ -5,9 +5,6 @@ Pushed twice is pushed once, whatever was lost, killed, edited, deleted or doubl
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
-
-import sqlalchemy as sa
 
 from annotation import pictures as picture
 from annotation.accounts import ids_of, users
@@ -28,12 +25,12 @@ from annotation.tasks import (
 from annotation.tasks import reconcile as reconcile_tasks
 from ccd.campaign.assist import to_show
 from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
-from ccd.campaign.tables import live_posts, schema
+from ccd.campaign.tables import assignments
+from ccd.campaign.tables.assignments import Wanted
 from ccd.errors import CcdError
 from ccd.wording import folded
 
 BATCH = 4000  # tasks a request: a task costs Label Studio a fifth less than in thousands
-ROWS = 5_000  # of the database that are held at once
 
 
 @dataclass
@@ -67,7 +64,7 @@ def push(
     wanted = _wanted(campaign)
     with campaign.read() as db:
         shown = {key: as_sent(campaign.protocol.question.name, said) for key, said in to_show(db).items()}
-    images = _images(campaign)
+        images = assignments.images(db)
     urls = pictures.urls(images, started("pictures", len(images)))
     forget_deleted(campaign, studio, done.notes)
     errors, tried = [], 0
@@ -80,7 +77,7 @@ def push(
             continue
         tried += 1
         tasks = [_task(row, urls, shown.get((name, row.pair_id))) for row in rows]
-        dead = {row.pair_id for row in rows if not row.lives}
+        dead = {row.pair_id for row in rows if not row.is_live}
         try:
             user = _user(campaign, studio, known, name)
             _bring(campaign, studio, pictures, name, user, tasks, dead, started, done)
@@ -143,60 +140,23 @@ def _user(campaign: Campaign, studio: Studio, known: dict[str, int], name: str) 
     return None if name == ADJUDICATION_DESK else ids[name]
 
 
-class _Wanted(NamedTuple):
-    """A pair that a desk is to have."""
-
-    pair_id: str
-    round: int
-    image: str  # SHA-256
-    text: str
-    lives: bool
-
-
-def _wanted(campaign: Campaign) -> dict[str, list[_Wanted]]:
-    """The pairs of each desk in its order."""
-    a, p, open_ = schema.assignments, schema.pairs, schema.labels
-    lives = live_posts.is_live().label("lives")
-    wanted: dict[str, list[_Wanted]] = {}
-    same: dict[str, str] = {}  # one object for equal texts: each pair is on several desks
+def _wanted(campaign: Campaign) -> dict[str, list[Wanted]]:
+    """Return the pairs of each desk in its order."""
+    wanted: dict[str, list[Wanted]] = {}
     with campaign.read() as db:
-        rows = db.execute(
-            sa.select(a.c.annotator, a.c.pair_id, a.c.round, p.c.image, p.c.text, lives)
-            .join(p, p.c.pair_id == a.c.pair_id)
-            .order_by(a.c.round, a.c.position),
-            execution_options={"yield_per": ROWS},
-        )
-        for annotator, pair, number, *texts, living in rows:
-            pair, image, text = (same.setdefault(each, each) for each in (pair, *texts))
-            wanted.setdefault(annotator, []).append(_Wanted(pair, number, image, text, living))
-        unsettled = db.execute(
-            sa.select(p.c.pair_id, schema.round_pairs.c.round, p.c.image, p.c.text, lives)
-            .join(schema.round_pairs, schema.round_pairs.c.pair_id == p.c.pair_id)
-            .where(p.c.pair_id.in_(sa.select(open_.c.pair_id).where(open_.c.resolved_by == "open")))
-            .order_by(p.c.pair_id)
-        ).all()
+        for annotator, pair in assignments.wanted(db):
+            wanted.setdefault(annotator, []).append(pair)
+        unsettled = assignments.unsettled(db)
     if campaign.config.adjudicators and (unsettled or ADJUDICATION_DESK in known_desks(campaign)):
-        wanted[ADJUDICATION_DESK] = list({row.pair_id: _Wanted(*row) for row in unsettled}.values())
+        wanted[ADJUDICATION_DESK] = unsettled
     return dict(sorted(wanted.items()))
 
 
-def _task(row: _Wanted, urls: dict[str, str], prediction: Prediction | None) -> Task:
+def _task(row: Wanted, urls: dict[str, str], prediction: Prediction | None) -> Task:
     """What a row's task shows: of a post that is gone nothing, so that Label Studio forgets it too; answers stay."""
-    if row.lives:
+    if row.is_live:
         return Task(row.pair_id, row.text, urls[row.image], row.round, prediction)
     return Task(row.pair_id, GONE, "", row.round)
-
-
-def _images(campaign: Campaign) -> dict[str, str]:
-    """The images of all assigned pairs, but for those whose post is gone: SHA-256 to file."""
-    i, p, a = schema.images, schema.pairs, schema.assignments
-    with campaign.read() as db:
-        rows = db.execute(
-            sa.select(i.c.sha256, i.c.file)
-            .where(i.c.sha256.in_(sa.select(p.c.image).join(a, a.c.pair_id == p.c.pair_id).where(live_posts.is_live())))
-            .order_by(i.c.sha256)
-        )
-        return dict(rows.all())
 
 
 def _predictions(campaign: Campaign, desk: Desk, tasks: list[Task]) -> dict[int, Prediction]:
@@ -209,15 +169,8 @@ def send_to_adjudicators(
     campaign: Campaign, studio: Studio, pictures: picture.Pictures, pairs: set[str]
 ) -> tuple[int, dict[str, int]]:
     """Bring these pairs to the adjudicators' desk; returns its project, and the task of each pair of a living post."""
-    p = schema.pairs.c
     with campaign.read() as db:
-        found = db.execute(
-            sa.select(p.pair_id, p.image, p.text, schema.images.c.file, sa.func.min(schema.round_pairs.c.round))
-            .join_from(schema.pairs, schema.images)
-            .join(schema.round_pairs, schema.round_pairs.c.pair_id == p.pair_id)
-            .where(p.pair_id.in_(pairs), live_posts.is_live())
-            .group_by(p.pair_id, p.image, p.text, schema.images.c.file)
-        ).all()
+        found = assignments.to_show(db, pairs)
     urls = pictures.urls({row.image: row.file for row in found}, lambda _number: None)
     notes: list[str] = []
     desk = open_desk(campaign, studio, ADJUDICATION_DESK, None, notes)
@@ -225,8 +178,8 @@ def send_to_adjudicators(
     settle_doubt(campaign, studio, desk)
     forget_unsent(campaign, desk)
     there = numbers(campaign, desk)
-    missing = [Task(row[0], row.text, urls[row.image], row[4]) for row in found if row[0] not in there]
+    missing = [Task(row.pair_id, row.text, urls[row.image], row.round) for row in found if row.pair_id not in there]
     if missing:
         send(campaign, studio, desk, missing)
         there = numbers(campaign, desk)
-    return desk.project, {row[0]: there[row[0]] for row in found}
+    return desk.project, {row.pair_id: there[row.pair_id] for row in found}

@@ -11,15 +11,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
-
 from annotation.checks import pair_key
 from annotation.client import HOLDS_ANSWERS, Studio, StudioError
 from annotation.desks import Desk
 from annotation.predictions import Prediction, check_count
 from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
-from ccd.campaign.tables import schema
-from ccd.campaign.tables.frames import batches
+from ccd.campaign.tables import known_pairs
+from ccd.campaign.tables import tasks as ledger
 from ccd.campaign.tables.judgments import answered, set_aside
 from ccd.wording import number_of
 
@@ -50,22 +48,22 @@ class Task:
 
 
 def missing_from(campaign: Campaign, desk: Desk, tasks: list[Task]) -> list[Task]:
-    """The tasks that are not on the desk and whose pair its annotator has not answered yet."""
+    """Return the tasks that are not on the desk and whose pair its annotator has not answered yet."""
     with campaign.read() as db:
-        there = set(db.scalars(sa.select(schema.tasks.c.pair_id).where(schema.tasks.c.desk == desk.name)))
-        there |= answered(db, None if desk.name == ADJUDICATION_DESK else desk.name)
+        there = ledger.on_desk(db, desk.name).keys() | answered(
+            db, None if desk.name == ADJUDICATION_DESK else desk.name
+        )
     return [task for task in tasks if task.pair_id not in there]
 
 
 def send(campaign: Campaign, studio: Studio, desk: Desk, batch: list[Task]) -> None:
     """Import one batch exactly once; a task and the prediction that it shows arrive together or not at all."""
-    ledger = schema.tasks
     rows = [
         {"desk": desk.name, "pair_id": task.pair_id, "project_id": desk.project, "data_sha256": digest(task.data())}
         for task in sorted(batch, key=lambda task: task.pair_id)  # in the order of its key a table takes rows faster
     ]
     with campaign.write() as db:
-        db.execute(ledger.insert(), rows)
+        ledger.add(db, rows)
     left = batch
     for pause in (*PAUSES, None):
         try:
@@ -94,12 +92,9 @@ def send(campaign: Campaign, studio: Studio, desk: Desk, batch: list[Task]) -> N
 
 def settle_doubt(campaign: Campaign, studio: Studio, desk: Desk) -> set[str]:
     """Ask the server for the tasks that were sent and not confirmed; note those that are there, name their pairs."""
-    ledger, strays = schema.tasks, schema.stray_tasks.c
     with campaign.read() as db:
-        doubt = db.scalars(
-            sa.select(ledger.c.pair_id).where(ledger.c.desk == desk.name, ledger.c.task_id.is_(None))
-        ).all()
-        others = set(db.scalars(sa.select(strays.task_id).where(strays.project_id == desk.project)))
+        doubt = ledger.unconfirmed(db, desk.name)
+        others = ledger.strays(db, desk.project)
     there: dict[str, int] = {}
     for start in range(0, len(doubt), ASK):
         keys = doubt[start : start + ASK]
@@ -112,35 +107,27 @@ def settle_doubt(campaign: Campaign, studio: Studio, desk: Desk) -> set[str]:
 
 
 def _note_ids(campaign: Campaign, desk: Desk, ids: dict[str, int]) -> None:
-    ledger = schema.tasks
     if not ids:
         return
     with campaign.write() as db:
-        db.execute(
-            ledger.update()
-            .where(ledger.c.desk == desk.name, ledger.c.pair_id == sa.bindparam("pair"))
-            .values(task_id=sa.bindparam("number")),
-            [{"pair": pair, "number": number} for pair, number in sorted(ids.items())],
-        )
+        ledger.confirm(db, desk.name, ids)
 
 
 def forget_unsent(campaign: Campaign, desk: Desk) -> None:
-    ledger = schema.tasks
+    """Forget the tasks of a desk that were sent and are not there."""
     with campaign.write() as db:
-        db.execute(ledger.delete().where(ledger.c.desk == desk.name, ledger.c.task_id.is_(None)))
+        ledger.forget_unconfirmed(db, desk.name)
 
 
 def reconcile(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[Task], notes: list[str]) -> None:
     """Make the ledger agree with the server: tasks in doubt, deleted by hand, and doubled or added by hand."""
-    ledger, strays = schema.tasks, schema.stray_tasks
     settle_doubt(campaign, studio, desk)
     forget_unsent(campaign, desk)
-    here = ledger.c.desk == desk.name
     with campaign.read() as db:
-        stray = set(db.scalars(sa.select(strays.c.task_id).where(strays.c.project_id == desk.project)))
-        count, newest = db.execute(sa.select(sa.func.count(), sa.func.max(ledger.c.task_id)).where(here)).one()
-        mine = dict(db.execute(sa.select(ledger.c.task_id, ledger.c.pair_id).where(here)).all())
-    if desk.task_count == count and not stray and not _has_newer(studio, desk, newest):
+        stray = ledger.strays(db, desk.project)
+        mine = {row.task_id: pair for pair, row in ledger.on_desk(db, desk.name).items()}
+    newest = max(mine, default=None)
+    if desk.task_count == len(mine) and not stray and not _has_newer(studio, desk, newest):
         return
     listed = {task["id"]: task["data"] for task in studio.tasks(desk.project, fields="data")}
     judged = {task["id"] for task in studio.tasks(desk.project, fields="id", where=(HOLDS_ANSWERS,))}
@@ -167,17 +154,16 @@ def reconcile(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[Task],
         else:
             keep[number] = key
     with campaign.write() as db:
-        for start in range(0, len(gone), 500):
-            db.execute(ledger.delete().where(here, ledger.c.task_id.in_(gone[start : start + 500])))
+        ledger.forget(db, desk.name, gone)
         if adopted:
-            db.execute(ledger.insert(), adopted)
-        for some in batches(sorted(stray - keep.keys())):
-            db.execute(strays.delete().where(strays.c.project_id == desk.project, strays.c.task_id.in_(some)))
+            ledger.add(db, adopted)
+        ledger.forget_strays(db, desk.project, sorted(stray - keep.keys()))
         new = sorted(keep.keys() - stray)
-        known = set(db.scalars(sa.select(schema.pairs.c.pair_id))) if new else set()
+        known = known_pairs.known(db, {str(keep[number]) for number in new})
         for number in new:
             pair = keep[number] if keep[number] in known else None
-            db.execute(strays.insert().values(project_id=desk.project, task_id=number, desk=desk.name, pair_id=pair))
+            row = {"project_id": desk.project, "task_id": number, "desk": desk.name, "pair_id": pair}
+            ledger.add_stray(db, row)
     if new:
         which = ("task " if len(new) == 1 else "tasks ") + ", ".join(map(str, new))
         notes.append(f"desk {desk.name}: left alone, added by hand or doubled with answers: {which}")
@@ -194,14 +180,11 @@ def let_go_of_set_aside(campaign: Campaign, desk: Desk, dead: set[str], notes: l
 
     Label Studio's queue does not offer a task again that its annotator has answered.
     """
-    ledger, strays = schema.tasks, schema.stray_tasks
     with campaign.write() as db:
         numbers = set_aside(db, None if desk.name == ADJUDICATION_DESK else desk.name, desk.project)
-        rows = db.execute(sa.select(ledger).where(ledger.c.desk == desk.name, ledger.c.task_id.in_(numbers))).mappings()
-        let_go = [row for row in rows if row["pair_id"] not in dead]
-        for row in let_go:
-            db.execute(ledger.delete().where(ledger.c.desk == desk.name, ledger.c.pair_id == row["pair_id"]))
-            db.execute(strays.insert().values({column.name: row[column.name] for column in strays.c}))
+        rows = ledger.by_number(db, desk.name, desk.project, numbers).values()
+        let_go = [row for row in rows if row.pair_id not in dead]
+        ledger.set_stray(db, let_go)
     if let_go:
         which = number_of(len(let_go), "pair whose answer was set aside is", "pairs whose answers were set aside are")
         notes.append(f"desk {desk.name}: {which} sent again")
@@ -209,14 +192,8 @@ def let_go_of_set_aside(campaign: Campaign, desk: Desk, dead: set[str], notes: l
 
 def put_right(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[Task], notes: list[str]) -> None:
     """Put back what a task shows where a pull saw it changed, or where the picture has a new address."""
-    ledger = schema.tasks
     with campaign.read() as db:
-        shown = {
-            row.pair_id: row
-            for row in db.execute(
-                sa.select(ledger.c.pair_id, ledger.c.task_id, ledger.c.data_sha256).where(ledger.c.desk == desk.name)
-            )
-        }
+        shown = ledger.on_desk(db, desk.name)
     for task in tasks:
         row = shown.get(task.pair_id)
         if row is None or row.data_sha256 == digest(task.data()):
@@ -226,9 +203,8 @@ def put_right(campaign: Campaign, studio: Studio, desk: Desk, tasks: list[Task],
         at = studio.send("PATCH", f"/api/tasks/{row.task_id}/", {"data": task.data()})["updated_at"]
         new = {"data_sha256": digest(task.data())}
         new |= {} if same else {"shown_since": at}  # same: another round's number
-        here = (ledger.c.desk == desk.name) & (ledger.c.pair_id == task.pair_id)
         with campaign.write() as db:
-            db.execute(ledger.update().where(here).values(new))
+            ledger.correct(db, desk.name, task.pair_id, new)
         said = "did not show its pair any more; put right" if task.text != GONE else "emptied, as its post is gone"
         notes.append(f"desk {desk.name}: task {row.task_id} {said}")
 
@@ -239,8 +215,6 @@ def digest(data: dict[str, Any]) -> str:
 
 
 def numbers(campaign: Campaign, desk: Desk) -> dict[str, int]:
-    """The task of each pair on a desk."""
-    ledger = schema.tasks.c
+    """Return the task of each pair on a desk."""
     with campaign.read() as db:
-        rows = db.execute(sa.select(ledger.pair_id, ledger.task_id).where(ledger.desk == desk.name))
-        return {row.pair_id: row.task_id for row in rows}
+        return {pair: row.task_id for pair, row in ledger.on_desk(db, desk.name).items()}

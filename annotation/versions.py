@@ -6,8 +6,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-import sqlalchemy as sa
-
 from annotation.checks import Checks, Shown, checks, pair_key
 from annotation.client import Studio
 from annotation.counts import ids_of as noted
@@ -16,8 +14,9 @@ from annotation.label_config import status_of
 from annotation.predictions import version_of
 from annotation.tasks import digest
 from ccd.campaign import adjudication
-from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
-from ccd.campaign.tables import schema
+from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign, Connection
+from ccd.campaign.tables import judgments, known_pairs
+from ccd.campaign.tables import tasks as ledger
 from ccd.campaign.tables.events import now
 from ccd.vocabulary import REPORTED, Role, Status
 from ccd.wording import number_of
@@ -57,7 +56,7 @@ def store(
     with campaign.write() as db:
         shown = _shown_by(db, desk, tasks, done.notes)
         pairs = {task.pair for task in shown.values()}
-        known = _known_versions(db, desk, [task["id"] for task in tasks])
+        known = judgments.newest_rows(db, desk.project, [task["id"] for task in tasks])
         ours = adjudication.reviewed(db, pairs) if desk.name == ADJUDICATION_DESK else set()
         expected = checks(db, desk.name, pairs, page_since)
         pages = asked(db, campaign.protocol, desk.name)
@@ -83,8 +82,7 @@ def store(
                 # A Label Studio set up anew numbers its tasks from 1 again: the same numbers, another pair.
                 if last["status"] != Status.DELETED and last["pair_id"] == stands_for.pair
             ]
-        if rows:
-            db.execute(schema.judgments.insert(), rows)
+        judgments.add(db, rows)
     for row in rows:
         done.new[row["status"]] += 1
         where = f"desk {desk.name}, {studio.url}/projects/{desk.project}/data?task={row['task_id']}"
@@ -119,35 +117,24 @@ def _amiss(status: str, desk: str, again: bool) -> str:
     return f"an answer {_HOW[status]}; not counted, have {name} answer it again there"
 
 
-def _shown_by(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]], notes: list[str]) -> dict[int, Shown]:
+def _shown_by(db: Connection, desk: Desk, tasks: list[dict[str, Any]], notes: list[str]) -> dict[int, Shown]:
     """What each task stands for, by our ledger; a task the ledger does not know is noted as a stray.
 
     What the task shows and when it changed is noted too: `ccd push` puts right what was edited.
     """
-    ledger, strays = schema.tasks, schema.stray_tasks
-    ids = [task["id"] for task in tasks]
-    # By project too: its tasks have an index, and a desk of a million would be read whole for each batch
-    here = (ledger.c.desk == desk.name) & (ledger.c.project_id == desk.project)
-    mine = {row.task_id: row for row in db.execute(sa.select(ledger).where(here, ledger.c.task_id.in_(ids)))}
+    mine = ledger.by_number(db, desk.name, desk.project, [task["id"] for task in tasks])
     keys = {str(pair_key(task["data"])) for task in tasks if task["id"] not in mine}
-    odd = set(db.scalars(sa.select(strays.c.task_id).where(strays.c.project_id == desk.project)))
-    known = set(db.scalars(sa.select(schema.pairs.c.pair_id).where(schema.pairs.c.pair_id.in_(keys))))
-    unconfirmed = set(
-        db.scalars(
-            sa.select(ledger.c.pair_id).where(
-                ledger.c.desk == desk.name, ledger.c.task_id.is_(None), ledger.c.pair_id.in_(keys)
-            )
-        )
-    )
+    odd, known = ledger.strays(db, desk.project), known_pairs.known(db, keys)
+    unconfirmed = keys & set(ledger.unconfirmed(db, desk.name))
     found, updates, new = {}, [], 0
     for task in tasks:
         number, key = task["id"], pair_key(task["data"])
-        state = {"number": number, "at": task["updated_at"], "shows": digest(task["data"])}
-        state["holds"] = noted(task["annotations"])
+        state = {"task_id": number, "server_updated_at": task["updated_at"], "data_sha256": digest(task["data"])}
+        state["annotations"] = noted(task["annotations"])
         if number in mine:
             found[number] = Shown(mine[number].pair_id, task["data"], mine[number].shown_since)
-            updates.append(state | {"pair": found[number].pair})
-            if state["shows"] != mine[number].data_sha256:
+            updates.append(state | {"of": found[number].pair})
+            if state["data_sha256"] != mine[number].data_sha256:
                 notes.append(
                     f"desk {desk.name}, task {number}: edited by hand; `ccd push` makes it show its pair again"
                 )
@@ -155,50 +142,17 @@ def _shown_by(db: sa.Connection, desk: Desk, tasks: list[dict[str, Any]], notes:
             # A push is at work, or was killed before it saw the answer
             found[number] = Shown(key, task["data"])
             unconfirmed.remove(key)
-            updates.append(state | {"pair": key})
+            updates.append(state | {"of": key})
         else:
             if key is not None and key in known:
                 found[number] = Shown(key, task["data"], stray=True)
             new += number not in odd
-            db.execute(strays.delete().where(strays.c.project_id == desk.project, strays.c.task_id == number))
-            db.execute(
-                strays.insert().values(
-                    project_id=desk.project,
-                    task_id=number,
-                    desk=desk.name,
-                    pair_id=key if key in known else None,
-                    server_updated_at=task["updated_at"],
-                    annotations=state["holds"],
-                )
-            )
+            row = {"project_id": desk.project, "desk": desk.name, "pair_id": key if key in known else None}
+            ledger.add_stray(db, state | row)
     if new:
         notes.append(f"desk {desk.name}: {number_of(new, 'task was', 'tasks were')} added or doubled by hand")
-    if updates:
-        db.execute(
-            ledger.update()
-            .where(ledger.c.desk == desk.name, ledger.c.pair_id == sa.bindparam("pair"))
-            .values(
-                task_id=sa.bindparam("number"),
-                server_updated_at=sa.bindparam("at"),
-                data_sha256=sa.bindparam("shows"),
-                annotations=sa.bindparam("holds"),
-            ),
-            updates,
-        )
+    ledger.pulled(db, desk.name, updates)
     return found
-
-
-def _known_versions(db: sa.Connection, desk: Desk, ids: list[int]) -> dict[int, dict[str, tuple[int, dict[str, Any]]]]:
-    """The newest version we have of each annotation of these tasks: task → annotation → (version, row)."""
-    j = schema.judgments
-    known: dict[int, dict[str, tuple[int, dict[str, Any]]]] = {}
-    rows = db.execute(
-        sa.select(j).where(j.c.project_id == desk.project, j.c.task_id.in_(ids)).order_by(j.c.version)
-    ).mappings()
-    for row in rows:
-        fields = {key: value for key, value in row.items() if key != "judgment_id"}
-        known.setdefault(row["task_id"], {})[row["annotation"]] = (row["version"], fields)
-    return known
 
 
 def _name(annotation: dict[str, Any]) -> str:

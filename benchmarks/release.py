@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import hand_over, peak_memory
+from ccd.campaign.tables.notes import SPLIT_PLAN
 
 LABELS = ("irrelevant", "implicit", "explicit")
 SHARES = (0.3336, 0.105, 0.5614)  # of CCD's classes
@@ -112,7 +113,6 @@ def build(folder: Path, pairs: int, photos: bool) -> None:
     """A campaign, settled and split, written straight into its database: each pair three times judged."""
     from ccd.campaign.campaign import Campaign
     from ccd.campaign.config import Person
-    from ccd.campaign.tables import schema
 
     annotators = tuple(Person(name, f"{name}@example.org") for name in PEOPLE)
     made = Campaign.create(folder, name="benchmark", annotators=annotators, adjudicators=())
@@ -163,7 +163,7 @@ def build(folder: Path, pairs: int, photos: bool) -> None:
         ),
         "meta": (
             "key value",
-            [(schema.SPLIT_PLAN, json.dumps({"wanted": {}, "like": None, "seed": 1, "ties": ["image"]}))],
+            [(SPLIT_PLAN, json.dumps({"wanted": {}, "like": None, "seed": 1, "ties": ["image"]}))],
         ),
     }
     with sqlite3.connect(folder / "campaign.db") as db:

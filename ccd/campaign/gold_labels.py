@@ -15,7 +15,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import judgments, schema
 from ccd.campaign.tables.events import event
 from ccd.campaign.tables.frames import batches
-from ccd.campaign.tables.notes import note
+from ccd.campaign.tables.notes import SETTLED_UP_TO, note
 from ccd.errors import InputError
 from ccd.files.atomic import write_atomic
 from ccd.measures import aggregation, ties
@@ -95,7 +95,7 @@ def aggregate_labels(campaign: Campaign) -> Settled:
             rows += found
             conflicts += against
         changed = _store(db, rows)
-        note(db, schema.SETTLED_UP_TO, db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id))))
+        note(db, SETTLED_UP_TO, db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id))))
     rows.sort(key=lambda row: row.pair_id)  # stable: the protocol's order of questions in a pair
     _write_files(campaign, rows)
     conflicts.sort(key=lambda conflict: conflict.pair_id)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from ccd.campaign import adjudication
 from ccd.campaign.config import FASTEST_SECONDS
 from ccd.campaign.tables import judgments, schema
-from ccd.campaign.tables.notes import noted
+from ccd.campaign.tables.notes import SETTLED_UP_TO, noted
 from ccd.measures.scorecards import Scorecard, scorecards
 from ccd.protocol import Question
 
@@ -30,7 +30,7 @@ def labels_are_old(db: sa.Connection) -> bool:
     j = schema.judgments.c
     pulled = sa.select(j.judgment_id).where(~j.annotation.startswith(adjudication.MARK))
     last = db.scalar(pulled.order_by(j.judgment_id.desc()).limit(1))
-    settled = noted(db, schema.SETTLED_UP_TO)
+    settled = noted(db, SETTLED_UP_TO)
     taken_in = int(settled) if settled and settled.isdecimal() else 0  # "None" where there were no judgments
     return (last or 0) > taken_in
 

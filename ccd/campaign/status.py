@@ -13,6 +13,7 @@ from ccd.campaign.rounds import drawable
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.judgments import answer_counts, answered, set_aside
 from ccd.campaign.tables.live_posts import is_live
+from ccd.campaign.tables.notes import RELEASED_OF, SETTLED_UP_TO, SPLIT_OF
 from ccd.vocabulary import Arm, Role, Status
 from ccd.wording import number_of
 
@@ -73,7 +74,7 @@ def status(campaign: Campaign) -> dict[str, Any]:
         first = campaign.protocol.question
         facts["prevalence"] = facts["prevalences"].get(first.name) or asdict(of_campaign(db, first))
         last = db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id))) or 0
-        noted = dict.fromkeys((schema.SETTLED_UP_TO, schema.SPLIT_OF, schema.RELEASED_OF), "0")
+        noted = dict.fromkeys((SETTLED_UP_TO, SPLIT_OF, RELEASED_OF), "0")
         noted |= {row.key: row.value for row in db.execute(sa.select(schema.meta))} | {"last_judgment": str(last)}
         labelled = sa.select(sa.func.count(t.c.pair_id.distinct())).where(t.c.label.is_not(None))
         noted["labelled"] = str(db.scalar(labelled))
@@ -172,7 +173,7 @@ def _next(facts: dict[str, Any], unsent: int, ties: Ties, left: int, noted: dict
         (unsent > 0, "ccd push", f"{number_of(unsent, 'task is', 'tasks are')} not on the desks yet"),
         (waiting > 0, "ccd pull --follow", f"{number_of(waiting, 'answer is', 'answers are')} still to come"),
         (
-            noted[schema.SETTLED_UP_TO] != noted["last_judgment"],
+            noted[SETTLED_UP_TO] != noted["last_judgment"],
             "ccd labels",
             "judgments came or changed since labels were settled",
         ),
@@ -187,12 +188,12 @@ def _next(facts: dict[str, Any], unsent: int, ties: Ties, left: int, noted: dict
             f"{number_of(ties.on_desk, 'tie waits', 'ties wait')} on the adjudicators' desk, or in ccd review",
         ),
         (
-            noted[schema.SPLIT_OF] != noted["labelled"],
+            noted[SPLIT_OF] != noted["labelled"],
             "ccd split",
             f"{number_of(int(noted['labelled']), 'pair has', 'pairs have')} a label",
         ),
         (
-            noted[schema.RELEASED_OF] != str(split),
+            noted[RELEASED_OF] != str(split),
             f"ccd release {again}",
             f"{number_of(split, 'pair is', 'pairs are')} ready for {again}",
         ),

@@ -15,7 +15,7 @@ from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import record
 from ccd.campaign.tables.frames import batches, frame_of
 from ccd.campaign.tables.live_posts import is_live
-from ccd.campaign.tables.notes import note, noted
+from ccd.campaign.tables.notes import SPLIT_OF, SPLIT_PLAN, note, noted
 from ccd.campaign.tables.rounds import first_round
 from ccd.errors import InputError
 from ccd.files.handles import without_handles
@@ -56,7 +56,7 @@ def split_campaign(campaign: Campaign, like: str | None = None, question: str | 
         result = split(frame, quotas=quotas, seed=config.split_seed, ties=config.split_ties, published=published)
         t = schema.labels.c
         labelled = sa.select(sa.func.count(t.pair_id.distinct())).where(t.label.is_not(None))
-        note(db, schema.SPLIT_OF, db.scalar(labelled))
+        note(db, SPLIT_OF, db.scalar(labelled))
         sizes = result.counts.groupby("split", sort=False)["wanted"].sum()
         made_with = {
             "question": of.name,
@@ -67,7 +67,7 @@ def split_campaign(campaign: Campaign, like: str | None = None, question: str | 
             "left_out": len(result.left_out),
             "large": None if result.large is None else asdict(result.large),
         }
-        note(db, schema.SPLIT_PLAN, json.dumps(made_with))
+        note(db, SPLIT_PLAN, json.dumps(made_with))
         if not _stored(db, result.table):
             db.execute(sa.delete(s))
             of_table = result.table.itertuples(index=False, name=None)
@@ -92,7 +92,7 @@ def plan(db: sa.Connection) -> dict[str, Any] | None:
     >>> with campaign.read() as db: plan(db)  # doctest: +SKIP
     {'question': 'relation', 'wanted': {'train': 10294, 'dev': 975, 'test': 983}, 'like': 'ccd', 'seed': 1, …}
     """
-    found = noted(db, schema.SPLIT_PLAN)
+    found = noted(db, SPLIT_PLAN)
     made_with: dict[str, Any] | None = json.loads(found) if found else None
     return made_with
 

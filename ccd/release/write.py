@@ -17,7 +17,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.stored_split import publish
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import now, record
-from ccd.campaign.tables.notes import note
+from ccd.campaign.tables.notes import RELEASED_OF, note
 from ccd.errors import EnvironmentFailure, InputError
 from ccd.files.lock import file_lock
 from ccd.measures.ties import OPEN
@@ -177,7 +177,7 @@ def _publish(campaign: Campaign, part: Path, folder: Path, name: str, manifest: 
         with campaign.write() as db:
             db.execute(schema.releases.insert().values(name=name, created_at=now(), manifest_sha256=manifest))
             publish(db, name, _published(part))
-            note(db, schema.RELEASED_OF, db.scalar(sa.select(sa.func.count()).select_from(schema.splits)))
+            note(db, RELEASED_OF, db.scalar(sa.select(sa.func.count()).select_from(schema.splits)))
             record(db, "ccd release", "release", name, after={"manifest_sha256": manifest})
             if folder.exists():
                 there = folder / MANIFEST

@@ -24,6 +24,7 @@ import sqlalchemy as sa
 
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
+from ccd.campaign.tables.notes import SERVER_CLOCK
 from collection.synthetic import records
 from tests.campaigns import judge
 
@@ -331,7 +332,7 @@ def _tables(path: Path, ignored: frozenset[str]) -> dict[str, Any]:
             told = [
                 {k: v for k, v in row.items() if k not in TIMES | COUNTED | ignored}
                 for row in rows
-                if row.get("key") not in ("uid", schema.SERVER_CLOCK)
+                if row.get("key") not in ("uid", SERVER_CLOCK)
             ]
             tables[name] = sorted(STAMP.sub(b"", json.dumps(row, sort_keys=True).encode()) for row in told)
         return tables

@@ -15,7 +15,7 @@ from ccd.campaign.tables.frames import frame_of
 from ccd.vocabulary import ANSWERED, SET_ASIDE, Role, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -137,6 +137,32 @@ def different_answers(db: sa.Connection) -> "Iterator[tuple[dict[str, Any], int]
     rows = _newest(None, j.answers, sa.func.count()).where(j.status == Status.VALID).group_by(j.answers)
     for answers, number in db.execute(rows):
         yield json.loads(answers), number
+
+
+def newest_rows(
+    db: sa.Connection, project: int, tasks: "Collection[int]"
+) -> dict[int, dict[str, tuple[int, dict[str, Any]]]]:
+    """Return the newest version of each annotation of these tasks: task → annotation → (version, row)."""
+    j = schema.judgments
+    known: dict[int, dict[str, tuple[int, dict[str, Any]]]] = {}
+    rows = sa.select(j).where(j.c.project_id == project, j.c.task_id.in_(tasks)).order_by(j.c.version)
+    for row in db.execute(rows).mappings():
+        fields = {key: value for key, value in row.items() if key != "judgment_id"}
+        known.setdefault(row["task_id"], {})[row["annotation"]] = (row["version"], fields)
+    return known
+
+
+def of_pairs(db: sa.Connection, pairs: "Collection[str]", role: Role) -> list[Any]:
+    """Return all versions of the judgments of a role on these pairs, oldest versions first."""
+    j = schema.judgments.c
+    rows = sa.select(schema.judgments).where(j.pair_id.in_(pairs), j.role == role).order_by(j.version)
+    return list(db.execute(rows))
+
+
+def add(db: sa.Connection, rows: "Sequence[Mapping[str, Any]]") -> None:
+    """Store new versions of annotations: the columns of `judgments`."""
+    if rows:
+        db.execute(schema.judgments.insert(), rows)
 
 
 def valid_judgments(db: sa.Connection, question: str, role: Role = Role.ANNOTATOR) -> "pd.DataFrame":

@@ -4,6 +4,13 @@ import sqlalchemy as sa
 
 from ccd.campaign.tables.schema import meta
 
+# Keys of `meta` by which `ccd status` knows what is out of date
+SETTLED_UP_TO = "settled_up_to"  # the last judgment that the table `labels` has taken in
+SPLIT_OF = "split_of"  # how many labelled pairs the table `splits` was made of
+SPLIT_PLAN = "split_plan"  # JSON: what the table `splits` was made with
+SERVER_CLOCK = "server_clock"  # seconds that Label Studio's clock was ahead of ours at the last whole pull
+RELEASED_OF = "released_of"  # how many pairs had a split when the last release was made
+
 
 def note(db: sa.Connection, key: str, value: object) -> None:
     """Set one entry."""
@@ -14,7 +21,7 @@ def note(db: sa.Connection, key: str, value: object) -> None:
 def noted(db: sa.Connection, key: str) -> str | None:
     """Return what is noted under a key, None where nothing is.
 
-    >>> noted(db, schema.SPLIT_OF)  # doctest: +SKIP
+    >>> noted(db, SPLIT_OF)  # doctest: +SKIP
     '22000'
     """
     return db.scalar(sa.select(meta.c.value).where(meta.c.key == key))

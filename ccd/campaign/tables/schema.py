@@ -9,12 +9,6 @@ SCHEMA_VERSION = 7
 
 metadata = MetaData()
 
-# Keys of `meta` by which `ccd status` knows what is out of date
-SETTLED_UP_TO = "settled_up_to"  # the last judgment that the table `labels` has taken in
-SPLIT_OF = "split_of"  # how many labelled pairs the table `splits` was made of
-SPLIT_PLAN = "split_plan"  # JSON: what the table `splits` was made with
-SERVER_CLOCK = "server_clock"  # seconds that Label Studio's clock was ahead of ours at the last whole pull
-RELEASED_OF = "released_of"  # how many pairs had a split when the last release was made
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
 # --- what was collected ---------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from ccd.campaign import adjudication
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.gold_labels import Conflict, aggregate_labels
 from ccd.campaign.tables import schema
+from ccd.campaign.tables.notes import SETTLED_UP_TO
 from ccd.errors import CcdError
 from tests.ccd.build import SKIP, add_pairs, campaign, judge
 
@@ -276,7 +277,7 @@ def test_the_last_judgment_that_was_taken_in_is_noted(tmp_path: Path) -> None:
             judge(made, more, "a2", R)
         aggregate_labels(made)
         with made.read() as db:
-            noted = db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == schema.SETTLED_UP_TO))
+            noted = db.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == SETTLED_UP_TO))
             assert noted == str(db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id))))
 
 

@@ -10,7 +10,7 @@ from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
 from ccd.campaign.rounds import drawable, new_round
 from ccd.campaign.status import status
 from ccd.campaign.tables import schema
-from ccd.campaign.tables.notes import note
+from ccd.campaign.tables.notes import RELEASED_OF, SETTLED_UP_TO, SPLIT_OF, note
 from ccd.errors import CcdError
 from ccd.vocabulary import Status
 from tests.campaigns import add_pairs, judge, small_campaign
@@ -55,7 +55,7 @@ def label(campaign: Campaign, resolved: dict[str, str], question: str = "relatio
             for p, by in resolved.items()
         ]
         db.execute(t.insert(), rows)
-        note(db, schema.SETTLED_UP_TO, db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id))))
+        note(db, SETTLED_UP_TO, db.scalar(sa.select(sa.func.max(schema.judgments.c.judgment_id))))
 
 
 def person(campaign: Campaign, name: str) -> dict[str, Any]:
@@ -87,12 +87,12 @@ def test_next_walks_through_the_whole_campaign(tmp_path: Path) -> None:
     assert following(campaign) == "ccd split"
     with campaign.write() as db:
         db.execute(schema.splits.insert(), [{"pair_id": p, "split": "train", "leakage_group": p} for p in pairs])
-        note(db, schema.SPLIT_OF, 2)
+        note(db, SPLIT_OF, 2)
     assert following(campaign) == "ccd release v1"
     with campaign.write() as db:
         for name, at in (("v2", "2024-02-01"), ("v1", "2024-01-01")):
             db.execute(schema.releases.insert().values(name=name, created_at=at, manifest_sha256="m"))
-        note(db, schema.RELEASED_OF, 2)
+        note(db, RELEASED_OF, 2)
     assert following(campaign) == "ccd verify releases/v2"
     add_pairs(campaign, ["x:2:0"])
     assert following(campaign) == "ccd round new --size 1 --seed 1"

@@ -14,6 +14,7 @@ from ccd.campaign.gold_labels import aggregate_labels
 from ccd.campaign.status import status
 from ccd.campaign.stored_split import by_question, plan, split_campaign
 from ccd.campaign.tables import schema
+from ccd.campaign.tables.notes import SPLIT_OF
 from ccd.release.facts import Form
 from ccd.release.pages import MANIFEST
 from ccd.release.refill import refill
@@ -197,7 +198,7 @@ def test_pairs_open_on_one_question_are_as_often_in_dev_and_test_as_others(henni
     assert got.to_dict() == {"train": 21, "dev": 2, "test": 2}
     with henning.read() as db:
         noted = {row.key: row.value for row in db.execute(schema.meta.select())}
-    assert (noted[schema.SPLIT_OF], sum(status(henning)["splits"].values())) == ("100", 100)
+    assert (noted[SPLIT_OF], sum(status(henning)["splits"].values())) == ("100", 100)
 
 
 def test_ccd_split_shows_every_question(henning: Campaign) -> None:
