@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
+from ccd.files.atomic import is_being_written
 
 if TYPE_CHECKING:
     from ccd.campaign.campaign import Campaign
@@ -46,7 +46,7 @@ def leftovers(folder: Path) -> Iterator[Found]:
     """Half-written files and folders of runs that were killed. A training's state is kept: it goes on from there."""
     for pattern in (".*.part", "images/*/.*.part", "features/*/*/.*.part", "predictions/*/.*.part"):
         for path in sorted(folder.glob(pattern)):
-            if not _is_being_written(path):
+            if not is_being_written(path):
                 yield Found(path, "a killed run left it", partial(_removed, path))
     releases = folder / "releases"
     parts = sorted(releases.glob(".*.part"))
@@ -226,12 +226,6 @@ def _set_aside(folder: Path, path: Path) -> str:
     place.parent.mkdir(parents=True, exist_ok=True)
     path.rename(place)
     return f"moved to {place.relative_to(folder)}"
-
-
-def _is_being_written(path: Path) -> bool:
-    """True where the process whose number stands in the name (`.name.123.part`) lives."""
-    number = path.name.rsplit(".", 2)[-2]
-    return number.isdigit() and psutil.pid_exists(int(number))
 
 
 def _is_held(lock: Path) -> bool:

@@ -8,7 +8,6 @@ JPEG, or PNG where they have transparency. The pixels of any other photo stay as
 import contextlib
 import hashlib
 import io
-import os
 import threading
 import warnings
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from pathlib import Path
 from PIL import Image, ImageOps, JpegImagePlugin
 
 from ccd.errors import InputError
-from ccd.files.atomic import write_atomic
+from ccd.files.atomic import is_being_written, write_atomic
 from ccd.files.photo import MOST_BYTES, MOST_PIXELS, MOST_SCANS
 from ccd.files.regular import open_regular
 from ccd.files.stripping import stripped
@@ -209,16 +208,5 @@ def _is_there(folder: Path, picture: Picture) -> bool:
 def sweep(folder: Path) -> None:
     """Remove the unfinished files of processes that were killed."""
     for part in folder.glob("images/*/.*.part"):
-        process = part.name.rsplit(".", 2)[1]
-        if not process.isdigit() or not _runs(int(process)):
+        if not is_being_written(part):
             part.unlink(missing_ok=True)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True

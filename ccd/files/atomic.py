@@ -25,6 +25,14 @@ def write_atomic(path: Path, data: bytes) -> None:
         ) from None
 
 
+def is_being_written(part: Path) -> bool:
+    """Return whether the process lives whose number is in the name of an unfinished file (`.name.123.part`)."""
+    import psutil
+
+    number = part.name.rsplit(".", 2)[1]
+    return number.isdigit() and (len(number) > 9 or psutil.pid_exists(int(number)))
+
+
 def write_new(path: Path, data: bytes) -> None:
     """Write a file that a caller named, as `write_atomic` does, and never over another: the same bytes are left alone.
 
