@@ -181,8 +181,9 @@ class Batch:
         self.taken_back = set[str]()  # ids whose drops, of any source, are no longer so
         self.places = set[str]()  # the same of this source's places
         ids = {item.pair_id for item in items}
-        self.there = pairs.images_of(db, ids)
-        self.texts = pairs.text_hashes(db, ids) if update else {}
+        contents = pairs.contents_of(db, ids)
+        self.there = {pair: image for pair, (_text, image) in contents.items()}
+        self.texts = {pair: text for pair, (text, _image) in contents.items()} if update else {}
         self.fixed = pairs.in_use(db, ids) if update else set()
         self.photos = {  # in the queue: None for one that waits, the drop for one that was tried and is no pair
             pair: why and Drop(pair, Reason(why[0]), why[1]) for pair, why in photos.tried(db, ids).items()

@@ -36,19 +36,17 @@ def of_source(db: sa.Connection, source: str) -> set[str]:
     return found
 
 
-def images_of(db: sa.Connection, pair_ids: Iterable[str]) -> dict[str, str]:
-    """Return the image (SHA-256) of each of these pairs that is there."""
-    return _values(db, schema.pairs.c.pair_id, schema.pairs.c.image, pair_ids)
-
-
-def text_hashes(db: sa.Connection, pair_ids: Iterable[str]) -> dict[str, str]:
-    """Return the SHA-256 of the text of each of these pairs that is there."""
-    return _values(db, schema.pairs.c.pair_id, schema.pairs.c.text_sha256, pair_ids)
+def contents_of(db: sa.Connection, pair_ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return the content of each of these pairs that is there: SHA-256 of its text, and of its image."""
+    p = schema.pairs.c
+    query = sa.select(p.pair_id, p.text_sha256, p.image).where(p.pair_id.in_(pair_ids))
+    return {pair: (text, image) for pair, text, image in db.execute(query)}
 
 
 def post_texts(db: sa.Connection, post_ids: Iterable[str]) -> dict[str, str]:
     """Return the raw text of each of these posts that is there."""
-    return _values(db, schema.posts.c.post_id, schema.posts.c.text, post_ids)
+    p = schema.posts.c
+    return dict(iter(db.execute(sa.select(p.post_id, p.text).where(p.post_id.in_(post_ids)))))
 
 
 def dropped_as(db: sa.Connection, source: str, reason: str, items: Iterable[str]) -> dict[str, str]:
@@ -82,10 +80,6 @@ def with_contents(db: sa.Connection, contents: Collection[tuple[str, str]]) -> d
     both = (p.text_sha256 == asked.c.text) & (p.image == asked.c.image)
     query = sa.select(p.text_sha256, p.image, p.pair_id).join_from(asked, schema.pairs, both)
     return {(text, image): pair for text, image, pair in db.execute(query)}
-
-
-def _values(db: sa.Connection, key: "sa.Column[str]", value: "sa.Column[str]", keys: Iterable[str]) -> dict[str, str]:
-    return dict(iter(db.execute(sa.select(key, value).where(key.in_(keys)))))
 
 
 # --- written --------------------------------------------------------------------------------------------------------
