@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def render(package: str, name: str, values: Mapping[str, Any]) -> str:
     """Return the page that `name`, a template of `package`, gives with these values.
 
-    HTML templates escape what they show; Markdown templates get texts that are escaped (`as_text`).
+    HTML and XML templates escape what they show; Markdown templates get texts that are escaped (`as_text`).
     Raises KeyError where a template shows what is not among the values.
 
     >>> render("ccd.reports", "style.css", {})[:7]
@@ -61,7 +61,7 @@ def _environment(package: str) -> "Environment":
 
     environment = Environment(
         loader=PackageLoader(package),
-        autoescape=select_autoescape(["html"]),
+        autoescape=select_autoescape(["html", "xml"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

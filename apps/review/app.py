@@ -1,5 +1,7 @@
 """The frame of the review app: its pages, who reviews, and what waits for Label Studio. Streamlit runs this file."""
 
+from pathlib import Path
+
 import sqlalchemy as sa
 import streamlit as st
 from PIL import Image
@@ -42,9 +44,9 @@ def sidebar(campaign: Campaign) -> None:
 
 # An icon by name would be fetched from the outside.
 st.set_page_config(page_title="Review", page_icon=ICON, layout="wide", initial_sidebar_state=230)
-st.html(show.STYLE)
+st.html(Path(__file__).with_name("page.css"))
 if st.context.theme.type == "dark":
-    st.html(show.DARK)
+    st.html(Path(__file__).with_name("dark.css"))
 page = st.navigation(list(PAGES))
 try:
     opened = state.campaign()

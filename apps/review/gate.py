@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import html
 import ipaddress
 import math
 import secrets
@@ -15,6 +14,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ccd.templates import render
+
 COOKIE = "ccd-review"  # of who has signed in to this run of the server
 DEVICE = "ccd-review-device"  # of a browser that has signed in once
 PATH = "/sign-in"
@@ -23,14 +24,6 @@ REGAINED = 30.0  # seconds after which a client has one more
 MOST_CLIENTS = 10_000  # that are remembered
 MOST_BYTES = 4096  # of a form that is sent
 PORTS = {"http": 80, "https": 443}
-
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Review</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><style>
-:root {{ color-scheme: light dark }} body {{ font: 16px/1.5 system-ui, sans-serif; display: grid; place-content: center;
-min-height: 90vh; margin: 0 }} input, button {{ font: inherit; padding: .5rem .8rem }} p {{ min-height: 1.5em }}
-</style></head><body><form method="post" action="{path}"><h1>Review</h1><label>Password<br>
-<input type="password" name="password" autofocus autocomplete="current-password"></label> <button>Open</button>
-<p role="alert">{problem}</p></form></body></html>"""
 
 
 class SameOrigin:
@@ -176,4 +169,5 @@ def _cookie(scope: Scope, name: str) -> str:
 
 
 def _form(problem: str, status: int, headers: dict[str, str] | None = None) -> Response:
-    return HTMLResponse(PAGE.format(path=PATH, problem=html.escape(problem)), status, headers)
+    page = render("apps.review", "sign_in.html", {"path": PATH, "problem": problem})
+    return HTMLResponse(page, status, headers)

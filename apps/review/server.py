@@ -23,6 +23,7 @@ from apps.review.state import FIRST_LOOK
 from apps.review.writer import Writer
 from ccd.campaign.campaign import Campaign
 from ccd.errors import EnvironmentFailure
+from ccd.templates import render
 
 LOOPBACK = "127.0.0.1"
 ADDRESSES = ("/", *(f"/{name}" for name in ("disagreements", "agreement", "annotators", "model", "dataset")))
@@ -114,8 +115,7 @@ def _run(app: App, listening: socket.socket) -> None:
 def _pages() -> list[Route]:
     """Streamlit's own page at every page's address, with page.js, and told where the server is instead of guessing."""
     ours = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
-    told = f"window.__streamlit = {{BACKEND_BASE_URL: window.location.origin}}; window.firstLook = {1000 * FIRST_LOOK}"
-    head = f'<head><script>{told}</script><script type="module">{ours}</script>'
+    head = render("apps.review", "head.html", {"first_look": 1000 * FIRST_LOOK, "script": ours})
     page = (Path(get_static_dir()) / "index.html").read_text(encoding="utf-8").replace("<head>", head, 1)
     headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 

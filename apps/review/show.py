@@ -15,22 +15,6 @@ SHORT = 160  # characters of a text on a card
 LARGE, SMALL = 1600, 480  # pixels a side
 PERCENT = "%.1f %%"  # the format of a column whose cells are made by `percent`
 
-STYLE = """<style>
-[class*="st-key-text"] * { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; }
-[class*="st-key-text-large"], [class*="st-key-text-comment"] { max-height: 40vh; overflow: auto; flex-shrink: 0; }
-[class*="st-key-text-large"] * { font-size: 1.1rem; line-height: 1.5; }
-[class*="st-key-photo"] img { max-height: 62vh; width: auto; max-width: 100%; object-fit: contain; cursor: zoom-in; }
-[class*="st-key-photo"] [data-testid="stImage"] { overflow: clip; }
-[class*="st-key-photo"] img.near { transform: scale(2.5); cursor: zoom-out; }
-[data-early] [class*="st-key-decide-"] button { opacity: .5; }
-[data-testid="stBaseButton-primary"] kbd { color: inherit; opacity: 1; }
-[class*="st-key-card"] img { height: 11rem; width: 100%; object-fit: cover; }
-[data-testid="stMainBlockContainer"] { padding: 1.5rem 2.5rem 2rem; max-width: 90rem; }
-[data-testid="stMainBlockContainer"] h1 { font-size: 2rem; padding: .5rem 0; }
-[class*="st-key-missing"] { border: 1px dashed; border-radius: .5rem; padding: 2rem 1rem; opacity: .75; }
-</style>"""
-DARK = """<style>[class*="st-key-plots"] img { filter: invert(0.9) hue-rotate(180deg); }</style>"""
-
 
 def literal(text: object) -> str:
     """Text for where Streamlit reads markdown: labels, captions, messages. Every sign in it stands for itself.
