@@ -35,7 +35,7 @@ class Found:
 
 
 def secrets_in_the_open(folder: Path) -> Iterator[Found]:
-    """Files with tokens, passwords or keys that others of this machine can read."""
+    """Find files with tokens, passwords or keys that others of this machine can read."""
     for name in PRIVATE:
         path = folder / name
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
@@ -43,7 +43,7 @@ def secrets_in_the_open(folder: Path) -> Iterator[Found]:
 
 
 def leftovers(folder: Path) -> Iterator[Found]:
-    """Half-written files and folders of runs that were killed. A training's state is kept: it goes on from there."""
+    """Find half-written files and folders of killed runs. A training's state is kept: it goes on from there."""
     for pattern in (".*.part", "images/*/.*.part", "features/*/*/.*.part", "predictions/*/.*.part"):
         for path in sorted(folder.glob(pattern)):
             if not is_being_written(path):
@@ -55,7 +55,7 @@ def leftovers(folder: Path) -> Iterator[Found]:
 
 
 def broken_caches(folder: Path) -> Iterator[Found]:
-    """Features and predictions whose manifest cannot be read: all commands refuse them, and they can be made again."""
+    """Find features and predictions whose manifest cannot be read: they can be made again."""
     for pattern in ("features/*/*", "predictions/*"):
         for path in sorted(folder.glob(pattern)):
             if path.is_dir() and not path.name.startswith(".") and not _is_json(path / "manifest.json"):
@@ -63,7 +63,7 @@ def broken_caches(folder: Path) -> Iterator[Found]:
 
 
 def broken_studio(folder: Path) -> Iterator[Found]:
-    """What `ccd studio start` noted down and is not readable any more."""
+    """Find what `ccd studio start` noted down and is not readable any more."""
     noted, credentials = folder / "studio" / "server.json", folder / "studio" / "credentials.json"
     if noted.exists() and not _is_json(noted):
         yield Found(noted, "is not what `ccd studio start` wrote", partial(_set_aside, folder, noted))
@@ -72,7 +72,7 @@ def broken_studio(folder: Path) -> Iterator[Found]:
 
 
 def stopped_studio(campaign: "Campaign", say: Callable[[str], None]) -> Iterator[Found]:
-    """The campaign's own Label Studio, where it ran before and does not now."""
+    """Find the campaign's own Label Studio, where it ran before and does not now."""
     from annotation import studio as local
 
     noted = campaign.folder / "studio" / "data"
@@ -87,7 +87,7 @@ def stopped_studio(campaign: "Campaign", say: Callable[[str], None]) -> Iterator
 
 
 def broken_images(campaign: "Campaign") -> Iterator[Found]:
-    """Images of living posts that are missing or are not, byte for byte, what was collected."""
+    """Find images of live posts that are missing or are not, byte for byte, what was collected."""
     from ccd.campaign.tables.images import images
 
     with campaign.read() as db:
@@ -124,7 +124,7 @@ def _image_mend(folder: Path, path: Path, whole: Path | None) -> Callable[[], st
 
 
 def telling_images(campaign: "Campaign") -> Iterator[Found]:
-    """Images of living posts that hold more than their picture: an older toolkit left comments and texts in them."""
+    """Find images of live posts that hold more than their picture: an older toolkit left comments and texts in them."""
     from ccd.campaign.tables.images import images
     from ccd.files.stripping import is_stripped
 
@@ -138,7 +138,7 @@ def telling_images(campaign: "Campaign") -> Iterator[Found]:
 
 
 def _cleaned(campaign: "Campaign", row: "Image", data: bytes) -> str:
-    """The database first: a file that was not written yet is still the one that was collected."""
+    """Clean an image; the database first: a file that is not written yet is still the one that was collected."""
     from ccd.campaign.tables.images import set_cleaned
     from ccd.errors import DataDamage
     from ccd.files.atomic import write_atomic
@@ -188,7 +188,7 @@ IN_A_FOLDER: dict[str, Callable[[Path], Iterator[Found]]] = {
 
 
 def overdue_quarantine(campaign: "Campaign") -> Iterator[Found]:
-    """What `ccd compliance` took out longer ago than the campaign keeps it; its next run would erase it too."""
+    """Find what `ccd compliance` took out longer ago than the campaign keeps it; its next run would erase it too."""
     from collection import quarantine
 
     for path in quarantine.overdue(campaign, campaign.config.quarantine_days):
@@ -229,7 +229,7 @@ def _set_aside(folder: Path, path: Path) -> str:
 
 
 def _is_held(lock: Path) -> bool:
-    """True where a living process holds the lock; that of a dead one is no lock any more."""
+    """Return whether a living process holds the lock; that of a dead one is no lock any more."""
     with lock.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -54,7 +54,7 @@ class _Post:
 
 
 def read(file: Path, images: Path | None = None) -> Iterator[Record | Drop]:
-    """The records of an archive, in its order; photos are looked for in `images` (default: the archive's folder).
+    """Yield the records of an archive, in order; photos are looked for in `images` (default: the archive's folder).
 
     Raises CcdError for a file that holds no posts: users, counts, another kind of file, an empty one.
 
@@ -81,7 +81,7 @@ def read(file: Path, images: Path | None = None) -> Iterator[Record | Drop]:
 
 
 def _entries(file: Path, folder: Path) -> Iterator[Record | Drop | None]:
-    """Records and drops; None for a page that is there and empty."""
+    """Yield records and drops; None for a page that is there and empty."""
     replaced = _replaced(file)
     for place, document in _documents(file):
         if isinstance(document, Drop):
@@ -106,7 +106,7 @@ def _entries(file: Path, folder: Path) -> Iterator[Record | Drop | None]:
 
 
 def _replaced(file: Path) -> set[str]:
-    """The ids of versions of edited posts whose newest version is in the file, on whatever line."""
+    """Return the ids of versions of edited posts whose newest version is in the file, on whatever line."""
     if not any(_EDITED.search(line) for _number, line in lines(file)):
         return set()
     histories, there = set(), set()
@@ -121,7 +121,7 @@ def _replaced(file: Path) -> set[str]:
 
 
 def _documents(file: Path) -> Iterator[tuple[str, Any]]:
-    """The JSON documents of a file with their places: one a line, or the whole file as one (place "")."""
+    """Yield the JSON documents of a file with their places: one a line, or the complete file as one (place "")."""
     numbered = ((number, _ASSIGNED.sub(b"", line) if number == 1 else line) for number, line in lines(file))
     numbered = ((number, line) for number, line in numbered if line.strip())
     first = list(itertools.islice(numbered, 2))
@@ -163,7 +163,7 @@ def _parse(number: int, line: bytes) -> tuple[Drop | None, Any]:
 
 
 def _posts(where: str, document: Any) -> Iterator[tuple[Any, _Includes]]:
-    """The posts of a document, each with what its page includes. Raises CcdError where it holds users or counts."""
+    """Yield the posts of a document, each with what its page includes. Raises CcdError for users or counts."""
     if isinstance(document, list):
         for item in document:
             yield from _posts(where, item)
@@ -189,7 +189,7 @@ def _id(post: Any) -> str:
 
 
 def _versions(post: Any) -> list[str]:
-    """The ids of all versions of a post that was edited, the newest last."""
+    """Return the ids of all versions of a post that was edited, the newest last."""
     if not isinstance(post, dict):
         return []
     info = post.get("edit_info")
@@ -283,7 +283,7 @@ def _v1(status: Json) -> _Post:
 
 
 def _v2(tweet: Json, includes: _Includes) -> _Post | None:
-    """None for a retweet whose original is not in the file."""
+    """Return the post; None for a retweet whose original is not in the file."""
     attachments = tweet.get("attachments") or {}
     for reference in _either(tweet, "referenced_tweets", "referenced_posts") or ():
         if reference["type"] in ("retweeted", "reposted"):
@@ -318,7 +318,7 @@ def _shows_media(url: Json) -> bool:
 
 
 def _text(post: Json) -> str | None:
-    """The text in its longest form, None where there is none."""
+    """Return the text in its longest form, None where there is none."""
     post = as_v1(post) or post
     long = _either(post, "note_tweet", "note_post") or post.get("extended_tweet")
     if not isinstance(long, dict):

@@ -15,7 +15,7 @@ Row = tuple[str, Mapping[str, Any]]  # place, cells
 
 
 def of_parquet(file: Path, columns: Columns) -> tuple[Columns, Iterator[Row]]:
-    """The columns that were found in a Parquet file, and its rows. Raises CcdError for one that cannot be read."""
+    """Return the columns found in a Parquet file, and its rows. Raises CcdError for one that cannot be read."""
     import pyarrow
 
     from ccd.files import parquet
@@ -35,7 +35,7 @@ def of_parquet(file: Path, columns: Columns) -> tuple[Columns, Iterator[Row]]:
 
 
 def of_dataset(folder: Path, columns: Columns) -> tuple[Columns, Iterator[Row]]:
-    """A folder that `Dataset.save_to_disk` of the library `datasets` wrote: Arrow files, named in state.json."""
+    """Open a folder that `Dataset.save_to_disk` of the library `datasets` wrote: Arrow files, named in state.json."""
     import pyarrow
 
     if not (folder / "state.json").is_file():
@@ -57,7 +57,7 @@ def of_dataset(folder: Path, columns: Columns) -> tuple[Columns, Iterator[Row]]:
 
 
 def _of_arrow(file: Path, columns: Columns, schema: Any) -> tuple[Columns, list[str]]:
-    """The columns, and the names of those that are read."""
+    """Return the columns, and the names of those that are read."""
     import pyarrow
 
     nested = pyarrow.types.is_nested
@@ -67,7 +67,7 @@ def _of_arrow(file: Path, columns: Columns, schema: Any) -> tuple[Columns, list[
 
 
 def _unpacked(rows: Iterable[Mapping[str, Any]], image: str) -> Iterator[Row]:
-    """The rows with their pictures as files."""
+    """Yield the rows with their pictures as files."""
     folder = Path(tempfile.mkdtemp(dir=_pictures().name))
     for number, cells in enumerate(rows, 1):
         picture = cells.get(image)
@@ -83,12 +83,12 @@ def _unpacked(rows: Iterable[Mapping[str, Any]], image: str) -> Iterator[Row]:
 
 @functools.cache
 def _pictures() -> tempfile.TemporaryDirectory[str]:
-    """Where pictures lie that came inside a table, until they are stored; it goes with the process."""
+    """Return where pictures lie that came inside a table, until they are stored; it goes with the process."""
     return tempfile.TemporaryDirectory(prefix="ccd-pictures-")
 
 
 def _holds_pictures(kind: Any) -> bool:
-    """Whether a column has the pictures themselves, as `datasets` stores them: their bytes beside a path."""
+    """Return whether a column has the pictures themselves, as `datasets` stores them: their bytes beside a path."""
     import pyarrow
 
     return bool(pyarrow.types.is_struct(kind)) and kind.get_field_index("bytes") >= 0

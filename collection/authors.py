@@ -18,7 +18,7 @@ Key = Callable[[object], str]
 
 
 def author_key(secret: bytes, network: str, author: str) -> str:
-    """The keyed hash of an author's id in a network: HMAC-SHA256, the first 16 hex digits.
+    """Return the keyed hash of an author's id in a network: HMAC-SHA256, the first 16 hex digits.
 
     Without the secret, nobody can try all ids until one fits. What `keyed` made of an id stands for it.
 
@@ -31,7 +31,7 @@ def author_key(secret: bytes, network: str, author: str) -> str:
 
 
 def keyed(folder: Path, network: str) -> Key:
-    """What turns an id into the mark that raw pages keep instead: `key:<16 hex digits>`. Twice is once.
+    """Return what turns an id into the mark that raw pages keep instead: `key:<16 hex digits>`; a mark stays as it is.
 
     >>> keyed(campaign.folder, "x")("2244994945")  # doctest: +SKIP
     'key:30a74ac6d9ec3f0a'
@@ -41,7 +41,7 @@ def keyed(folder: Path, network: str) -> Key:
 
 
 def secret(folder: Path) -> bytes:
-    """The campaign's secret: the file `secret.key`, which only its owner can read; made where it is not there.
+    """Return the campaign's secret: the file `secret.key`, which only its owner can read; made where it is missing.
 
     It is never in the database, a log or a release. Raises CcdError where it cannot be read or written.
     """

@@ -51,7 +51,7 @@ class Api:
 
     @classmethod
     def from_environment(cls, wait: Wait = sleep) -> "Api":
-        """With the account of BLUESKY_HANDLE and BLUESKY_APP_PASSWORD. Raises CcdError where they are absent."""
+        """Use the account of BLUESKY_HANDLE and BLUESKY_APP_PASSWORD. Raises CcdError where they are absent."""
         handle, password = (os.environ.get(name, "").strip() for name in (HANDLE, PASSWORD))
         if not handle or not password:
             raise EnvironmentFailure(
@@ -60,7 +60,7 @@ class Api:
         return cls(handle, password, service=server(os.environ.get(SERVICE) or "bsky.social", SERVICE), wait=wait)
 
     def search(self, **params: Any) -> Page:
-        """The answer to one search, whole. Raises CcdError where Bluesky refuses or does not answer."""
+        """Return the complete answer to one search. Raises CcdError where Bluesky refuses or does not answer."""
         return patiently(lambda number: self._ask(params, number), wait=self._wait, backoff=self._backoff, kept=KEPT)
 
     def _ask(self, params: Mapping[str, Any], number: int) -> Page:
@@ -89,7 +89,7 @@ class Api:
         )
 
     def _refused(self, error: Any) -> Exception:
-        """Later, where the fault may pass by itself; else what Bluesky said, with a remedy."""
+        """Return Later where the fault may pass by itself; else what Bluesky said, with a remedy."""
         if error.response is None:
             return Later(f"Bluesky's answer did not arrive ({type(error).__name__})")
         status = error.response.status_code
@@ -128,7 +128,7 @@ class Search:
         return cursor if isinstance(cursor, str) else None
 
     def newest(self, page: Page) -> str:
-        """The newest sortAt: a post's own time, or when it was indexed where it claims to be from the future."""
+        """Return the newest sortAt: a post's own time, or when it was indexed where it claims to be from the future."""
         return max((_sort_at(post) for post in self.posts(page)), default="")
 
     def nameless(self, page: Page, key: Key) -> Page:
@@ -139,7 +139,7 @@ class Search:
 
 
 def read_post(post: Json, place: str) -> Iterator[Record | Drop]:
-    """The record of a PostView, and a drop for what is no photo."""
+    """Yield the record of a PostView, and a drop for what is no photo."""
     said: Json = post["record"]
     author = post["author"]["did"]
     repository, _, path = post["uri"].removeprefix("at://").partition("/")  # the author's DID, app.bsky.feed.post/<key>
@@ -165,7 +165,7 @@ _DID = re.compile(r"did:[a-z]+:[\w.:%-]+")
 
 
 def nameless(post: Any, key: Key) -> Any:
-    """A PostView without what names people beside its text, and without what it quotes.
+    """Return a PostView without what names people beside its text, and without what it quotes.
 
     Its author's DID stays in its own address and its photos', for they are the post's id and where its photos are.
     """
@@ -198,7 +198,7 @@ def _nameless(value: Any, key: Key) -> Any:
 
 
 def _media(embed: Json) -> Iterator[tuple[str | None, str | None]]:
-    """The address and the alt text of each medium a post owns; a video has no address. Quoted posts keep theirs."""
+    """Return the address and alt text of each medium a post owns; a video has no address. Quoted posts keep theirs."""
     kind = str(embed.get("$type")).removesuffix("#view")
     if kind == "app.bsky.embed.recordWithMedia":
         yield from _media(embed["media"])
@@ -210,7 +210,7 @@ def _media(embed: Json) -> Iterator[tuple[str | None, str | None]]:
 
 
 def _with_links(text: str, facets: Any) -> str:
-    """The text with the whole address where a post shows the beginning of it: facets count bytes of UTF-8.
+    """Return the text with the whole address where a post shows the beginning of it: facets count bytes of UTF-8.
 
     >>> link = {"$type": "app.bsky.richtext.facet#link", "uri": "https://example.org/long"}
     >>> _with_links("é example.org/l...", [{"index": {"byteStart": 3, "byteEnd": 19}, "features": [link]}])

@@ -56,7 +56,7 @@ class Columns:
     alt: str | None = None
 
     def names(self) -> set[str | None]:
-        """The columns that are read."""
+        """Return the columns that are read."""
         return {getattr(self, field.name) for field in fields(self)} | {"lang"}
 
 
@@ -86,12 +86,12 @@ def find(file: Path, columns: Columns, names: Sequence[str]) -> Columns:
 
 
 def are_of_x(names: Iterable[str]) -> bool:
-    """Whether names of columns say that a table holds posts of X."""
+    """Return whether names of columns say that a table holds posts of X."""
     return bool(_OF_X.intersection(map(plain, names)))
 
 
 def pictures(cell: object) -> list[str]:
-    """The pictures that a cell names: one, several with commas, bars or spaces between, or a list in JSON or Python.
+    """Return the pictures that a cell names: one, several between commas, bars or spaces, or a list in JSON or Python.
 
     Raises ValueError where an address has another one inside.
 
@@ -129,14 +129,14 @@ def _parts(cell: object) -> list[str]:
 
 
 def truth(cell: object) -> bool | None:
-    """A yes or no of a table: True, true, 1, yes; None for anything else."""
+    """Return the yes or no of a cell: True, true, 1, yes; None for anything else."""
     return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(
         str(cell).strip().lower()
     )
 
 
 def one_value(cell: Any) -> str | None:
-    """A cell as text: a whole number keeps its digits, what is missing is None."""
+    """Return a cell as text: a whole number keeps its digits, what is missing is None."""
     if isinstance(cell, bool) or not isinstance(cell, (str, int)):
         return None
     return str(cell).strip() or None

@@ -44,7 +44,7 @@ class Result:
 
 
 def due(campaign: Campaign) -> list[str]:
-    """Posts of X that are taken for live and were not asked about in the last 24 hours, longest waiting first."""
+    """Return the live posts of X that were not asked about in the last 24 hours, longest waiting first."""
     before = (datetime.datetime.now(datetime.UTC) - FRESH).isoformat()
     with campaign.read() as db:
         return [post for post in deleted_posts.unchecked(db, before) if post.removeprefix("x:").isdigit()]
@@ -114,7 +114,7 @@ def mark(campaign: Campaign, asked: list[str], found: Mapping[str, str], result:
 
 
 def _statuses(batch: list[str], page: Page) -> Mapping[str, str]:
-    """What a page says of posts that were looked up; those of which it says nothing are left out."""
+    """Return what a page says of posts that were looked up; those of which it says nothing are left out."""
     ids = [post.removeprefix("x:") for post in batch]
     found = x.statuses_in(page | {NOTE: {"asked": ids}})
     for post in page.get("data") or ():
@@ -151,7 +151,7 @@ def clean(campaign: Campaign, result: Result) -> None:
 
 
 def _without(page: Page, gone: set[str]) -> Page | None:
-    """The page without these posts, those that repeat them, and their media; None where it holds none of them."""
+    """Return the page without these posts, those that repeat them, and their media; None where it has none."""
 
     def lives(post: Mapping[str, Any]) -> bool:
         references = post.get("referenced_tweets") or post.get("referenced_posts") or ()

@@ -50,7 +50,7 @@ def check(campaign: Campaign, api: Api, limit: int | None, wait: Wait, *, sure: 
 
 
 def _create(campaign: Campaign, api: Api, file: Path, limit: int | None) -> bool:
-    """A job for the posts that are due, and its ids on the disk; False where none is due."""
+    """Make a job for the posts that are due, and keep its ids on the disk; False where none is due."""
     ids = [post.removeprefix("x:") for post in compliance.due(campaign)[: MOST if limit is None else min(limit, MOST)]]
     if not ids:
         return False
@@ -64,7 +64,7 @@ def _create(campaign: Campaign, api: Api, file: Path, limit: int | None) -> bool
 
 
 def _finished(api: Api, file: Path, open_job: pages.Page, wait: Wait) -> bytes:
-    """What X found, one JSON object a line, once it has; the ids are put where it wants them."""
+    """Wait for what X finds and return it, one JSON object a line; the ids are put where it wants them."""
     pause, longest = POLL
     while True:
         job = _job(api.ask("get_compliance_job", id=open_job["job"]))
@@ -94,7 +94,7 @@ def _job(answer: pages.Page) -> dict[str, Any]:
 
 
 def _results(found: bytes, ids: list[str]) -> dict[str, str]:
-    """Why posts are gone; LIVE for one that was edited. What X says nothing of lives.
+    """Return why posts are gone; LIVE for one that was edited. What X says nothing of lives.
 
     >>> _results(b'{"id": "7", "action": "delete", "reason": "suspended"}\\n', ["7", "8"])
     {'x:7': 'suspended'}

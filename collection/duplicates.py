@@ -114,7 +114,7 @@ def hash_pictures(campaign: Campaign, started: Started, engine: str = "local") -
 
 
 def hash_shard(pictures: Sequence[tuple[str, str]]) -> list[tuple[str, str | None]]:
-    """The hash of each of these pictures (SHA-256, file); None where it cannot be read."""
+    """Return the hash of each of these pictures (SHA-256, file); None where it cannot be read."""
     with ThreadPoolExecutor(_THREADS) as pool:
         return list(zip([sha for sha, _ in pictures], pool.map(_hash, [file for _, file in pictures]), strict=True))
 
@@ -143,12 +143,12 @@ class Ties:
 
     @classmethod
     def of(cls, frame: pd.DataFrame, run: Run = map) -> "Ties":
-        """The ties among the pairs of `frame`: pair_id, image, phash ("" or None: not to be compared), text."""
+        """Return the ties among the pairs of `frame`: pair_id, image, phash ("" or None: not to be compared), text."""
         picture, text = near_image(frame, run), near_text(frame, short=False, run=run)
         return cls(picture.node, text.node, picture.edges, text.edges)
 
     def alike(self, frame: pd.DataFrame) -> dict[str, str]:
-        """Pairs whose picture and text are both alike to those of an earlier pair that stays → that pair's id.
+        """Return pairs whose picture and text are both alike to those of an earlier pair that stays → that pair's id.
 
         Earlier is the post's time, then the pair id; a post without a time comes last.
         """
@@ -168,7 +168,7 @@ class Ties:
         return found
 
     def groups(self, frame: pd.DataFrame, left: "pd.Series[bool]") -> "pd.Series[str]":
-        """The group of each pair that is `left`: the smallest pair id among those that ties lead to."""
+        """Return the group of each pair that is `left`: the smallest pair id among those that ties lead to."""
         mask = left.to_numpy(bool)
         picture, text = self.picture[mask], self.text[mask]
         first = int(self.picture.max(initial=-1)) + 1  # texts are numbered after the pictures

@@ -88,5 +88,5 @@ def _medium(each: "str | Json") -> dict[str, Any]:
 
 
 def _digits(raw: object) -> object:
-    """An id as text; a number with a point stays one, for it was rounded."""
+    """Return an id as text; a number with a point stays one, for it was rounded."""
     return str(raw) if isinstance(raw, int) and not isinstance(raw, bool) else raw

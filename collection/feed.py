@@ -25,22 +25,22 @@ class Feed(Protocol):
     most: int  # posts a page
 
     def ask(self, cursor: str | None, since: str | None, size: int) -> Page:
-        """The page at a cursor (None: the first) with posts since a mark. Raises CcdError where there is none."""
+        """Get the page at a cursor (None: the first), of posts since a mark. Raises CcdError where there is none."""
 
     def posts(self, page: Page) -> list[Any]:
-        """The posts of a page."""
+        """Return the posts of a page."""
 
     def next(self, page: Page) -> str | None:
-        """The cursor of the page that follows."""
+        """Return the cursor of the page that follows."""
 
     def newest(self, page: Page) -> str:
-        """The mark from which posts are newer than those of this first page."""
+        """Return the mark from which posts are newer than those of this first page."""
 
     def nameless(self, page: Page, key: Key) -> Page:
-        """The page without what names people beside the texts; it gives the same records and author keys."""
+        """Return the page without what names people beside the texts; it gives the same records and author keys."""
 
     def read(self, post: Any, place: str) -> Iterator[Record | Drop]:
-        """What a post holds. Raises AttributeError, KeyError, TypeError where it has not the shape of one."""
+        """Return what a post holds. Raises AttributeError, KeyError, TypeError where it has not the shape of one."""
 
 
 def walk(campaign: Campaign, feed: Feed, limits: Limits, run: Run | None = None) -> Run:
@@ -98,7 +98,7 @@ def _records(feed: Feed, posts: list[Any], page: int) -> Iterator[Record | Drop]
 
 
 def _checked(entry: Record | Drop) -> Record | Drop:
-    """The entry, where its parts are of their types. Raises TypeError."""
+    """Return the entry, where its parts are of their types. Raises TypeError."""
     if isinstance(entry, Record):
         optional = (entry.created_at, entry.lang, entry.author, *(photo.alt_text for photo in entry.photos))
         sure = (entry.post_id, entry.text, *(photo.source for photo in entry.photos))
@@ -108,14 +108,14 @@ def _checked(entry: Record | Drop) -> Record | Drop:
 
 
 def _storable(marks: list[object]) -> None:
-    """Raises where a mark of how far a walk got is no text, or no database holds it."""
+    """Raise where a mark of how far a walk got is not text, or no database holds it."""
     for mark in marks:
         if mark is not None:
             str.encode(mark)  # type: ignore[arg-type]
 
 
 def whole_link(shown: str, address: str) -> str:
-    """The address where a post shows the beginning of it; other words that lead somewhere stay as they are.
+    """Return the address where a post shows the beginning of it; other words that lead somewhere stay as they are.
 
     >>> whole_link("a.org/lo…", "https://a.org/long"), whole_link("@ann", "https://a.org/@ann")
     ('https://a.org/long', '@ann')
@@ -130,7 +130,7 @@ def whole_link(shown: str, address: str) -> str:
 
 
 def server(address: str, named: str) -> str:
-    """A server's address, https where it says nothing. Raises CcdError where secrets would travel in clear.
+    """Return a server's address, https where it says nothing. Raises CcdError where secrets would travel in clear.
 
     >>> server("mastodon.social/", "--instance"), server("http://127.0.0.1:80", "--instance")
     ('https://mastodon.social', 'http://127.0.0.1:80')

@@ -83,7 +83,7 @@ class Refused(Exception):
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is on the public internet, also one packed into IPv6.
+    """Return whether an IP address is on the public internet, also one packed into IPv6.
 
     >>> is_public("93.184.215.14"), is_public("169.254.169.254"), is_public("::ffff:10.0.0.1")
     (True, False, False)
@@ -119,7 +119,7 @@ class Fetcher:
             self.session.mount(scheme, adapter)
 
     def get(self, url: str) -> bytes | Redirect:
-        """The bytes of one answer, or where it redirects to. Raises Failure."""
+        """Return the bytes of one answer, or where it redirects to. Raises Failure."""
         _clock.deadline = time.monotonic() + self.limits.seconds
         try:
             with self.session.get(
@@ -170,7 +170,7 @@ class Fetcher:
 
 
 def host(url: str) -> str:
-    """Host and port of an address, which share a limit. Raises Failure for what cannot be asked for.
+    """Return host and port of an address, which share a limit. Raises Failure for what cannot be asked for.
 
     >>> host("https://pbs.twimg.com/media/AbC.jpg")
     'pbs.twimg.com:443'
@@ -188,7 +188,7 @@ def host(url: str) -> str:
 
 
 def _seconds(value: str | None) -> float | None:
-    """Retry-After, in seconds from now; it is a number or a date."""
+    """Return Retry-After in seconds from now; it is a number or a date."""
     if value is None:
         return None
     if value.strip().isdecimal():

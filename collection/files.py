@@ -25,7 +25,7 @@ _NOT_TEXT = {
 
 
 def source_name(file: Path) -> str:
-    """How a file is named in the database: with its folder, so that equal names seldom meet, and without the rest.
+    """Return a file's name in the database: with its folder, so that equal names seldom meet, without the rest.
 
     >>> source_name(Path("/data/2021/page1.jsonl"))
     '2021/page1.jsonl'
@@ -36,7 +36,7 @@ def source_name(file: Path) -> str:
 
 @contextlib.contextmanager
 def reading(file: Path) -> Iterator[None]:
-    """Whatever goes wrong while a file is read is a CcdError that names it."""
+    """Turn whatever goes wrong while a file is read into a CcdError that names it."""
     try:
         yield
     except FileNotFoundError:
@@ -48,7 +48,7 @@ def reading(file: Path) -> Iterator[None]:
 
 
 def lines(file: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a text file with their numbers from 1, as bytes with their line ends; a UTF-8 mark is taken off.
+    """Yield the lines of a text file with their numbers from 1, as bytes with their ends; a UTF-8 mark is taken off.
 
     Raises CcdError where the file is absent, empty, not text, or a damaged gzip file.
     """
@@ -75,7 +75,7 @@ def lines(file: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _has_old_line_ends(file: Path, packed: bool) -> bool:
-    """Whether lines end with a carriage return alone, as old spreadsheets of the Mac write them."""
+    """Return whether lines end with a carriage return alone, as old spreadsheets of the Mac write them."""
     with gzip.open(file) if packed else file.open("rb") as stream:
         start = stream.read(1 << 16)
     return b"\r" in start and b"\n" not in start
@@ -90,7 +90,7 @@ def _check_text(file: Path, first: bytes) -> None:
 
 
 def find_photo(folder: Path, *, post: str, index: int, url: str | None = None, key: str | None = None) -> Path | None:
-    """The file of a photo that some other program downloaded, by the names such programs give; None where it is not.
+    """Return the file of a photo that another program downloaded, by the names such programs give, or None.
 
     In this order: the file name in the URL, `<post>-<that name>`, `<media key>.<ext>`, `<post>_<index>.<ext>`.
     """
@@ -113,7 +113,7 @@ def find_photo(folder: Path, *, post: str, index: int, url: str | None = None, k
 
 
 def is_in(folder: Path, file: Path) -> bool:
-    """Whether a file is in the folder wherever its links lead: a stranger's archive must fetch no other file here."""
+    """Return whether a file is in the folder wherever its links lead: an archive must fetch no other file here."""
     try:
         return Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder))
     except ValueError:  # a NUL, or half a character

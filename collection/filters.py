@@ -11,7 +11,7 @@ _RETWEET = re.compile(r"\W*RT\s*@", re.IGNORECASE)
 
 
 def rejected(filters: Filters, record: Record, text: str, item: str) -> Drop | None:
-    """Why a post is left out, None where it is kept; `text` is what annotators would see, `item` names the drop.
+    """Return why a post is left out, or None; `text` is what annotators would see, `item` names the drop.
 
     A post whose source tells no language is never left out for it, nor one without a word on being sensitive.
 
@@ -35,13 +35,13 @@ def rejected(filters: Filters, record: Record, text: str, item: str) -> Drop | N
 
 
 def _speaks(lang: str, languages: tuple[str, ...]) -> bool:
-    """Whether `lang` is one of the languages, or a region of one: en-GB is en."""
+    """Return whether `lang` is one of the languages, or a region of one: en-GB is en."""
     lang = lang.lower().replace("_", "-")
     return any(lang == known or lang.startswith(known + "-") for known in languages)
 
 
 @functools.cache
 def _blocked(blocked: tuple[str, ...]) -> re.Pattern[str]:
-    """A pattern for any of the words, whole, whatever the case and the spaces in it."""
+    """Return a pattern for any of the words, whole, whatever the case and the spaces in it."""
     either = "|".join(r"\s+".join(map(re.escape, word.split())) for word in blocked)
     return re.compile(rf"(?<!\w)(?:{either})(?!\w)", re.IGNORECASE)

@@ -54,7 +54,7 @@ class Picture:
 
 
 def read(file: Path) -> bytes:
-    """The bytes of a photo on disk. Raises BadImage where there is none, or more than MAX_BYTES."""
+    """Return the bytes of a photo on disk. Raises BadImage where there is none, or more than MAX_BYTES."""
     try:
         with open_regular(file) as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -66,13 +66,13 @@ def read(file: Path) -> bytes:
 
 
 def verify(data: bytes) -> Picture:
-    """The picture that is stored for these bytes. Raises BadImage as `prepare` does."""
+    """Return the picture that is stored for these bytes. Raises BadImage as `prepare` does."""
     with warnings.catch_warnings(action="ignore"):  # sizes are checked, and metadata warnings do not matter
         return prepare(data)[0]
 
 
 def prepare(data: bytes) -> tuple[Picture, bytes]:
-    """A picture and its bytes to store: decoded fully, whatever its name says it is, without what a camera wrote.
+    """Return a picture and its bytes to store: decoded fully, whatever its name says, without what a camera wrote.
 
     Raises BadImage where it is not a whole, still picture of at most MAX_PIXELS.
     Only `load()` finds a truncated JPEG; `Image.verify()` passes it.
@@ -105,7 +105,7 @@ def prepare(data: bytes) -> tuple[Picture, bytes]:
 
 
 def _opened(data: bytes) -> Image.Image:
-    """The picture, its header read. Raises BadImage where it is none that is read here."""
+    """Return the picture, its header read. Raises BadImage where it is none that is read here."""
     other = _OTHERS.get(data[8:12]) if data[4:8] == b"ftyp" else None
     try:
         if other == "HEIF":
@@ -138,7 +138,7 @@ def _is_upright(image: Image.Image) -> bool:
 
 
 def _encoded_again(image: Image.Image, data: bytes) -> tuple[bytes, str, tuple[int, int]]:
-    """A loaded picture upright: its bytes, their format, and its size."""
+    """Turn a loaded picture upright and return its bytes, their format, and its size."""
     try:
         upright = ImageOps.exif_transpose(image)
     except Exception:  # EXIF that cannot be read turns nothing
@@ -161,7 +161,7 @@ def _encoded_again(image: Image.Image, data: bytes) -> tuple[bytes, str, tuple[i
 
 
 def hashes_before(data: bytes) -> set[str]:
-    """The hashes under which earlier versions of this toolkit stored a photo: as it was, or encoded again.
+    """Return the hashes under which earlier versions of this toolkit stored a photo: as it was, or encoded again.
 
     Collecting a photo again must find the pair that it has, whichever version collected it first.
     """

@@ -65,14 +65,14 @@ class Api:
 
     @classmethod
     def from_environment(cls, instance: str, wait: Wait = sleep) -> "Api":
-        """With the token of MASTODON_ACCESS_TOKEN, where there is one."""
+        """Use the token of MASTODON_ACCESS_TOKEN, where there is one."""
         token = os.environ.get(TOKEN, "").strip() or None
         if token and (not token.isascii() or re.search(r"\s", token)):
             raise EnvironmentFailure(f"{TOKEN} is no token: it holds spaces or characters that none has; copy it again")
         return cls(instance, token, wait=wait)
 
     def ask(self, method: str, *args: Any, **params: Any) -> Page:
-        """The statuses that `Mastodon.<method>` gives. Raises CcdError where the server refuses or does not answer."""
+        """Get what `Mastodon.<method>` gives. Raises CcdError where the server refuses or does not answer."""
         return patiently(
             lambda number: self._ask(method, args, params, number), wait=self._wait, backoff=self._backoff, kept=KEPT
         )
@@ -110,7 +110,7 @@ class Api:
         raise ServerError(f"{self.host} answers something else than a Mastodon server does; check --instance")
 
     def _until_reset(self) -> float | None:
-        """Seconds until the rate limit ends, by the server's own clock."""
+        """Return the seconds until the rate limit ends, by the server's own clock."""
         headers: Mapping[str, str] = {} if self._answer is None else self._answer.headers
         reset = utc(headers.get("X-RateLimit-Reset"))
         if reset is None:
@@ -176,7 +176,7 @@ class Timeline:
 
 
 def read_post(status: Json, host: str, place: str) -> Iterator[Record | Drop]:
-    """The record of a Status as `host` gives it, and drops for what is no photo; a boost stands for its original."""
+    """Yield the record of a Status as `host` gives it, and drops for what is no photo; a boost is its original."""
     status = status.get("reblog") or status
     name = f"masto:{host}/{status['id']}"
     media = status.get("media_attachments") or ()
@@ -215,7 +215,7 @@ _PERSONAL = {"uri", "url", "mentions", "in_reply_to_account_id", "card", "quote"
 
 
 def nameless(status: Any, host: str, key: Key) -> Any:
-    """A Status without what names people beside its text: of its account only the keyed hash is left."""
+    """Return a Status without what names people beside its text: of its account only the keyed hash is left."""
     if not isinstance(status, dict):
         return status
     left = {name: value for name, value in status.items() if name not in _PERSONAL}
@@ -227,7 +227,7 @@ def nameless(status: Any, host: str, key: Key) -> Any:
 
 
 def plain(content: str) -> str:
-    """The text of a post's HTML: paragraphs and breaks as line ends, shortened links as the whole address.
+    """Return the text of a post's HTML: paragraphs and breaks as line ends, shortened links as complete addresses.
 
     >>> plain('<p>See <a href="https://a.org/b">a.org/</a><br>and</p><p><a href="/t">#<span>x</span></a></p>')
     'See https://a.org/b\\nand\\n\\n#x'

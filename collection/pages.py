@@ -34,11 +34,11 @@ class Pages:
         return self._number
 
     def path(self, number: int) -> Path:
-        """The file of page `number`, from 1."""
+        """Return the file of page `number`, from 1."""
         return self.folder / f"{number:06d}.jsonl.gz"
 
     def read(self, number: int) -> Page:
-        """Page `number`, from 1. Raises CcdError where its file is damaged."""
+        """Return page `number`, from 1. Raises CcdError where its file is damaged."""
         return read(self.path(number))
 
     def append(self, page: Mapping[str, Any]) -> int:
@@ -55,12 +55,12 @@ class Pages:
 
 
 def every(folder: Path) -> Iterator[Path]:
-    """The files of all pages of a campaign, of every source."""
+    """Return the files of all pages of a campaign, of every source."""
     return iter(sorted(folder.glob("raw/*/*/[0-9]*.jsonl.gz")))
 
 
 def read(path: Path) -> Page:
-    """One page. Raises CcdError where the file is damaged."""
+    """Return one page. Raises CcdError where the file is damaged."""
     try:
         with gzip.open(path) as stream:
             line = stream.read(MOST_LINE + 1)

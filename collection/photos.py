@@ -118,7 +118,7 @@ class _Workshop:
         self.todo.put(job)
 
     def take(self, seconds: float) -> tuple[Job, Got] | None:
-        """A job that is over, and what came of it; None where none is within so many seconds."""
+        """Return a job that is over, and what came of it; None where none is within so many seconds."""
         try:
             job, got = self.ended.get(timeout=max(0.0, seconds))
         except queue.Empty:
@@ -129,7 +129,7 @@ class _Workshop:
         raise got
 
     def close(self) -> None:
-        """No picture is written after this, nor half-written when it returns."""
+        """Stop: no picture is written after this, nor half-written when it returns."""
         self.closed.set()
         for _ in self.threads:
             self.todo.put(None)
@@ -148,7 +148,7 @@ class _Workshop:
                 self.ended.put((job, error))
 
     def _load(self, url: str) -> Got:
-        """One answer, checked; a picture is on the disk when this returns."""
+        """Return one answer, checked; a picture is on the disk when this returns."""
         answer = self.fetcher.get(url)
         if isinstance(answer, Redirect):
             return answer
@@ -181,7 +181,7 @@ class _Run:
         self.counts = Counts()
 
     def all(self, rows: Iterator[Waiting]) -> None:
-        """Every row to its end."""
+        """Bring every row to its end."""
         more = True
         while more or self.jobs:
             while more and len(self.jobs) + len(self.put_off) < _WINDOW:
@@ -215,7 +215,7 @@ class _Run:
             self.turns.add(job, at)
 
     def _wait(self) -> None:
-        """Until a download ends or the next pause does."""
+        """Wait until a download ends or the next pause does."""
         if not self.jobs:
             return
         wakes = self.turns.wakes() if self.workshop.free else None

@@ -24,7 +24,7 @@ _STAMP = "%Y-%m-%dT%H-%M-%S.%f"
 
 
 def folder(campaign: Campaign, at: str) -> Path:
-    """The folder of the run that began at a time (ISO 8601)."""
+    """Return the folder of the run that began at a time (ISO 8601)."""
     return campaign.folder / FOLDER / datetime.datetime.fromisoformat(at).strftime(_STAMP)
 
 
@@ -54,7 +54,7 @@ def erase(campaign: Campaign, days: float) -> int:
 
 
 def overdue(campaign: Campaign, days: float) -> list[Path]:
-    """The runs that have been in quarantine for so many days, oldest first."""
+    """Return the runs that have been in quarantine for so many days, oldest first."""
     latest = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=days)
     return [path for path in _runs(campaign) if _time(path) <= latest]
 
@@ -82,7 +82,7 @@ def put_back(campaign: Campaign) -> int:
 
 
 def _runs(campaign: Campaign) -> list[Path]:
-    """The runs in quarantine, oldest first; what is not named like one is not ours."""
+    """Return the runs in quarantine, oldest first; what is not named like one is not ours."""
     home = campaign.folder / FOLDER
     names = sorted(os.listdir(home)) if home.is_dir() else []
     return [home / name for name in names if _is_run(name)]

@@ -54,7 +54,7 @@ class Photo:
 
     @property
     def url(self) -> str | None:
-        """The address to download it from, where there is no file."""
+        """Return the address to download it from, where there is no file."""
         web = isinstance(self.source, str) and self.source.startswith(("http://", "https://"))
         return str(self.source) if web else None
 

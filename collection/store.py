@@ -121,7 +121,7 @@ def _items(entry: Record | Drop, look: Any, filters: Filters, unused: dict[str, 
 
 
 def item(pair_id: str, record: Record, photo: Photo, text: str, looked: Looked | None) -> Item:
-    """A photo of a post with the text that annotators see; `looked` is None while it waits for its download."""
+    """Return a photo of a post with the text that annotators see; `looked` is None while it waits for its download."""
     drop = None
     if not text:
         drop = Drop(pair_id, Reason.NO_TEXT, record.place)
@@ -132,7 +132,7 @@ def item(pair_id: str, record: Record, photo: Photo, text: str, looked: Looked |
 
 
 def found(campaign: Campaign, records: Iterable[Record]) -> Iterator[str | None]:
-    """The pair that has the content of each record, which has one photo; None where there is none."""
+    """Yield the pair that has the content of each record, which has one photo; None where there is none."""
     look = functools.lru_cache(_REMEMBERED)(_look)
     for some in batches(records, BATCH):
         items = [next(_items(record, look, Filters(), {})) for record in some]
@@ -148,7 +148,7 @@ def _flag(said: bool | None) -> int | None:
 
 
 def content_id(text: str, image_sha256: str) -> str:
-    """The post id of a pair whose source has no ids: `sha:<12 hex>` of the raw text and the image.
+    """Return the post id of a pair whose source has no ids: `sha:<12 hex>` of the raw text and the image.
 
     Where the image is still to be downloaded, its address stands for it.
 
@@ -159,7 +159,7 @@ def content_id(text: str, image_sha256: str) -> str:
 
 
 def _look(source: Path | str) -> Looked:
-    """The checked picture, or why there is none."""
+    """Return the checked picture, or why there is none."""
     if isinstance(source, str):
         return images.BadImage(Reason.NOT_ON_DISK, source)
     try:
@@ -195,7 +195,7 @@ class Batch:
         self.images = stored_images(db, {item.picture.sha256 for item in items if item.picture})
 
     def holds(self, pair_id: str) -> bool:
-        """Whether the pair is there, or waits for its photo."""
+        """Return whether the pair is there, or waits for its photo."""
         return pair_id in self.there or (pair_id in self.photos and self.photos[pair_id] is None)
 
     def take(self, item: Item) -> None:
@@ -232,11 +232,11 @@ class Batch:
                 self._wait(item, record, record.post_id, item.photo, item.photo.url)
 
     def _same(self, item: Item, record: Record) -> bool:
-        """Whether a pair that is there has this item's content; a photo that is gone says nothing."""
+        """Return whether a stored pair has this item's content; a photo that is missing says nothing."""
         return self._same_picture(item) and self._same_text(record, item.text)
 
     def _same_text(self, record: Record, seen: str) -> bool:
-        """Whether a post that is there, if any, has this text; exports differ in escapes and in links at the end."""
+        """Return whether a stored post, if any, has this text; exports differ in escapes and in links at the end."""
         there = self.posts.get(record.post_id or "")
         return there is None or there == record.text or clean(there, record.media_links) == seen
 
@@ -268,7 +268,7 @@ class Batch:
             self._take_back(item)
 
     def _id_used(self, item: Item, record: Record) -> None:
-        """The pair that has the id stays; the drop is named after its place, for its id is that pair's."""
+        """Drop an item whose id a pair has that stays; the drop is named after its place."""
         place = record.place if len(record.photos) == 1 else f"{record.place}, {item.pair_id}"
         self._drop(Drop(place, Reason.ID_USED, f"{item.pair_id} is there with another text or photo"))
 

@@ -38,7 +38,7 @@ def read(
     form: str | None = None,
     follow_links: bool = False,
 ) -> Iterator[Record | Drop]:
-    """The records of a table; `images` is the folder its image column starts from (default: the table's).
+    """Yield the records of a table; `images` is the folder its image column starts from (default: the table's).
 
     Rows that follow each other with one id and text are the photos of one post. `network` is "x" or "other"; by default
     ids are X's where names of columns, addresses or dates say so. With `repair`, texts that a wrong encoding spoilt are
@@ -72,7 +72,7 @@ def read(
 
 
 def _beginning(rows: Iterator[Row | Drop], columns: Columns) -> list[Row | Drop]:
-    """So many rows as say what a table is, in bounded memory."""
+    """Read as many rows as say what a table is, in bounded memory."""
     first, size = list[Row | Drop](), 0
     for row in itertools.islice(rows, _LOOKED_AT):
         first.append(row)
@@ -94,7 +94,7 @@ def _refuse_rounded(file: Path, columns: Columns, rows: Iterable[Row | Drop]) ->
 
 
 def _is_of_x(columns: Columns, rows: Sequence[Row | Drop]) -> bool:
-    """Whether a table says that its posts are X's: by names of columns, addresses of posts, or ids with their dates."""
+    """Return whether a table says that its posts are X's, by names of columns, addresses of posts, or dated ids."""
     cells = _cells_of(rows)
     if any(are_of_x(row) for row in cells[:1]):
         return True
@@ -128,7 +128,7 @@ def _digits(raw: object) -> int | None:
 
 
 def _open(file: Path, columns: Columns, form: str | None) -> tuple[Columns, Iterator[Row | Drop]]:
-    """The columns that were found and the rows, by the kind of file that somebody, or its name, says it is."""
+    """Return the columns that were found and the rows, by the kind of file that somebody, or its name, says it is."""
     kind = f".{form}" if form else Path(file.name.lower().removesuffix(".gz")).suffix
     if (file / "state.json").is_file() or (file / "dataset_dict.json").is_file():
         return of_dataset(file, columns)
@@ -193,7 +193,7 @@ _REMOVED = {"[removed]", "[deleted]", "[deleted by user]"}
 
 
 def _photo(image: str | Path, folder: Path, name: str | None, follow_links: bool) -> Path | str | None:
-    """Where an image cell points to; None outside the folder: a table from elsewhere must not fetch any file here."""
+    """Return where an image cell points to; None outside the folder, as a table must not fetch any file here."""
     if isinstance(image, Path):  # it came with the table
         return image
     if image.startswith(("http://", "https://")):
@@ -230,7 +230,7 @@ def _open_csv(file: Path, columns: Columns, *, tabs: bool) -> tuple[Columns, Ite
 def _header_line(
     first: str, numbered: Iterator[tuple[int, str]], tabs: bool
 ) -> tuple[str, str, Iterator[tuple[int, str]]]:
-    """The line with the names of columns, its delimiter, and the lines after it; others may stand before it."""
+    """Return the line with the names of columns, its delimiter, and the lines after it; others may stand before it."""
 
     def delimiter_of(line: str) -> str:
         return "\t" if tabs else max(",;\t", key=line.count)
@@ -249,7 +249,7 @@ def _header_line(
 
 
 def _csv_rows(numbered: Iterable[tuple[int, str]], header: Sequence[str], delimiter: str) -> Iterator[Row | Drop]:
-    """Rows as csv.reader would give them, but a stray quote spoils its own row only, never the rows after it."""
+    """Yield rows as csv.reader would give them, but a stray quote spoils its own row only, never the rows after it."""
     waiting = list[tuple[int, str]]()  # lines read ahead for a cell that did not end
     source = iter(numbered)
     width = len(header)
@@ -277,7 +277,7 @@ def _csv_rows(numbered: Iterable[tuple[int, str]], header: Sequence[str], delimi
 
 
 def _cells(text: str, delimiter: str, unquoted: int | None = None) -> list[str] | None:
-    """The cells of one row, None where its quotes are wrong; with `unquoted`, quotes are plain characters."""
+    """Return the cells of one row, None where its quotes are wrong; with `unquoted`, quotes are plain characters."""
     if unquoted is not None:
         cells = text.rstrip("\r\n").split(delimiter)
         return cells if len(cells) == unquoted else None
@@ -291,7 +291,7 @@ def _cells(text: str, delimiter: str, unquoted: int | None = None) -> list[str] 
 def _long_row(
     line: str, waiting: list[tuple[int, str]], source: Iterator[tuple[int, str]], delimiter: str, width: int
 ) -> tuple[list[str] | None, list[tuple[int, str]]]:
-    """A row whose quoted cells span lines, and the lines that are left; None and all the lines where it never ends."""
+    """Return a row whose quoted cells span lines, and the lines left; None and all the lines where it never ends."""
     ahead = waiting + list(itertools.islice(source, max(0, _LONGEST_ROW - len(waiting))))
     text = line
     for used, (_, more) in enumerate(ahead, 1):

@@ -17,7 +17,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 
 def clean(text: str, media_links: Iterable[str] = ()) -> str:
-    """The text without what only machines read: escapes, links that stand for the photo, control characters.
+    """Return the text without what only machines read: escapes, links that stand for the photo, control characters.
 
     HTML entities are unescaped (to the end: some sources escape twice), `media_links` removed wherever they stand,
     t.co links at the end removed, control characters and lone surrogates removed, the rest brought to NFC. Runs of
@@ -34,7 +34,7 @@ def clean(text: str, media_links: Iterable[str] = ()) -> str:
 
 
 def model_text(seen: str) -> str:
-    """What a model sees of a cleaned text: users as @USER and links as HTTPURL, as BERTweet was trained.
+    """Return what a model sees of a cleaned text: users as @USER and links as HTTPURL, as BERTweet was trained.
 
     Hashtags, emoji and case stay. An e-mail address is no user. model_text(model_text(t)) == model_text(t).
 
@@ -45,7 +45,7 @@ def model_text(seen: str) -> str:
 
 
 def storable(text: str) -> str:
-    """The raw text with what no database holds replaced: NUL characters and lone surrogates."""
+    """Return the raw text with what no database holds replaced: NUL characters and lone surrogates."""
     return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -64,6 +64,6 @@ def _is_text(character: str) -> bool:
 
 
 def _any_of(links: Iterable[str]) -> re.Pattern[str] | None:
-    """A pattern for any of the links, never for the beginning of a longer one."""
+    """Return a pattern for any of the links, never for the beginning of a longer one."""
     known = "|".join(re.escape(link) for link in links if link)
     return re.compile(f"(?:{known})(?![A-Za-z0-9])") if known else None

@@ -47,7 +47,7 @@ class Table:
 
 
 def read(file: Path) -> Table:
-    """Every row of the file: its label, a repair, or why it is refused. Raises CcdError where it is another file.
+    """Read every row of the file: its label, a repair, or why it is refused. Raises CcdError for another file.
 
     >>> len(read(Path("textimage.csv")).labels)  # doctest: +SKIP
     4443
@@ -90,7 +90,7 @@ def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _labels(cells: list[str]) -> tuple[str | None, str]:
-    """The label of a row and what was wrong with it ("" if nothing); no label where it cannot be told.
+    """Return the label of a row and what was wrong with it ("" if nothing); no label where it cannot be told.
 
     >>> _labels(["a leaked text", "1", "0", "0", "0", "1", "0", "", ""])
     ('image_adds=0,text_is_represented=1', 'shifted right by 1')

@@ -51,7 +51,7 @@ class Turns:
             self.hosts.setdefault(name, _Host()).waiting.append(job)
 
     def start(self, now: float) -> Job | None:
-        """The next job that may start; hosts take turns."""
+        """Return the next job that may start; hosts take turns."""
         while self.later and self.later[0][0] <= now:
             self.add(heapq.heappop(self.later)[2])
         for name, each in list(self.hosts.items()):
@@ -62,7 +62,7 @@ class Turns:
         return None
 
     def end(self, name: str, now: float, *, answered: bool) -> None:
-        """A job of this host is over."""
+        """Note that a job of this host is over."""
         each = self.hosts[name]
         each.running -= 1
         if answered:
@@ -78,12 +78,12 @@ class Turns:
             del self.hosts[name]
 
     def pause(self, name: str, until: float) -> None:
-        """The host gets no request before `until`."""
+        """Ask the host nothing before `until`."""
         each = self.hosts.setdefault(name, _Host())
         each.not_before = max(each.not_before, until)
 
     def leave(self, name: str) -> list[Job]:
-        """The jobs of a host that have not started: they are here no more."""
+        """Take out and return the jobs of a host that have not started."""
         waiting = self.hosts[name].waiting if name in self.hosts else collections.deque[Job]()
         later = [entry for entry in self.later if host(entry[2].url) == name]
         self.later = [entry for entry in self.later if host(entry[2].url) != name]
@@ -93,6 +93,6 @@ class Turns:
         return left
 
     def wakes(self) -> float | None:
-        """When something that waits for the clock may start; None where nothing does."""
+        """Return when something that waits for the clock may start; None where nothing does."""
         times = [each.not_before for each in self.hosts.values() if each.waiting and each.running < self.per_host]
         return min(times + [at for at, _, _ in self.later[:1]], default=None)

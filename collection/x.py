@@ -53,7 +53,7 @@ class Query:
 
 
 def search(query: str, *, full_archive: bool = False) -> Query:
-    """Posts with photos that match; what the query lacks of `has:images -is:retweet` is added to it.
+    """Return the query for posts with photos that match; what it lacks of `has:images -is:retweet` is added to it.
 
     The last seven days, or with `full_archive` everything since 2006, newest first.
 
@@ -76,7 +76,7 @@ def search(query: str, *, full_archive: bool = False) -> Query:
 
 
 def user(campaign: Campaign, api: Api, name: str) -> Query:
-    """The newest 3,200 posts of a user, without retweets. The name is looked up once ($0.010) and remembered."""
+    """Return the query for a user's newest 3,200 posts, no retweets. A name is asked once ($0.010) and remembered."""
     name = name.removeprefix("@")
     if not re.fullmatch(r"[A-Za-z0-9_]{1,15}", name):
         raise InputError(f"{name!r} is no user name of X; give letters, digits and _ only")
@@ -94,7 +94,7 @@ def user(campaign: Campaign, api: Api, name: str) -> Query:
 
 
 def read_ids(file: Path) -> list[str]:
-    """The ids of a file, one a line, each once. Raises CcdError where one is none or went through a spreadsheet."""
+    """Read the ids of a file, one a line, each once. Raises CcdError where one is none or was in a spreadsheet."""
     found: dict[str, None] = {}
     wrong = []
     for number, line in lines(file):
@@ -172,7 +172,7 @@ def walk(campaign: Campaign, api: Api, query: Query, limits: Limits, run: Run | 
 
 
 def _told(api: Api, query: Query, params: Mapping[str, Any], key: Key) -> Page:
-    """A page of the answer. Raises CcdError where it has not the shape of one."""
+    """Return a page of the answer. Raises CcdError where it has not the shape of one."""
     with damaged("X's answer", "what was read before is kept; run again later"):
         page = nameless(api.ask(query.method, **params), key)
         for post in _data(page):
@@ -226,7 +226,7 @@ _HANDLE = re.compile(r"\b((?:twitter|x)\.com)/\w+/(?=status|s\w*…)")  # in eve
 
 
 def nameless(page: Page, key: Key) -> Page:
-    """The page without what names people beside the texts: users' ids as keyed hashes, nothing else of them.
+    """Return the page without what names people beside the texts: users' ids as keyed hashes, nothing else of them.
 
     Read again, it gives the same records, and the same author keys. An address of a post loses its author's name and
     still leads there.
@@ -254,13 +254,13 @@ def _nameless(value: Any, key: Key) -> Any:
 
 
 def posts_in(page: Page) -> int:
-    """Posts that a page brought. Whether X bills included ones is not documented, so they count."""
+    """Count the posts that a page brought. Whether X bills included ones is not documented, so they count."""
     includes = page.get("includes") or {}
     return len(_data(page)) + sum(len(includes.get(name) or ()) for name in ("tweets", "posts"))
 
 
 def statuses_in(page: Page) -> dict[str, str]:
-    """What a page says of each id that was asked for: ok, not found, forbidden or error."""
+    """Return what a page says of each id that was asked for: ok, not found, forbidden or error."""
     note = page.get(NOTE) or {}
     found = dict.fromkeys(note.get("asked", ()), "error")
     for error in page.get("errors") or ():
@@ -275,7 +275,7 @@ def statuses_in(page: Page) -> dict[str, str]:
 
 
 def _read(campaign: Campaign, query: str, limits: Limits, run: Run) -> Reading:
-    """The reader of a query's pages, which are what `ccd collect archive` reads too."""
+    """Return the reader of a query's pages, which are what `ccd collect archive` reads too."""
     pages = Pages(campaign.folder, "x", query)
 
     def open_page(page: Page, number: int) -> Opened:
@@ -286,7 +286,7 @@ def _read(campaign: Campaign, query: str, limits: Limits, run: Run) -> Reading:
 
 
 def _page_records(path: Path, number: int) -> Iterator[Record | Drop]:
-    """What a page holds, with places that say which page."""
+    """Yield what a page holds, with places that say which page."""
     for entry in archive.read(path):
         if isinstance(entry, Drop):
             yield dataclasses.replace(entry, item=_place(entry.item, number), detail=_place(entry.detail, number))
@@ -299,7 +299,7 @@ def _place(text: str, number: int) -> str:
 
 
 def _next(page: Page) -> str | None:
-    """The token of the page that follows; None where this is the last."""
+    """Return the token of the page that follows; None where this is the last."""
     if (page.get(NOTE) or {}).get("end"):
         return None
     token = (page.get("meta") or {}).get("next_token")

@@ -72,7 +72,7 @@ class Api:
 
     @classmethod
     def from_environment(cls, wait: Wait = sleep) -> "Api":
-        """With the token of X_BEARER_TOKEN. Raises CcdError where it is absent, or a stand-in is elsewhere."""
+        """Use the token of X_BEARER_TOKEN. Raises CcdError where it is absent, or a stand-in is elsewhere."""
         token = os.environ.get(TOKEN, "").strip()
         if not token:
             raise EnvironmentFailure(
@@ -90,7 +90,7 @@ class Api:
         return cls(token, base_url=base_url, wait=wait)
 
     def ask(self, method: str, **params: Any) -> Page:
-        """The answer to one request of `tweepy.Client.<method>`, whole.
+        """Return the complete answer to one request of `tweepy.Client.<method>`.
 
         Raises CcdError where X refuses, where the credits or the month's cap are used up, and where it does not answer
         after as many tries as `ccd.retries` allows.
@@ -115,7 +115,7 @@ class Api:
         raise ServerError("X answers something else than its API does; see that no proxy stands between, run again")
 
     def transfer(self, verb: str, url: str, data: bytes | None = None) -> bytes:
-        """What stands at an address that X named for a file, or puts a file there: GET or PUT.
+        """Get or put a file at an address that X named.
 
         The token goes to X's own hosts only. Raises CcdError where the address refuses or does not answer.
         """
@@ -141,7 +141,7 @@ class Api:
         raise Later(why)
 
     def _until_reset(self, error: tweepy.TooManyRequests) -> float | None:
-        """Seconds until the rate limit ends, where X says when. Raises CcdError where it is the month's cap."""
+        """Return the seconds until the rate limit ends, if X says when. Raises CcdError at the month's cap."""
         body = _body(error)
         if body.get("title") == "UsageCapExceeded" or "usage-cap" in str(body.get("type")):
             period = str(body.get("period") or "current").lower()

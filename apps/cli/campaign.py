@@ -197,7 +197,7 @@ def status_command(folder: Path) -> Report:
 
 
 def _prevalence(facts: dict[str, Any]) -> list[str]:
-    """Shares of the labels, what is left to find, and whether ranking pays; nothing before pairs are drawn."""
+    """Return shares of the labels, what is left to find, and whether ranking pays; nothing before pairs are drawn."""
     from ccd.measures.prevalence import basis, interval, too_little
 
     if not facts["labels"] or not (facts["sent"] or any(one["found"] for one in facts["labels"])):

@@ -216,7 +216,7 @@ def report(campaign: "Campaign", sources: list[str], counts: "Counts", shown: li
 
 
 def _watched(records: "Iterable[Record | Drop]", name: str) -> "Iterator[Record | Drop]":
-    """The same records, with their number and speed on stderr."""
+    """Yield the same records, with their number and speed on stderr."""
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
     from apps.cli.screen import Screen

@@ -55,7 +55,7 @@ def doctor_command(folder: Path, fix: bool) -> Report:
 
 
 def _mended(folder: Path) -> Iterator[dict[str, str | None]]:
-    """Mend what can be; what fails on the way is told, and the rest goes on."""
+    """Repair what can be repaired; what fails on the way is reported, and the rest goes on."""
     from apps import mending
     from ccd.campaign.campaign import Campaign
     from ccd.errors import CcdError
@@ -133,7 +133,7 @@ def _campaign(folder: Path) -> Iterator[Check]:
 
 
 def _check(what: str, wrong: "list[mending.Found]") -> Check:
-    """What was found wrong as one line, with the first of it and the remedy of that."""
+    """Return what was found wrong as one line, with the first of it and the remedy of that."""
     if not wrong:
         return what, True, "", ""
     first, more = wrong[0], f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""

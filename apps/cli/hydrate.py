@@ -107,7 +107,7 @@ def _filled(release: Path, out: Path, work: "Campaign", bought: int, left: int, 
 
 
 def _work(folder: Path) -> "Campaign":
-    """A campaign that only collects, beside the release: what was bought and downloaded so far."""
+    """Open a campaign that only collects, beside the release: what was bought and downloaded so far."""
     from ccd.campaign.campaign import Campaign
     from ccd.campaign.config import CONFIG, Person
 

@@ -132,7 +132,7 @@ def _said(done: "Imported", collected: int) -> Iterator[str]:
 def _pairs(
     campaign: "Campaign", answers: "list[Answer]", file: Path, images: Path | None, source: str
 ) -> tuple[list[str | None], int]:
-    """The pair of each answer, and how many pairs are new: items with text and image that the campaign lacks."""
+    """Return each answer's pair, and how many pairs are new: items with text and image that the campaign lacks."""
     from annotation import imports
     from collection import store
     from collection.records import Photo, Reason, Record
@@ -162,7 +162,7 @@ def _pairs(
 
 
 def _photo(image: str, folder: Path, made: Path) -> Path | str:
-    """The file of an image that an export names, `made` where its bytes are in the export; its address if it is one.
+    """Return the file of an image that an export names, `made` where the export has its bytes; or its address.
 
     Never a file outside the folder.
     """

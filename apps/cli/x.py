@@ -327,7 +327,7 @@ def _collect(
 
 @contextlib.contextmanager
 def _screen() -> "Iterator[tuple[Callable[[str], None], Wait]]":
-    """One line on stderr: a function that writes it, and one that waits with a countdown in it."""
+    """Open one line on stderr: a function that writes it, and one that waits with a countdown in it."""
     import time
 
     from rich.status import Status
