@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import Any, TypeGuard
 from urllib.parse import parse_qs, urlsplit
 
-import sqlalchemy as sa
-
 from annotation.backend import ANSWERED
 from annotation.predictions import SHOWN, prediction_json
 from apps.connections import RefusedError
 from apps.retraining import Retraining
 from ccd.campaign.assist import to_show
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.tables import schema
-from ccd.campaign.tables.live_posts import is_live
+from ccd.campaign.tables import known_pairs
+from ccd.campaign.tables.desks import desks
 from collection.text import model_text
 from model.serving import Content, Ready, Serving
 
@@ -115,12 +113,9 @@ class Backend:
         """Of each task the content of its pair, or why it is not predicted."""
         data = [task["data"] if isinstance(task, dict) and isinstance(task.get("data"), dict) else {} for task in tasks]
         keys = [each["pair_key"] for each in data if _is_key(each.get("pair_key"))]
-        p, desks = schema.pairs.c, schema.desks.c
-        query = sa.select(p.pair_id, p.image, p.text, p.model_text, schema.images.c.file)
-        query = query.join_from(schema.pairs, schema.images).where(is_live(), p.pair_id.in_(keys))
         with self._campaign.read() as db:
-            rows = {row.pair_id: row for row in db.execute(query)}
-            desk = dict(db.execute(sa.select(desks.project_id, desks.desk)).all())
+            rows = known_pairs.content(db, keys)
+            desk = {row.project_id: name for name, row in desks(db).items()}
             shown = to_show(db, keys)
         contents: list[Content | str] = []
         for task, each in zip(tasks, data, strict=True):

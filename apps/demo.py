@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import sqlalchemy as sa
 
 from annotation import studio as local
 from annotation.accounts import create_missing
@@ -21,7 +20,8 @@ from apps.cli.harmless import harmless
 from apps.cli.progress import bars
 from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
 from ccd.campaign.config import Person
-from ccd.campaign.tables import schema
+from ccd.campaign.tables import known_pairs
+from ccd.campaign.tables.tasks import per_desk
 from ccd.errors import InputError
 from collection.store import collect
 from collection.synthetic import SOURCE, records
@@ -115,7 +115,7 @@ def _collect(campaign: Campaign, typed: Callable[..., None], data: Path | None, 
         typed("collect", "table", str(tables[0]))
     chance = random.Random(seed)
     with campaign.read() as db:
-        pairs = sorted(db.scalars(sa.select(schema.pairs.c.pair_id)))
+        pairs = known_pairs.ids(db)
     labels, weights = list(CCD_SHARES), list(CCD_SHARES.values())
     return dict(zip(pairs, chance.choices(labels, weights, k=len(pairs)), strict=True))
 
@@ -131,10 +131,8 @@ def _judge(
 ) -> None:
     """Let simulated people answer all tasks of their desks, at the same time, through Label Studio's API."""
     projects = {name: row.project_id for name, row in known_desks(campaign).items()}
-    t = schema.tasks
     with campaign.read() as db:
-        rows = db.execute(sa.select(t.c.desk, sa.func.count().label("number")).group_by(t.c.desk))
-        tasks = {row.desk: row.number for row in rows}
+        tasks = per_desk(db)
     say(f"\n{', '.join(names)} (simulated) answer in Label Studio ...")
     failures: list[BaseException] = []
 

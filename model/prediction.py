@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
 import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.predictions import Predictions, begin, predicted, write
-from ccd.campaign.tables import schema
-from ccd.campaign.tables.live_posts import is_live
+from ccd.campaign.tables import known_pairs
 from ccd.errors import InputError
 from ccd.files.ray import on_ray
 from ccd.protocol import Protocol, Question
@@ -236,14 +234,11 @@ def _pairs(
     campaign: Campaign, seen: Callable[[str], str], known: Collection[str], only: Collection[str] | None
 ) -> Iterator[_Pair]:
     """The pairs that are not known yet, by id. One page at a time: no transaction stays open while a network runs."""
-    p = schema.pairs.c
-    query = sa.select(p.pair_id, p.image, p.text, p.model_text, schema.images.c.file)
-    query = query.join_from(schema.pairs, schema.images).where(is_live()).order_by(p.pair_id).limit(ROWS)
     wanted = None if only is None else set(only)
     last = ""
     while True:
         with campaign.read() as db:
-            rows = db.execute(query.where(p.pair_id > last)).all()
+            rows = known_pairs.content_after(db, last, ROWS)
         if not rows:
             break
         last = rows[-1].pair_id

@@ -1,6 +1,7 @@
 """The house: every import points down, from floor to floor and from room to room, and no files import each other."""
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -81,3 +82,22 @@ def test_every_module_of_the_dataset_is_in_a_room() -> None:
 def test_no_files_import_each_other() -> None:
     graph = {module: others - {module} for floor in FLOORS for module, others in modules(floor).items()}
     list(TopologicalSorter(graph).static_order())
+
+
+def test_sql_is_written_for_the_campaign_and_the_release_alone() -> None:
+    outside = [
+        module
+        for floor in FLOORS
+        for module in modules(floor)
+        if not module.startswith(("ccd.campaign", "ccd.release"))
+        and re.search(
+            r"\bsqlalchemy\b.*import|import sqlalchemy|ccd\.campaign\.tables import.*\bschema\b", source(module)
+        )
+    ]
+    assert not outside
+
+
+def source(module: str) -> str:
+    """Return the text of a module."""
+    path = ROOT / module.replace(".", "/")
+    return (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")

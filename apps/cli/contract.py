@@ -124,8 +124,8 @@ def _environment(error: Exception) -> str:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}; free space or check the rights, then run the command again"
-    database = sys.modules.get("sqlalchemy.exc")
-    if database and isinstance(error, database.DBAPIError):
+    campaign = sys.modules.get("ccd.campaign.campaign")
+    if campaign and isinstance(error, campaign.DatabaseError):
         reason = (str(error.orig).strip().splitlines() or ["no reason given"])[0]
         return f"the database failed ({reason}); see that it runs and has space, then run the command again"
     raise error

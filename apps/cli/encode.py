@@ -86,22 +86,15 @@ def encode_command(folder: Path, regions: str | None, words: str | None, workers
 
 def _content(campaign: "Campaign") -> tuple[int, dict[str, str], dict[str, str]]:
     """Number of living pairs, the path of each of their images, and each of their texts, by key."""
-    import sqlalchemy as sa
-
-    from ccd.campaign.tables import schema
+    from ccd.campaign.tables import known_pairs
     from ccd.campaign.tables.images import images as images_of
-    from ccd.campaign.tables.live_posts import is_live
     from collection.text import model_text
     from model.features import text_key
 
-    p = schema.pairs.c
     with campaign.read() as db:
         images = {row.sha256: str(campaign.folder / row.file) for row in images_of(db, shown=True)}
         # model_text is not there of pairs that an older toolkit collected
-        seen = [
-            row.model_text or model_text(row.text)
-            for row in db.execute(sa.select(p.text, p.model_text).where(is_live()))
-        ]
+        seen = [row.model_text or model_text(row.text) for row in known_pairs.texts(db)]
     return len(seen), images, {text_key(text): text for text in seen}
 
 

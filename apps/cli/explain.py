@@ -115,19 +115,14 @@ def _of_data(data: Path, pair: str, question: str | None) -> dict[str, Any]:
 
 def _of_campaign(folder: Path, pair: str) -> dict[str, Any]:
     """Text and photo of a pair of the campaign."""
-    import sqlalchemy as sa
-
     from ccd.campaign.campaign import Campaign
-    from ccd.campaign.tables import schema
-    from ccd.campaign.tables.live_posts import is_live
+    from ccd.campaign.tables import known_pairs
     from ccd.errors import InputError
     from collection.text import model_text
 
     campaign = Campaign.open(folder)
-    p = schema.pairs.c
-    query = sa.select(p.text, p.model_text, schema.images.c.file).join_from(schema.pairs, schema.images)
     with campaign.read() as db:
-        row = db.execute(query.where(p.pair_id == pair, is_live())).one_or_none()
+        row = known_pairs.content(db, [pair]).get(pair)
     if row is None:
         raise InputError(f"{folder}: no pair {pair!r}, or its post is gone; name another, or a release by --data")
     text = row.model_text or model_text(row.text)

@@ -300,14 +300,12 @@ def pull_command(folder: Path, follow: bool, every: int) -> Report:
     \b
     Example: ccd pull --follow
     """
-    from sqlalchemy.exc import OperationalError
-
     from annotation.client import StudioError
     from annotation.connection import connect
     from annotation.pull import pull
     from annotation.versions import Pulled
     from apps.cli.progress import bars
-    from ccd.campaign.campaign import Campaign
+    from ccd.campaign.campaign import Campaign, DatabaseUnreachable
     from ccd.campaign.status import status
     from ccd.errors import InputError
     from ccd.wording import folded
@@ -325,7 +323,7 @@ def pull_command(folder: Path, follow: bool, every: int) -> Report:
                 if not follow or not error.in_doubt:
                     raise
                 say(f"ccd: {error}; trying again")  # a server that comes back is followed on
-            except OperationalError as error:
+            except DatabaseUnreachable as error:
                 if not follow or not campaign.config.database_url:
                     raise
                 say(f"ccd: the database does not answer ({str(error.orig).partition(chr(10))[0]}); trying again")

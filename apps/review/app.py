@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import sqlalchemy as sa
 import streamlit as st
 from PIL import Image
 
 from apps.review import show, state, writer
 from ccd.campaign import adjudication
-from ccd.campaign.campaign import Campaign
+from ccd.campaign.campaign import Campaign, DatabaseError
 from ccd.errors import CcdError
 
 ICON = Image.new("RGB", (16, 16), "#2a6db0")
@@ -53,5 +52,5 @@ try:
     sidebar(opened)
     st.title(page.title)
     page.run()
-except (CcdError, sa.exc.DBAPIError) as error:
+except (CcdError, DatabaseError) as error:
     show.problem(show.reason(error))

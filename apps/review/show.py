@@ -4,10 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import sqlalchemy as sa
 import streamlit as st
 
-from ccd.campaign.campaign import Campaign
+from ccd.campaign.campaign import Campaign, DatabaseError
 from ccd.errors import CcdError
 from ccd.files import photo
 
@@ -62,10 +61,10 @@ def problem(error: object) -> None:
 def reason(error: Exception) -> str:
     """What to say of an error: in its own words, or that the database failed.
 
-    >>> reason(sa.exc.OperationalError("", {}, Exception("database or disk is full")))
+    >>> reason(DatabaseError("", {}, Exception("database or disk is full")))
     'nothing is stored: the database failed (database or disk is full); free space there, then press again'
     """
-    if isinstance(error, sa.exc.DBAPIError):
+    if isinstance(error, DatabaseError):
         why = str(error.orig).strip().partition("\n")[0]
         return f"nothing is stored: the database failed ({why}); free space there, then press again"
     return str(error)

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import sqlalchemy as sa
 import streamlit as st
 
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.config import CONFIG
-from ccd.campaign.tables import schema
+from ccd.campaign.tables import browse
 from ccd.protocol import Question
 
 FIRST_LOOK = 0.6  # seconds that a pair, photo included, must be on screen before a decision on it counts
@@ -40,10 +39,8 @@ def _open(folder: str, _changed: int) -> Campaign:
 
 def stamp(opened: Campaign) -> Stamp:
     """The state of the database now; what is kept by it is fresh after every pull, push and decision."""
-    newest = sa.func.max(schema.judgments.c.judgment_id), sa.func.max(schema.events.c.event_id)
     with opened.read() as db:
-        counts = (db.scalar(sa.select(sa.func.count()).select_from(t)) for t in (schema.pairs, schema.tasks))
-        return Stamp(*(db.scalar(sa.select(each)) or 0 for each in newest), *(number or 0 for number in counts))
+        return Stamp(*browse.newest(db))
 
 
 def of(opened: Campaign, compute: Callable[..., Any], *arguments: Any) -> Any:

@@ -19,6 +19,8 @@ from ccd.files.lock import file_lock
 
 ADJUDICATION_DESK = "@adjudication"
 Connection = sa.Connection  # what `read` and `write` give, and queries take
+DatabaseError = sa.exc.DBAPIError  # a full disk, a server that ended
+DatabaseUnreachable = sa.exc.OperationalError
 PATIENCE = 60_000  # milliseconds that SQLite waits for another process to let go of the database
 
 

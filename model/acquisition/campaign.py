@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import sqlalchemy as sa
 
 from ccd.campaign import predictions
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.tables import judgments, schema
+from ccd.campaign.tables import assignments, judgments, known_pairs
 from ccd.campaign.tables.events import now
-from ccd.campaign.tables.live_posts import is_live
+from ccd.campaign.tables.pairs import in_rounds
 from ccd.campaign.tables.random_arm import linked
 from ccd.errors import CcdError, InputError
 from model.acquisition.clusters import cluster
@@ -81,20 +80,14 @@ def candidates(
     names = [annotator.name for annotator in campaign.config.annotators]
     with campaign.read() as db:
         at = now()
-        p, v, a = schema.pairs.c, schema.labels.c, schema.assignments.c
-        settled = (v.pair_id == p.pair_id) & (v.question == of.name)
-        query = sa.select(p.pair_id, p.copy_of, v.label)
-        query = query.join_from(schema.pairs, schema.labels, settled, isouter=True).where(is_live()).order_by(p.pair_id)
         group_of, label_of = {}, {}
-        for pair, original, label in db.execute(query):
+        for pair, original, label in known_pairs.labelled(db, of.name):
             group_of[pair] = original or pair
             if label is not None:
                 label_of[pair] = of.labels.index(label)
-        had = sa.select(a.pair_id).group_by(a.pair_id)
-        drawn = set(db.scalars(sa.select(schema.round_pairs.c.pair_id).distinct())) & group_of.keys()
+        drawn = in_rounds(db) & group_of.keys()
         votes = judgments.valid_judgments(db, of.name) if again else None
-        everybody = had.where(a.annotator.in_(names)).having(sa.func.count() == len(names))
-        had_by_all = set(db.scalars(everybody)) if again else set()
+        had_by_all = assignments.had_by_all(db, names) if again else set()
         tied = linked(db, campaign.config.split_ties)
     copied = {group_of[pair] for pair in drawn}
     could_be_drawn = [pair for pair in group_of if pair not in drawn]
@@ -162,7 +155,7 @@ def _profiles(campaign: Campaign, ids: Sequence[str], seen: Callable[[str], str]
     from model.features import Features, text_key
     from model.profile import PROFILE_WIDTH
 
-    root, config, p = campaign.folder / "features", campaign.config, schema.pairs.c
+    root, config = campaign.folder / "features", campaign.config
     try:
         regions = Features.latest(root, "regions", config.region_encoder)
         words = Features.latest(root, "words", config.word_encoder)
@@ -173,7 +166,7 @@ def _profiles(campaign: Campaign, ids: Sequence[str], seen: Callable[[str], str]
     place = {pair: row for row, pair in enumerate(ids)}
     images, texts = np.zeros(len(ids), "S64"), np.zeros(len(ids), "S64")
     with campaign.read() as db:
-        for pair, image, text, shown in db.execute(sa.select(p.pair_id, p.image, p.text, p.model_text)):
+        for pair, image, text, shown in known_pairs.texts(db):
             if pair in place:
                 images[place[pair]], texts[place[pair]] = image, text_key(shown or seen(text))
     loader = Loader(Pairs(tuple(ids), images, texts, np.zeros(len(ids), np.int64)), regions, words)

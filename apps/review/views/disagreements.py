@@ -4,12 +4,11 @@ import time
 from typing import Any
 
 import pandas as pd
-import sqlalchemy as sa
 import streamlit as st
 
 from apps.review import show, state, writer
 from ccd.campaign import adjudication, predictions, review_queue
-from ccd.campaign.campaign import Campaign
+from ccd.campaign.campaign import Campaign, DatabaseError
 from ccd.campaign.tables import browse
 from ccd.campaign.tables.browse import Filters, Pair
 from ccd.errors import CcdError
@@ -203,7 +202,7 @@ def _decide(pair_id: str, question: str, reviewer: str, answer: str) -> None:
         )
         st.session_state["told"] = "success", f"{pair_id} is settled: {answer.replace('_', ' ')}."
         writer.wake()
-    except (CcdError, sa.exc.DBAPIError) as error:
+    except (CcdError, DatabaseError) as error:
         st.session_state["told"] = "warning", show.reason(error)
 
 
@@ -228,7 +227,7 @@ def _take_back(pair_id: str, question: str, reviewer: str) -> None:
         st.session_state.get("later", set()).discard(pair_id)
         st.session_state["told"] = "success", f"{pair_id} is open again."
         writer.wake()
-    except (CcdError, sa.exc.DBAPIError) as error:
+    except (CcdError, DatabaseError) as error:
         st.session_state["told"] = "warning", show.reason(error)
 
 

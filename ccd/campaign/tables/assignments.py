@@ -90,6 +90,12 @@ def assigned(db: sa.Connection, annotator: str, pairs: Collection[str]) -> set[s
     return set(db.scalars(sa.select(_A.c.pair_id).where(_A.c.annotator == annotator, _A.c.pair_id.in_(pairs))))
 
 
+def had_by_all(db: sa.Connection, annotators: Collection[str]) -> set[str]:
+    """Return the pairs that every one of these annotators was assigned."""
+    had = sa.select(_A.c.pair_id).group_by(_A.c.pair_id).where(_A.c.annotator.in_(annotators))
+    return set(db.scalars(had.having(sa.func.count() == len(annotators))))
+
+
 def for_adjudicators(db: sa.Connection, desk: str, pairs: Collection[str]) -> set[str]:
     """Return those of the pairs that were sent to the adjudicators' desk, are open, or were settled by one.
 

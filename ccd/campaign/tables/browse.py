@@ -213,6 +213,16 @@ def straddling(db: sa.Connection) -> int:
     return db.scalar(sa.select(sa.func.count()).select_from(groups.subquery())) or 0
 
 
+def newest(db: sa.Connection) -> tuple[int, int, int, int]:
+    """Return the last judgment and event, and how many pairs and tasks there are: they change with the database."""
+    last = (sa.func.max(schema.judgments.c.judgment_id), sa.func.max(schema.events.c.event_id))
+    judgment, event = (db.scalar(sa.select(each)) or 0 for each in last)
+    pairs, tasks = (
+        db.scalar(sa.select(sa.func.count()).select_from(table)) or 0 for table in (schema.pairs, schema.tasks)
+    )
+    return judgment, event, pairs, tasks
+
+
 def releases(db: sa.Connection) -> list[dict[str, str]]:
     """Return the releases in the order in which they were made: name, created_at, manifest_sha256."""
     rows = db.execute(sa.select(schema.releases).order_by(schema.releases.c.created_at)).mappings()
