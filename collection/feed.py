@@ -1,6 +1,5 @@
 """A query of a network that comes in pages: each is kept before it is read, and the walk goes on where it stood."""
 
-import ipaddress
 from collections.abc import Iterator
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -9,6 +8,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables.events import now
 from ccd.errors import InputError, damaged
 from collection.authors import Key, keyed
+from collection.fetch import is_loopback
 from collection.pages import NOTE, Page, Pages
 from collection.reading import Limits, Opened, Reading, Run
 from collection.records import Drop, Reason, Record
@@ -151,13 +151,6 @@ def server(address: str, named: str) -> str:
         or parts.username
     ):
         raise InputError(f"{named}: {address!r} is no server; give its name, such as mastodon.social")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(text):
         raise InputError(f"{named}: {address} would send secrets in clear; use https")
     return f"{parts.scheme}://{parts.netloc.lower()}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

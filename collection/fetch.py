@@ -99,6 +99,19 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast and not ip.is_reserved and not odd
 
 
+def is_loopback(url: str) -> bool:
+    """Return whether an address leads to this machine.
+
+    >>> is_loopback("http://127.0.0.1:80"), is_loopback("http://[::1]"), is_loopback("https://api.x.com")
+    (True, True, False)
+    """
+    name = urlsplit(url).hostname or ""
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
 class Fetcher:
     """Downloads from public hosts; safe to share between threads.
 

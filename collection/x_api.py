@@ -4,7 +4,6 @@ tweepy (https://docs.tweepy.org) asks one fixed host without a timeout, prints t
 a 429 without a reset time: hence an adapter, a log filter, and waits of our own.
 """
 
-import ipaddress
 import logging
 import os
 import re
@@ -18,6 +17,7 @@ from requests.adapters import HTTPAdapter
 
 from ccd.errors import CcdError, EnvironmentFailure, InputError, ServerError
 from ccd.retries import Later, Wait, limited, patiently, sleep
+from collection.fetch import is_loopback
 from collection.pages import Page
 
 TOKEN = "X_BEARER_TOKEN"
@@ -83,7 +83,7 @@ class Api:
                 f"{TOKEN} is no bearer token: it holds spaces or characters that none has; copy it again"
             )
         base_url = os.environ.get(BASE_URL) or None
-        if base_url and not _is_loopback(base_url) and os.environ.get(ANY_HOST) != "1":
+        if base_url and not is_loopback(base_url) and os.environ.get(ANY_HOST) != "1":
             raise InputError(
                 f"{BASE_URL} is {base_url}, which would get your token; name this machine, or set {ANY_HOST}=1"
             )
@@ -119,7 +119,7 @@ class Api:
 
         The token goes to X's own hosts only. Raises CcdError where the address refuses or does not answer.
         """
-        if urlsplit(url).scheme != "https" and not _is_loopback(url):
+        if urlsplit(url).scheme != "https" and not is_loopback(url):
             raise ServerError("X names an address that is not https; see that no proxy stands between, run again")
         headers = {"Content-Type": "text/plain"} if data is not None else {}
         if urlsplit(url).hostname in OWN:
@@ -150,14 +150,6 @@ class Api:
                 "period: what was bought is kept"
             )
         return None if error.reset_time is None else float(error.reset_time - int(time.time()) + 1)
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _body(error: tweepy.HTTPException) -> dict[str, Any]:
