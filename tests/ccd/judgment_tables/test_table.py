@@ -284,8 +284,9 @@ TOLOKA = "INPUT:text\tOUTPUT:label\tGOLDEN:label\tASSIGNMENT:task_id\tASSIGNMENT
         TOLOKA.replace("\t", ",")
         + "x,yes,,1,a,APPROVED\nx,no,,1,b,APPROVED\nx,no,,1,c,REJECTED\ny,yes,yes,9,a,APPROVED\n",
         "item,user,vote,is_gold,AssignmentStatus\n1,a,yes,false,\n1,b,no,0,\n1,c,no,0,rejected\n9,a,yes,true,\n",
+        "item,user,vote,is_gold,AssignmentStatus\n1,a,yes,<NA>,\n1,b,no,#N/A,\n1,c,no,,rejected\n9,a,yes,true,\n",
     ],
-    ids=["MTurk", "Toloka", "plain"],
+    ids=["MTurk", "Toloka", "plain", "missing values"],
 )
 def test_rejected_and_golden_rows_are_left_out_and_counted(tmp_path: Path, text: str) -> None:
     found = read_table(write(tmp_path, text))
