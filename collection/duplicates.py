@@ -1,4 +1,4 @@
-"""Near-duplicates in a campaign: hash the pictures, tie what is alike, name the groups, take out what says nothing new.
+"""Near-duplicates in a campaign: hash the pictures, link what is alike, name the groups, take out what is a copy.
 
 The same picture with another text is another pair: it is grouped and never taken out. Where picture and text are both
 alike, the earliest post stays.
@@ -60,17 +60,17 @@ def find(campaign: Campaign, started: Started, engine: str = "local") -> Found:
         hashed, unreadable = hash_pictures(campaign, started, engine)
         with campaign.read() as db:
             frame = near_duplicates.contents(db)
-        step = started("ties", 3)
-        ties = Ties.of(frame, run)
+        step = started("links", 3)
+        links = Links.of(frame, run)
         step(1)
-        alike = ties.alike(frame)
+        alike = links.alike(frame)
         step(1)
         with campaign.write() as db:
             given_out = pairs.in_rounds(db)  # as of now: rounds may be drawn
             out = {pair: kept for pair, kept in alike.items() if pair not in given_out}
             near_duplicates.drop_copies(db, out, Reason.NEAR_DUPLICATE, Reason.DUPLICATE, BATCH)
             left = ~frame["pair_id"].isin(out.keys())
-            group = ties.groups(frame, left)
+            group = links.groups(frame, left)
             columns = {"duplicate_group": group, "copy_of": frame.loc[left, "pair_id"].map(alike)}
             for column, values in columns.items():
                 near_duplicates.set_column(db, column, _changed(frame[left], column, values))
@@ -125,12 +125,12 @@ def _hash(file: str) -> str | None:
     return None
 
 
-# --- ties -----------------------------------------------------------------------------------------------------------
+# --- links -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Ties:
-    """Pairs as edges between a picture and a text, and the ties among pictures and among texts.
+class Links:
+    """Pairs as edges between a picture and a text, and the links among pictures and among texts.
 
     `picture` and `text` [pairs] are numbers of nodes; pictures with one hash are one node, and so are texts that differ
     only in what `comparable` takes off. A flat picture is alike only to itself, a short text to nothing.
@@ -138,12 +138,12 @@ class Ties:
 
     picture: npt.NDArray[np.int64]
     text: npt.NDArray[np.int64]
-    picture_ties: Edges
-    text_ties: Edges
+    picture_links: Edges
+    text_links: Edges
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, run: Run = map) -> "Ties":
-        """Return the ties among the pairs of `frame`: pair_id, image, phash ("" or None: not to be compared), text."""
+    def of(cls, frame: pd.DataFrame, run: Run = map) -> "Links":
+        """Return the links among the pairs of `frame`: pair_id, image, phash ("" or None: not to be compared), text."""
         picture, text = near_image(frame, run), near_text(frame, short=False, run=run)
         return cls(picture.node, text.node, picture.edges, text.edges)
 
@@ -152,7 +152,7 @@ class Ties:
 
         Earlier is the post's time, then the pair id; a post without a time comes last.
         """
-        pictures, texts = _neighbours(self.picture_ties), _neighbours(self.text_ties)
+        pictures, texts = _neighbours(self.picture_links), _neighbours(self.text_links)
         when = frame["created_at"].fillna("~")
         ids = frame["pair_id"].to_numpy(object)
         stays: dict[tuple[int, int], str] = {}
@@ -168,22 +168,22 @@ class Ties:
         return found
 
     def groups(self, frame: pd.DataFrame, left: "pd.Series[bool]") -> "pd.Series[str]":
-        """Return the group of each pair that is `left`: the smallest pair id among those that ties lead to."""
+        """Return the group of each pair that is `left`: the smallest pair id among those that links lead to."""
         mask = left.to_numpy(bool)
         picture, text = self.picture[mask], self.text[mask]
         first = int(self.picture.max(initial=-1)) + 1  # texts are numbered after the pictures
-        ties = [
-            self.picture_ties[np.isin(self.picture_ties, picture).all(axis=1)],
-            self.text_ties[np.isin(self.text_ties, text).all(axis=1)] + first,
+        links = [
+            self.picture_links[np.isin(self.picture_links, picture).all(axis=1)],
+            self.text_links[np.isin(self.text_links, text).all(axis=1)] + first,
             np.stack([picture, text + first], axis=1),
         ]
-        component = components(first + int(self.text.max(initial=-1)) + 1, ties)[picture]
+        component = components(first + int(self.text.max(initial=-1)) + 1, links)[picture]
         return frame.loc[left, "pair_id"].groupby(component).transform("min")
 
 
-def _neighbours(ties: Edges) -> dict[int, list[int]]:
+def _neighbours(links: Edges) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
-    for one, other in ties.tolist():
+    for one, other in links.tolist():
         found.setdefault(one, []).append(other)
         found.setdefault(other, []).append(one)
     return found

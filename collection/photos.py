@@ -58,13 +58,14 @@ def download(
     workers: int = WORKERS,
     per_host: int = PER_HOST,
     private_hosts: Collection[str] = (),
-    told: Callable[[int], object] = lambda number: None,
+    progress: Callable[[int], object] = lambda number: None,
 ) -> Counts:
     """Download what waits, at most `limit` photos, and make pairs of it by the rules of `store.collect`.
 
-    `workers` downloads at a time, `per_host` from one host; `told` hears of every photo that is settled. A photo that
-    stays away has a reason in the tables `photos` and `drops`. Photos of a host that does not answer (see Turns) wait
-    on, with that reason. `private_hosts`: see Fetcher. Interrupted, it ends within a second, and what came is stored.
+    `workers` downloads at a time, `per_host` from one host; `progress` is called with the number of photos that are
+    settled. A photo that stays away has a reason in the tables `photos` and `drops`. Photos of a host that does not
+    answer (see Turns) wait on, with that reason. `private_hosts`: see Fetcher. Interrupted, it ends within a second,
+    and what came is stored.
     Raises CcdError where a picture cannot be written; what was stored before stays.
 
     >>> download(campaign).kept  # doctest: +SKIP
@@ -75,7 +76,7 @@ def download(
         warnings.catch_warnings(action="ignore"),  # of pictures; not in the threads, which share the filters
     ):
         workshop = _Workshop(Fetcher(limits, workers, private_hosts), campaign.folder, workers)
-        run = _Run(campaign, workshop, limits, Turns(per_host, limits.tries, limits.pause), told)
+        run = _Run(campaign, workshop, limits, Turns(per_host, limits.tries, limits.pause), progress)
         try:
             run.all(_waiting(campaign, limit))
         finally:
@@ -171,9 +172,15 @@ class _Run:
         workshop: _Workshop,
         limits: Limits,
         turns: Turns,
-        told: Callable[[int], object],
+        progress: Callable[[int], object],
     ) -> None:
-        self.campaign, self.workshop, self.limits, self.turns, self.told = campaign, workshop, limits, turns, told
+        self.campaign, self.workshop, self.limits, self.turns, self.progress = (
+            campaign,
+            workshop,
+            limits,
+            turns,
+            progress,
+        )
         self.jobs: dict[str, Job] = {}  # by address
         self.settled: list[Settled] = []
         self.put_off: list[tuple[Waiting, str, int]] = []
@@ -256,12 +263,12 @@ class _Run:
             got = images.BadImage(reason, f"{got.reason}: {job.url}")
         del self.jobs[job.address]
         self.settled += [(row, got, max(job.tries, 1)) for row in job.rows]
-        self.told(len(job.rows))
+        self.progress(len(job.rows))
 
     def _put_off(self, job: Job, name: str) -> None:
         del self.jobs[job.address]
         self.put_off += [(row, name, job.tries) for row in job.rows]
-        self.told(len(job.rows))
+        self.progress(len(job.rows))
 
     def settle(self) -> None:
         """Write what came since the last time: pairs, drops and states in one transaction."""

@@ -155,7 +155,7 @@ def walk(campaign: Campaign, api: Api, query: Query, limits: Limits, run: Run | 
         if since:
             params["since_id"] = since
             params.pop("start_time", None)
-        page = _told(api, query, params, key)
+        page = _page_of(api, query, params, key)
         if not token and since and not page.get("data"):
             break  # nothing newer: no page, nothing paid
         ids = [int(post["id"]) for post in _data(page)] + [int(note.get("newest_id") or 0)]
@@ -171,7 +171,7 @@ def walk(campaign: Campaign, api: Api, query: Query, limits: Limits, run: Run | 
     return run
 
 
-def _told(api: Api, query: Query, params: Mapping[str, Any], key: Key) -> Page:
+def _page_of(api: Api, query: Query, params: Mapping[str, Any], key: Key) -> Page:
     """Return a page of the answer. Raises CcdError where it has not the shape of one."""
     with damaged("X's answer", "what was read before is kept; run again later"):
         page = nameless(api.ask(query.method, **params), key)

@@ -161,4 +161,4 @@ def _download(work: "Campaign") -> None:
 
     private = [name.strip() for name in os.environ.get(PRIVATE_HOSTS, "").split(",") if name.strip()]
     with bars() as started:
-        photos.download(work, private_hosts=private, told=started("photos", photos.count(work)["todo"]))
+        photos.download(work, private_hosts=private, progress=started("photos", photos.count(work)["todo"]))

@@ -44,8 +44,8 @@ def photos_command(folder: Path, retry_failed: bool, limit: int | None) -> contr
     waiting = photos.count(campaign)["todo"]
     try:
         with bars() as started:
-            told = started("photos", min(waiting, limit or waiting))
-            counts = photos.download(campaign, limit=limit, private_hosts=private, told=told)
+            progress = started("photos", min(waiting, limit or waiting))
+            counts = photos.download(campaign, limit=limit, private_hosts=private, progress=progress)
     except KeyboardInterrupt:
         click.echo(f"\n{photos.count(campaign)['todo']:,} photos still wait; run again to go on", err=True, nl=False)
         raise

@@ -229,7 +229,7 @@ def test_a_pair_without_a_time_gives_way_to_one_with_a_time() -> None:
         {"pair_id": ["x:1:0", "x:2:0"], "image": "a", "phash": "", "text": [text, text.upper()]}
         | {"created_at": [None, "2012-10-29T22:34:01+00:00"]}
     )
-    assert duplicates.Ties.of(frame).alike(frame) == {"x:1:0": "x:2:0"}
+    assert duplicates.Links.of(frame).alike(frame) == {"x:1:0": "x:2:0"}
 
 
 def test_a_pair_that_was_taken_out_ties_no_others_together() -> None:
@@ -237,9 +237,9 @@ def test_a_pair_that_was_taken_out_ties_no_others_together() -> None:
     frame = pd.DataFrame(
         {"pair_id": ["x:1:0", "x:2:0", "x:3:0"], "image": list("abc"), "phash": hashes, "text": ["one", "two", "three"]}
     )
-    ties = duplicates.Ties.of(frame)
-    assert ties.groups(frame, pd.Series([True, True, True])).tolist() == ["x:1:0"] * 3
-    assert ties.groups(frame, pd.Series([True, False, True])).tolist() == ["x:1:0", "x:3:0"]
+    links = duplicates.Links.of(frame)
+    assert links.groups(frame, pd.Series([True, True, True])).tolist() == ["x:1:0"] * 3
+    assert links.groups(frame, pd.Series([True, False, True])).tolist() == ["x:1:0", "x:3:0"]
 
 
 def test_ray_finds_the_same(

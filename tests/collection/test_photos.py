@@ -215,7 +215,7 @@ def test_a_slow_host_does_not_hold_up_the_others(campaign: Campaign, server: Ser
         queue(campaign, *(slow.url(f"slower/{i}") for i in range(24)), *(server.url(f"photo/{i}") for i in range(24)))
         hosts = [slow.address, server.address]
         settled: list[int] = []
-        photos.download(campaign, private_hosts=hosts, told=lambda _: settled.append(slow.asked.total()))
+        photos.download(campaign, private_hosts=hosts, progress=lambda _: settled.append(slow.asked.total()))
     assert settled[23] < 24  # the other host's photos were there before the slow one was even asked for all
 
 
@@ -301,7 +301,7 @@ def run_photos(folder: Path, address: str, told: "Connection") -> None:
     """`download` in a process of its own, which says how many photos were settled, or what went wrong."""
     photos.BATCH = 10
     try:
-        photos.download(Campaign.open(folder), private_hosts=[address], told=told.send)
+        photos.download(Campaign.open(folder), private_hosts=[address], progress=told.send)
     except Exception as error:
         told.send(f"{type(error).__name__}: {error}")
 
