@@ -24,7 +24,7 @@ from ccd.campaign.tables import known_pairs
 from ccd.campaign.tables.tasks import per_desk
 from ccd.errors import InputError
 from collection.store import collect
-from collection.synthetic import SOURCE, records
+from collection.synthetic.records import SOURCE, records
 
 PEOPLE = tuple(Person(name, f"{name}@example.org") for name in ("ann", "bob", "cy"))
 LEAD = (Person("lead", "lead@example.org"),)
@@ -48,7 +48,7 @@ def run(cli: click.Command, folder: Path | None, data: Path | None, size: int, s
     Args:
         cli: the `ccd` command.
         folder: where the campaign goes; a new temporary folder where None.
-        data: a folder of real pairs (one table and its images); the toolkit's own synthetic world where None.
+        data: a folder of real pairs (one table and its images); the toolkit's own synthetic pairs where None.
     """
     folder = folder or Path(tempfile.mkdtemp(prefix="ccd-demo-"))
     campaign = Campaign.create(folder, name="demo", annotators=PEOPLE, adjudicators=LEAD)
@@ -101,7 +101,7 @@ def say(line: str) -> None:
 
 
 def _collect(campaign: Campaign, typed: Callable[..., None], data: Path | None, size: int, seed: int) -> dict[str, str]:
-    """Fill the campaign; give each pair a "true" label: known in our world, drawn at CCD's shares for real ones."""
+    """Fill the campaign; give each pair a "true" label: known of synthetic pairs, drawn by CCD's shares for others."""
     if data is None:
         say(f"\nDrawing {size} synthetic pairs ...")
         with tempfile.TemporaryDirectory() as drawn:

@@ -26,8 +26,8 @@ from rich.console import Console
 from apps.cli.progress import bars
 from apps.cli.replay import shown_table
 from apps.cli.train import prepare
+from collection.synthetic.simulated import Annotators
 from collection.text import model_text
-from collection.world.simulated import Annotators
 from model.acquisition import STRATEGIES
 from model.discovery import STARTS, Row, compare, draw_curves
 from model.encoders import word_encoder

@@ -30,7 +30,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.config import Person
 from ccd.campaign.tables import schema
 from collection.store import collect
-from collection.synthetic import SOURCE, records
+from collection.synthetic.records import SOURCE, records
 
 PEOPLE = tuple(Person(name, f"{name}@example.org") for name in ("ann", "bob", "cy"))
 JUDGED, ASKED = 60, 250  # pairs

@@ -37,7 +37,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.config import Person
 from ccd.campaign.tables import schema
 from collection.store import collect
-from collection.synthetic import SOURCE, records
+from collection.synthetic.records import SOURCE, records
 from tests.e2e import postgres
 
 PAGES = ("", "disagreements", "agreement", "annotators", "dataset")

@@ -54,7 +54,7 @@ def collect(
     *,
     update: bool = False,
 ) -> Counts:
-    """Store the pairs of one source. `source` names it for ever; "synthetic" is the demo's world.
+    """Store the pairs of one source. `source` names it for ever; "synthetic" is that of the demo's pairs.
 
     With `limit`, stops when that many pairs are there or wait for their photo, new and known ones. `counts` of the
     sources before is added to, for a limit on several. Of pairs with the same text and image the first stays; of two

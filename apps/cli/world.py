@@ -1,4 +1,4 @@
-"""`ccd world`: draw a made world, to measure models on what is known of it."""
+"""`ccd world`: draw a synthetic dataset, to measure models on what is known of it."""
 
 from pathlib import Path
 
@@ -56,10 +56,10 @@ def world_command(folder: Path, pairs: int, workers: int | None, **knobs: float)
 
     from apps.cli.progress import bars
     from apps.cli.release import counts_table
-    from collection.world.folder import write_world
-    from collection.world.pairs import Settings
-    from collection.world.shards import Plan
-    from collection.world.simulated import Annotators, Detector
+    from collection.synthetic.folder import write_dataset
+    from collection.synthetic.pairs import Settings
+    from collection.synthetic.shards import Plan
+    from collection.synthetic.simulated import Annotators, Detector
 
     plan = Plan(
         pairs,
@@ -68,7 +68,7 @@ def world_command(folder: Path, pairs: int, workers: int | None, **knobs: float)
         Annotators(knobs["accuracy"], knobs["implicit_accuracy"]),
     )
     with bars() as started:
-        done = write_world(folder, plan, workers or os.cpu_count() or 1, started("pairs", pairs))
+        done = write_dataset(folder, plan, workers or os.cpu_count() or 1, started("pairs", pairs))
     shown: list[Any] = [
         counts_table(done.counts, synthetic=True),
         f"{folder} {'is written' if done.new else 'was there already, with these settings'}; all of it is synthetic.",

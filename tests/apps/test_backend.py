@@ -32,7 +32,7 @@ from ccd.campaign.assist import decide, to_show
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
 from collection.store import collect
-from collection.synthetic import SOURCE, records
+from collection.synthetic.records import SOURCE, records
 from model.features import forget
 from model.serving import Ready, Serving
 from tests.campaigns import judge, small_campaign

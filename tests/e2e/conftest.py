@@ -17,7 +17,7 @@ from apps.cli.main import cli
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.config import Person
 from collection.store import collect
-from collection.synthetic import records
+from collection.synthetic.records import records
 from tests.e2e.postgres import running
 from tests.e2e.proxy import Proxy
 

@@ -27,7 +27,7 @@ from benchmarks.slowloris import callers
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
 from collection.store import collect
-from collection.synthetic import SOURCE, records
+from collection.synthetic.records import SOURCE, records
 from tests.campaigns import judge
 from tests.e2e.conftest import PEOPLE, Server, api, campaign_on, ccd
 

@@ -12,7 +12,7 @@ from benchmarks.load import make_database
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
 from collection.store import collect
-from collection.synthetic import records
+from collection.synthetic.records import records
 from tests.campaigns import judge
 from tests.e2e.conftest import LEAD, PEOPLE, Server, campaign_on, ccd, edit
 from tests.e2e.test_faults import answer_all

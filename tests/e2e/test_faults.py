@@ -21,7 +21,7 @@ from annotation.desks import forget, known_desks, open_desk
 from apps.cli.main import cli
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
-from collection.synthetic import records
+from collection.synthetic.records import records
 from tests.e2e.conftest import PEOPLE, Server, api, campaign_on, ccd, edit
 from tests.e2e.proxy import Proxy
 

@@ -15,11 +15,11 @@ from ccd.measures.draws import Stratum
 from ccd.measures.prevalence import Payoff, payoff
 from collection.records import Photo, Record
 from collection.store import collect
-from collection.synthetic import SOURCE
-from collection.world.folder import write_world
-from collection.world.pairs import Settings
-from collection.world.shards import Plan
-from collection.world.simulated import Detector
+from collection.synthetic.folder import write_dataset
+from collection.synthetic.pairs import Settings
+from collection.synthetic.records import SOURCE
+from collection.synthetic.shards import Plan
+from collection.synthetic.simulated import Detector
 from tests.e2e.conftest import LEAD, PEOPLE, Server, ccd, edit
 from tests.e2e.test_campaign import judge
 
@@ -31,7 +31,7 @@ NAMES = ["ann", "bob", "cy"]
 
 def made(url: str, folder: Path, world: Path) -> tuple[Campaign, dict[str, str]]:
     """A campaign of a small made world, with a detector that never errs for its regions; and the true labels."""
-    write_world(world, Plan(PAIRS, Settings(3), Detector(1, 0, 0)), 1, lambda number: None)
+    write_dataset(world, Plan(PAIRS, Settings(3), Detector(1, 0, 0)), 1, lambda number: None)
     Campaign.create(folder, name=folder.name, annotators=PEOPLE, adjudicators=LEAD)
     edit(folder, '# url = "http://127.0.0.1:8080"', f'url = "{url}"')
     edit(folder, 'regions = "light"', f'regions = "names:{world / "detections.jsonl"}"')

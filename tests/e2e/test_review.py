@@ -26,7 +26,7 @@ from ccd.campaign import adjudication
 from ccd.campaign.campaign import ADJUDICATION_DESK, Campaign
 from ccd.campaign.tables import schema
 from collection.store import collect
-from collection.synthetic import records
+from collection.synthetic.records import records
 from tests.e2e.browser import chromium
 from tests.e2e.conftest import PEOPLE, Server, api, campaign_on, ccd
 

@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.notes import SERVER_CLOCK
-from collection.synthetic import records
+from collection.synthetic.records import records
 from tests.campaigns import judge
 
 TIMES = {"at", "collected_at", "pulled_at", "checked_at", "created_at"}  # columns that tell when, not what

@@ -19,7 +19,7 @@ LOADED = (
     "apps.cli.main", "apps.mending", "ccd.campaign.backup", "ccd.campaign.adjudication", "ccd.release",
     "ccd.reports.report", "ccd.campaign.gold_labels", "ccd.splitting.split",
     "collection.archive", "collection.compliance", "collection.duplicates", "collection.photos", "collection.store",
-    "collection.bluesky", "collection.mastodon", "collection.table", "collection.tir", "collection.world.folder",
+    "collection.bluesky", "collection.mastodon", "collection.table", "collection.tir", "collection.synthetic.folder",
     "collection.x", "model.acquisition", "model.prediction", "model.replay", "model.reproduce",
     "model.training", "model.attention", "sqlalchemy.dialects.sqlite", "PIL.JpegImagePlugin",
     "rich.console", "rich.progress",

@@ -25,7 +25,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
 from ccd.errors import CcdError
 from collection.store import collect
-from collection.synthetic import records
+from collection.synthetic.records import records
 from tests.campaigns import judge, people
 
 

@@ -33,7 +33,7 @@ HASHTAGS = (
     "#random", "#justsaying", "#tbt", "#monday", "#weekend", "#life", "#today", "#thoughts", "#2021", "#nofilter",
 )  # fmt: skip
 JOINS = (". ", ". ", ". ", " - ", "... ", "! ", " ✨ ", "\n")
-TYPICAL = {  # of a class in real feeds; only a world with a leak has them
+TYPICAL = {  # of a class in real feeds; only a dataset with a leak has them
     "explicit": ("as you can see here", "look at this", "pictured just now", "here it is", "zoom in", "close-up"),
     "implicit": ("mood", "if you know you know", "this feeling", "same energy", "#relatable", "it be like that"),
     "irrelevant": ("link in bio", "new post on the blog", "follow for more", "vote for us", "sign up today", "#ad"),
@@ -49,7 +49,7 @@ def compose(
     typos: float,
     clutter: float,
 ) -> str:
-    """A text with its slots filled, in any order, with fillers and noise.
+    """Return a text with its slots filled, in any order, with fillers and noise.
 
     Args:
         typos: share of the words in which two letters change places.

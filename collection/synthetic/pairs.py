@@ -1,4 +1,4 @@
-"""Pairs of the made world, each by its number alone: what the text says, what the picture shows, and the label.
+"""Synthetic pairs, each by its number alone: what the text says, what the picture shows, and the label.
 
 The text's slots are drawn first and know nothing of the label: a name, an association of something else, perhaps a
 feeling. Then the picture is drawn so that the label holds:
@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from ccd.splitting.quotas import CCD_COUNTS
-from collection.world import texts
-from collection.world.faces import FEELINGS, PHRASES, PLEASANT, SKINS, UNPLEASANT
-from collection.world.kinds import KINDS, akin
-from collection.world.scenes import COLUMNS, HEIGHTS, SCENES, Placed, draw
+from collection.synthetic import texts
+from collection.synthetic.faces import FEELINGS, PHRASES, PLEASANT, SKINS, UNPLEASANT
+from collection.synthetic.kinds import KINDS, akin
+from collection.synthetic.scenes import COLUMNS, HEIGHTS, SCENES, Placed, draw
 
 CCD_PAIRS = sum(CCD_COUNTS.values())  # 12,252
 _BLOCK = 12  # pairs whose order a seed shuffles; divides CCD_PAIRS
@@ -32,7 +32,7 @@ _BOTH = 0.6  # share of the explicit pairs with room for it that show what is as
 
 @dataclass(frozen=True)
 class Settings:
-    """What a world is made from; the same settings and number give the same pair for ever.
+    """What pairs are drawn from; the same settings and number give the same pair for ever.
 
     `leak`: share of the texts with a phrase that is typical of their class. `unseen`: share of the associations that
     occur in dev and test only (of each kind one stays). `typos` and `clutter`: see `texts.compose`.
@@ -63,22 +63,22 @@ class Pair:
 
     @property
     def post_id(self) -> str:
-        """Its name for ever; the pair id is this and ":0"."""
+        """Return its name for ever; the pair id is this and ":0"."""
         return f"world:{self.seed}-{self.number:06}"
 
     def draw(self) -> Image.Image:
-        """The picture, RGB; the same every time."""
+        """Draw the picture, RGB; the same every time."""
         return draw(self.scene, self.things, random.Random(f"{self.seed}/{self.number}/backdrop"))
 
     def shows(self, kind: str) -> bool:
-        """True where a thing of this kind is in the picture."""
+        """Return True where a thing of this kind is in the picture."""
         return any(thing.kind == kind for thing in self.things)
 
 
-def make(number: int, settings: Settings) -> Pair:
-    """The pair of this number, counted from 0. Worlds of one seed share their first pairs, whatever their size.
+def synthetic_pair(number: int, settings: Settings) -> Pair:
+    """Return the pair of this number, counted from 0. Datasets of one seed share their first pairs, whatever the size.
 
-    >>> make(0, Settings(seed=1)) == make(0, Settings(seed=1))
+    >>> synthetic_pair(0, Settings(seed=1)) == synthetic_pair(0, Settings(seed=1))
     True
     """
     split, label = cell(number, settings.seed)
@@ -102,7 +102,7 @@ def make(number: int, settings: Settings) -> Pair:
 
 
 def cell(number: int, seed: int) -> tuple[str, str]:
-    """Split and label of a pair: Table II exactly in every 12,252 pairs, and nearly so in the first n."""
+    """Return split and label of a pair: Table II exactly in every 12,252 pairs, and nearly so in the first n."""
     block, place = divmod(number % CCD_PAIRS, _BLOCK)
     order = list(range(_BLOCK))
     random.Random(f"{seed}/cells/{block}").shuffle(order)
@@ -111,7 +111,7 @@ def cell(number: int, seed: int) -> tuple[str, str]:
 
 @functools.cache
 def unseen(kind: str, settings: Settings) -> frozenset[str]:
-    """The associations of a kind that no text of train has; never all of them."""
+    """Return the associations of a kind that no text of train has; never all of them."""
     known = KINDS[kind].associations
     rng = random.Random(f"{settings.seed}/unseen/{kind}")
     return frozenset(rng.sample(known, min(len(known) - 1, int(settings.unseen * len(known) + rng.random()))))
@@ -119,7 +119,7 @@ def unseen(kind: str, settings: Settings) -> frozenset[str]:
 
 @functools.cache
 def _cells() -> tuple[tuple[str, str], ...]:
-    """The cells of Table II in a row, each next one that which is furthest behind its share."""
+    """Return the cells of Table II in a row, each next one that which is furthest behind its share."""
     given = dict.fromkeys(CCD_COUNTS, 0)
     row = []
     for number in range(1, CCD_PAIRS + 1):
@@ -137,7 +137,7 @@ def _at_home(scene: str) -> tuple[str, ...]:
 def _things(
     label: str, scene: str, named: str, associated: str, feels: str | None, rng: random.Random
 ) -> tuple[Placed, ...]:
-    """One to three things and perhaps a face, such that the label holds."""
+    """Return one to three things and perhaps a face, such that the label holds."""
     number = rng.choices((1, 2, 3), (3, 4, 3))[0]
     face = rng.random() < _FEELS
     by_feeling = bool(label == "implicit" and face and feels and rng.random() < _BY_FEELING)
@@ -170,7 +170,7 @@ def _place(kind: str, scene: str, column: int, rng: random.Random) -> Placed:
 
 
 def _stand(kind: str, colour: str, height: float, column: int, feeling: str | None, rng: random.Random) -> Placed:
-    """In a column, 61 to 80 pixels wide, and a little higher or lower than wide."""
+    """Put a thing into a column, 61 to 80 pixels wide, and a little higher or lower than wide."""
     width = rng.uniform(0.095, 0.125)
     across = (column + rng.uniform(0.49, 0.51)) / COLUMNS
     return Placed(kind, colour, across, height, width, width * 4 / 3 * rng.uniform(0.9, 1.1), feeling)

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from collection.world import animals, food, home, nature, play, travel  # noqa: F401 (they enter their kinds)
-from collection.world.brush import COLOURS, WOOD, Brush, Colour, dark, light
-from collection.world.faces import draw_face
-from collection.world.kinds import KINDS
+from collection.synthetic.drawing import COLOURS, WOOD, Brush, Colour, dark, light
+from collection.synthetic.faces import FACES
+from collection.synthetic.kinds import KINDS
 
 WIDTH, HEIGHT = 320, 240  # pixels of a finished picture
 COLUMNS = 4  # things side by side, at most
@@ -49,38 +48,36 @@ class Placed:
 
     @property
     def name(self) -> str:
-        """What a detector that is right calls it."""
+        """Return what a detector that is right calls it."""
         return f"{self.feeling} face" if self.feeling else KINDS[self.kind].names[0]
 
     @property
     def box(self) -> Box:
-        """Left, top, right and bottom as shares of the picture, of the pixels that are drawn."""
+        """Return left, top, right and bottom as shares of the picture, of the pixels that are drawn."""
         left, top, right, bottom = _extent(self.kind)
         sides = (self.x + left * self.rx, self.y + top * self.ry, self.x + right * self.rx, self.y + bottom * self.ry)
         return tuple(round(min(1.0, max(0.0, side)), 4) for side in sides)  # type: ignore[return-value]
 
 
 def draw(scene: str, things: tuple[Placed, ...], rng: random.Random) -> Image.Image:
-    """The picture: RGB, WIDTH x HEIGHT. The same arguments draw the same pixels."""
+    """Draw the picture: RGB, WIDTH x HEIGHT. The same arguments draw the same pixels."""
     image = _backdrop(scene, rng.randrange(4)).copy()
     pen = ImageDraw.Draw(image)
     _DETAILS[scene](pen, rng)
     for thing in things:
         brush = Brush(pen, thing.x * _W, thing.y * _H, thing.rx * _W, thing.ry * _H)
-        if thing.feeling:
-            draw_face(brush, COLOURS[thing.colour], thing.feeling)
-        else:
-            KINDS[thing.kind].draw(brush, COLOURS[thing.colour])
+        shapes = FACES[thing.feeling] if thing.feeling else KINDS[thing.kind].shapes
+        brush.draw(shapes, COLOURS[thing.colour])
     return image.reduce(_SCALE)
 
 
 @functools.cache
 def _extent(kind: str) -> Box:
-    """Of a kind's drawing: left, top, right and bottom, in its own unit (-1 to 1 if it fills its square)."""
+    """Return left, top, right and bottom of a kind's drawing, in its own unit (-1 to 1 if it fills its square)."""
     if kind not in KINDS:
         return -1.0, -1.0, 1.0, 1.0  # a face
     image = Image.new("RGB", (300, 300))
-    KINDS[kind].draw(Brush(ImageDraw.Draw(image), 150, 150, 100, 100), (200, 100, 50))
+    Brush(ImageDraw.Draw(image), 150, 150, 100, 100).draw(KINDS[kind].shapes, (200, 100, 50))
     left, top, right, bottom = image.getbbox() or (50, 50, 250, 250)
     return (left - 150) / 100, (top - 150) / 100, (right - 150) / 100, (bottom - 150) / 100
 

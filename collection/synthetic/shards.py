@@ -1,4 +1,4 @@
-"""A stretch of a world, written whole or not at all: pictures, and one line a pair with all that is known of it."""
+"""Write a stretch of the pairs, all or none: pictures, and one line a pair with all that is known of it."""
 
 import hashlib
 import io
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ccd.files.atomic import write_atomic
-from collection.world.pairs import Pair, Settings, make, unseen
-from collection.world.simulated import Annotators, Detector, detect, judge
+from collection.synthetic.pairs import Pair, Settings, synthetic_pair, unseen
+from collection.synthetic.simulated import Annotators, Detector, detect, judge
 
 SHARD = 256  # pairs
 _QUALITY = 88  # of the JPEGs
@@ -18,7 +18,7 @@ _QUALITY = 88  # of the JPEGs
 
 @dataclass(frozen=True)
 class Plan:
-    """What a folder holds: so many `pairs` of a world, with a detector and annotators that err."""
+    """What a folder holds: so many `pairs`, with a detector and annotators that err."""
 
     pairs: int
     settings: Settings = field(default_factory=Settings)
@@ -27,7 +27,7 @@ class Plan:
 
 
 def write_shard(folder: Path, shard: int, plan: Plan, labels: tuple[str, ...]) -> int:
-    """Write `images/<sha256>.jpg` of the shard's pairs and, last, `shards/<number>.jsonl`; returns how many pairs.
+    """Write `images/<sha256>.jpg` of the shard's pairs and, last, `shards/<number>.jsonl`; return how many pairs.
 
     A pure function of its arguments: whoever runs it, and however often, writes the same bytes. `labels` are the
     protocol's, in the order of their ids.
@@ -35,18 +35,19 @@ def write_shard(folder: Path, shard: int, plan: Plan, labels: tuple[str, ...]) -
     numbers = range(shard * SHARD, min(plan.pairs, (shard + 1) * SHARD))
     file = shard_file(folder, shard)
     if not file.exists():
-        lines = [json.dumps(_write(folder, make(number, plan.settings), plan, labels)) + "\n" for number in numbers]
+        pairs = (synthetic_pair(number, plan.settings) for number in numbers)
+        lines = [json.dumps(_write(folder, pair, plan, labels)) + "\n" for pair in pairs]
         write_atomic(file, "".join(lines).encode())
     return len(numbers)
 
 
 def shard_file(folder: Path, shard: int) -> Path:
-    """The lines of a shard."""
+    """Return the file with the lines of a shard."""
     return folder / "shards" / f"{shard:06}.jsonl"
 
 
 def picture(pair: Pair) -> bytes:
-    """The pair's picture as a JPEG."""
+    """Return the pair's picture as a JPEG."""
     data = io.BytesIO()
     pair.draw().save(data, "JPEG", quality=_QUALITY)
     return data.getvalue()
@@ -77,7 +78,7 @@ def _write(folder: Path, pair: Pair, plan: Plan, labels: tuple[str, ...]) -> dic
 
 
 def _truth(pair: Pair, settings: Settings) -> dict[str, Any]:
-    """What the pair was made from: its scene and things, and what each slot of the text holds."""
+    """Return what the pair was drawn from: its scene and things, and what each slot of the text holds."""
     faces = [thing.feeling for thing in pair.things if thing.feeling]
     kind, words = pair.association
     slots = {

@@ -1,18 +1,18 @@
-"""The demo's posts are the made world's first pairs."""
+"""The demo's posts are the first synthetic pairs."""
 
 from pathlib import Path
 
 from PIL import Image
 
-from collection.synthetic import records
+from collection.synthetic.pairs import Settings, synthetic_pair
+from collection.synthetic.records import records
+from collection.synthetic.scenes import HEIGHT, WIDTH
 from collection.text import clean
-from collection.world.pairs import Settings, make
-from collection.world.scenes import HEIGHT, WIDTH
 
 
-def test_records_are_the_worlds_first_pairs(tmp_path: Path) -> None:
+def test_records_are_the_first_pairs(tmp_path: Path) -> None:
     found, truth = records(12, 7, tmp_path)
-    pairs = [make(number, Settings(7)) for number in range(12)]
+    pairs = [synthetic_pair(number, Settings(7)) for number in range(12)]
     assert truth == {f"world:7-{pair.number:06}:0": pair.label for pair in pairs}
     for record, pair in zip(found, pairs, strict=True):
         assert (record.post_id, record.text) == (pair.post_id, pair.text)

@@ -1,4 +1,4 @@
-"""The demo's posts: pairs of the made world as records, with the true label of each.
+"""The demo's posts: synthetic pairs as records, with the true label of each.
 
 Everything here is made up and must be called synthetic wherever it is shown.
 """
@@ -7,14 +7,14 @@ from pathlib import Path
 
 from ccd.files.atomic import write_atomic
 from collection.records import Photo, Record
-from collection.world.pairs import Settings, make
-from collection.world.shards import picture
+from collection.synthetic.pairs import Settings, synthetic_pair
+from collection.synthetic.shards import picture
 
-SOURCE = "synthetic"  # posts.source of every pair of this world: campaign.is_synthetic looks for it
+SOURCE = "synthetic"  # posts.source of every pair of ours: campaign.is_synthetic looks for it
 
 
 def records(n: int, seed: int, folder: Path) -> tuple[list[Record], dict[str, str]]:
-    """Write the pictures of a world's first `n` pairs into `folder` (JPEG); give its records and the true labels.
+    """Write the pictures of the first `n` pairs into `folder` (JPEG); return the records and the true labels.
 
     >>> found, truth = records(40, 1, Path("pictures"))  # doctest: +SKIP
     >>> collect(campaign, found, SOURCE)  # doctest: +SKIP
@@ -22,7 +22,7 @@ def records(n: int, seed: int, folder: Path) -> tuple[list[Record], dict[str, st
     folder.mkdir(parents=True, exist_ok=True)
     found, truth = list[Record](), dict[str, str]()
     for number in range(n):
-        pair = make(number, Settings(seed))
+        pair = synthetic_pair(number, Settings(seed))
         file = folder / f"{seed}-{number}.jpg"
         write_atomic(file, picture(pair))
         found.append(Record(pair.post_id, pair.text, None, "en", (Photo(0, file),), f"pair {number}"))

@@ -16,9 +16,9 @@ from scipy import sparse
 from scipy.optimize import minimize
 
 from ccd.splitting.quotas import CCD_COUNTS
-from collection.world.kinds import KINDS, akin
-from collection.world.pairs import CCD_PAIRS, Pair, Settings, cell, make, unseen
-from collection.world.scenes import HEIGHT, WIDTH
+from collection.synthetic.kinds import KINDS, akin
+from collection.synthetic.pairs import CCD_PAIRS, Pair, Settings, cell, synthetic_pair, unseen
+from collection.synthetic.scenes import HEIGHT, WIDTH
 
 LABELS = ("irrelevant", "implicit", "explicit")
 numbers, seeds = st.integers(0, 3 * CCD_PAIRS), st.integers(0, 1000)
@@ -26,7 +26,7 @@ numbers, seeds = st.integers(0, 3 * CCD_PAIRS), st.integers(0, 1000)
 
 @given(numbers, seeds)
 def test_the_label_holds(number: int, seed: int) -> None:
-    pair = make(number, Settings(seed, typos=0))
+    pair = synthetic_pair(number, Settings(seed, typos=0))
     assert pair.name[1] in pair.text
     assert pair.association[1] in pair.text
     shown = pair.shows(pair.name[0]), pair.shows(pair.association[0])
@@ -49,7 +49,7 @@ def test_the_label_holds(number: int, seed: int) -> None:
 
 @given(numbers, seeds)
 def test_things_are_inside_and_apart(number: int, seed: int) -> None:
-    pair = make(number, Settings(seed))
+    pair = synthetic_pair(number, Settings(seed))
     boxes = [thing.box for thing in pair.things]
     assert 1 <= len(boxes) <= 4
     for left, top, right, bottom in boxes:
@@ -74,18 +74,18 @@ def test_the_first_pairs_have_nearly_their_share_of_every_cell() -> None:
 
 
 def test_the_same_number_and_seed_are_the_same_pair() -> None:
-    first, again, other = make(5, Settings(1)), make(5, Settings(1)), make(5, Settings(2))
+    first, again, other = synthetic_pair(5, Settings(1)), synthetic_pair(5, Settings(1)), synthetic_pair(5, Settings(2))
     assert first == again
     assert first.draw().tobytes() == again.draw().tobytes()
     assert first.draw().size == (WIDTH, HEIGHT)
     assert first.text != other.text
-    pairs = [make(number, Settings(1)) for number in range(300)]
+    pairs = [synthetic_pair(number, Settings(1)) for number in range(300)]
     assert len({pair.text for pair in pairs}) == len(pairs)
 
 
 def test_what_is_drawn_is_in_its_box() -> None:
     for number in range(20):
-        pair = make(number, Settings(1))
+        pair = synthetic_pair(number, Settings(1))
         whole = np.asarray(pair.draw(), dtype=int)
         empty = Pair(**{**pair.__dict__, "things": ()})
         drawn = np.abs(whole - np.asarray(empty.draw(), dtype=int)).sum(axis=2) > 0
@@ -102,7 +102,7 @@ def test_unseen_associations_stay_out_of_train() -> None:
     held_out = {a for kind in KINDS for a in unseen(kind, settings)}
     every = sum(len(about.associations) for about in KINDS.values())
     assert len(held_out) / every == pytest.approx(0.2, abs=0.05)
-    pairs = [make(number, settings) for number in range(3000)]
+    pairs = [synthetic_pair(number, settings) for number in range(3000)]
     used = {split: {p.association[1] for p in pairs if p.split == split} for split in ("train", "dev", "test")}
     assert not used["train"] & held_out
     assert used["dev"] & held_out
@@ -113,12 +113,12 @@ def test_unseen_associations_stay_out_of_train() -> None:
 
 def test_noise_is_as_much_as_was_asked_for() -> None:
     def share(settings: Settings, sign: str) -> float:
-        return sum(sign in make(number, settings).text for number in range(600)) / 600
+        return sum(sign in synthetic_pair(number, settings).text for number in range(600)) / 600
 
     for sign in ("@", "https://", "#"):
         assert share(Settings(1, clutter=0), sign) == 0
         assert share(Settings(1, clutter=0.3), sign) == pytest.approx(0.3, abs=0.05)
-    plain, rough = (make(3, Settings(1, typos=typos, clutter=0)).text for typos in (0, 1))
+    plain, rough = (synthetic_pair(3, Settings(1, typos=typos, clutter=0)).text for typos in (0, 1))
     assert plain != rough
     assert sorted(plain) == sorted(rough)
 
@@ -167,7 +167,7 @@ def scores(features: sparse.csr_matrix, labels: npt.NDArray[np.int64], train: sl
 
 @functools.cache
 def some(leak: float) -> list[Pair]:
-    return [make(number, Settings(1, leak)) for number in range(6000)]
+    return [synthetic_pair(number, Settings(1, leak)) for number in range(6000)]
 
 
 def gain(leak: float, view: Callable[[Pair], list[str]]) -> float:

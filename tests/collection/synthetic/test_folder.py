@@ -1,4 +1,4 @@
-"""A written world is a release: whole, the same bytes however it was drawn, and continued after an interruption."""
+"""A synthetic dataset is a release: complete, the same bytes however it was drawn, continued after an interruption."""
 
 import csv
 import json
@@ -9,16 +9,16 @@ import pytest
 
 from ccd.errors import CcdError
 from ccd.release import verify
-from collection.world.folder import write_world
-from collection.world.pairs import Settings
-from collection.world.shards import SHARD, Plan, shard_file
+from collection.synthetic.folder import write_dataset
+from collection.synthetic.pairs import Settings
+from collection.synthetic.shards import SHARD, Plan, shard_file
 
 PLAN = Plan(pairs=SHARD + 20)
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_world(tmp_path_factory.mktemp("a") / "world", PLAN).folder
+    return write_dataset(tmp_path_factory.mktemp("a") / "world", PLAN).folder
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -62,7 +62,7 @@ def test_the_votes_are_the_judgments(world: Path) -> None:
 
 @pytest.mark.slow
 def test_the_number_of_processes_changes_no_byte(world: Path, tmp_path: Path) -> None:
-    write_world(tmp_path / "world", PLAN, workers=2)
+    write_dataset(tmp_path / "world", PLAN, workers=2)
     assert contents(tmp_path / "world") == contents(world)
 
 
@@ -72,14 +72,14 @@ def test_interrupted_it_goes_on(world: Path, tmp_path: Path) -> None:
 
     folder, part = tmp_path / "world", tmp_path / ".world.part"
     with pytest.raises(KeyboardInterrupt):
-        write_world(folder, PLAN, tick=interrupt)
+        write_dataset(folder, PLAN, tick=interrupt)
     assert not folder.exists()
     first = shard_file(part, 0)
     os.utime(first, (1, 1))
     with pytest.raises(KeyboardInterrupt):
-        write_world(folder, PLAN, tick=interrupt)
+        write_dataset(folder, PLAN, tick=interrupt)
     assert first.stat().st_mtime == 1  # kept, not drawn again
-    write_world(folder, PLAN)
+    write_dataset(folder, PLAN)
     assert contents(folder) == contents(world)
     assert not part.exists()
 
@@ -89,19 +89,19 @@ def test_what_another_plan_left_is_not_used(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_world(tmp_path / "world", Plan(40), tick=interrupt)
-    done = write_world(tmp_path / "world", Plan(30, Settings(2)))
+        write_dataset(tmp_path / "world", Plan(40), tick=interrupt)
+    done = write_dataset(tmp_path / "world", Plan(30, Settings(2)))
     assert verify(done.folder) == []
     assert {len(rows) for rows in (lines(tmp_path / "world" / "truth.jsonl"),)} == {30}
 
 
 def test_run_twice_is_run_once_and_nothing_is_overwritten(tmp_path: Path) -> None:
-    first = write_world(tmp_path / "world", Plan(30))
+    first = write_dataset(tmp_path / "world", Plan(30))
     before = contents(first.folder)
-    again = write_world(tmp_path / "world", Plan(30))
+    again = write_dataset(tmp_path / "world", Plan(30))
     assert (first.new, again.new, again.counts) == (True, False, first.counts)
     (tmp_path / "mine").mkdir()
     for folder, plan in (("world", Plan(31)), ("mine", Plan(30))):
         with pytest.raises(CcdError, match="is another world or none"):
-            write_world(tmp_path / folder, plan)
+            write_dataset(tmp_path / folder, plan)
     assert contents(first.folder) == before

@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from collection.world.pairs import Settings, make
-from collection.world.simulated import WORKERS, Annotators, Detector, detect, judge
+from collection.synthetic.pairs import Settings, synthetic_pair
+from collection.synthetic.simulated import WORKERS, Annotators, Detector, detect, judge
 
 LABELS = ("irrelevant", "implicit", "explicit")
 
@@ -14,13 +14,13 @@ LABELS = ("irrelevant", "implicit", "explicit")
 def test_a_perfect_detector_finds_all_and_no_more() -> None:
     perfect = Detector(accuracy=1, missed=0, false=0)
     for number in range(50):
-        things = make(number, Settings(1)).things
+        things = synthetic_pair(number, Settings(1)).things
         found = detect(things, perfect, random.Random(number))
         assert sorted(each["name"] for each in found) == sorted(thing.name for thing in things)
 
 
 def test_a_detector_errs_as_told() -> None:
-    things = [make(number, Settings(1)).things for number in range(1500)]
+    things = [synthetic_pair(number, Settings(1)).things for number in range(1500)]
     whole = sum(map(len, things))
     named = Detector(accuracy=0.7, missed=0.2, false=0)
     right = boxes = 0
@@ -36,7 +36,7 @@ def test_a_detector_errs_as_told() -> None:
 
 def test_detections_are_sorted_and_inside() -> None:
     for number in range(100):
-        found = detect(make(number, Settings(1)).things, Detector(), random.Random(number))
+        found = detect(synthetic_pair(number, Settings(1)).things, Detector(), random.Random(number))
         assert [each["score"] for each in found] == sorted((each["score"] for each in found), reverse=True)
         for each in found:
             left, top, right, bottom = each["box"]

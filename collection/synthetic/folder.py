@@ -1,4 +1,4 @@
-"""Write a made world as a folder that looks like a release: drawn by many processes, whole or not at all, resumable."""
+"""Write synthetic pairs as a folder that looks like a release: drawn by many processes, all or nothing, resumable."""
 
 import contextlib
 import csv
@@ -21,7 +21,7 @@ from ccd.files.lock import folder_lock
 from ccd.protocol import Protocol, load
 from ccd.release.card import card
 from ccd.release.pages import MANIFEST
-from collection.world.shards import SHARD, Plan, shard_file, write_shard
+from collection.synthetic.shards import SHARD, Plan, shard_file, write_shard
 
 PLAN = "world.json"
 TOOLKIT = f"ccd-toolkit {__version__}"  # another version may draw otherwise
@@ -56,15 +56,15 @@ class Written:
     new: bool
 
 
-def write_world(
+def write_dataset(
     folder: Path, plan: Plan, workers: int = 1, tick: Callable[[int], None] = lambda number: None
 ) -> Written:
     """Write `folder`; `tick` is called with the number of pairs drawn since the last call.
 
-    Until it is whole it grows in a hidden folder beside its place, and the next run with the same plan goes on there.
+    Until it is complete it grows in a hidden folder beside its place, where the next run with the same plan goes on.
     The same plan gives the same bytes, whatever `workers` is. Raises CcdError where `folder` is there and is another.
 
-    >>> write_world(Path("world"), Plan(pairs=12252)).counts["test"]["all"]  # doctest: +SKIP
+    >>> write_dataset(Path("world"), Plan(pairs=12252)).counts["test"]["all"]  # doctest: +SKIP
     983
     """
     protocol = load("ccd")
@@ -99,7 +99,7 @@ def _grow(
     for inside in ("images", "shards"):
         (part / inside).mkdir(exist_ok=True)
     write_atomic(part / PLAN, described.encode())
-    with contextlib.closing(_drawn(part, plan, protocol.labels, workers)) as drawn:
+    with contextlib.closing(_draw(part, plan, protocol.labels, workers)) as drawn:
         for pairs in drawn:
             tick(pairs)
     _assemble(part, folder.name, plan, protocol)
@@ -107,8 +107,8 @@ def _grow(
     part.rename(folder)
 
 
-def _drawn(part: Path, plan: Plan, labels: tuple[str, ...], workers: int) -> Generator[int, None, None]:
-    """Draw every shard; gives the pairs of each as it is done."""
+def _draw(part: Path, plan: Plan, labels: tuple[str, ...], workers: int) -> Generator[int, None, None]:
+    """Draw every shard; yield the number of pairs of each as it is done."""
     shards = range(-(-plan.pairs // SHARD))
     if workers == 1 or len(shards) == 1:
         yield from (write_shard(part, shard, plan, labels) for shard in shards)
@@ -127,7 +127,7 @@ def _drawn(part: Path, plan: Plan, labels: tuple[str, ...], workers: int) -> Gen
 
 
 def _assemble(part: Path, name: str, plan: Plan, protocol: Protocol) -> None:
-    """The folder's files from its shards, in the order of the pairs' numbers."""
+    """Write the folder's files from its shards, in the order of the pairs' numbers."""
     counts = {split: dict.fromkeys((*protocol.labels, "all"), 0) for split in SPLITS}
     hashes = dict[str, str]()
     judged: list[tuple[str, str, str]] = []
@@ -175,7 +175,7 @@ def _write_judgments(path: Path, judged: list[tuple[str, str, str]]) -> None:
 def _facts(
     name: str, plan: Plan, protocol: Protocol, counts: dict[str, dict[str, int]], judged: list[tuple[str, str, str]]
 ) -> dict[str, Any]:
-    """release.json, as a campaign's release has it."""
+    """Return release.json, as a campaign's release has it."""
     import pandas as pd
 
     from ccd.measures.agreement import agreement

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from collection.world.faces import FEELINGS
-from collection.world.kinds import KINDS
-from collection.world.scenes import Placed
+from collection.synthetic.faces import FEELINGS
+from collection.synthetic.kinds import KINDS
+from collection.synthetic.scenes import Placed
 
 WORKERS = ("worker-1", "worker-2", "worker-3")
 HARD = "implicit"  # the label that annotators miss more often
@@ -33,7 +33,7 @@ class Annotators:
     implicit_accuracy: float = 0.7
 
     def confusion(self, labels: tuple[str, ...]) -> dict[str, dict[str, float]]:
-        """{true label: {answer: probability}}.
+        """Return {true label: {answer: probability}}.
 
         >>> Annotators(0.9, 0.7).confusion(("no", "implicit"))["implicit"]["implicit"]
         0.7
@@ -47,7 +47,7 @@ class Annotators:
 
 
 def detect(things: tuple[Placed, ...], detector: Detector, rng: random.Random) -> list[dict[str, Any]]:
-    """Boxes (left, top, right, bottom as shares of the picture), names and scores, the highest score first."""
+    """Return boxes (left, top, right, bottom as shares of the picture), names and scores, the highest score first."""
     found = []
     for thing in things:
         if rng.random() < detector.missed:
@@ -64,7 +64,7 @@ def detect(things: tuple[Placed, ...], detector: Detector, rng: random.Random) -
 
 
 def judge(true: str, confusion: Mapping[str, Mapping[str, float]], rng: random.Random) -> dict[str, str]:
-    """One answer of each of WORKERS: {worker: label}."""
+    """Return one answer of each of WORKERS: {worker: label}."""
     chances = confusion[true]
     return {worker: rng.choices(list(chances), list(chances.values()))[0] for worker in WORKERS}
 

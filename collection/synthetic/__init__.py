@@ -1,0 +1,1 @@
+"""Synthetic pairs: drawn pictures with tweet-like texts whose label is known by construction."""
