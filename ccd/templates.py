@@ -45,6 +45,16 @@ def as_text(value: Any) -> Any:
     return [as_text(each) for each in value] if isinstance(value, list | tuple) else value
 
 
+def unwrap(text: str) -> str:
+    r"""Return Markdown with each paragraph and each entry of a list on one line, and one empty line between them.
+
+    >>> unwrap("One\nparagraph.\n\n\n- An\n  entry.\n- Another.\n")
+    'One paragraph.\n\n- An entry.\n- Another.\n'
+    """
+    paragraphs = filter(None, (part.strip("\n") for part in re.split(r"\n\n+", text)))
+    return "\n\n".join(re.sub(r"\s*\n\s*(?![-|] )", " ", part) for part in paragraphs) + "\n"
+
+
 def table(rows: Iterable[Iterable[object]]) -> str:
     r"""Return a Markdown table; its first row has the titles of its columns.
 

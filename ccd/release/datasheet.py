@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ccd.release.card import PACKAGE, known, title
-from ccd.templates import render
+from ccd.templates import render, unwrap
 
 Facts = Mapping[str, Any]
 
 
 def datasheet(facts: Facts) -> str:
     """Return the sheet, as Markdown."""
-    return render(PACKAGE, "datasheet.md", known(facts))
+    return unwrap(render(PACKAGE, "datasheet.md", known(facts)))
 
 
 def citation(facts: Facts) -> str:

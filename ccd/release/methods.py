@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ccd.release.card import NETWORKS, PACKAGE, known
-from ccd.templates import render
+from ccd.templates import render, unwrap
 from ccd.vocabulary import Arm
 
 
@@ -16,4 +16,5 @@ def methods(facts: Mapping[str, Any]) -> str:
             rounds_by_order.setdefault(each["order"], []).append(each["round"])
     collected = facts["collected"]
     sources = [NETWORKS.get(name, name) for name in collected.get("sources", collected["networks"])]
-    return render(PACKAGE, "methods.md", known(facts) | {"rounds_by_order": rounds_by_order, "sources": sources})
+    values = known(facts) | {"rounds_by_order": rounds_by_order, "sources": sources}
+    return unwrap(render(PACKAGE, "methods.md", values))

@@ -22,7 +22,7 @@ def test_each_kind_of_page_escapes_in_its_own_way() -> None:
     assert "&lt;script&gt;" in render("apps.review", "sign_in.html", {"path": "/", "problem": HOSTILE})
     unsettled = {"pairs": 1, "unsettled": 1, "of": False, "ends": [HOSTILE], "error": []}
     text = render("ccd.release", "unsettled.md", {"unsettled": unsettled, "others": {}})
-    assert r"is:" + "\n" + r"&lt;script>\[x](y)\\&lt;/script>." in text
+    assert r"is: &lt;script>\[x](y)\\&lt;/script>." in text
 
 
 @pytest.mark.parametrize("floor", ["ccd", "collection", "annotation", "model", "apps"])
