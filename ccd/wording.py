@@ -47,7 +47,7 @@ def interval(ci: Sequence[float] | None, digits: int = 3) -> str:
     """Return an interval as people read it; "" where there is none.
 
     >>> interval([0.6245, 0.7817])
-    '0.624 to 0.782'
+    '0.625 to 0.782'
     """
     return "" if ci is None else f"{number(ci[0], digits)} to {number(ci[1], digits)}"
 

@@ -110,18 +110,11 @@ def _coefficients(facts: Facts) -> list[list[Any]]:
     """Return every coefficient of every question, that of each label last."""
     rows = [["question", "coefficient", "value", "95 % interval", "note"]]
     for question, each in facts["agreement"].items():
-        alone = {name: found for name, found in each["coefficients"].items() if name != "per_class"}
-        classes = {f"krippendorff_nominal, {c}": found for c, found in each["coefficients"]["per_class"].items()}
-        rows += [
-            [
-                question,
-                name,
-                "undefined" if found["value"] is None else number(found["value"], 4),
-                interval(found["ci"], 4),
-                found["reason"] or "",
-            ]
-            for name, found in (alone | classes).items()
-        ]
+        found = dict(each["coefficients"])
+        found |= {f"krippendorff_nominal, {label}": one for label, one in found.pop("per_class").items()}
+        for name, one in found.items():
+            value = "undefined" if one["value"] is None else number(one["value"], 4)
+            rows.append([question, name, value, interval(one["ci"], 4), one["reason"] or ""])
     return rows
 
 
