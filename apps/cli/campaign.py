@@ -173,7 +173,7 @@ def status_command(folder: Path) -> Report:
     made_up = " SYNTHETIC: the toolkit made these pairs itself." if facts["synthetic"] else ""
     shown: list[Any] = [
         f"Campaign {facts['name']}, protocol {facts['protocol']}.{made_up}",
-        f"Collected: {_pairs(facts['pairs'])} of {number_of(facts['posts'], 'post')}, "
+        f"Collected: {number_of(facts['pairs'], 'pair')} of {number_of(facts['posts'], 'post')}, "
         f"{number_of(facts['images'], 'image')}" + (f"; dropped: {drops}." if drops else "."),
     ]
     shown += [
@@ -212,8 +212,8 @@ def _prevalence(facts: dict[str, Any]) -> list[str]:
     if facts["left"]:
         lines.append(
             f"{sought['label']}: {sought['found']:,} found, about {sought['unfound']:,.0f} still to find "
-            f"({sought['unfound_low']:,.0f} to {sought['unfound_high']:,.0f}) among {_pairs(facts['left'])} without a "
-            "label."
+            f"({sought['unfound_low']:,.0f} to {sought['unfound_high']:,.0f}) among "
+            f"{number_of(facts['left'], 'pair')} without a label."
         )
     return lines + ([_payoff(facts["payoff"], sought["label"])] if facts["payoff"] else [])
 
@@ -228,13 +228,9 @@ def _payoff(paid: dict[str, Any], label: str) -> str:
     }[paid["pays"]]
     high = "more" if paid["ratio_high"] is None else f"{paid['ratio_high']:.2f}"
     times = "" if paid["ratio"] is None else f", {paid['ratio']:.2f} times as many ({paid['ratio_low']:.2f} to {high})"
-    rounds = "1 round" if paid["rounds"] == 1 else f"{paid['rounds']} rounds"
     return (
-        f"Ranking ({rounds}) found {label} in {paid['hits']:,} of {_pairs(paid['judged'])}: {paid['rate']:.1%} "
-        f"({paid['low']:.1%} to {paid['high']:.1%}); random pairs would have held {paid['random']:.1%} "
+        f"Ranking ({number_of(paid['rounds'], 'round')}) found {label} in {paid['hits']:,} of "
+        f"{number_of(paid['judged'], 'pair')}: {paid['rate']:.1%} ({paid['low']:.1%} to "
+        f"{paid['high']:.1%}); random pairs would have held {paid['random']:.1%} "
         f"({paid['random_low']:.1%} to {paid['random_high']:.1%}){times}: {verdict}."
     )
-
-
-def _pairs(number: int) -> str:
-    return f"{number:,} pair{'' if number == 1 else 's'}"

@@ -183,7 +183,7 @@ def _percent(found: "Interval", sign: str = "") -> tuple[str, str]:
 def _measured(title: str, found: "Evaluation") -> list[Any]:
     from model.calibration import at_bound
 
-    groups = f"{found.groups:,} leakage group{'' if found.groups == 1 else 's'}"
+    groups = number_of(found.groups, "leakage group")
     return [
         f"{title} in {groups}, in percent:",
         _table(found),

@@ -24,7 +24,7 @@ def evaluated(
 
     found = evaluate_scores(predicted, scores, mean, groups=groups)
     return asdict(found), [
-        f"{title} in {found.groups:,} leakage group{'' if found.groups == 1 else 's'}:",
+        f"{title} in {number_of(found.groups, 'leakage group')}:",
         _table(found),
     ]
 

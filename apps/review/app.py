@@ -9,6 +9,7 @@ from apps.review import show, state, writer
 from ccd.campaign import adjudication
 from ccd.campaign.campaign import Campaign, DatabaseError
 from ccd.errors import CcdError
+from ccd.wording import number_of
 
 ICON = Image.new("RGB", (16, 16), "#2a6db0")
 PAGES = (
@@ -36,7 +37,7 @@ def sidebar(campaign: Campaign) -> None:
         with campaign.read() as db:
             waiting = len(adjudication.waiting(db))
         if waiting:
-            st.caption(f"{waiting:,} {'decision waits' if waiting == 1 else 'decisions wait'} for Label Studio.")
+            st.caption(f"{number_of(waiting, 'decision waits', 'decisions wait')} for Label Studio.")
             if writer.problem:
                 st.caption(show.literal(writer.problem))
 

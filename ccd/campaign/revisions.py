@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from ccd.campaign.tables import judgments, schema
 from ccd.errors import InputError
 from ccd.protocol import Protocol, Question, of_dict
+from ccd.wording import number_of
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def mixed(found: list[Revision]) -> str | None:
     """Return one sentence that names the revisions, their judgments and what differs; None where there is one only."""
     if len(found) < 2:
         return None
-    each = "; ".join(f"revision {one.number}, {_counted(one.judgments)}" for one in found)
+    each = "; ".join(f"revision {one.number}, {number_of(one.judgments, 'judgment')}" for one in found)
     steps = "; ".join(
         f"{b.number} against {a.number}: {difference(a.protocol, b.protocol)}" for a, b in itertools.pairwise(found)
     )
@@ -160,10 +161,11 @@ def _lost(question: Question, answers: dict[Any, int]) -> str:
     """Return what is wrong with answers (each with its judgments) that a question does not allow, and what to do."""
     labels = sorted(answer for answer in answers if isinstance(answer, str))
     scores = sorted(answer for answer in answers if not isinstance(answer, str))
-    number = _counted(sum(answers.values()))
+    number = number_of(sum(answers.values()), "judgment")
     if question.kind == "choice" and labels:
         others = f" ({len(labels) - 1} more {'answer is' if len(labels) == 2 else 'answers are'} missing too)"
-        what = f"{_counted(answers[labels[0]])} with the answer {labels[0]!r}, which the protocol no longer has"
+        what = number_of(answers[labels[0]], "judgment")
+        what += f" with the answer {labels[0]!r}, which the protocol no longer has"
         return f"{what}{others if len(labels) > 1 else ''}. Put it back under that name (its title may change)"
     if question.kind == "choice":
         return (
@@ -195,7 +197,3 @@ def _changes(old: Question, new: Question) -> list[str]:
     added = [f"{new.name}: {label} added" for label in new.labels if label not in old.labels]
     removed = [f"{new.name}: {label} removed" for label in old.labels if label not in new.labels]
     return added + removed
-
-
-def _counted(number: int) -> str:
-    return f"{number:,} judgment{'' if number == 1 else 's'}"

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ccd.measures.draws import Stratum
+from ccd.wording import number_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -99,13 +100,14 @@ def basis(facts: Mapping[str, Any]) -> str:
     >>> basis({"pairs": 990, "left": 851, "drawn": 139, "sent": 149, "uncovered": 0})
     'Of 990 pairs, by 139 of 149 drawn at random (10 drawn and not settled are in no figure)'
     """
-    said = f"Of {_pairs(facts['pairs'])}, "
+    said = f"Of {number_of(facts['pairs'], 'pair')}, "
     said += f"by {facts['drawn']:,} of {facts['sent']:,} drawn at random" if facts["left"] else "all judged"
     without = []
     if missing := facts["sent"] - facts["drawn"]:
         without.append(f"{missing:,} drawn and not settled {'is' if missing == 1 else 'are'} in no figure")
     if later := facts["uncovered"]:
-        without.append(f"{_pairs(later)} that no settled draw speaks for {'is' if later == 1 else 'are'} in none")
+        speaks = "that no settled draw speaks for"
+        without.append(number_of(later, f"pair {speaks} is in none", f"pairs {speaks} are in none"))
     return said + (f" ({'; '.join(without)})" if without else "")
 
 
@@ -116,7 +118,7 @@ def too_little(facts: Mapping[str, Any]) -> str:
     'Too little is known of how common the labels are: 1 of 4 pairs drawn at random is settled'
     """
     verb = "is" if facts["drawn"] == 1 else "are"
-    said = f"{facts['drawn']:,} of {_pairs(facts['sent'])} drawn at random {verb} settled"
+    said = f"{facts['drawn']:,} of {number_of(facts['sent'], 'pair')} drawn at random {verb} settled"
     return f"Too little is known of how common the labels are: {said}"
 
 
@@ -127,10 +129,6 @@ def interval(share: Mapping[str, Any]) -> str:
     '5.1% to 17.1%'
     """
     return "all judged" if share["low"] == share["high"] else f"{share['low']:.1%} to {share['high']:.1%}"
-
-
-def _pairs(number: int) -> str:
-    return f"{number:,} pair{'' if number == 1 else 's'}"
 
 
 def shares(strata: Sequence[Stratum], names: Sequence[str]) -> tuple[LabelShare, ...]:
