@@ -10,18 +10,15 @@ from typing import Any
 
 from annotation import exported, exported_tables
 from annotation.exported import Answer, Left
-from ccd.campaign import revisions
-from ccd.campaign.campaign import Campaign, Connection
-from ccd.campaign.tables import desks, judgments, known_pairs
-from ccd.campaign.tables.assignments import assign_imported
-from ccd.campaign.tables.events import now, record
+from ccd.campaign import imported
+from ccd.campaign.campaign import Campaign
+from ccd.campaign.tables import desks, known_pairs
 from ccd.campaign.tables.frames import batches
-from ccd.campaign.tables.judgments import IMPORTED
 from ccd.errors import InputError
 from ccd.judgment_tables.columns import Named
 from ccd.judgment_tables.spellings import spelling_key
 from ccd.protocol import Protocol, Question
-from ccd.vocabulary import Role, Status
+from ccd.vocabulary import Status
 
 NO_PAIR = "of no pair of this campaign"
 ADJUDICATOR = "of an adjudicator of this campaign"
@@ -239,39 +236,8 @@ def store(
                 status = Status.SKIPPED if answer.skipped else Status.CANNOT_JUDGE if cannot else Status.VALID
                 text = json.dumps(said, sort_keys=True, ensure_ascii=False) if status == Status.VALID else None
                 taken[pair, name] = {"status": status, "answers": text, "seconds": answer.seconds, "at": answer.at}
-        fresh = _fresh(db, taken, revisions.current(db, campaign.protocol), source, done)
-        if fresh:
-            assign_imported(db, ((row["pair_id"], row["annotator"]) for row in fresh), f"import:{source}")
-            judgments.add(db, fresh)
-            after = {"judgments": len(fresh), "pairs": len({row["pair_id"] for row in fresh})}
-            record(db, "ccd import", "import", source, after=after)
-
-
-def _fresh(
-    db: Connection, taken: Mapping[tuple[str, str], dict[str, Any]], revision: int, source: str, done: Imported
-) -> list[dict[str, Any]]:
-    """The rows of `judgments` that are new or changed."""
-    last: dict[tuple[str, str], Any] = {}
-    for some in batches(sorted({pair for pair, _name in taken})):
-        for row in judgments.of_pairs(db, some, Role.ANNOTATOR):
-            if (before := last.get((row.pair_id, row.annotator))) is None or before.project_id == IMPORTED:
-                last[row.pair_id, row.annotator] = row
-    fresh = []
-    for (pair, name), said in taken.items():
-        before = last.get((pair, name))
-        done.pairs.add(pair)
-        done.annotators.add(name)
-        same = before and (before.status, before.answers) == (said["status"], said["answers"])
-        if before and (before.project_id != IMPORTED or same):
-            done.known += 1
-            continue
-        done.new[said["status"]] += 1
-        digest = hashlib.sha256(json.dumps([pair, name, said["status"], said["answers"]]).encode()).hexdigest()
-        fresh.append(
-            {key: said[key] for key in ("status", "answers", "seconds")}
-            | {"annotation": before.annotation if before else f"import:{source}:{digest[:16]}"}
-            | {"version": before.version + 1 if before else 1, "project_id": IMPORTED, "task_id": 0, "pair_id": pair}
-            | {"annotator": name, "role": Role.ANNOTATOR, "comment": None, "prediction": None, "revision": revision}
-            | {"created_at": said["at"] or now(), "answered_at": said["at"], "digest": digest, "pulled_at": now()}
-        )
-    return fresh
+        stored = imported.store(db, campaign.protocol, taken, source)
+    done.new.update(stored.new)
+    done.known += stored.known
+    done.pairs |= {pair for pair, _name in taken}
+    done.annotators |= {name for _pair, name in taken}

@@ -22,8 +22,8 @@ def author_key(secret: bytes, network: str, author: str) -> str:
 
     Without the secret, nobody can try all ids until one fits. What `keyed` made of an id stands for it.
 
-    >>> author_key(b"secret", "x", "2244994945"), author_key(b"secret", "x", "key:30a74ac6d9ec3f0a")
-    ('30a74ac6d9ec3f0a', '30a74ac6d9ec3f0a')
+    >>> author_key(b"secret", "x", "2244994945"), author_key(b"secret", "x", "key:e660e5db22f745fe")
+    ('e660e5db22f745fe', 'e660e5db22f745fe')
     """
     if match := _KEY.fullmatch(author):
         return match[1]

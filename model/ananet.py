@@ -75,7 +75,7 @@ class AnANet(nn.Module):
     """The network. B pairs, K regions, n words, d the width, C labels.
 
     >>> network = AnANet(AnANetConfig(region_width=1024, word_width=968))
-    >>> network(batch).logits.softmax(-1)  # [B, C]
+    >>> network(batch).logits.softmax(-1)  # [B, C]  # doctest: +SKIP
     """
 
     def __init__(self, config: AnANetConfig) -> None:

@@ -92,7 +92,7 @@ class Paper(nn.Module):
     """The network. B pairs, K regions, n words, d the width, C labels.
 
     >>> network = Paper(PaperConfig(region_width=1024, word_width=968))
-    >>> network(batch).logits.softmax(-1)  # [B, C]
+    >>> network(batch).logits.softmax(-1)  # [B, C]  # doctest: +SKIP
     """
 
     def __init__(self, config: PaperConfig) -> None:

@@ -165,6 +165,7 @@ def _of_table(
     from ccd.judgment_tables.columns import Named
     from ccd.judgment_tables.table import labels_of, parse_labels, read_table
     from ccd.measures import aggregation, ties
+    from ccd.measures.aggregate import aggregator as aggregator_of
 
     required, tie_rule, method = required or 3, tie_rule or ties.ADJUDICATE, method or "majority"
     if tie_rule == ties.EXPERT:
@@ -178,7 +179,7 @@ def _of_table(
     read = read_table(table, wanted, columns=columns, repeats=allow_repeats, folded=fold)
     df = read.judgments
     labels = wanted or labels_of(df)
-    aggregator = _aggregator(method, labels, tie_rule, required)
+    aggregator: Any = aggregator_of(method, labels, tie_rule=tie_rule, required=required)
     aggregator.fit_predict(df)
     unjudged = pd.DataFrame(
         dict.fromkeys(labels, 0) | {"resolved_by": aggregation.INCOMPLETE}, index=list(read.unjudged)
@@ -223,15 +224,6 @@ def _of_table(
     if facts["converged"] is False:
         shown.append(f"Warning: Dawid-Skene did not converge in {aggregator.n_iter} rounds; its labels may change.")
     return contract.Report(facts, shown)
-
-
-def _aggregator(method: str, labels: Sequence[str], tie_rule: str, required: int) -> Any:
-    from ccd.measures.aggregation import MajorityVote, WeightedMajority
-    from ccd.measures.dawid_skene import DawidSkene
-
-    if method == "dawid-skene":
-        return DawidSkene(labels=labels, tie_rule=tie_rule, required=required)
-    return (MajorityVote if method == "majority" else WeightedMajority)(labels, tie_rule=tie_rule, required=required)
 
 
 def _write(out: Path, votes: "pd.DataFrame", labels: "pd.Series[Any]") -> None:

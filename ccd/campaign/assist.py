@@ -103,7 +103,7 @@ def draw_blind(
     Drawn at equal steps from a random start, along the model's labels and in each along its probability, so that both
     kinds of pairs have the same mix of what the model says; the number is `share` of them, rounded up or down.
 
-    >>> draw_blind(["no"] * 10, np.linspace(0.5, 1, 10), 0.2, np.random.default_rng(0)).sum()
+    >>> draw_blind(["no"] * 10, np.linspace(0.5, 1, 10), 0.2, np.random.default_rng(0)).sum().item()
     2
     """
     order = np.lexsort((random.random(len(labels)), scores, np.asarray(labels)))

@@ -5,17 +5,21 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from ccd import protocol as protocols
-from ccd.campaign import revisions
+from ccd.campaign import imported, revisions
 from ccd.campaign.config import CONFIG, Config, Person, parse, read_config, render
-from ccd.campaign.tables import migrations, schema
+from ccd.campaign.tables import migrations, notebook, schema
+from ccd.campaign.tables.judgments import valid_judgments
 from ccd.errors import EnvironmentFailure, InputError, as_path
 from ccd.files.atomic import write_atomic
 from ccd.files.lock import file_lock
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ADJUDICATION_DESK = "@adjudication"
 Connection = sa.Connection  # what `read` and `write` give, and queries take
@@ -25,11 +29,13 @@ PATIENCE = 60_000  # milliseconds that SQLite waits for another process to let g
 
 
 class Campaign:
-    """An open campaign. Read with `read()`, write with `write()`; both give a SQLAlchemy connection.
+    """An open campaign: its pairs, judgments, labels, splits and predictions as frames.
+
+    What the toolkit itself asks goes through `ccd.campaign.tables` and a connection of `read()` or `write()`.
 
     >>> campaign = Campaign.open("my-campaign")  # doctest: +SKIP
-    >>> with campaign.read() as db:  # doctest: +SKIP
-    ...     db.scalar(sa.select(sa.func.count()).select_from(schema.pairs))
+    >>> len(campaign.pairs()), campaign.labels()["label"].value_counts().to_dict()  # doctest: +SKIP
+    (12252, {'explicit': 6879, 'irrelevant': 4087, 'implicit': 1286})
     """
 
     def __init__(self, folder: Path, config: Config, protocol: protocols.Protocol, engine: sa.Engine, uid: str) -> None:
@@ -129,6 +135,65 @@ class Campaign:
                 os.ftruncate(handle, 0)
                 os.pwrite(handle, by.encode(), 0)
             yield
+
+    def pairs(self) -> "pd.DataFrame":
+        """Return the pairs of living posts, by pair_id.
+
+        Columns: pair_id, post_id, text, image (SHA-256 of the photo), file (its path in the campaign's folder), phash
+        and author_key (or None), source, collected_at, and round and arm of the first round that drew it (or None).
+        """
+        with self.read() as db:
+            return notebook.pairs(db)
+
+    def judgments(self, question: str | None = None) -> "pd.DataFrame":
+        """Return the annotators' judgments that count on a question (default: the protocol's first).
+
+        Columns: task (pair_id), worker, label (a number for a score), seconds, prediction (the version of the model
+        whose prediction was shown, or None), created_at, revision (of the protocol).
+
+        >>> Campaign.open("my-campaign").judgments().groupby("worker").size()  # doctest: +SKIP
+        """
+        with self.read() as db:
+            return valid_judgments(db, self._question(question).name)
+
+    def labels(self, question: str | None = None) -> "pd.DataFrame":
+        """Return what pairs are settled on, as of the last `ccd labels`, by pair_id.
+
+        Columns: pair_id, label (None where it is open), resolved_by, votes (label → number).
+        """
+        with self.read() as db:
+            return notebook.labels(db, self._question(question).name)
+
+    def splits(self) -> "pd.DataFrame":
+        """Return the stored split, by pair_id. Columns: pair_id, split, leakage_group (None where it is alone)."""
+        with self.read() as db:
+            return notebook.splits(db)
+
+    def predictions(self, version: str | None = None) -> "pd.DataFrame":
+        """Return what a version of a model predicts (default: the last), by pair_id.
+
+        Columns: pair_id, label (the likeliest) and a probability for each label; of scores pair_id and score. Raises
+        InputError where there are no predictions.
+        """
+        from ccd.campaign import predictions
+
+        return predictions.frame(self, version or predictions.latest(self))
+
+    def add_judgments(self, df: "pd.DataFrame", source: str = "python") -> int:
+        """Store judgments that were given elsewhere, and return how many are new or changed.
+
+        `df` has one row a judgment: task (pair_id), worker, label. They count like those of Label Studio, in the arm
+        `imported` where a pair is in no round yet; run `ccd labels` to settle. Adding them again changes nothing.
+        Raises InputError, and stores nothing, where a row is no judgment of this campaign.
+
+        >>> campaign.add_judgments(pd.read_csv("votes.csv"))  # doctest: +SKIP
+        """
+        with self.write() as db:
+            answers = imported.of_frame(db, df, self.protocol, self.protocol.question)
+            return imported.store(db, self.protocol, answers, source).new.total()
+
+    def _question(self, name: str | None) -> protocols.Question:
+        return self.protocol.by_name(name) if name else self.protocol.question
 
     @property
     def is_synthetic(self) -> bool:

@@ -18,18 +18,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables.events import now
 from ccd.errors import DataDamage, InputError
 from ccd.files.atomic import write_atomic
 from ccd.files.regular import open_regular, read_json
+from ccd.protocol import Protocol as CampaignProtocol
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 MANIFEST = "manifest.json"
@@ -37,6 +38,13 @@ FORMAT = 1
 
 Singles = NDArray[np.float32]
 Halves = NDArray[np.float16]
+
+
+class Place(Protocol):
+    """What predictions know of a campaign: where it is, and what it asks."""
+
+    folder: Path
+    protocol: CampaignProtocol
 
 
 @dataclass(frozen=True)
@@ -74,8 +82,8 @@ OPTIONAL = ("association", "alignment", "embedding", "profile")
 def uncertainty(probabilities: Singles) -> Singles:
     """[N, C] → [N]: entropy over its highest value, log C; 0 is sure and 1 is even.
 
-    >>> uncertainty(np.array([[1, 0], [0.5, 0.5]], np.float32))
-    array([0., 1.], dtype=float32)
+    >>> uncertainty(np.array([[0.8, 0.2], [0.5, 0.5]], np.float32)).round(3).tolist()
+    [0.722000002861023, 1.0]
     """
     if probabilities.shape[1] < 2:
         return np.zeros(len(probabilities), np.float32)
@@ -84,7 +92,7 @@ def uncertainty(probabilities: Singles) -> Singles:
     return np.asarray(np.clip(entropy, 0, 1), np.float32)
 
 
-def versions(campaign: Campaign, question: str | None = None) -> tuple[str, ...]:
+def versions(campaign: Place, question: str | None = None) -> tuple[str, ...]:
     """Return the versions that have predictions (of a `question`), in the order in which they began."""
     began = {
         file.parent: manifest["began"]
@@ -94,7 +102,7 @@ def versions(campaign: Campaign, question: str | None = None) -> tuple[str, ...]
     return tuple(folder.name for folder in sorted(began, key=lambda folder: (began[folder], folder.name)))
 
 
-def latest(campaign: Campaign, question: str | None = None) -> str:
+def latest(campaign: Place, question: str | None = None) -> str:
     """Return the version (of a `question`) that began last. Raises CcdError where there is none."""
     found = versions(campaign, question)
     if not found:
@@ -103,16 +111,16 @@ def latest(campaign: Campaign, question: str | None = None) -> str:
     return found[-1]
 
 
-def question_of(campaign: Campaign, version: str) -> str:
+def question_of(campaign: Place, version: str) -> str:
     """Return the question whose labels or scores a version predicts. Raises CcdError where there is no such version."""
     return _question(campaign, _manifest(_root(campaign) / version))
 
 
-def _question(campaign: Campaign, manifest: Mapping[str, Any]) -> str:
+def _question(campaign: Place, manifest: Mapping[str, Any]) -> str:
     return str(manifest.get("question") or campaign.protocol.question.name)
 
 
-def begin(campaign: Campaign, version: str, manifest: Mapping[str, Any]) -> Path:
+def begin(campaign: Place, version: str, manifest: Mapping[str, Any]) -> Path:
     """Return the version's folder; where it is missing it is made, with its manifest (`labels`, and other facts).
 
     What killed runs left behind is removed. Raises CcdError where the version said something else before.
@@ -170,14 +178,14 @@ def write(folder: Path, shard: Predictions) -> None:
     write_atomic(file, sink.getvalue().to_pybytes())
 
 
-def predicted(campaign: Campaign, version: str) -> set[str]:
+def predicted(campaign: Place, version: str) -> set[str]:
     """Return the ids of all pairs that a version has predicted; none where there is no such version."""
     shards = _shards(_root(campaign) / version)
     return {pair for file in shards for pair in _table(file, ["pair_id"])["pair_id"].to_pylist()}
 
 
 def read(
-    campaign: Campaign, version: str, pair_ids: Sequence[str] | None = None, columns: Sequence[str] = OPTIONAL
+    campaign: Place, version: str, pair_ids: Sequence[str] | None = None, columns: Sequence[str] = OPTIONAL
 ) -> Predictions:
     """Return what a version said of these pairs, in their order and without those that it does not know.
 
@@ -220,7 +228,7 @@ def read(
     )
 
 
-def _root(campaign: Campaign) -> Path:
+def _root(campaign: Place) -> Path:
     return campaign.folder / "predictions"
 
 
@@ -289,3 +297,15 @@ def _manifest(folder: Path) -> dict[str, Any]:
     if not known:
         raise InputError(f"{path}: made by another toolkit (format {manifest['format']}); remove its folder")
     return dict(manifest)
+
+
+def frame(campaign: Place, version: str) -> "pd.DataFrame":
+    """Return what a version says of all pairs it knows, by id: pair_id, label and a probability for each; or score."""
+    import pandas as pd
+
+    found = read(campaign, version, columns=())
+    ids = pd.DataFrame({"pair_id": found.ids})
+    if found.scores is not None:
+        return ids.assign(score=found.scores)
+    label = np.array(found.labels, dtype=object)[found.best]
+    return ids.assign(label=label).join(pd.DataFrame(found.probabilities, columns=list(found.labels)))

@@ -15,8 +15,8 @@ _NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)([eE][+-]?[0-9]+)?")
 def escape_csv(cell: object) -> object:
     """Return the cell as it is written.
 
-    >>> safe("=1+1"), safe("-5"), safe("'@a"), safe("a-b")
-    ("'=1+1", '-5', "''@a", 'a-b')
+    >>> [escape_csv(cell) for cell in ("=1+1", "-5", "'@a", "a-b")]
+    ["'=1+1", '-5', "''@a", 'a-b']
     """
     if isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
         return f"'{cell}"

@@ -8,8 +8,9 @@ The aggregators have crowd-kit's interface (Ustalov et al. 2024, JOSS 9(96), 622
 `task, worker, label`, what is learned in `labels_` and `probas_`. Unlike crowd-kit's they leave a tie open.
 """
 
+import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,7 @@ def vote_counts(coded: VoteMatrix) -> Ints:
     """Return the votes for each label [pairs, labels].
 
     >>> df = pd.DataFrame({"task": ["p", "p", "q"], "worker": ["a", "b", "a"], "label": ["no", "yes", "no"]})
-    >>> tally(code(df)).tolist()
+    >>> vote_counts(code(df)).tolist()
     [[1, 1], [1, 0]]
     """
     counts, kind = _kinds(coded)
@@ -98,7 +99,32 @@ def check_required(required: int) -> int:
     return int(required)
 
 
-class MajorityVote:
+class Aggregator:
+    """What aggregators have in common, as scikit-learn's estimators do: their settings, and `fit`."""
+
+    labels_: "pd.Series[Any]"
+    table_: pd.DataFrame
+
+    def fit_predict(self, df: pd.DataFrame) -> "pd.Series[Any]":
+        """Settle each task of `df` (task, worker, label; one row a judgment): task → label, sorted."""
+        raise NotImplementedError
+
+    def fit(self, df: pd.DataFrame) -> Self:
+        """Settle each task of `df` and return the aggregator, which holds what it learned."""
+        self.fit_predict(df)
+        return self
+
+    def get_params(self) -> dict[str, Any]:
+        """Return the settings that the aggregator was made with, by name."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def __repr__(self) -> str:
+        defaults = {name: each.default for name, each in inspect.signature(type(self)).parameters.items()}
+        told = (f"{name}={value!r}" for name, value in self.get_params().items() if value is not defaults[name])
+        return f"{type(self).__name__}({', '.join(told)})"
+
+
+class MajorityVote(Aggregator):
     """The label with most votes.
 
     `labels` in their order (empty: those that occur, sorted); `tie_rule` as in ccd/measures/ties.py, with the workers
@@ -163,7 +189,7 @@ class MajorityVote:
         return self.labels_
 
 
-class WeightedMajority:
+class WeightedMajority(Aggregator):
     """The label whose votes weigh most.
 
     `weights` (worker → weight, from 0 up) or, where it is None, each worker's agreement with the majority of the
@@ -224,7 +250,7 @@ class WeightedMajority:
         return self.labels_
 
 
-class MeanScore:
+class MeanScore(Aggregator):
     """The mean of the scores, with the interface of MajorityVote.
 
     After `fit_predict`: `labels_` (Series task → mean, NaN where there is none) and `table_` (frame, index task:

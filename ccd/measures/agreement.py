@@ -84,6 +84,21 @@ class Agreement:
         few = self.resample == "both" and self.annotators < FEWEST_ANNOTATORS
         return "range of draws, too narrow for a 95 % interval" if few else "95 % interval"
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return all coefficients as a frame: coefficient, of, value, low, high, reason; None where undefined.
+
+        `of` says which two annotators, which label, or who is left out; `low` and `high` are the ends of `interval`.
+        """
+        maps = {"cohen": self.cohen, "per_class": self.per_class, "leave_one_out": self.leave_one_out}
+        rows: list[tuple[str, str | None, Coefficient]] = [
+            (name, None, each) for name, each in self.coefficients.items()
+        ]
+        rows += [(name, of, each) for name, found in maps.items() for of, each in found.items()]
+        return pd.DataFrame(
+            [(name, of, each.value, *(each.ci or (None, None)), each.reason) for name, of, each in rows],
+            columns=["coefficient", "of", "value", "low", "high", "reason"],
+        )
+
     def to_dict(self, names: bool = True) -> dict[str, Any]:
         """For JSON: n_pairs, n_judgments, annotators, bootstrap (a map), coefficients, by_revision.
 
@@ -112,13 +127,13 @@ class Agreement:
 
 def agreement(
     df: pd.DataFrame,
-    labels: Sequence[Any],
-    level: Level,
+    labels: Sequence[Any] = (),
+    level: Level = "nominal",
     n_resamples: int = 1000,
     seed: int = 0,
     resample: Resample = "pairs",
 ) -> Agreement:
-    """Agreement of the judgments `df` (task, worker, label; one row a judgment, adjudicators left out).
+    """Return the agreement of the judgments `df` (task, worker, label; one row a judgment, adjudicators left out).
 
     `labels` in id order; empty takes those that occur, sorted. Numbers on interval level are scores and count as
     themselves, other labels count as their place. Where `df` has a column leakage_group (the same in all rows of a

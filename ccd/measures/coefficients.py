@@ -26,7 +26,7 @@ def observed_agreement(table: Patterns, weights: Weights) -> Floats:
     """Share of agreeing comparisons in a pair, sum_c n_c (n_c - 1) / n (n - 1); mean over pairs with n of 2 or more.
 
     >>> two = Patterns(np.array([[2.0, 0.0], [1.0, 1.0]]), np.array([2.0, 2.0]), np.array([3, 1]))
-    >>> percent(two, two.pairs[None, :])
+    >>> observed_agreement(two, two.pairs[None, :])
     array([0.75])
     """
     carrying = table.comparisons > 0

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccd.errors import InputError
-from ccd.measures.aggregation import INCOMPLETE, check_required, expert_votes, results, vote_counts
+from ccd.measures.aggregation import INCOMPLETE, Aggregator, check_required, expert_votes, results, vote_counts
 from ccd.measures.patterns import Rows, distinct
 from ccd.measures.ties import ADJUDICATE, check_tie_rule, settle_scores
 from ccd.measures.vote_matrix import code
@@ -41,7 +41,7 @@ class Model:
     errors: Floats
 
 
-class DawidSkene:
+class DawidSkene(Aggregator):
     """The most probable label of each task, by the model of Dawid and Skene (1979).
 
     Several judgments of one worker on one task are taken as the paper takes them: each is a draw of its own. With three

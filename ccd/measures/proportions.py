@@ -34,7 +34,7 @@ def trend(parts: Sequence[int], totals: Sequence[int]) -> tuple[float, float] | 
 
     >>> z, p = trend([10, 9, 8, 7, 5], [10] * 5)
     >>> round(z, 3), round(p, 4)
-    (-2.706, 0.0068)
+    (-2.897, 0.0038)
     """
     number, part = sum(totals), sum(parts)
     share = part / number if number else 0.0

@@ -35,6 +35,7 @@ class Bounds:
 def of_strata(strata: Sequence[Stratum], labels: Sequence[str]) -> dict[str, Bounds]:
     """Return the bounds of each of the labels [C]; counts of the strata [C + 1] have the pairs without a label last.
 
+    >>> import numpy as np
     >>> one = of_strata([Stratum(1, 1000, {1: np.array([80.0, 10.0, 10.0])})], ["no", "yes"])["yes"]
     >>> round(one.least, 3), round(one.most, 3), one.low < 0.1, one.high > 0.2
     (0.1, 0.2, True, True)

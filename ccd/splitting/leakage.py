@@ -160,7 +160,7 @@ def tied(tie: Link) -> npt.NDArray[np.bool_]:
 def leaking(tie: Link, split: Ints) -> npt.NDArray[np.bool_]:
     """Which pairs are tied to one in another split [pairs]; `split` [pairs] numbers the splits from 0.
 
-    >>> leaking(Tie(np.array([0, 0, 1])), np.array([0, 1, 1])).tolist()
+    >>> leaking(Link(np.array([0, 0, 1])), np.array([0, 1, 1])).tolist()
     [True, True, False]
     """
     there = _splits_near(tie, split)

@@ -31,7 +31,7 @@ def target_sizes(quotas: Quotas, labels: Sequence[str], totals: Ints, like: Floa
     than there are, or where labels are not the paper's.
 
     >>> half = Quotas({"train": 0.5, "dev": 0.25, "test": 0.25})
-    >>> wanted(half, ["a", "b"], np.array([8, 8]), np.array([6.0, 2.0])).tolist()
+    >>> target_sizes(half, ["a", "b"], np.array([8, 8]), np.array([6.0, 2.0])).tolist()
     [[2, 6], [3, 1], [3, 1]]
     """
     if quotas.like == CCD:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from ccd.errors import InputError
 from ccd.splitting.leakage import TIES, Link, find, groups
-from ccd.splitting.options import SPLITS, Quotas
+from ccd.splitting.options import DEFAULT_SHARES, SPLITS, Quotas
 from ccd.splitting.placement import FREE, place, too_large
 from ccd.splitting.quotas import Floats, Ints, target_sizes
 from ccd.vocabulary import Arm
@@ -84,8 +84,8 @@ class Split:
 def split(
     frame: pd.DataFrame,
     *,
-    quotas: Quotas | Mapping[str, float],
-    seed: int,
+    quotas: Quotas | Mapping[str, float] = DEFAULT_SHARES,
+    seed: int = 1,
     ties: Iterable[str] = tuple(TIES),
     published: Mapping[str, str] | None = None,
 ) -> Split:
