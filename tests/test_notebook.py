@@ -1,6 +1,7 @@
 """notebooks/quickstart.ipynb runs from the top, and is kept without outputs: they would tell of another version."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -53,3 +54,9 @@ def test_it_is_kept_without_outputs() -> None:
     for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
         assert not cell.get("outputs"), "clear the outputs before committing"
         assert cell.get("execution_count") is None
+
+
+def test_the_notebook_uses_the_public_face() -> None:
+    text = NOTEBOOK.read_text(encoding="utf-8")
+    assert "import ccd" in text
+    assert not re.search(r"sqlalchemy|from ccd\.", text)
