@@ -28,7 +28,8 @@ def label_config(protocol: Protocol) -> str:
                 f"protocol {protocol.name}, question {question.name!r}: the labeling page has a part of that name; "
                 "choose another"
             )
-    return render("annotation", "label_config.xml", {"protocol": protocol, "comment": COMMENT})
+    page = render("annotation", "label_config.xml", {"protocol": protocol, "comment": COMMENT})
+    return page.strip()  # as Label Studio stores it
 
 
 def guidelines(protocol: Protocol) -> str:
