@@ -12,7 +12,7 @@ import pytest
 from apps.cli.main import cli
 from ccd import vocabulary
 from ccd.campaign.campaign import ADJUDICATION_DESK
-from ccd.campaign.config import TEMPLATE, read_config
+from ccd.campaign.config import read_config, render
 from ccd.vocabulary import Status
 from docs.reference import PAGE, leaves, reference
 
@@ -164,7 +164,7 @@ def test_the_campaign_file_in_the_docs_is_valid_and_explained(tmp_path: Path) ->
     (shown,) = re.findall(r"```toml\n(.*?)```", text, flags=re.S)
     (tmp_path / "campaign.toml").write_text(shown, encoding="utf-8")
     assert len(read_config(tmp_path).annotators) == 3
-    for key in re.findall(r"^(?:# )?(\w+) =", TEMPLATE, flags=re.M):
+    for key in re.findall(r"^(?:# )?(\w+) =", render("x", "ccd", (), ()), flags=re.M):
         assert re.search(rf"^\|[^|]*`{key}`", text, flags=re.M), f"docs/campaign.md does not explain {key}"
 
 

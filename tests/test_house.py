@@ -17,6 +17,7 @@ ROOMS = (  # of ccd, the lowest first: each knows those before it alone
         "ccd.times",
         "ccd.vocabulary",
         "ccd.templates",
+        "ccd.validation",
         "ccd.retries",
         "ccd.files",
         "ccd.protocol",

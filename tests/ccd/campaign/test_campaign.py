@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import re
 import sqlite3
 import threading
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ccd.campaign.campaign import Campaign
-from ccd.campaign.config import Person, read_config
+from ccd.campaign.config import Person, parse, read_config, render
 from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import record
 from ccd.errors import CcdError
@@ -110,6 +111,38 @@ def test_passwords_in_addresses_are_refused_and_not_repeated(tmp_path: Path, ent
     message = config_of(tmp_path, f'name = "x"\n{entry}\n' + THREE)
     assert "take it out and set" in message or "no address" in message
     assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ('tie_rul = "drop"', "unknown entry 'tie_rul'; did you mean `tie_rule`? Known: "),
+        ("[splits]\nsed = 1", "unknown entry 'sed' in [splits]; did you mean `seed`? Known: "),
+        ("[filters]\nlanguage = []", "unknown entry 'language' in [filters]; did you mean `languages`? Known: "),
+        ("colour = 1", "unknown entry 'colour'; known: adjudicators, agreement, annotators"),
+    ],
+)
+def test_an_unknown_entry_is_told_with_the_nearest(tmp_path: Path, entry: str, says: str) -> None:
+    assert says in config_of(tmp_path, f'name = "x"\n{entry}\n' + THREE)
+
+
+ENTRIES = re.sub(r"^# (?=\w+ =)", "", render("x", "ccd", (), ()), flags=re.M).splitlines()
+VALUES = st.sampled_from(
+    ['""', '"x"', "1", "-1", "1e999", "true", "nan", "[]", "[1]", '["a"]', "{}", "{a = 1}", "1979-05-27"]
+)
+
+
+@settings(deadline=None)
+@given(st.integers(0, len(ENTRIES) - 1), st.one_of(st.none(), VALUES, st.text(max_size=20)))
+def test_whatever_one_line_becomes_it_is_a_campaign_or_one_line(number: int, value: str | None) -> None:
+    changed = [] if value is None else [f"{ENTRIES[number].split('=')[0]}= {value}"]
+    text = "\n".join(ENTRIES[:number] + changed + ENTRIES[number + 1 :]) + "\n" + THREE
+    said = None
+    try:
+        parse(text, Path("campaign.toml"))
+    except CcdError as error:
+        said = str(error)
+    assert said is None or (said.startswith("campaign.toml: ") and "\n" not in said)
 
 
 def test_no_campaign_and_no_text_are_told(tmp_path: Path) -> None:
