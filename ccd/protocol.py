@@ -4,20 +4,24 @@ A protocol is one TOML file, shipped in `ccd/protocols/` or a person's own; `doc
 Everything that shows, checks or counts labels takes them from here.
 """
 
+import functools
 import hashlib
 import json
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from ccd.errors import CcdError, InputError, as_path
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from ccd.errors import InputError, as_path
 from ccd.files.regular import MOST_TEXT, read_regular
+from ccd.validation import NEEDED, Table, fault, must, remark, shown, validate
 
 Kind = Literal["choice", "score"]
 Level = Literal["nominal", "ordinal", "interval"]
@@ -27,7 +31,6 @@ _RESERVED = {"cannot_judge": "the answer that every protocol has already"} | dic
 )
 _SLUG = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 _LARGEST = 1e9  # of a score's ends
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,11 @@ class Question:
         if self.kind == "choice":
             if isinstance(answer, str) and answer in self.labels:
                 return None
-            return f"{self.name}: {_short(answer)} is none of {', '.join(self.labels)}"
+            return f"{self.name}: {shown(answer)} is none of {', '.join(self.labels)}"
         if isinstance(answer, bool) or not isinstance(answer, int | float):
-            return f"{self.name}: {_short(answer)} is not a number"
+            return f"{self.name}: {shown(answer)} is not a number"
         if not self.minimum <= answer <= self.maximum:  # nan is not either
-            return f"{self.name}: {_short(answer)} is not from {self.minimum:g} to {self.maximum:g}"
+            return f"{self.name}: {shown(answer)} is not from {self.minimum:g} to {self.maximum:g}"
         return None
 
 
@@ -200,82 +203,19 @@ def parse(text: str, where: str) -> Protocol:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError: also a number of more digits than Python reads
         raise InputError(f"{where}: not valid TOML ({error}); mend that place") from None
-    table = _Table(data, where)
-    protocol = Protocol(
-        name=table.slug(),
-        title=table.line("title"),
-        reference=table.line("reference"),
-        year=_year(table),
-        guideline=table.prose("guideline"),
-        cannot_judge=table.hotkey("cannot_judge", default="0"),
-        questions=tuple(_question(part) for part in table.parts("questions", "question")),
+    found = validate(_Protocol, data, where, functools.partial(_tables, data))
+    questions = tuple(
+        Question(
+            **{name: value for name, value in each if name != "categories"},
+            categories=tuple(Category(**dict(category)) for category in sorted(each.categories, key=lambda one: one.id))
+            if isinstance(each, _Choice)
+            else (),
+        )
+        for each in found.questions
     )
-    table.no_more()
-    _unique(where, "question", [question.name for question in protocol.questions])
-    _unique(where, "question title", [question.title for question in protocol.questions])
+    protocol = Protocol(**dict(found) | {"questions": questions})
     _unique_hotkeys(protocol, where)
     return protocol
-
-
-def _year(table: "_Table") -> int:
-    if not 1000 <= (year := table.take("year", int)) <= 9999:
-        raise table.wrong(f"year is {_short(year)}; write its four digits")
-    return year
-
-
-def _question(table: "_Table") -> Question:
-    name, title = table.slug(), table.line("title")
-    kind = table.one_of("kind", ("choice", "score"), "choice")
-    if kind == "score":
-        question = Question(name, title, "score", (), *_scale(table), level="interval")
-    else:
-        level: Level = "ordinal" if table.one_of("level", ("nominal", "ordinal"), "nominal") == "ordinal" else "nominal"
-        question = Question(name, title, "choice", _categories(table), level=level)
-    table.no_more()
-    return question
-
-
-def _scale(table: "_Table") -> tuple[float, float, float]:
-    if (level := table.one_of("level", ("nominal", "ordinal", "interval"), "interval")) != "interval":
-        raise table.wrong(f'level is {level!r}; a score is always "interval"')
-    minimum, maximum, step = (table.number(key) for key in ("minimum", "maximum", "step"))
-    if not minimum < maximum:
-        raise table.wrong(f"minimum {minimum:g} is not below maximum {maximum:g}; swap or change them")
-    if not 0 < step <= maximum - minimum:
-        raise table.wrong(f"step is {step:g}; write a number above 0 and at most {maximum - minimum:g}")
-    return minimum, maximum, step
-
-
-def _categories(table: "_Table") -> tuple[Category, ...]:
-    categories = [_category(part) for part in table.parts("categories", "category")]
-    if len(categories) < 2:
-        raise table.wrong("one category only; a choice needs at least 2")
-    _unique(table.where, "category", [category.name for category in categories])
-    _unique(table.where, "category title", [category.title for category in categories])
-    ids = sorted(category.id for category in categories)
-    if ids != list(range(len(ids))):
-        raise table.wrong(f"category ids are {', '.join(map(str, ids))}; number them 0 to {len(ids) - 1}, each once")
-    return tuple(sorted(categories, key=lambda category: category.id))
-
-
-def _category(table: "_Table") -> Category:
-    category = Category(
-        name=table.slug(),
-        id=table.take("id", int),
-        title=table.line("title"),
-        hotkey=table.hotkey("hotkey"),
-        colour=table.colour("colour"),
-        guideline=table.prose("guideline"),
-        examples=table.lines("examples"),
-    )
-    table.no_more()
-    return category
-
-
-def _unique(where: str, what: str, names: list[str]) -> None:
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            raise InputError(f"{where}: {what} {name!r} is there twice; give each its own")
 
 
 def _unique_hotkeys(protocol: Protocol, where: str) -> None:
@@ -292,107 +232,159 @@ def _unique_hotkeys(protocol: Protocol, where: str) -> None:
             taken[category.hotkey] = place
 
 
-class _Table:
-    """A table of the TOML file, taken entry by entry; `where` says in every error where it stands."""
+def _parts(what: str) -> Callable[[Any], Any]:
+    """Return a check that an array of tables is one."""
+    header = {"question": "[[questions]]", "category": "[[questions.categories]]"}[what]
 
-    def __init__(self, entries: Mapping[str, Any], where: str) -> None:
-        self.where = where
-        self._entries = dict(entries)
-        self._known: list[str] = []
-
-    def wrong(self, what: str) -> CcdError:
-        return InputError(f"{self.where}: {what}")
-
-    def take(self, key: str, kind: type[_T], default: _T | None = None) -> _T:
-        self._known.append(key)
-        value = self._entries.pop(key, default)
-        if value is None:
-            raise self.wrong(f"{key} is missing; add it ({_KINDS[kind]})")
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise self.wrong(f"{key} is {_short(value)}; it must be {_KINDS[kind]}")
+    def check(value: Any) -> Any:
+        if isinstance(value, list) and (not value or not all(isinstance(each, dict) for each in value)):
+            raise remark(f"must be tables; start each {what} with its own {header} line")
         return value
 
-    def matching(self, key: str, fits: Callable[[str], object], form: str, default: str | None = None) -> str:
-        value = self.take(key, str, default)
-        if not fits(value):
-            raise self.wrong(f"{key} is {_short(value)}; write {form}")
-        self._readable(key, value)
-        return value
+    return check
 
-    def _readable(self, key: str, value: str) -> None:
-        """Raise where a text holds what no page of Label Studio can (XML 1.0, section 2.2)."""
-        if odd := _NO_XML.search(value):
-            raise self.wrong(f"{key} holds the control character U+{ord(odd[0]):04X}; take it out")
 
-    def slug(self) -> str:
-        name = self.matching("name", _SLUG.fullmatch, "small letters and digits, a letter first, joined by - or _")
-        if name in _RESERVED:
-            raise self.wrong(f"name {name!r} is {_RESERVED[name]}; choose another")
-        return name
-
-    def line(self, key: str) -> str:
-        return " ".join(self.matching(key, str.strip, "a text that is not empty").split())
-
-    def prose(self, key: str) -> str:
-        """Paragraphs: a blank line parts them, other line breaks are the editor's."""
-        paragraphs = re.split(r"\n\s*\n", self.matching(key, str.strip, "a text that is not empty").strip())
-        return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-
-    def lines(self, key: str) -> tuple[str, ...]:
-        values = self.take(key, list, [])
-        for value in values:
-            if not isinstance(value, str) or not value.strip():
-                raise self.wrong(f"{key} holds {_short(value)}; every entry must be a text that is not empty")
-            self._readable(key, value)
-        return tuple(" ".join(value.split()) for value in values)
-
-    def hotkey(self, key: str, default: str | None = None) -> str:
-        # Label Studio reads "+" and "," in a hotkey as joins, and does not tell A from a.
-        return self.matching(key, re.compile("[a-z0-9]").fullmatch, "one small letter a-z or one digit", default)
-
-    def colour(self, key: str) -> str:
-        return self.matching(key, re.compile("#[0-9a-fA-F]{6}").fullmatch, 'a colour such as "#1a7f37"').lower()
-
-    def one_of(self, key: str, values: tuple[str, ...], default: str) -> str:
-        return self.matching(key, values.__contains__, "one of " + ", ".join(values), default)
-
-    def number(self, key: str) -> float:
-        if type(self._entries.get(key)) is int and abs(self._entries[key]) <= _LARGEST:
-            self._entries[key] = float(self._entries[key])
-        value = self.take(key, float)
-        if not abs(value) <= _LARGEST:  # nan too
-            raise self.wrong(f"{key} is {value}; it must be {_KINDS[float]}")
-        return value
-
-    def parts(self, key: str, what: str) -> "list[_Table]":
-        """The tables of an array of tables, each placed by its name or, where it has none, its number."""
-        tables = self.take(key, list)
-        if not tables or not all(isinstance(table, dict) for table in tables):
-            raise self.wrong(f"{key} must be tables; start each {what} with its own {_HEADERS[key]} line")
-        return [
-            _Table(table, f"{self.where}, {what} {table['name']!r}" if _named(table) else f"{self.where}, {what} {n}")
-            for n, table in enumerate(tables, 1)
-        ]
-
-    def no_more(self) -> None:
-        for key in self._entries:
-            raise self.wrong(f"unknown entry {_short(key)}; known here: {', '.join(self._known)}")
-
+# --- the schema of the TOML file ------------------------------------------------------------------------------------
 
 _NO_XML = re.compile("[^\t\n\r -\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_KINDS: dict[type, str] = {
-    str: "a text in quotes",
-    int: "a whole number",
-    float: "a number from -1e9 to 1e9",
-    list: "a list",
-}
-_HEADERS = {"questions": "[[questions]]", "categories": "[[questions.categories]]"}
 
 
-def _named(table: Mapping[str, Any]) -> bool:
-    return isinstance(name := table.get("name"), str) and len(name) <= 40
+def _readable(text: str) -> str:
+    """Refuse a text that holds what no page of Label Studio can (XML 1.0, section 2.2)."""
+    if odd := _NO_XML.search(text):
+        raise remark(f"holds the control character U+{ord(odd[0]):04X}; take it out")
+    return text
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
+def _slug(name: str) -> str:
+    if name in _RESERVED:
+        raise fault(f"name {name!r} is {_RESERVED[name]}; choose another")
+    return name
+
+
+def _examples(texts: list[str]) -> tuple[str, ...]:
+    """Each text in one line; an entry that is none is named by itself."""
+    for text in texts:
+        if not isinstance(text, str) or not text.strip():
+            raise remark(f"holds {shown(text)}; every entry must be a text that is not empty")
+        _readable(text)
+    return tuple(" ".join(text.split()) for text in texts)
+
+
+def _unique(what: str, entries: Sequence[Any]) -> None:
+    for key, kind in (("name", what), ("title", f"{what} title")):
+        names = [getattr(entry, key) for entry in entries]
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                raise fault(f"{kind} {name!r} is there twice; give each its own")
+
+
+_NAME = "write small letters and digits, a letter first, joined by - or _"
+_Slug = Annotated[str, must(_SLUG.fullmatch, _NAME), AfterValidator(_slug)]
+_Text = Annotated[str, must(str.strip, "write a text that is not empty"), AfterValidator(_readable)]
+_Line = Annotated[_Text, AfterValidator(lambda text: " ".join(text.split()))]
+# Paragraphs: a blank line parts them, other line breaks are the editor's.
+_Prose = Annotated[
+    _Text,
+    AfterValidator(lambda text: "\n\n".join(" ".join(part.split()) for part in re.split(r"\n\s*\n", text.strip()))),
+]
+# Label Studio reads "+" and "," in a hotkey as joins, and does not tell A from a.
+_Hotkey = Annotated[str, must(re.compile("[a-z0-9]").fullmatch, "write one small letter a-z or one digit")]
+_Colour = Annotated[
+    str, must(re.compile("#[0-9a-fA-F]{6}").fullmatch, 'write a colour such as "#1a7f37"'), AfterValidator(str.lower)
+]
+_Number = Annotated[float, must(lambda number: abs(number) <= _LARGEST, "it must be a number from -1e9 to 1e9")]
+
+
+def _one_of(*values: str) -> AfterValidator:
+    return must(values.__contains__, f"write one of {', '.join(values)}")
+
+
+class _Table(Table):
+    KINDS: ClassVar[Mapping[str, str]] = {**Table.KINDS, "float": "a number from -1e9 to 1e9"}
+
+
+class _Category(_Table):
+    name: _Slug = NEEDED
+    id: int = NEEDED
+    title: _Line = NEEDED
+    hotkey: _Hotkey = NEEDED
+    colour: _Colour = NEEDED
+    guideline: _Prose = NEEDED
+    examples: Annotated[list[Any], AfterValidator(_examples)] = Field(default_factory=list)
+
+
+class _Question(_Table):
+    name: _Slug = NEEDED
+    title: _Line = NEEDED
+    kind: Annotated[str, _one_of("choice", "score")] = "choice"
+
+
+class _Choice(_Question):
+    level: Annotated[str, _one_of("nominal", "ordinal")] = "nominal"
+    categories: Annotated[list[_Category], BeforeValidator(_parts("category"))] = NEEDED
+
+    @model_validator(mode="after")
+    def _check_categories(self) -> Self:
+        if len(self.categories) < 2:
+            raise fault("one category only; a choice needs at least 2")
+        _unique("category", self.categories)
+        ids = sorted(category.id for category in self.categories)
+        if ids != list(range(len(ids))):
+            raise fault(f"category ids are {', '.join(map(str, ids))}; number them 0 to {len(ids) - 1}, each once")
+        return self
+
+
+class _Score(_Question):
+    level: Annotated[
+        str,
+        _one_of("nominal", "ordinal", "interval"),
+        must("interval".__eq__, 'a score is always "interval"'),
+    ] = "interval"
+    minimum: _Number = NEEDED
+    maximum: _Number = NEEDED
+    step: _Number = NEEDED
+
+    @model_validator(mode="after")
+    def _check_scale(self) -> Self:
+        if not self.minimum < self.maximum:
+            raise fault(f"minimum {self.minimum:g} is not below maximum {self.maximum:g}; swap or change them")
+        if not 0 < self.step <= self.maximum - self.minimum:
+            most = self.maximum - self.minimum
+            raise fault(f"step is {self.step:g}; write a number above 0 and at most {most:g}")
+        return self
+
+
+_Asked = Annotated[
+    Annotated[_Choice, Tag("choice")] | Annotated[_Score, Tag("score")],
+    Discriminator(lambda of: kind if (kind := of.get("kind", "choice")) in ("choice", "score") else "score"),
+]
+
+
+class _Protocol(_Table):
+    name: _Slug = NEEDED
+    title: _Line = NEEDED
+    reference: _Line = NEEDED
+    year: Annotated[int, must(lambda year: 1000 <= year <= 9999, "write its four digits")] = NEEDED
+    guideline: _Prose = NEEDED
+    cannot_judge: _Hotkey = "0"
+    questions: Annotated[list[_Asked], BeforeValidator(_parts("question"))] = NEEDED
+
+    @model_validator(mode="after")
+    def _check_questions(self) -> Self:
+        _unique("question", self.questions)
+        return self
+
+
+def _tables(data: Any, at: Sequence[int | str]) -> str:
+    """Return where a table stands: each question and category by its name or, where it has none, its number."""
+    found, text = data, ""
+    for part in at:
+        if part in ("choice", "score"):
+            continue  # pydantic's tag of the schema
+        found = found[part]
+        if isinstance(part, int):
+            name = found.get("name")
+            what = "category" if "question" in text else "question"
+            text += f", {what} {name!r}" if isinstance(name, str) and len(name) <= 40 else f", {what} {part + 1}"
+    return text

@@ -1,16 +1,13 @@
 """One checker for what comes from outside: a pydantic schema, whose first fault becomes one sentence."""
 
 import difflib
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, WrapValidator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, WrapValidator, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ccd.errors import InputError
-
-_TYPES = {"string": "str", "int": "int", "float": "int or float", "bool": "bool", "tuple": "list", "list": "list"}
-_M = TypeVar("_M", bound=BaseModel)
 
 
 class Table(BaseModel):
@@ -18,14 +15,24 @@ class Table(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True, populate_by_name=True)
 
+    KINDS: ClassVar[Mapping[str, str]] = {
+        **{"string": "a text in quotes", "int": "a whole number", "float": "a number", "bool": "true or false"},
+        **{"list": "a list", "tuple": "a list"},
+    }
+    """What an entry of each of pydantic's types must be, in words."""
+
     @model_validator(mode="before")
     @classmethod
     def _only_known(cls, data: Any) -> Any:
         known = [field.alias or name for name, field in cls.model_fields.items()]
         unknown = [key for key in data if key not in known and key not in cls.model_fields] if _is_table(data) else []
         if unknown:
-            raise PydanticCustomError("unknown", "{key}", {"key": unknown[0], "known": sorted(known)})
+            raise PydanticCustomError("unknown", "{key}", {"key": unknown[0], "known": known})
         return data
+
+
+_M = TypeVar("_M", bound=Table)
+NEEDED: Any = None  # the default of an entry that must be there: None is of no type
 
 
 def fault(text: str) -> PydanticCustomError:
@@ -53,30 +60,50 @@ def says(remedy: str) -> WrapValidator:
     return WrapValidator(check)
 
 
-def validate(schema: type[_M], data: object, where: str) -> _M:
-    """Return `data` as the schema has it. Raises InputError: `where`, the place of the first fault, and what to do."""
+def must(fits: Callable[[Any], object], remedy: str) -> AfterValidator:
+    """Return a validator of an entry of the right type: where it does not fit, `remedy` says what to write."""
+
+    def check(value: Any) -> Any:
+        if not fits(value):
+            raise PydanticCustomError("remedy", "{text}", {"text": remedy})
+        return value
+
+    return AfterValidator(check)
+
+
+def validate(
+    schema: type[_M], data: object, where: str, tables: Callable[[Sequence[int | str]], str] | None = None
+) -> _M:
+    """Return `data` as the schema has it. Raises InputError: `where`, the place of the first fault, and what to do.
+
+    `tables` names the table at a place, after `where`; by default it is part of the entry's name, as `place` has it.
+    """
     try:
         return schema.model_validate(data)
-    except ValidationError as error:
-        raise InputError(f"{where}: {_sentence(error.errors(include_url=False)[0])}") from None
+    except ValidationError as caught:
+        error = caught.errors(include_url=False)[0]
+        whole = error["type"] in ("fault", "unknown")
+        at = error["loc"] if whole else error["loc"][:-1]
+        name = "" if whole else place(error["loc"] if tables is None else error["loc"][-1:])
+        table = "" if tables is None else tables(at)
+        raise InputError(f"{where}{table}: {_sentence(error, name, schema.KINDS, tables is None)}") from None
 
 
-def _sentence(error: ErrorDetails) -> str:
+def _sentence(error: ErrorDetails, name: str, kinds: Mapping[str, str], sections: bool) -> str:
     kind, at, given = error["type"], error["loc"], error.get("ctx", {})
     if kind == "fault":
         return str(given["text"])
     if kind == "unknown":
-        within = f" in [{'.'.join(map(str, at))}]" if at else ""
-        return f"unknown entry {given['key']!r}{within}{nearest(given['key'], given['known'])}"
+        within = f" in [{'.'.join(map(str, at))}]" if at and sections else ""
+        return f"unknown entry {shown(given['key'])}{within}{nearest(given['key'], given['known'])}"
     if kind == "remark":
-        return f"{place(at)} {given['text']}"
-    if kind == "missing":
-        return f"{place(at)} is missing; add it"
-    if kind in ("model_type", "dict_type"):
-        name = ".".join(map(str, at))
+        return f"{name} {given['text']}"
+    if kind in ("model_type", "dict_type") and sections:
         return f"{name} must be a table; write [{name}] on a line of its own"
-    remedy = given["text"] if kind == "remedy" else f"it must be of type {_TYPES.get(kind.split('_')[0], 'str')}"
-    return f"{place(at)} is {shown(error['input'])}; {remedy}"
+    must_be = kinds.get(kind.split("_")[0], kinds["string"])
+    if error["input"] is None:
+        return f"{name} is missing; add it ({must_be})"
+    return f"{name} is {shown(error['input'])}; {given['text'] if kind == 'remedy' else f'it must be {must_be}'}"
 
 
 def place(at: Sequence[int | str]) -> str:
@@ -97,10 +124,10 @@ def nearest(key: object, known: Collection[str]) -> str:
     """Return what to say of a key that is not known: the nearest that is, and all of them.
 
     >>> nearest("tie_rul", ["name", "tie_rule"])
-    '; did you mean `tie_rule`? Known: name, tie_rule'
+    '; did you mean `tie_rule`? Known here: name, tie_rule'
     """
     alike = difflib.get_close_matches(str(key), known, n=1)
-    return f"; did you mean `{alike[0]}`? Known: " + ", ".join(known) if alike else "; known: " + ", ".join(known)
+    return f"; {f'did you mean `{alike[0]}`? Known' if alike else 'known'} here: {', '.join(known)}"
 
 
 def shown(value: object) -> str:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import sqlalchemy as sa
 from pydantic import (
@@ -200,6 +200,8 @@ def _tables(value: Any, info: ValidationInfo) -> Any:
 
 class _Toml(Table):
     """campaign.toml as it is written."""
+
+    KINDS: ClassVar[Mapping[str, str]] = {**Table.KINDS, "string": "of type str", "int": "of type int"}
 
     name: str | None = None
     protocol: str = "ccd"

@@ -116,10 +116,10 @@ def test_passwords_in_addresses_are_refused_and_not_repeated(tmp_path: Path, ent
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
-        ('tie_rul = "drop"', "unknown entry 'tie_rul'; did you mean `tie_rule`? Known: "),
-        ("[splits]\nsed = 1", "unknown entry 'sed' in [splits]; did you mean `seed`? Known: "),
-        ("[filters]\nlanguage = []", "unknown entry 'language' in [filters]; did you mean `languages`? Known: "),
-        ("colour = 1", "unknown entry 'colour'; known: adjudicators, agreement, annotators"),
+        ('tie_rul = "drop"', "unknown entry 'tie_rul'; did you mean `tie_rule`? Known here: "),
+        ("[splits]\nsed = 1", "unknown entry 'sed' in [splits]; did you mean `seed`? Known here: "),
+        ("[filters]\nlanguage = []", "unknown entry 'language' in [filters]; did you mean `languages`? Known here: "),
+        ("colour = 1", "unknown entry 'colour'; known here: name, protocol, judgments_per_pair"),
     ],
 )
 def test_an_unknown_entry_is_told_with_the_nearest(tmp_path: Path, entry: str, says: str) -> None:
