@@ -60,7 +60,7 @@ types: .venv/installed
 # Three processes, each with its own folders: workers that share all of them would each load every library.
 MARKS := not soak and not slow
 quick-tests: quick-tests-data quick-tests-commands quick-tests-rest
-DATA := tests/ccd/
+DATA := tests/ccd/ tests/hostile/
 COMMANDS := tests/apps/ tests/model/ tests/faults/
 quick-tests-data: FOLDERS := $(DATA)
 quick-tests-commands: FOLDERS := $(COMMANDS)

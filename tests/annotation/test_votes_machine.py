@@ -370,6 +370,7 @@ def run(examples: int, steps: int) -> None:
     run_state_machine_as_test(Votes, settings=chosen)
 
 
+@pytest.mark.slow
 def test_every_vote_counts_once_and_nothing_else_does() -> None:
     run(examples=6, steps=12)
 

@@ -16,9 +16,10 @@ import sqlalchemy as sa
 
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
-from collection import archive, store, synthetic, table
+from collection import archive, store, table
 from collection.records import Drop, Photo, Reason, Record
 from collection.store import collect
+from collection.synthetic.records import SOURCE, records
 from tests.collection.conftest import ANNOTATORS
 from tests.data import SHARED
 
@@ -210,9 +211,9 @@ def test_an_archive_from_page_to_pairs(campaign: Campaign, paint: Paint, tmp_pat
 
 
 def test_the_small_world_is_synthetic(campaign: Campaign, tmp_path: Path) -> None:
-    found, truth = synthetic.records(24, 1, tmp_path / "pictures")
+    found, truth = records(24, 1, tmp_path / "pictures")
     assert not campaign.is_synthetic
-    assert collect(campaign, found, synthetic.SOURCE).kept == 24
+    assert collect(campaign, found, SOURCE).kept == 24
     assert campaign.is_synthetic
     assert {row[0] for row in rows(campaign, "pairs")} == set(truth)
 

@@ -198,6 +198,7 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
 needs_data = pytest.mark.skipif(SHARED is None, reason="needs ../shared/data")
 
 
+@pytest.mark.slow
 @needs_data
 def test_the_tweets_are_all_read() -> None:
     assert SHARED is not None

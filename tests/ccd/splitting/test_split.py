@@ -54,6 +54,7 @@ ROWS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(ROWS, st.integers(0, 2**31), st.sets(st.sampled_from(TIED_BY)))
 def test_no_group_straddles_and_every_pair_has_one_split(rows: Rows, seed: int, ties: set[str]) -> None:
@@ -336,6 +337,7 @@ def tweets() -> pd.DataFrame:
     return pd.DataFrame(columns | {"text": table["text"], "arm": "random", "phash": None, "author_key": None})
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_no_group_of_real_tweets_straddles_whatever_the_seed(tweets: pd.DataFrame, seed: int) -> None:
