@@ -68,7 +68,7 @@ class Question:
         return tuple(category.name for category in self.categories)
 
     def category(self, name: str) -> Category:
-        """The category of that name. Raises CcdError where there is none."""
+        """Return the category of that name. Raises CcdError where there is none."""
         for category in self.categories:
             if category.name == name:
                 return category
@@ -119,7 +119,7 @@ class Protocol:
         return self.question.labels
 
     def by_name(self, question: str) -> Question:
-        """The question of that name. Raises CcdError where there is none."""
+        """Return the question of that name. Raises CcdError where there is none."""
         for candidate in self.questions:
             if candidate.name == question:
                 return candidate
@@ -164,7 +164,7 @@ def shipped() -> tuple[str, ...]:
 
 
 def source(name_or_path: str, folder: Path = Path()) -> tuple[str, str]:
-    """The TOML text of a protocol, and where it stands; arguments and errors of `load`."""
+    """Return the TOML text of a protocol, and where it stands; arguments and errors of `load`."""
     if name_or_path in shipped():
         file = resources.files("ccd").joinpath("protocols", f"{name_or_path}.toml")
         return file.read_text(encoding="utf-8"), f"protocol {name_or_path}"
@@ -186,7 +186,7 @@ def source(name_or_path: str, folder: Path = Path()) -> tuple[str, str]:
 
 
 def load(name_or_path: str | os.PathLike[str], folder: str | os.PathLike[str] = ".") -> Protocol:
-    """A shipped protocol by its name, or one from a TOML file (a path relative to `folder`).
+    """Return a shipped protocol by its name, or one from a TOML file (a path relative to `folder`).
 
     Raises CcdError, one line with file, question, category, entry and remedy, for whatever is wrong in the file.
 
@@ -198,7 +198,7 @@ def load(name_or_path: str | os.PathLike[str], folder: str | os.PathLike[str] = 
 
 
 def parse(text: str, where: str) -> Protocol:
-    """The protocol in a TOML text; `where` starts every error. Raises CcdError as `load` does."""
+    """Return the protocol in a TOML text; `where` starts every error. Raises CcdError as `load` does."""
     try:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError: also a number of more digits than Python reads

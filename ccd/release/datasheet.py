@@ -26,7 +26,7 @@ def citation(facts: Facts) -> str:
 
 
 def _spdx(licence: str | None) -> str | None:
-    """The licence as SPDX writes it, the only one that the format allows; None where it is not in that list.
+    """Return the licence as SPDX writes it, the only one that the format allows; None where it is not in that list.
 
     >>> _spdx("cc-by-4.0")
     'CC-BY-4.0'

@@ -63,7 +63,7 @@ def texts(
 
 
 def _hashes(part: Path) -> Iterator[tuple[str, str]]:
-    """The SHA-256 of every file by its name; images, which were checked as they came, are named by theirs."""
+    """Yield the SHA-256 of every file by its name; images, which were checked as they came, are named by theirs."""
     for path in part.rglob("*"):
         name = path.relative_to(part).as_posix()
         if name.startswith("images/"):

@@ -47,7 +47,7 @@ class Wanted:
 
 
 def of_campaign(campaign: Campaign, wanted: Wanted) -> dict[str, Any]:
-    """The report of a campaign. Raises CcdError where its primary question has no judgments yet."""
+    """Return the report of a campaign. Raises CcdError where its primary question has no judgments yet."""
     questions = {}
     with campaign.read() as db:
         asked = revisions.used(db, campaign.protocol)
@@ -64,7 +64,7 @@ def of_campaign(campaign: Campaign, wanted: Wanted) -> dict[str, Any]:
 
 
 def of_table(df: pd.DataFrame, labels: Sequence[str], wanted: Wanted) -> dict[str, Any]:
-    """The report of judgments without a campaign (task, worker, label; one row a judgment).
+    """Return the report of judgments without a campaign (task, worker, label; one row a judgment).
 
     The labels are nominal. Settled is what most judgments of a task say, where it has two or more and no tie.
     """

@@ -108,6 +108,6 @@ def put_back(db: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 def _about(post: str) -> sa.ColumnElement[bool]:
-    """The condition on a drop that it is of a post, or of one of its photos."""
+    """Return the condition on a drop that it is of a post, or of one of its photos."""
     item = schema.drops.c.item
     return sa.or_(item == post, item.startswith(f"{post}:", autoescape=True))
