@@ -95,7 +95,8 @@ class Regression:
 def fit(rows: Rows, labels: Ids, size: int, start: Regression | None = None) -> Regression:
     """The minimum of cross-entropy + PENALTY / 2 |W|² over rows [M, F] with label ids [M] below `size`.
 
-    The loss is convex. `start` is where to look first: a replay has the regression of the batch before.
+    The loss is convex. `start` is where to look first: a replay has the regression of the batch before. scikit-learn's
+    has no weights of labels that no row has yet, as here early in a replay.
 
     >>> rows = np.array([[-1.0], [1.0]], np.float32).repeat(50, 0)
     >>> fit(rows, np.arange(100) // 50, 2).predict(rows)[[0, -1]].argmax(1)

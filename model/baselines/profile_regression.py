@@ -1,6 +1,7 @@
 """Logistic regression on the similarity profile: what frozen encoders of one space know, with nothing trained on top.
 
-It is fitted to the end in a second, not by steps: the loss is convex. Where it is as good as a network, the network
+It is fitted to the end in a second, not by steps: the loss is convex. It is torch's own L-BFGS, as scikit-learn refuses
+pairs of one label and has no weights of a label that no pair has. Where it is as good as a network, the network
 has learned nothing from the pairs that the encoders did not know.
 """
 
