@@ -1,6 +1,6 @@
 """Networks on real photos: does a caption belong to this photo or to another one?
 
-    python -m benchmarks.captions coco_mini/captions.jsonl --regions arrays:mobilenet.npz --words glove:glove.txt
+    python -m benchmarks.captions coco_mini/captions.jsonl --regions onnx:mobilenet.onnx --words glove:glove.txt
     python -m benchmarks.captions captions.jsonl --regions names:detections.jsonl --words glove:glove.txt ananet scan
 
 The file has an object a line: `image` (a path beside the file) and `captions`. Each photo goes with its own captions

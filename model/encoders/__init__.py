@@ -11,7 +11,7 @@ from pathlib import Path
 from ccd.errors import EnvironmentFailure, InputError
 from model.encoders.protocol import RegionEncoder, WordEncoder
 
-REGIONS = "light, patches, detr, owl, faster-rcnn, arrays:FILE, precomputed:FILE, names:FILE"
+REGIONS = "light, patches, detr, owl, faster-rcnn, onnx:FILE, precomputed:FILE, names:FILE"
 WORDS = "light, glove, bert, tower, or several joined by +"
 _LINE = re.compile(r"(?P<name>[a-z-]+)(?::(?P<where>[^@]+))?(?:@(?P<side>[1-9]\d{1,3}))?")
 
@@ -55,10 +55,12 @@ def _region_encoder(line: str, folder: Path, words: str) -> RegionEncoder:
         from model.encoders.faster_rcnn import FasterRcnn
 
         return FasterRcnn(folder / where if where else None, int(side or 224))
-    if name == "arrays" and where:
-        from model.encoders.arrays import Arrays
+    if name == "onnx" and where:
+        from model.encoders.onnx import Onnx
 
-        return Arrays(folder / where)
+        return Onnx(folder / where)
+    if name == "arrays":
+        raise InputError(f"regions {line!r}: turn it into onnx:FILE with docs/arrays_to_onnx.py; see docs/encoders.md")
     if name == "precomputed" and where:
         from model.encoders.precomputed import Precomputed
 
@@ -113,9 +115,11 @@ def _missing(kind: str, line: str, error: Exception) -> Exception:
     """A library that is not there; or a torchvision for another torch, beside which transformers cannot be imported."""
     if isinstance(error, RuntimeError) and "torchvision" not in str(error):
         return error
+    extra = "onnx" if "onnx" in str(error) else "model"
     return EnvironmentFailure(
         f"{kind} {line!r} needs a library that is missing or does not fit ({str(error).partition(chr(10))[0]}); "
-        "pip install 'ccd-toolkit[model]', and take out a torchvision that was built for another torch"
+        f"pip install 'ccd-toolkit[{extra}]', and take out a torchvision that was "
+        "built for another torch"
     )
 
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from ccd.campaign.tables.deleted_posts import empty
 from ccd.campaign.tables.events import now
 from ccd.campaign.tables.judgments import valid_judgments
-from collection.compliance import remove
 from tests.e2e.conftest import Server, campaign_on, ccd
 from tests.e2e.test_by_hand import answer, tasks
 
@@ -17,7 +17,7 @@ def test_a_gone_post_leaves_the_desks(server: Server, tmp_path: Path) -> None:
     ccd(campaign.folder, "pull")
     gone = {task["data"]["pair_key"].rpartition(":")[0]: "deleted" for task in (judged, waiting)}
     with campaign.write() as db:
-        remove(db, gone, now())
+        empty(db, gone, now())
 
     notes = ccd(campaign.folder, "push").facts["notes"]
     assert len([note for note in notes if note.endswith("emptied, as its post is gone (and 1 more task)")]) == 3

@@ -153,12 +153,13 @@ def model_targets(folder: Path) -> list[Target]:
     import safetensors.torch
     import torch
 
+    from docs.arrays_to_onnx import convert
     from model.baselines.sizes import Sizes
     from model.checkpoint import load
-    from model.encoders.arrays import Arrays
     from model.encoders.glove import Glove
     from model.encoders.light_words import LightWords
     from model.encoders.names import Names
+    from model.encoders.onnx import Onnx
     from model.encoders.precomputed import Precomputed
     from model.encoders.protocol import Words
     from model.features import Features, cache_folder, write_shard
@@ -214,14 +215,12 @@ def model_targets(folder: Path) -> list[Target]:
             {"op": "avg", "in": [1], "out": 2},
         ],
     }
-    (folder / "arrays").mkdir()
-    kernel = io.BytesIO()
-    np.savez(kernel, **{"c.weight": np.ones((2, 3, 3, 3), np.float32), "c.bias": np.zeros(2, np.float32)})
-    (folder / "arrays" / "net.npz").write_bytes(kernel.getvalue())
-    (folder / "arrays" / "net_spec.json").write_text(json.dumps(spec))
+    kernel = {"c.weight": np.ones((2, 3, 3, 3), np.float32), "c.bias": np.zeros(2, np.float32)}
+    exported = convert(kernel, spec, 64).SerializeToString()
+    (folder / "onnx").mkdir()
 
-    def arrays(_: Path) -> None:
-        encoder = Arrays(folder / "arrays" / "net.npz")
+    def onnx(file: Path) -> None:
+        encoder = Onnx(file)
         encoder.encode([encoder.prepare(photo)])
 
     hdf5 = io.BytesIO()
@@ -238,8 +237,7 @@ def model_targets(folder: Path) -> list[Target]:
         Target("precomputed, HDF5", "regions.h5", hdf5.getvalue(), precomputed),
         Target("names", "detections.jsonl", _lines(detections, detections), names),
         Target("glove", "glove.txt", b"cat 0.1 0.2\ndog 0.3 0.4\n", lambda file: Glove(file).encode(["a cat"])),
-        Target("arrays, weights", "arrays/net.npz", kernel.getvalue(), arrays),
-        Target("arrays, spec", "arrays/net_spec.json", json.dumps(spec).encode(), arrays),
+        Target("onnx", "onnx/net.onnx", exported, onnx),
         *(
             Target(f"checkpoint, {file.name}", str(file.relative_to(folder)), file.read_bytes(), loaded)
             for file in sorted(network.iterdir())

@@ -55,7 +55,7 @@ def test_no_way_in_runs_a_pickle(tmp_path: Path, trap: bytes) -> None:
     evil = npy(Evil(tmp_path / "owned"))
     ways: dict[str, tuple[str, Callable[[], object]]] = {
         "checkpoint": ("models/tfn-0/weights.safetensors", lambda: load(tmp_path / "models" / "tfn-0").network()),
-        "arrays": ("arrays/net.npz", lambda: region_encoder(f"arrays:{tmp_path}/arrays/net.npz")),
+        "onnx": ("onnx/net.onnx", lambda: region_encoder(f"onnx:{tmp_path}/onnx/net.onnx")),
         "npz": ("npz/a.npz", lambda: region_encoder(f"precomputed:{tmp_path}/npz")),
         "hdf5": ("a.h5", lambda: region_encoder(f"precomputed:{tmp_path}/a.h5")),
         "parquet": ("a.parquet", lambda: region_encoder(f"precomputed:{tmp_path}/a.parquet")),

@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from PIL import Image, ImageDraw
 
 from ccd.errors import CcdError
+from docs.arrays_to_onnx import convert
 from model.encoders import region_encoder, word_encoder
-from model.encoders.arrays import Arrays
+from model.encoders.onnx import Onnx
 from model.encoders.photo import UnreadableImage, open_rgb
 from model.encoders.protocol import RegionEncoder, Regions
 from tests.data import SHARED
@@ -157,26 +159,76 @@ def test_a_photo_is_upright_and_its_holes_are_white(tmp_path: Path) -> None:
     assert open_rgb(tmp_path / "a.png").getpixel((1, 1)) == (255, 255, 255)
 
 
-# --- networks as arrays ---------------------------------------------------------------------------------------------
+# --- networks as ONNX files -----------------------------------------------------------------------------------------
 
 
-def test_arrays_pad_as_tensorflow_does(tmp_path: Path) -> None:
+def network(folder: Path, *, colours: int = 3, kind: int = onnx.TensorProto.FLOAT, scores: bool = False) -> Path:
+    """An ONNX file: a random convolution of photos of 24 pixels to a map [N, 5, 12, 12]; `scores` of 4 classes."""
+    draw = np.random.default_rng(0)
+    weights = draw.normal(size=(5, colours, 3, 3)).astype(np.float32)
+    nodes = [onnx.helper.make_node("Conv", ["x", "w"], ["map"], strides=[2, 2], auto_pad="SAME_UPPER")]
+    constants = [onnx.numpy_helper.from_array(weights, "w")]
+    if scores:
+        nodes.append(onnx.helper.make_node("Conv", ["map", "v"], ["scores"]))
+        constants.append(onnx.numpy_helper.from_array(draw.normal(size=(4, 5, 1, 1)).astype(np.float32), "v"))
+    info = onnx.helper.make_tensor_value_info
+    outputs = [info(name, kind, ["N", name, "h", "w"]) for name in (["map", "scores"] if scores else ["map"])]
+    graph = onnx.helper.make_graph(nodes, "g", [info("x", kind, ["N", colours, 24, 24])], outputs, constants)
+    file = folder / "net.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=10), file)
+    return file
+
+
+@pytest.mark.parametrize("scores", [False, True])
+def test_an_onnx_file_gives_regions_of_its_map(tmp_path: Path, scores: bool) -> None:
+    encoder = region_encoder(f"onnx:{network(tmp_path, scores=scores)}")
+    Image.effect_noise((50, 40), 90).convert("RGB").save(tmp_path / "a.png")
+    (found,) = ask(encoder, tmp_path / "a.png")
+    check(found, 36, 5)
+    weights = torch.from_numpy(np.random.default_rng(0).normal(size=(5, 3, 3, 3)).astype(np.float32))
+    pixels = encoder.prepare(tmp_path / "a.png")
+    assert (pixels.shape, bool((pixels >= 0).all()), bool((pixels <= 1).all())) == ((3, 24, 24), True, True)
+    map_ = torch.nn.functional.conv2d(torch.nn.functional.pad(pixels, (0, 1, 0, 1))[None], weights, stride=2)
+    cells = torch.nn.functional.adaptive_avg_pool2d(map_, 6).flatten(2)[0].mT.numpy()
+    np.testing.assert_allclose(np.sort(found.features, 0), np.sort(cells, 0), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        ({"colours": 1}, "its input is tensor(float) ['N', 1, 24, 24]"),
+        (None, "no network that can be used"),
+    ],
+)
+def test_another_onnx_file_is_one_sentence(tmp_path: Path, made: dict[str, Any] | None, told: str) -> None:
+    file = tmp_path / "net.onnx"
+    if made is None:
+        file.write_bytes(b"no network")
+    else:
+        network(tmp_path, **made)
+    with pytest.raises(CcdError) as caught:
+        region_encoder(f"onnx:{file}")
+    assert told in str(caught.value)
+    assert "its first output a map [N, d, h, w]" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_arrays_become_an_onnx_file_that_pads_as_tensorflow_does(tmp_path: Path) -> None:
     """SAME with an even side and stride 2 pads after only: the first output sees the first nine pixels whole."""
-    np.savez(
-        tmp_path / "net.npz", **{"one.weight": np.ones((1, 3, 3, 3), np.float32), "one.bias": np.zeros(1, np.float32)}
-    )
+    arrays = {"one.weight": np.ones((1, 3, 3, 3), np.float32), "one.bias": np.zeros(1, np.float32)}
     step = {"op": "conv", "in": [0], "out": 1, "name": "one", "stride": 2, "groups": 1, "lo": -1e9, "hi": 1e9}
     spec = {
-        "input": {"scale": 1 / 128, "zero_point": 128, "tensor": 0},
+        "input": {"scale": 1 / 255, "zero_point": 0, "tensor": 0},
         "ops": [step, {"op": "avg", "in": [1], "out": 2}],
     }
-    (tmp_path / "net_spec.json").write_text(json.dumps(spec))
-    encoder = Arrays(tmp_path / "net.npz")
-    (map_,) = encoder.map(torch.ones(1, 3, 4, 4))[0]
-    assert map_.tolist() == [[27, 18], [18, 12]]
-    Image.new("RGB", (10, 10), (128, 0, 255)).save(tmp_path / "a.png")
-    np.testing.assert_allclose(encoder.prepare(tmp_path / "a.png")[:, 0, 0], [0, -1, 127 / 128], atol=1e-6)
-    check(ask(encoder, tmp_path / "a.png")[0], 36, 1)
+    onnx.save(convert(arrays, spec, 4), tmp_path / "net.onnx")
+    encoder = Onnx(tmp_path / "net.onnx")
+    (map_,) = encoder._run(torch.ones(1, 3, 4, 4))
+    assert map_[0].tolist() == [[[27, 18], [18, 12]]]
+    spec["input"] = {"scale": 1 / 128, "zero_point": 128, "tensor": 0}
+    onnx.save(convert(arrays, spec, 4), tmp_path / "net.onnx")
+    (map_,) = Onnx(tmp_path / "net.onnx")._run(torch.full((1, 3, 4, 4), 128 / 255))
+    np.testing.assert_allclose(map_, 0, atol=1e-5)
 
 
 def large_zebra(line: dict[str, Any]) -> bool:
@@ -185,16 +237,19 @@ def large_zebra(line: dict[str, Any]) -> bool:
 
 
 @pytest.mark.skipif(SHARED is None, reason="shared/data is not there")
-def test_mobilenet_knows_what_is_on_real_photos() -> None:
+def test_mobilenet_knows_what_is_on_real_photos(tmp_path: Path) -> None:
     assert SHARED is not None
-    encoder = Arrays(SHARED / "weights" / "mobilenet_v2_1.0_224_dequant_float32.npz")
+    weights = SHARED / "weights" / "mobilenet_v2_1.0_224_dequant_float32.npz"
+    spec = json.loads(weights.with_name("mobilenet_v2_1.0_224_dequant_spec.json").read_text())
+    with np.load(weights) as arrays:
+        onnx.save(convert(dict(arrays), spec), tmp_path / "net.onnx")
+    encoder = Onnx(tmp_path / "net.onnx")
     coco = SHARED / "coco_mini"
     lines = [json.loads(line) for line in (coco / "captions.jsonl").read_text().splitlines()]
     photos = [coco / line["image"] for line in lines if large_zebra(line)]
     assert photos
-    with torch.inference_mode():
-        maps = encoder.map(torch.stack([encoder.prepare(file) for file in photos]))
-        classes = encoder.classify(maps.mean((2, 3), keepdim=True)).flatten(1).argmax(1)
+    _, scores = encoder._run(torch.stack([encoder.prepare(file) for file in photos]))
+    classes = scores.mean((2, 3)).argmax(1)
     assert set(classes.tolist()) == {341}  # ImageNet's zebra, counted from a background class 0
     check(ask(encoder, photos[0])[0], 36, 1280)
 
@@ -207,11 +262,12 @@ def test_mobilenet_knows_what_is_on_real_photos() -> None:
     [
         ("lite", "known: light, patches"),
         ("light:x", "known: light, patches"),
-        ("arrays", "known: light, patches"),
+        ("onnx", "known: light, patches"),
         ("light@224", "@224 is for detr"),
         ("patches:nobody/nothing", "fetch it with `hf download nobody/nothing`"),
         ("detr:nobody/nothing@80", "fetch it with `hf download nobody/nothing`"),
-        ("arrays:nothing.npz", "no network as arrays"),
+        ("onnx:nothing.onnx", "no network that can be used"),
+        ("arrays:net.npz", "turn it into onnx:FILE with docs/arrays_to_onnx.py"),
         ("precomputed:nothing.tsv", "no regions in a form that is known"),
         ("names:nothing.jsonl", "not an image and its detections"),
     ],
