@@ -17,7 +17,7 @@ from ccd.errors import CcdError, InputError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-MODEL_LIBRARIES = ("safetensors", "starlette", "torch", "transformers", "uvicorn")  # the extra `model`
+MODEL_LIBRARIES = ("safetensors", "sklearn", "starlette", "torch", "transformers", "uvicorn")  # the extra `model`
 
 
 @dataclass(frozen=True)
