@@ -67,7 +67,7 @@ class AnANetConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "AnANetConfig":
-        """What `dataclasses.asdict` made of a config, also after a way through JSON."""
+        """Return what `dataclasses.asdict` made of a config, also after a way through JSON."""
         return cls(**values)
 
 
@@ -92,8 +92,9 @@ class AnANet(nn.Module):
             self.alignment = AlignmentNet(config)
 
     def forward(self, batch: Batch) -> Verdict:
-        """`association` and `alignment` are each stream's logits; `logits` is their sum. Attention maps are the mean
-        of the heads', that of the shared space among them.
+        """`association` and `alignment` are each stream's logits; `logits` is their sum.
+
+        Attention maps are the mean of the heads', that of the shared space among them.
         """
         v = self.encode_regions(self.dropout(self.level_regions(batch.regions)))  # V [B, K, d]  (1)
         t = self.encode_words(self.dropout(self.level_words(batch.words)), batch.lengths)  # T [B, n, d]  (4)
@@ -166,8 +167,9 @@ class AlignmentNet(nn.Module):
         return self.classify(r_l), torch.cat(a_t2v, 1).mean(1), torch.cat(a_v2t, 1).mean(1)
 
     def compare(self, v: Tensor, t: Tensor, both: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """H heads of regions [B, H, K, w] and words [B, H, n, w] → evidence [B, H * e], A_t2v [B, H, K, n] and
-        A_v2t [B, H, n, K].
+        """Return the evidence [B, H * e], A_t2v [B, H, K, n] and A_v2t [B, H, n, K].
+
+        H heads of regions `v` [B, H, K, w] and words `t` [B, H, n, w]; `both` [B, 1, K, n] where both are there.
         """
         v, t = normalize(at_least_fp32(v), dim=-1, eps=1e-6), normalize(at_least_fp32(t), dim=-1, eps=1e-6)
         s = temperature * (v @ t.mT)  # [B, H, K, n]  (12)

@@ -52,11 +52,11 @@ class Explanation:
     answers: Mapping[str, tuple[float, ...]]
 
     def strongest(self, word: int) -> int | None:
-        """The region that a word attends to most; None where there is no region."""
+        """Return the region that a word attends to most; None where there is no region."""
         return int(self.weights[word].argmax()) if len(self.boxes) else None
 
     def said(self) -> list[str]:
-        """The answers in words, the likeliest label first.
+        """Return the answers in words, the likeliest label first.
 
         >>> explanation.said()  # doctest: +SKIP
         ['association says implicit 0.55, explicit 0.30, irrelevant 0.15', ...]
@@ -82,7 +82,7 @@ class Explanation:
 
 
 def explain_pair(checkpoint: Checkpoint, text: str, photo: Path, folder: Path, started: Started) -> Explanation:
-    """What a trained network says of the text and photo, and why.
+    """Return what a trained network says of the text and photo, and why.
 
     `text` as models see it. `folder` holds `features/`, where the pair's features are looked up, or stored when they
     are made now; files of encoders are seen from it. Raises CcdError where the photo cannot be read, the encoders are
@@ -115,7 +115,7 @@ def explain(
     *,
     one_space: bool,
 ) -> Explanation:
-    """What the network says of one pair, as its encoders gave it, and why.
+    """Return what the network says of one pair, as its encoders gave it, and why.
 
     `labels` in the order of their ids. What the streams say together is divided by `temperature`, as predictions are;
     each stream alone is not, as dev sets the temperature of both together. `one_space` where both encoders share a
@@ -146,7 +146,7 @@ def explain(
 
 
 def draw_word(photo: Image.Image, explanation: Explanation, word: int, width: int = 480) -> Image.Image:
-    """The photo in so many pixels' width as one word looks at it; below it the word and its strongest weight."""
+    """Return the photo in so many pixels' width as one word looks at it; below it the word and its strongest weight."""
     height = max(1, round(photo.height * width / photo.width))
     shown = _brightened(photo.convert("RGB").resize((width, height)), explanation.boxes, explanation.weights[word])
     size = max(11, width // 20)
@@ -162,8 +162,9 @@ def draw_word(photo: Image.Image, explanation: Explanation, word: int, width: in
 
 
 def draw_all(photo: Image.Image, explanation: Explanation, width: int = 960) -> Image.Image:
-    """The photo as it is, then every word's picture, in a grid of so many pixels' width; above it what the network and
-    its streams say.
+    """Return the photo as it is, then every word's picture, in a grid of so many pixels' width.
+
+    Above it what the network and its streams say.
     """
     number = 1 + len(explanation.tokens)
     columns = min(number, max(_COLUMNS, math.isqrt(number) + 1))  # of a long text more, so that one sees it at once
@@ -185,7 +186,7 @@ def draw_all(photo: Image.Image, explanation: Explanation, width: int = 960) -> 
 
 @lru_cache
 def _letters(size: int) -> ImageFont.FreeTypeFont:
-    """matplotlib's font, which knows Latin with all its accents, Greek, Cyrillic and Arabic; Pillow's has no Ã."""
+    """Matplotlib's font, which knows Latin with all its accents, Greek, Cyrillic and Arabic; Pillow's has no Ã."""
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
 
 

@@ -28,10 +28,12 @@ NEAR = 1.01  # of a bound, as a factor: the search ends this close to it
 
 @dataclass(frozen=True)
 class Calibration:
-    """Of N pairs. `error` is the expected calibration error (Guo et al., eq. 3) in BINS equal bins of confidence;
-    `perfect` what a perfectly calibrated network of the same confidences gets on average, `perfect_high` what it
-    exceeds in one of 20 test sets. `debiased`: the root mean square of confidence less share right, in BINS bins of
-    equal numbers, without the bias of small bins (Kumar et al.). `log_loss` in nats and `brier` are means over pairs.
+    """How well a network's confidence fits, on N pairs.
+
+    `error` is the expected calibration error (Guo et al., eq. 3) in BINS equal bins of confidence; `perfect` what a
+    perfectly calibrated network of the same confidences gets on average, `perfect_high` what it exceeds in one of 20
+    test sets. `debiased`: the root mean square of confidence less share right, in BINS bins of equal numbers, without
+    the bias of small bins (Kumar et al.). `log_loss` in nats and `brier` are means over pairs.
     """
 
     error: float
@@ -67,12 +69,12 @@ def calibration(logits: Floats, labels: Ids, groups: Sequence[str] | None = None
 
 
 def calibration_error(probabilities: Floats, labels: Ids) -> float:
-    """Expected calibration error over BINS equal bins of confidence, as Guo et al. (2017), eq. 3 and 5."""
+    """Return the expected calibration error over BINS equal bins of confidence, as Guo et al. (2017), eq. 3 and 5."""
     return _gap(probabilities.max(1), probabilities.argmax(1) == labels)
 
 
 def debiased_error(sure: Floats, right: Floats, groups: Ids, *, seed: int = 0) -> Interval:
-    """The root of the debiased squared calibration error of confidences [N] and hits [N], 0 where it is negative.
+    """Return the root of the debiased squared calibration error of confidences [N] and hits [N]; 0 where it is below.
 
     In bins of equal numbers, of n pairs each with the share y right and the mean confidence p, it is the mean of
     (p - y)² - y (1 - y) / (n - 1), which has no bias where pairs are independent. The interval draws groups, and is
@@ -100,7 +102,10 @@ def debiased_error(sure: Floats, right: Floats, groups: Ids, *, seed: int = 0) -
 
 
 def fit_temperature(logits: Floats, labels: Ids) -> float:
-    """The number to divide logits by so that these labels are likeliest; it changes no prediction. Guo et al., 4.2."""
+    """Return the number to divide logits by so that these labels are likeliest; it changes no prediction.
+
+    Guo et al., 4.2.
+    """
 
     def loss(log_temperature: float) -> float:
         chances = log_softmax(logits / np.exp(log_temperature), axis=1)
@@ -111,7 +116,7 @@ def fit_temperature(logits: Floats, labels: Ids) -> float:
 
 
 def at_bound(temperature: float) -> str | None:
-    """A sentence where a fitted temperature ended at a bound, so that the best one is unknown.
+    """Return a sentence where a fitted temperature ended at a bound, so that the best one is unknown.
 
     >>> at_bound(1.7)
     """
@@ -122,14 +127,14 @@ def at_bound(temperature: float) -> str | None:
 
 
 def _gap(sure: Floats, right: NDArray[np.bool_]) -> float:
-    """The mean over pairs of how far each bin's confidence is from its share right."""
+    """Return the mean over pairs of how far each bin's confidence is from its share right."""
     in_bin = np.clip(np.ceil(sure * BINS).astype(int) - 1, 0, BINS - 1)  # bins are open below, closed above
     gaps = np.bincount(in_bin, weights=right - sure, minlength=BINS)
     return float(np.abs(gaps).sum() / len(sure)) if len(sure) else float("nan")
 
 
 def _mean(values: Floats, groups: Ids) -> Interval:
-    """The mean over pairs, with Student's t and the spread of whole groups (Cochran 1977, eq. 9.21)."""
+    """Return the mean over pairs, with Student's t and the spread of whole groups (Cochran 1977, eq. 9.21)."""
     number, mean = int(groups.max()) + 1, float(values.mean())
     if number < 2:
         return Interval(mean, None, None, ONE_GROUP)

@@ -79,7 +79,7 @@ class Checkpoint:
         return float(self.metrics["temperature"])
 
     def network(self) -> nn.Module:
-        """The network with its weights, in evaluation mode. Raises CcdError where they do not fit each other."""
+        """Return the network with its weights, in evaluation mode. Raises CcdError where they do not fit each other."""
         try:
             check_regular(self.folder / WEIGHTS)
             weights = safetensors.torch.load_file(self.folder / WEIGHTS)
@@ -129,7 +129,10 @@ def load(folder: str | os.PathLike[str]) -> Checkpoint:
 
 
 def latest(models: str | os.PathLike[str], question: str | None = None) -> Checkpoint:
-    """The network of this folder that was trained last, or the last of a `question`. Raises CcdError where none is."""
+    """Return the network of this folder that was trained last, or the last of a `question`.
+
+    Raises CcdError where none is.
+    """
     found = [path.parent for path in Path(models).glob(f"[!.]*/{METRICS}")]
     if not found:
         raise InputError(f"{models}: no trained network; run `ccd train`")
@@ -141,7 +144,7 @@ def latest(models: str | os.PathLike[str], question: str | None = None) -> Check
 
 
 def chosen(models: Path, name: str | None, question: str | None = None) -> Checkpoint:
-    """The network in a folder of `models`, or at a path, by its `name`; without one, the latest of the question.
+    """Return the network in a folder of `models`, or at a path, by its `name`; without one, the latest of the question.
 
     Raises CcdError where it is not there or learned another question.
     """
@@ -165,6 +168,7 @@ class Run:
 
     @property
     def is_done(self) -> bool:
+        """True where the training has come to its end."""
         return (self.folder / METRICS).is_file()
 
     @contextlib.contextmanager
@@ -179,7 +183,7 @@ class Run:
         self._write(LOG, "".join(json.dumps(line) + "\n" for line in log))
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The tensors and what else was told when the state was last saved; None where it never was."""
+        """Return the tensors and what else was told when the state was last saved; None where it never was."""
         path = self._part / _STATE
         if not path.is_file():
             return None

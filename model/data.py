@@ -46,8 +46,10 @@ _HASHED = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Pairs:
-    """N pairs of one split: their ids, the keys of their images and texts in the feature cache, their label ids (int64)
-    or scores (float64), and their leakage groups; None where these are not known, so that every pair counts as one.
+    """N pairs of one split.
+
+    Their ids, the keys of their images and texts in the feature cache, their label ids (int64) or scores (float64), and
+    their leakage groups; None where these are not known, so that every pair counts as one.
     """
 
     ids: tuple[str, ...]
@@ -62,8 +64,9 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Asked:
-    """The question that labels answer: its name ("" where a folder does not say), its labels in the order of their ids
-    and whether it asks for a score.
+    """The question that labels answer.
+
+    Its name ("" where a folder does not say), its labels in the order of their ids and whether it asks for a score.
     """
 
     name: str = ""
@@ -73,9 +76,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Dataset:
-    """`splits` by name; `labels`, their names in the order of their ids, none where `asked` is for a score; `images`
-    {key: file} and `texts` {key: text}, which is what the encoders need; `synthetic` where the toolkit made the pairs
-    itself.
+    """`splits` by name; `labels`, their names in the order of their ids, none where `asked` is for a score.
+
+    `images` {key: file} and `texts` {key: text}, which is what the encoders need; `synthetic` where the toolkit made
+    the pairs itself.
     """
 
     splits: Mapping[str, Pairs]
@@ -106,7 +110,6 @@ def read_folder(folder: str | os.PathLike[str], seen: Callable[[str], str], ques
     >>> len(data.splits["test"]), data.labels  # doctest: +SKIP
     (983, ('irrelevant', 'implicit', 'explicit'))
     """
-
     folder = as_path(folder, "the folder of the pairs")
 
     def file_of(image: str) -> Path:
@@ -125,7 +128,7 @@ def read_folder(folder: str | os.PathLike[str], seen: Callable[[str], str], ques
 
 
 def _asked(folder: Path, question: str | None) -> tuple[str, Asked, bool]:
-    """The name of the folder's first question, what `question` asks, and whether there are several.
+    """Return the name of the folder's first question, what `question` asks, and whether there are several.
 
     A folder that names none has one label a pair, which is taken for an answer to any question.
     """
@@ -151,7 +154,7 @@ def _asked(folder: Path, question: str | None) -> tuple[str, Asked, bool]:
 
 
 def _answers(rows: Rows, asked: Asked) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The rows that have a label on another question than the first, with that label in place of the first's."""
+    """Yield the rows that have a label on another question than the first, with that label in place of the first's."""
     for where, row in rows:
         try:
             label = row["labels"][asked.name]
@@ -165,7 +168,7 @@ def _answers(rows: Rows, asked: Asked) -> Iterator[tuple[str, Mapping[str, Any]]
 
 
 def _labelled(rows: Rows) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The rows that have a label on the first of several questions."""
+    """Return the rows that have a label on the first of several questions."""
     return (each for each in rows if not isinstance(each[1], Mapping) or each[1].get("label", "") is not None)
 
 
@@ -273,7 +276,7 @@ def _image_key(file: Path, where: str) -> str:
 def features_of(
     kind: Kind, items: Mapping[str, str], encoders: Encoders, root: Path, started: Started, cache: str | None = None
 ) -> Features:
-    """The cache below `root` that holds these items; what is not there yet is encoded now.
+    """Return the cache below `root` that holds these items; what is not there yet is encoded now.
 
     Where all is there the encoder is not made, so its weights need not be at hand. `cache` names the one that a network
     was trained on. Raises CcdError where the encoder of today is another.
@@ -344,7 +347,7 @@ class Loader:
         return [by_length[start : start + size] for start in range(0, len(by_length), size)]
 
     def batches(self, order: Iterable[Indices]) -> Iterator[Batch]:
-        """The batch of each group of pairs."""
+        """Yield the batch of each group of pairs."""
         for number, indices in enumerate(order, 1):
             yield self._batch(indices)
             if number % LET_GO == 0:

@@ -44,17 +44,18 @@ class Row:
     why: str = ""
 
     def value(self, measure: str) -> Interval | None:
-        """The mean over seeds, with a 95 % interval over them (Student's t); None where it is undefined, as beyond the
-        last budget.
+        """Return the mean over seeds, with a 95 % interval over them (Student's t).
+
+        None where it is undefined, as beyond the last budget.
         """
         return _interval(self._values(measure))
 
     def ahead(self, other: "Row", measure: str) -> Interval | None:
-        """The mean difference to another row with the same seeds, with a 95 % interval (Student's t of the pairs)."""
+        """Return the mean difference to another row with the same seeds, with a 95 % interval (Student's paired t)."""
         return _interval(self._values(measure) - other._values(measure))
 
     def p_value(self, other: "Row", measure: str) -> float | None:
-        """That of no difference to another row with the same seeds: the paired t-test; None of one seed."""
+        """Return the p-value of no difference to another row with the same seeds (paired t-test); None of one seed."""
         gain = self._values(measure) - other._values(measure)
         gain = gain[~np.isnan(gain)]
         if len(gain) < 2:
@@ -112,14 +113,15 @@ def compare(
 
 
 def mean_area(row: Row) -> float:
-    """What rows are ordered by: the mean area, lowest where it is undefined."""
+    """Return what rows are ordered by: the mean area, lowest where it is undefined."""
     found = row.value("area")
     return -np.inf if found is None or found.value is None else found.value
 
 
 def against_random(rows: Sequence[Row], start: Start) -> dict[str, float]:
-    """For each strategy from this start the p-value of an area no other than that of `random`, adjusted by Holm's
-    method: as many strategies are compared, one is soon ahead by chance.
+    """Return for each strategy from this start the p-value of an area like that of `random`, adjusted by Holm's method.
+
+    As many strategies are compared, one is soon ahead by chance.
 
     Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics 6.
     """
@@ -156,7 +158,7 @@ def draw_curves(rows: Sequence[Row], title: str, file: Path) -> None:
 
 
 def _kept(key: Mapping[str, Any], case: Case, out: Path) -> Run:
-    """The run of this key: read where it is there, else made and stored."""
+    """Return the run of this key: read where it is there, else made and stored."""
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     file = out / "runs" / f"{key['strategy']}-{digest}.json"
     if file.is_file():
@@ -170,7 +172,7 @@ def _kept(key: Mapping[str, Any], case: Case, out: Path) -> Run:
 
 
 def _interval(values: NDArray[np.float64]) -> Interval | None:
-    """The mean of the defined values and its interval by Student's t, which a few seeds are enough for."""
+    """Return the mean of the defined values and its interval by Student's t, which a few seeds are enough for."""
     values = values[~np.isnan(values)]
     if not len(values):
         return None

@@ -155,7 +155,7 @@ def _in_threads(function: Callable[[str], Any], arguments: Iterable[str]) -> Ite
 
 
 def _parts(items: list[tuple[str, str]], kind: Kind) -> Iterator[tuple[tuple[str, str], ...]]:
-    """The items of each shard: whole batches, the same for any number of workers."""
+    """Yield the items of each shard: whole batches, the same for any number of workers."""
     most = ROWS // (MOST_REGIONS if kind == "regions" else WORDS_A_TEXT)
     batches = max(2, -(-len(items) // (STEPS * BATCH)))
     size = min(most // BATCH, batches) * BATCH
@@ -164,7 +164,7 @@ def _parts(items: list[tuple[str, str]], kind: Kind) -> Iterator[tuple[tuple[str
 
 
 def _run(jobs: list[Job], workers: int, engine: str) -> Iterator[tuple[dict[str, str], int]]:
-    """What each job missed and how many items it had, as they end."""
+    """Yield what each job missed and how many items it had, as they end."""
     if engine == "ray":
         yield from on_ray(_counted, jobs)
     elif workers == 1 or len(jobs) < 2:

@@ -27,9 +27,11 @@ ABSENT = "no pair has this label"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Of N pairs in G leakage groups and C labels. `f1_by_label` and `support` by label name; `macro_over` names the
-    labels that pairs have, whose mean macro_f1 is; `confusion` [C, C] counts label by prediction; `calibration` is
-    that of the logits, `calibrated` that of the logits divided by `temperature`.
+    """What a network is worth on N pairs in G leakage groups, with C labels.
+
+    `f1_by_label` and `support` by label name; `macro_over` names the labels that pairs have, whose mean macro_f1 is;
+    `confusion` [C, C] counts label by prediction; `calibration` is that of the logits, `calibrated` that of the logits
+    divided by `temperature`.
     """
 
     pairs: int
@@ -48,9 +50,11 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A against B on the same N pairs. Differences are A - B with paired bootstrap intervals; `only_a` and `only_b`
-    count the pairs that one alone has right, and `p_value` is that of `test`: McNemar's exact test, or the one of
-    Durkalski et al. where a leakage group has several pairs.
+    """A against B on the same N pairs.
+
+    Differences are A - B with paired bootstrap intervals; `only_a` and `only_b` count the pairs that one alone has
+    right, and `p_value` is that of `test`: McNemar's exact test, or the one of Durkalski et al. where a leakage group
+    has several pairs.
     """
 
     pairs: int
@@ -66,7 +70,7 @@ class Comparison:
 
 
 def predict(network: nn.Module, loader: Loader, bf16: bool = False) -> Floats:
-    """The logits [N, C] of all pairs of the loader, in its order."""
+    """Return the logits [N, C] of all pairs of the loader, in its order."""
     network.eval()
     out = np.zeros((0, 0))
     order = loader.sorted(BATCH)
@@ -146,12 +150,12 @@ def compare(
 
 
 def mcnemar(a: NDArray[np.bool_], b: NDArray[np.bool_], groups: Ids) -> float:
-    """The p-value of A and B being right equally often: which pairs [N] each has right, and the groups' numbers [N].
+    """Return the p-value of A and B being right equally often.
 
-    Exact where every group is one pair: if neither is better, each of the pairs that one alone has right is as likely
-    to be A's as B's (McNemar 1947). Otherwise the test of Durkalski et al.: with d_k pairs that A alone has right less
-    those of B alone in group k of n_k pairs, (sum d_k / n_k)² / sum (d_k / n_k)² is chi-squared with 1 degree of
-    freedom.
+    Which pairs [N] each has right, and the groups' numbers [N]. Exact where every group is one pair: if neither is
+    better, each of the pairs that one alone has right is as likely to be A's as B's (McNemar 1947). Otherwise the test
+    of Durkalski et al.: with d_k pairs that A alone has right less those of B alone in group k of n_k pairs, (sum d_k /
+    n_k)² / sum (d_k / n_k)² is chi-squared with 1 degree of freedom.
 
     Durkalski, V. L., Palesch, Y. Y., Lipsitz, S. R., & Rust, P. F. (2003). Analysis of clustered matched-pair data.
     Statistics in Medicine 22(15), 2417-2428.
@@ -210,7 +214,7 @@ def weighted_f1(table: NDArray[np.generic]) -> Floats:
 
 
 def defined(values: Floats) -> list[float | None]:
-    """The values [C] as JSON has them: None for NaN."""
+    """Return the values [C] as JSON has them: None for NaN."""
     return [None if np.isnan(value) else float(value) for value in values]
 
 

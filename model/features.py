@@ -35,12 +35,12 @@ _HIGHEST = np.finfo(np.float16).max
 
 
 def text_key(text: str) -> str:
-    """The key of a text: the SHA-256 of what the model sees of it."""
+    """Return the key of a text: the SHA-256 of what the model sees of it."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def image_key(photo: Path) -> str:
-    """The key of an image: the SHA-256 of its file. Raises OSError."""
+    """Return the key of an image: the SHA-256 of its file. Raises OSError."""
     return file_digest(photo)
 
 
@@ -90,9 +90,9 @@ class Features:
 
     @classmethod
     def latest(cls, root: Path, kind: Kind, line: str) -> Self:
-        """The cache that was written last for the encoder that `line` names. Raises CcdError where there is none.
+        """Return the cache that was written last for the encoder that `line` names.
 
-        `root` is the folder `features` of a campaign.
+        Raises CcdError where there is none. `root` is the folder `features` of a campaign.
         """
         found = [path.parent for path in (root / kind).glob(f"*/{MANIFEST}") if _manifest(path.parent)["line"] == line]
         if not found:
@@ -103,7 +103,7 @@ class Features:
         return len(self.keys)
 
     def find(self, keys: Sequence[str] | NDArray[np.bytes_]) -> NDArray[np.int64]:
-        """The position of each key, -1 where it is not there."""
+        """Return the position of each key, -1 where it is not there."""
         wanted = np.array(keys, "S64")
         if not len(self) or not len(wanted):
             return np.full(len(wanted), -1)
@@ -142,7 +142,7 @@ class Features:
             memmap.base.madvise(mmap.MADV_DONTNEED)
 
     def _map(self, shard: int, name: str) -> NDArray[np.float16]:
-        """A shard's array; each file is opened once, as opening costs as much as reading a batch."""
+        """Return a shard's array; each file is opened once, as opening costs as much as reading a batch."""
         if (shard, name) not in self._maps:
             mapped = _load(self._shards[shard] / f"{name}.npy", mmap_mode="r")
             self._maps[shard, name] = mapped.view(np.ndarray)  # slices of np.memmap are slow to make
@@ -150,7 +150,7 @@ class Features:
 
 
 def _load(file: Path, mmap_mode: Literal["r"] | None = None) -> NDArray[Any]:
-    """An array of a .npy file, without running what is in it. Raises CcdError where it is none."""
+    """Return an array of a .npy file, without running what is in it. Raises CcdError where it is none."""
     try:
         check_regular(file)
     except OSError as error:
@@ -161,9 +161,9 @@ def _load(file: Path, mmap_mode: Literal["r"] | None = None) -> NDArray[Any]:
 
 
 def cache_folder(root: Path, kind: Kind, line: str, encoder: RegionEncoder | WordEncoder) -> Path:
-    """The folder of this encoder's cache, made with its manifest where it is not there; another fingerprint, another.
+    """Return the folder of this encoder's cache, made with its manifest where it is not there.
 
-    It becomes the latest of its line; what killed runs left behind is removed.
+    Another fingerprint, another. It becomes the latest of its line; what killed runs left behind is removed.
     """
     told = json.dumps(encoder.fingerprint, sort_keys=True)
     digest = hashlib.sha256(told.encode()).hexdigest()[:12]

@@ -32,8 +32,9 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def masked_softmax(scores: Tensor, mask: Tensor, dim: int = -1) -> Tensor:
-    """Softmax over those entries of `dim` that the mask (broadcast to `scores`) has; the others, and all of a slice
-    where it has none, are 0.
+    """Return the softmax over those entries of `dim` that the mask (broadcast to `scores`) has.
+
+    The others, and all of a slice where it has none, are 0.
 
     >>> masked_softmax(torch.zeros(2, 3), torch.tensor([[True, True, False], [False, False, False]]))
     tensor([[0.5000, 0.5000, 0.0000],
@@ -56,6 +57,7 @@ class PackedBiGRU(nn.Module):
         self.gru = nn.GRU(width_in, width // 2, batch_first=True, bidirectional=True)
 
     def forward(self, words: Tensor, lengths: Tensor) -> Tensor:
+        """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         n = words.shape[1]
         if n == 0 or len(words) == 0:
             return words.new_zeros(*words.shape[:2], 2 * self.gru.hidden_size)

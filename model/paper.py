@@ -77,7 +77,7 @@ class PaperConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "PaperConfig":
-        """What `dataclasses.asdict` made of a config, also after a way through JSON."""
+        """Return what `dataclasses.asdict` made of a config, also after a way through JSON."""
         return cls(
             **{
                 **values,
@@ -108,8 +108,10 @@ class Paper(nn.Module):
             self.concatenation = nn.Linear(2 * config.width, config.labels)
 
     def forward(self, batch: Batch) -> Verdict:
-        """`association` and `alignment` are each stream's logits before their weights. With both streams off there are
-        only `logits`. With `softmax_over="first"` the attention maps' columns sum to 1, not their rows.
+        """`association` and `alignment` are each stream's logits before their weights.
+
+        With both streams off there are only `logits`. With `softmax_over="first"` the attention maps' columns sum to 1,
+        not their rows.
         """
         config = self.config
         k, n = batch.regions.shape[1], batch.words.shape[1]

@@ -64,8 +64,10 @@ class Job:
 
 @dataclass
 class Done:
-    """What a run did: pairs predicted by it and before it, pairs left out as they have no features, how many of the
-    new have each label (none for a score), and seconds.
+    """What a run did.
+
+    Pairs predicted by it and before it, pairs left out as they have no features, how many of the new have each label
+    (none for a score), and seconds.
     """
 
     folder: Path
@@ -136,7 +138,7 @@ class Scorer:
 
 
 def version_of(checkpoint: Checkpoint) -> str:
-    """The name under which a network's predictions are kept: that of its folder."""
+    """Return the name under which a network's predictions are kept: that of its folder."""
     return checkpoint.folder.resolve().name
 
 
@@ -186,9 +188,10 @@ def predict(
 
 
 def question_for(checkpoint: Checkpoint, protocol: Protocol) -> Question:
-    """The question of the protocol that a network answers; the first where the network's pairs did not name theirs.
+    """Return the question of the protocol that a network answers.
 
-    Raises CcdError where the protocol has no such question or the question other labels.
+    The first where the network's pairs did not name theirs. Raises CcdError where the protocol has no such question or
+    the question other labels.
     """
     question = protocol.by_name(checkpoint.question) if checkpoint.question else protocol.question
     if not set(checkpoint.labels) <= set(question.labels) or checkpoint.is_score != (question.kind == "score"):
@@ -233,7 +236,10 @@ class _Pair:
 def _pairs(
     campaign: Campaign, seen: Callable[[str], str], known: Collection[str], only: Collection[str] | None
 ) -> Iterator[_Pair]:
-    """The pairs that are not known yet, by id. One page at a time: no transaction stays open while a network runs."""
+    """Yield the pairs that are not known yet, by id. One page at a time.
+
+    No transaction stays open while a network runs.
+    """
     wanted = None if only is None else set(only)
     last = ""
     while True:
@@ -305,7 +311,7 @@ def _jobs(setting: Setting, pairs: Iterator[_Pair]) -> Iterator[Job]:
 
 
 def _manifest(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What the predictions were made by."""
+    """Return what the predictions were made by."""
     return {
         "labels": list(checkpoint.labels),
         "model": checkpoint.model,

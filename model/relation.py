@@ -37,8 +37,10 @@ Sides = tuple[Rows, Rows]  # regions [K, d_r] and words [n, d_w] of one pair
 
 @dataclass(frozen=True)
 class Relation:
-    """Of N pairs: `association` [N, 2 SIDE + SKETCH], `alignment` [N, 28] (None without a common space), every column
-    with mean 0 and spread 1.
+    """Of N pairs.
+
+    `association` [N, 2 SIDE + SKETCH], `alignment` [N, 28] (None without a common space), every column with mean 0 and
+    spread 1.
     """
 
     association: Rows
@@ -93,7 +95,7 @@ class Regression:
 
 
 def fit(rows: Rows, labels: Ids, size: int, start: Regression | None = None) -> Regression:
-    """The minimum of cross-entropy + PENALTY / 2 |W|² over rows [M, F] with label ids [M] below `size`.
+    """Return the minimum of cross-entropy + PENALTY / 2 |W|² over rows [M, F] with label ids [M] below `size`.
 
     The loss is convex. `start` is where to look first: a replay has the regression of the batch before. scikit-learn's
     has no weights of labels that no row has yet, as here early in a replay.
@@ -124,7 +126,7 @@ def _direction(rows: Rows) -> Floats:
 
 
 def _sketch(image: Floats, text: Floats, draw: np.random.Generator) -> Floats:
-    """The outer product of each row of both, [N, d] x [N, e], hashed with random signs into [N, SKETCH].
+    """Return the outer product of each row of both, [N, d] x [N, e], hashed with random signs into [N, SKETCH].
 
     The outer product is never made: its sketch is the circular convolution of the sketches of both sides.
     """

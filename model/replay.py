@@ -62,12 +62,14 @@ class Case:
         return cluster(self.relation.fused[: self.pool], CLUSTERS, seed=0)
 
     def permuted(self, seed: int) -> "Case":
-        """The same pairs with labels that have nothing to do with them, so that nothing can be found."""
+        """Return the same pairs with labels that have nothing to do with them, so that nothing can be found."""
         return replace(self, truth=np.random.default_rng(seed).permutation(self.truth))
 
 
 def case_of(name: str, data: Dataset, pool: Sequence[Loader], test: Loader, confusion: Floats | None = None) -> Case:
-    """The pairs of some loaders as the pool, those of another as the test. Raises CcdError where no label is implicit.
+    """Return the pairs of some loaders as the pool, those of another as the test.
+
+    Raises CcdError where no label is implicit.
 
     >>> case_of("world", data, [train, dev], test).pool  # doctest: +SKIP
     11269
@@ -85,8 +87,10 @@ def case_of(name: str, data: Dataset, pool: Sequence[Loader], test: Loader, conf
 
 @dataclass(frozen=True)
 class Run:
-    """One strategy with one seed. `judged` [T], in pairs of three judgments, and `found` [T], implicit pairs that are
-    judged and settled as such, after the start and each batch. `findable`: those of the pool, were all judged.
+    """One strategy with one seed.
+
+    `judged` [T], in pairs of three judgments, and `found` [T], implicit pairs that are judged and settled as such,
+    after the start and each batch. `findable`: those of the pool, were all judged.
 
     `enrichment`: the share of implicit pairs among those chosen, over that in what was left of the pool (1: no better
     than chance; at most min(1, implicit pairs left / pairs chosen) over that share). `reached`: share of the clusters
@@ -113,7 +117,8 @@ class Run:
         return float(np.interp(budget, self.judged, self.found)) / self.findable if self.findable else None
 
     def area(self) -> float | None:
-        """Area under the curve of found pairs: 0 is that of random order, 1 that of an oracle, both from this start;
+        """Area under the curve of found pairs: 0 is that of random order, 1 that of an oracle, both from this start.
+
         None where an oracle would find no more than random order.
         """
         grid = np.linspace(self.judged[0], min(self.judged[-1], BUDGETS[-1]), 200)
@@ -133,6 +138,7 @@ class Oracle(Strategy):
     name = ORACLE
 
     def score(self, pool: Pool, labelled: Labelled) -> Floats:
+        """Return a score for each pair of the pool [N]; the highest are judged first."""
         return self.wanted.astype(np.float64)
 
 
@@ -241,12 +247,12 @@ class _Replay:
         return float(2 * (said & true).sum() / (said.sum() + true.sum())) if true.any() else None
 
     def fitted(self, name: str, rows: Rows, judged: Ids) -> Regression:
-        """A model of the judged pairs, from where it stood a batch ago."""
+        """Return a model of the judged pairs, from where it stood a batch ago."""
         self.models[name] = fit(rows[judged], self.settled[judged], self.size, self.models.get(name))
         return self.models[name]
 
     def next(self, model: Regression) -> Batch:
-        """What the strategy asks for."""
+        """Return what the strategy asks for."""
         association, alignment = self.both_streams()
         case, known = self.case, Labelled(self.order, self.settled[self.order])
         pool = Pool(
@@ -270,7 +276,10 @@ class _Replay:
         return batch(strategy, pool, known, size, seed, **parts)  # type: ignore[arg-type]
 
     def both_streams(self) -> tuple[Floats | None, Floats | None]:
-        """What each stream says of the pool [pool, C], or what the control puts there; None where nobody asks."""
+        """Return what each stream says of the pool [pool, C], or what the control puts there.
+
+        None where nobody asks.
+        """
         relation, draw = self.case.relation, np.random.default_rng((self.seed, len(self.order)))
         if relation.alignment is None or self.strategy not in READS_STREAMS:
             return None, None
@@ -286,14 +295,14 @@ class _Replay:
         return said[0], said[1]
 
     def prevalence(self) -> tuple[float, ...] | None:
-        """The shares of labels among pairs that were drawn at random; None before there are any."""
+        """Return the shares of labels among pairs that were drawn at random; None before there are any."""
         if not len(self.uniform):
             return None
         counts = np.bincount(self.settled[self.uniform], minlength=self.size) + 0.5
         return tuple(counts / counts.sum())
 
     def judge(self, asked: Batch) -> None:
-        """New pairs get three judgments, old ones one more, which may settle them anew."""
+        """Judge new pairs three times and old ones once more, which may settle them anew."""
         again = np.isin(asked.rows, self.order)
         new, old = asked.rows[~again], asked.rows[again]
         self.counts[old, _answers(self.said, self.truth[old], self.later)] += 1
@@ -304,19 +313,22 @@ class _Replay:
 
 
 def _answers(said: Floats, truth: Ids, draw: np.random.Generator) -> Ids:
-    """What annotators say of pairs with these labels; `said` [C, C] sums up the rows of their confusion matrix."""
+    """Return what annotators say of pairs with these labels.
+
+    `said` [C, C] sums up the rows of their confusion matrix.
+    """
     found: Ids = (draw.random((len(truth), 1)) > said[truth, :-1]).sum(1)
     return found
 
 
 def _settled(counts: Ids, truth: Ids) -> Ids:
-    """The majority; a tie goes to an adjudicator, who is right."""
+    """Return the majority; a tie goes to an adjudicator, who is right."""
     highest = counts == counts.max(1, keepdims=True)
     return np.where(highest.sum(1) == 1, highest.argmax(1), truth)
 
 
 def _started(settled: Ids, start: Start, draw: np.random.Generator) -> Ids:
-    """The pairs that are judged before the first ranking."""
+    """Return the pairs that are judged before the first ranking."""
     order = draw.permutation(len(settled))
     if start == "random":
         return order[:RANDOM_START]

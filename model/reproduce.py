@@ -48,8 +48,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Spread:
-    """A mean over seeds, and half the width of its 95 % interval (Student's t); None of one seed. An undefined mean is
-    None too, and `reason` says why.
+    """A mean over seeds, and half the width of its 95 % interval (Student's t); None of one seed.
+
+    An undefined mean is None too, and `reason` says why.
     """
 
     mean: float | None
@@ -59,8 +60,10 @@ class Spread:
 
 @dataclass(frozen=True)
 class Measured:
-    """A row as it came out. `values` [S] of each measure by seed, in percent; `predicted` [S, N]; `dev` is the mean
-    weighted F1 on dev. Without `values` it was not measured, and `why` says why.
+    """A row as it came out.
+
+    `values` [S] of each measure by seed, in percent; `predicted` [S, N]; `dev` is the mean weighted F1 on dev. Without
+    `values` it was not measured, and `why` says why.
     """
 
     row: Row
@@ -71,7 +74,10 @@ class Measured:
     why: str = ""
 
     def spread(self, measure: str) -> Spread:
-        """The mean over seeds of one measure or of one label's F1; undefined where no test pair has the label."""
+        """Return the mean over seeds of one measure or of one label's F1.
+
+        Undefined where no test pair has the label.
+        """
         if measure not in self.values:
             return Spread(None, None, ABSENT)
         values = np.array(self.values[measure])
@@ -134,7 +140,7 @@ def ahead(a: Measured, b: Measured, labels: Ids, size: int, groups: Sequence[str
 
 
 def best_one_sided(found: Sequence[Measured]) -> Measured | None:
-    """The row that sees one side at most and is best on dev: what comparing both sides must beat."""
+    """Return the row that sees one side at most and is best on dev: what comparing both sides must beat."""
     rows = [each for each in found if each.values and each.row.model in ONE_SIDED]
     return max(rows, key=lambda each: each.dev) if rows else None
 
@@ -161,7 +167,7 @@ def draw_grid(found: Sequence[Measured], title: str, file: Path) -> None:
 
 
 def _source(row: Row, full: Source, plain: Source | None) -> tuple[Source, str]:
-    """What a row is measured on, and why it cannot be."""
+    """Return what a row is measured on, and why it cannot be."""
     if row.plain and row.twin and plain is None:
         return full, "needs two word encoders, such as glove+bert"
     source = plain if row.plain and plain else full
@@ -171,7 +177,7 @@ def _source(row: Row, full: Source, plain: Source | None) -> tuple[Source, str]:
 
 
 def _run(row: Row, source: Source, settings: Settings, out: Path, small: bool, started: Started) -> dict[str, Any]:
-    """The outcome of one training: read where it is there, else trained, tested and stored."""
+    """Return the outcome of one training: read where it is there, else trained, tested and stored."""
     config = _config(row, source.sizes, small)
     told = {"toolkit": __version__, "model": row.model, "network": asdict(config), "training": asdict(settings)}
     digest = hashlib.sha256(json.dumps(told | {"about": source.about}, sort_keys=True).encode()).hexdigest()[:16]

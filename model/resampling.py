@@ -26,8 +26,9 @@ Ids = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Interval:
-    """A value and its 95 % interval. `value` is None where it is undefined, `low` and `high` where there is no
-    interval; `reason` says why.
+    """A value and its 95 % interval.
+
+    `value` is None where it is undefined, `low` and `high` where there is no interval; `reason` says why.
     """
 
     value: float | None
@@ -37,7 +38,7 @@ class Interval:
 
 
 def numbered(groups: Sequence[str] | None, pairs: int) -> Ids:
-    """The number of each pair's group, from 0; without groups every pair is one.
+    """Return the number of each pair's group, from 0; without groups every pair is one.
 
     >>> numbered(["b", "a", "b"], 3).tolist()
     [1, 0, 1]
@@ -76,7 +77,7 @@ def resampled(sums: Floats, seed: int, resamples: int = RESAMPLES) -> Floats:
 
 
 def interval_of(value: Floats | float, drawn: Floats, groups: int, undefined: str = UNSTEADY) -> Interval:
-    """The expanded percentile interval of a value from its draws [resamples] of so many groups, which may be few.
+    """Return the expanded percentile interval of a value from its draws [resamples] of groups, which may be few.
 
     `undefined` is why the value would be NaN. Of 120 groups, each with a chance to be right, it holds in 93.2
     to 93.5 % where percentiles hold in 92.9 to 93.3 %; of 30 groups in 93.1 to 93.9 % for 91.0 to 92.5 %.

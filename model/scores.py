@@ -103,7 +103,7 @@ def spearman_of_repeated(predicted: Floats, scores: Floats, times: Floats) -> Fl
 
 
 def _ranks(values: Floats, times: Floats) -> Floats:
-    """The mean rank of each value [N] where it is there so many `times` [R, N] → [R, N]."""
+    """Return the mean rank of each value [N] where it is there so many `times` [R, N] → [R, N]."""
     unique, at = np.unique(values, return_inverse=True)
     number = times @ np.eye(len(unique))[at]  # of each unique value [R, U]
     ranks = np.cumsum(number, axis=1) - (number - 1) / 2

@@ -56,7 +56,7 @@ class Ready:
         self._turn = threading.Lock()
 
     def answer(self, contents: Sequence[Content]) -> list[Answer | None]:
-        """What the network says of each; None where a photo cannot be read.
+        """Return what the network says of each; None where a photo cannot be read.
 
         Features that are not in the cache are made, and stay there. One call after the other: two would write the
         same features, and share the processor anyway.
@@ -161,6 +161,6 @@ def _newest_first(models: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> object:
-    """What changes when a file of the network does."""
+    """Return what changes when a file of the network does."""
     there = [folder / name for name in (CONFIG, METRICS, WEIGHTS) if (folder / name).is_file()]
     return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in there]

@@ -57,7 +57,8 @@ PRESETS = {"paper": ("paper", Settings()), "fast": ("ananet", Settings(epochs=15
 class Fitted(Protocol):
     """A network without steps: it looks at all of train once."""
 
-    def fit(self, batches: Iterable[Batch], class_weights: Tensor | None) -> None: ...
+    def fit(self, batches: Iterable[Batch], class_weights: Tensor | None) -> None:
+        """Fit to the batches."""
 
 
 @dataclass
@@ -208,7 +209,7 @@ class _Training:
             self.best = {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
 
     def _on_dev(self) -> tuple[dict[str, Any], Floats]:
-        """What dev says of the network as it is now, and its logits there."""
+        """Return what dev says of the network as it is now, and its logits there."""
         logits = predict(self.network, self.dev, self.settings.bf16)
         if self.labels:
             table = confusion(self.dev.labels, logits.argmax(1), logits.shape[1])
@@ -249,7 +250,7 @@ class _Training:
             torch.cuda.set_rng_state(groups["random"]["cuda"])
 
     def finish(self) -> Checkpoint:
-        """The best epoch's network, measured on dev, in its place on disk."""
+        """Return the best epoch's network, measured on dev, in its place on disk."""
         self.network.load_state_dict(self.best)
         dev, logits = self._on_dev()
         fitted: dict[str, Any] = {"temperature": 1.0, "mean": self.mean, "scale": self.scale}
@@ -274,8 +275,9 @@ class _Training:
 
 
 def _class_weights(pairs: Loader, labels: int) -> Tensor:
-    """[C]: one over each label's share in train, so that their mean over the pairs is 1; 0 for a label that is not
-    there.
+    """[C]: one over each label's share in train, so that their mean over the pairs is 1.
+
+    0 for a label that is not there.
     """
     counts = np.bincount(pairs.labels, minlength=labels)
     there = counts > 0

@@ -47,7 +47,7 @@ def measure(train: "Loader", dev: "Loader", predicted: Ids, labels: tuple[str, .
 
 
 def by_text(train: "Loader", dev: "Loader", size: int, balanced: bool) -> Ids:
-    """What logistic regression on the mean of a text's word features says of dev [N], learned from train."""
+    """Return what logistic regression on the mean of a text's word features says of dev [N], learned from train."""
     from model.relation import fit
 
     rows, others = _mean_words(train), _mean_words(dev)
@@ -61,7 +61,10 @@ def by_text(train: "Loader", dev: "Loader", size: int, balanced: bool) -> Ids:
 
 
 def read(models: Path, version: str) -> Mapping[str, Any] | None:
-    """What was measured of the network in `models`/`version`; None where it was not, or the folder is elsewhere."""
+    """Return what was measured of the network in `models`/`version`.
+
+    None where it was not, or the folder is elsewhere.
+    """
     try:
         found = read_json(models / version / "metrics.json", MOST_TEXT).get(KEY)
     except (OSError, ValueError, AttributeError):

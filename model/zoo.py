@@ -71,12 +71,12 @@ ZOO: dict[str, Entry] = {
 
 
 def config_of(name: str, sizes: Sizes) -> Config:
-    """The default config of the named network for data of these sizes. Raises CcdError for an unknown name."""
+    """Return the default config of the named network for data of these sizes. Raises CcdError for an unknown name."""
     return _entry(name).config(sizes)
 
 
 def make(name: str, config: Config) -> nn.Module:
-    """The network, with fresh weights of torch's global seed. Raises CcdError where the data does not suit it.
+    """Return the network, with fresh weights of torch's global seed. Raises CcdError where the data does not suit it.
 
     >>> network = make("tfn", config_of("tfn", Sizes(region_width=1024, word_width=968)))
     """
@@ -84,7 +84,7 @@ def make(name: str, config: Config) -> nn.Module:
 
 
 def stored_config(name: str, values: Mapping[str, Any]) -> Config:
-    """The config that `dataclasses.asdict` made these values of. Raises CcdError where they are of another."""
+    """Return the config that `dataclasses.asdict` made these values of. Raises CcdError where they are of another."""
     try:
         return _entry(name).stored(values)
     except (TypeError, KeyError):

@@ -27,6 +27,7 @@ class Anchor(Strategy):
     name = "anchor"
 
     def score(self, pool: Pool, labelled: Labelled) -> Floats:
+        """Return a score for each pair of the pool [N]; the highest are judged first."""
         p = self.corrected(pool, labelled)[:, self.target]
         found = labelled.of(self.target)
         if not len(found):
@@ -45,7 +46,7 @@ class Anchor(Strategy):
 
 
 def _nearest(embeddings: Floats, centre: Floats, others: Floats) -> Floats:
-    """The highest cosine of each row [n, e] with any of the others, which are directions [a, e]: [n]."""
+    """Return the highest cosine of each row [n, e] with any of the others, which are directions [a, e]: [n]."""
     found = np.empty(len(embeddings), np.float32)
     for start in range(0, len(embeddings), AT_ONCE // 4):
         block = slice(start, start + AT_ONCE // 4)

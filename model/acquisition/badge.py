@@ -25,6 +25,7 @@ class Badge(Strategy):
     name = "badge"
 
     def score(self, pool: Pool, labelled: Labelled) -> Floats:
+        """Return a score for each pair of the pool [N]; the highest are judged first."""
         score = Margin().score(pool, labelled).astype(np.float64)
         free = score.copy()
         free[labelled.rows] = -np.inf
@@ -34,7 +35,7 @@ class Badge(Strategy):
         return score
 
     def _apart(self, p: Floats, embeddings: Floats) -> Ints:
-        """The picks among the candidates, first one first; fewer where all that are left equal a pick."""
+        """Return the picks among the candidates, first one first; fewer where all that are left equal a pick."""
         draw = np.random.default_rng(self.seed)
         residual = p.astype(np.float32)
         residual[np.arange(len(p)), p.argmax(axis=1)] -= 1

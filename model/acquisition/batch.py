@@ -44,7 +44,7 @@ def batch(
     per_cluster: int | None = None,
     beyond: int = 0,
 ) -> Batch:
-    """The next `size` pairs to judge, of which `diverse` and `random` are shares.
+    """Return the next `size` pairs to judge, of which `diverse` and `random` are shares.
 
     The random part is a simple random sample of all pairs that nobody has judged, and of as many more `beyond` the pool
     as can be judged and not ranked: rows from the pool's length on stand for these. The other parts take one pair of
@@ -84,7 +84,7 @@ def batch(
 
 
 def _fresh(pool: Pool, labelled: Labelled) -> npt.NDArray[np.bool_]:
-    """The pairs that nobody has judged [N]."""
+    """Return the pairs that nobody has judged [N]."""
     fresh = np.ones(len(pool), bool)
     fresh[labelled.rows] = False
     if pool.judgments is not None:
@@ -93,7 +93,7 @@ def _fresh(pool: Pool, labelled: Labelled) -> npt.NDArray[np.bool_]:
 
 
 def _descending(score: Floats, free: npt.NDArray[np.bool_], draw: np.random.Generator) -> Ints:
-    """The free rows, highest score first, ties in random order."""
+    """Return the free rows, highest score first, ties in random order."""
     rows = draw.permutation(np.flatnonzero(free))
     return np.asarray(rows[np.argsort(-score[rows], kind="stable")])
 
@@ -124,7 +124,7 @@ def _around(pool: Pool, order: Ints, judged: Ints) -> Ints:
 
 
 def _interleaved(score: Floats, parts: dict[str, Ints], chance: float) -> Batch:
-    """The parts in one queue, each spread evenly over it."""
+    """Return the parts in one queue, each spread evenly over it."""
     rows = np.concatenate(list(parts.values()))
     part = np.repeat(list(parts), [len(own) for own in parts.values()])
     probability = np.full(len(rows), np.nan)

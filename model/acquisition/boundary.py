@@ -23,6 +23,7 @@ class Boundary(Strategy):
     name = "boundary"
 
     def score(self, pool: Pool, labelled: Labelled) -> Floats:
+        """Return a score for each pair of the pool [N]; the highest are judged first."""
         p = pool.need("probabilities")
         others = np.delete(p, self.target, axis=1).max(axis=1)
         rank = np.empty(len(pool))

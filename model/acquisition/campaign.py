@@ -42,7 +42,7 @@ class Candidates:
     linked: int = 0  # pairs of the pool that are linked to one drawn at random, as there are too few others
 
     def pair(self, row: int) -> str:
-        """The id of a row of a batch: of the pool, or beyond it."""
+        """Return the id of a row of a batch: of the pool, or beyond it."""
         return self.pool.ids[row] if row < len(self.pool) else self.beyond[row - len(self.pool)]
 
 
@@ -147,7 +147,7 @@ def _counts(place: Mapping[str, int], votes: "pd.DataFrame", names: tuple[str, .
 
 
 def _profiles(campaign: Campaign, ids: Sequence[str], seen: Callable[[str], str]) -> Floats | None:
-    """The similarity profile of each pair from the feature cache [N, 28]; None where encoders share no space.
+    """Return the similarity profile of each pair from the feature cache [N, 28]; None where encoders share no space.
 
     A pair that is not encoded has noughts. None, too, where nothing is encoded.
     """

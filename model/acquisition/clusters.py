@@ -15,10 +15,10 @@ def directions(rows: Floats, centre: Floats) -> Floats:
 
 
 def cluster(embeddings: Floats, number: int, seed: int, steps: int = 100, size: int = 1024) -> Ints:
-    """The cluster of each row [N, e], 0 to number - 1 [N]: mini-batch k-means of the rows' directions from their mean.
+    """Return the cluster of each row [N, e], 0 to number - 1 [N].
 
-    Sculley (2010), "Web-scale k-means clustering", WWW: each of `steps` mini-batches of `size` rows moves its centres
-    by a rate of one over the rows they have had.
+    Mini-batch k-means of the rows' directions from their mean. Sculley (2010), "Web-scale k-means clustering", WWW:
+    each of `steps` mini-batches of `size` rows moves its centres by a rate of one over the rows they have had.
 
     >>> cluster(np.eye(2)[[0, 0, 1, 1]], 2, seed=0).tolist() in ([0, 0, 1, 1], [1, 1, 0, 0])
     True
@@ -47,8 +47,9 @@ def cluster(embeddings: Floats, number: int, seed: int, steps: int = 100, size: 
 
 
 def apart(rows: Floats, number: int) -> Floats:
-    """At most `number` of the directions [n, e], each the farthest from those before it: Gonzalez (1985), "Clustering
-    to minimize the maximum intercluster distance", Theoretical Computer Science 38.
+    """At most `number` of the directions [n, e], each the farthest from those before it.
+
+    Gonzalez (1985), "Clustering to minimize the maximum intercluster distance", Theoretical Computer Science 38.
     """
     chosen = [0]
     nearest = rows @ rows[0]

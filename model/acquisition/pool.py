@@ -50,7 +50,7 @@ class Pool:
         return len(self.ids)
 
     def need(self, what: str) -> Floats:
-        """The array of that name. Raises CcdError where the pool has none, with the remedy."""
+        """Return the array of that name. Raises CcdError where the pool has none, with the remedy."""
         array: Floats | None = getattr(self, what)
         if array is None:
             raise InputError(f"this ranking needs {what}, and there are none; {_REMEDIES[what]}")
@@ -65,7 +65,7 @@ class Labelled:
     labels: Ints
 
     def of(self, label: int) -> Ints:
-        """The rows with that label."""
+        """Return the rows with that label."""
         return np.asarray(self.rows[self.labels == label])
 
 
@@ -89,10 +89,10 @@ class Strategy(ABC):
 
     @abstractmethod
     def score(self, pool: Pool, labelled: Labelled) -> Floats:
-        """A number a pair [N]: higher is judged first, NEVER not at all."""
+        """Return a number a pair [N]: higher is judged first, NEVER not at all."""
 
     def corrected(self, pool: Pool, labelled: Labelled) -> Floats:
-        """The pool's probabilities [N, C], from the labelled pairs' shares to `prevalence` where that is given.
+        """Return the pool's probabilities [N, C], from the labelled pairs' shares to `prevalence` where that is given.
 
         p'(c) is in proportion to p(c) · prevalence(c) / share(c). Saerens, Latinne and Decaestecker (2002), "Adjusting
         the outputs of a classifier to new a priori probabilities", Neural Computation 14(1), eq. 2.4.

@@ -23,6 +23,7 @@ class Profile(Strategy):
     name = "profile"
 
     def score(self, pool: Pool, labelled: Labelled) -> Floats:
+        """Return a score for each pair of the pool [N]; the highest are judged first."""
         inputs = pool.need("profiles")
         if not len(labelled.of(self.target)) or len(np.unique(labelled.labels)) < 2:
             raise InputError(

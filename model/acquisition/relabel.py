@@ -29,6 +29,7 @@ class Relabel(Strategy):
     again = True
 
     def score(self, pool: Pool, labelled: Labelled) -> Floats:
+        """Return a score for each pair of the pool [N]; the highest are judged first."""
         p, counts = pool.need("probabilities"), pool.need("judgments")
         agree, of_model, of_vote = weights(p, counts)
         votes = counts.sum(axis=1)

@@ -23,6 +23,7 @@ class StreamGap(Strategy):
     name = "stream_gap"
 
     def score(self, pool: Pool, labelled: Labelled) -> Floats:
+        """Return a score for each pair of the pool [N]; the highest are judged first."""
         whole, parts = pool.need("association"), pool.need("alignment")
         related = whole[:, self.target :].sum(axis=1)
         beyond = parts[:, self.target + 1 :].sum(axis=1)

@@ -14,6 +14,7 @@ class Random(Strategy):
     name = "random"
 
     def score(self, pool: Pool, labelled: Labelled) -> Floats:
+        """Return a score for each pair of the pool [N]; the highest are judged first."""
         return np.random.default_rng(self.seed).random(len(pool))
 
 
@@ -26,6 +27,7 @@ class Margin(Strategy):
     name = "margin"
 
     def score(self, pool: Pool, labelled: Labelled) -> Floats:
+        """Return a score for each pair of the pool [N]; the highest are judged first."""
         highest = np.partition(pool.need("probabilities"), -2, axis=1)[:, -2:]
         return np.asarray(highest[:, 0] - highest[:, 1])
 
@@ -39,6 +41,7 @@ class Entropy(Strategy):
     name = "entropy"
 
     def score(self, pool: Pool, labelled: Labelled) -> Floats:
+        """Return a score for each pair of the pool [N]; the highest are judged first."""
         p = pool.need("probabilities").astype(np.float32, copy=False)
         with np.errstate(divide="ignore", invalid="ignore"):
             terms = np.where(p > 0, p * np.log(p), 0)
@@ -54,6 +57,7 @@ class LeastConfidence(Strategy):
     name = "least_confidence"
 
     def score(self, pool: Pool, labelled: Labelled) -> Floats:
+        """Return a score for each pair of the pool [N]; the highest are judged first."""
         return np.asarray(1 - pool.need("probabilities").max(axis=1))
 
 
@@ -67,4 +71,5 @@ class Implicit(Strategy):
     name = "implicit"
 
     def score(self, pool: Pool, labelled: Labelled) -> Floats:
+        """Return a score for each pair of the pool [N]; the highest are judged first."""
         return np.asarray(self.corrected(pool, labelled)[:, self.target])

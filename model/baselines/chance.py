@@ -12,8 +12,10 @@ NEARLY_EVEN = 1e-3  # a guess is drawn, but claims no confidence
 
 
 class Guess(nn.Module):
-    """Draws each label from `shares` [C], by a generator of its own: the same pairs in the same order, the same
-    guesses, which hang on the seed of the training. Untrained, the shares are even.
+    """Draws each label from `shares` [C], by a generator of its own.
+
+    The same pairs in the same order, the same guesses, which hang on the seed of the training. Untrained, the shares
+    are even.
     """
 
     shares: Tensor
@@ -29,6 +31,7 @@ class Guess(nn.Module):
         """Nothing is learned."""
 
     def forward(self, batch: Batch) -> Verdict:
+        """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         if self._draw is None:
             self._draw = torch.Generator().manual_seed(int(self.seed))
         drawn = torch.multinomial(self.shares.cpu(), len(batch.lengths), replacement=True, generator=self._draw)
@@ -40,7 +43,7 @@ class StratifiedGuess(Guess):
     """Draws each label as often as it is in train."""
 
     def fit(self, batches: Iterable[Batch], class_weights: Tensor | None) -> None:
-        """Counts the labels; `class_weights` would undo just that and are left aside."""
+        """Count the labels; `class_weights` would undo just that and are left aside."""
         self.shares.copy_(shares_of(batches, len(self.shares)))
 
 
@@ -48,6 +51,7 @@ class Majority(StratifiedGuess):
     """Says of every pair how frequent each label is in train: the most frequent is the prediction."""
 
     def forward(self, batch: Batch) -> Verdict:
+        """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         return Verdict(self.shares.clamp(min=1e-6).log().expand(len(batch.lengths), -1))
 
 

@@ -26,6 +26,7 @@ class CoMemory(nn.Module):
         self.classify = nn.Linear(2 * WIDTH, sizes.labels)
 
     def forward(self, batch: Batch) -> Verdict:
+        """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         regions = self.see(batch.regions)  # image memory [B, K, WIDTH]
         words, _ = self.read(batch.words, batch.lengths)  # text memory [B, n, WIDTH]
         image, text = masked_mean(regions, batch.region_mask), masked_mean(words, batch.word_mask)
@@ -48,6 +49,7 @@ class Led(nn.Module):
         self.update = nn.GRUCell(width, width)
 
     def forward(self, memory: Tensor, mask: Tensor, leader: Tensor, own: Tensor) -> Tensor:
+        """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         scores = self.score((self.of_memory(memory) + self.of_leader(leader)[:, None]).tanh())[..., 0]
         attended = (masked_softmax(scores, mask)[..., None].to(memory.dtype) * memory).sum(1)
         state: Tensor = self.update(attended, own.to(attended.dtype))

@@ -26,6 +26,7 @@ class DCNN(nn.Module):
         self.classify = nn.Sequential(nn.ReLU(), nn.Dropout(DROPOUT), nn.Linear(SPACE, sizes.labels))
 
     def forward(self, batch: Batch) -> Verdict:
+        """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         image = self.project_image(masked_mean(batch.regions, batch.region_mask))  # [B, SPACE]
         text = self.project_text(masked_mean(self.read(batch.words, batch.lengths), batch.word_mask))
         return Verdict(self.classify(image + text))

@@ -29,6 +29,7 @@ class DeepClassifier(nn.Module):
         )
 
     def forward(self, batch: Batch) -> Verdict:
+        """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         image = masked_mean(batch.regions, batch.region_mask)
         states = self.read(batch.words, batch.lengths)  # [B, n, WIDTH]
         scores = self.score((self.of_state(states) + self.of_image(image)[:, None]).tanh())[..., 0]

@@ -18,4 +18,5 @@ class ImageOnly(nn.Module):
         self.classify = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, sizes.labels))
 
     def forward(self, batch: Batch) -> Verdict:
+        """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         return Verdict(self.classify(masked_mean(self.see(batch.regions), batch.region_mask)))

@@ -27,6 +27,7 @@ class InceptionLSTM(nn.Module):
         )
 
     def forward(self, batch: Batch) -> Verdict:
+        """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         image = masked_mean(batch.regions, batch.region_mask)
         _, text = self.read(batch.words, batch.lengths)
         return Verdict(self.classify(torch.cat([image, text], -1)))

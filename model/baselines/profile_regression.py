@@ -37,11 +37,12 @@ class ProfileRegression(nn.Module):
         self.classify = nn.Linear(sizes.profile_width, sizes.labels)
 
     def forward(self, batch: Batch) -> Verdict:
+        """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         assert batch.profile is not None
         return Verdict(self.classify((batch.profile - self.mean) / self.scale))
 
     def fit(self, batches: Iterable[Batch], class_weights: Tensor | None) -> None:
-        """The one minimum of cross-entropy + PENALTY / 2 * |W|^2."""
+        """Return the one minimum of cross-entropy + PENALTY / 2 * |W|^2."""
         known = [(batch.profile, batch.labels) for batch in batches]
         profiles = torch.cat([profile for profile, _ in known if profile is not None])
         labels = torch.cat([label for _, label in known if label is not None])

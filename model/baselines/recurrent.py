@@ -6,15 +6,17 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
 class PackedLSTM(nn.Module):
-    """[B, n, width_in], lengths [B] → states [B, n, width], 0 at pads, and the last state of each text [B, width], 0
-    for an empty one. One direction.
-    """
+    """An LSTM of one direction over texts of several lengths."""
 
     def __init__(self, width_in: int, width: int) -> None:
         super().__init__()
         self.lstm = nn.LSTM(width_in, width, batch_first=True)
 
     def forward(self, words: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the states [B, n, width], 0 at pads, and each text's last [B, width], 0 for an empty one.
+
+        `words` is [B, n, width_in], `lengths` [B].
+        """
         n, there = words.shape[1], lengths > 0
         if n == 0 or len(words) == 0:
             return words.new_zeros(len(words), n, self.lstm.hidden_size), words.new_zeros(

@@ -42,7 +42,10 @@ class Scan(nn.Module):
 
 
 def attend(queries: Tensor, context: Tensor, both: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """Queries [B, q, d], context [B, c, d] → each query's cosine with what it attends to [B, q], weights [B, q, c]."""
+    """Return each query's cosine with what it attends to [B, q], and its weights [B, q, c].
+
+    `queries` are [B, q, d], `context` [B, c, d].
+    """
     clipped = leaky_relu(queries @ context.mT, 0.1).masked_fill(~both, 0)
     weights = masked_softmax(temperature * normalize(clipped, dim=1), both)
     return cosine_similarity(queries, weights @ context, -1), weights

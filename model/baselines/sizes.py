@@ -16,5 +16,5 @@ class Sizes:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Sizes":
-        """What `dataclasses.asdict` made of it, also after a way through JSON."""
+        """Return what `dataclasses.asdict` made of it, also after a way through JSON."""
         return cls(**values)

@@ -18,5 +18,6 @@ class TextOnly(nn.Module):
         self.classify = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, sizes.labels))
 
     def forward(self, batch: Batch) -> Verdict:
+        """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         states = self.read(batch.words, batch.lengths)  # [B, n, WIDTH]
         return Verdict(self.classify(masked_mean(states, batch.word_mask)))

@@ -38,6 +38,7 @@ class TensorFusion(nn.Module):
         )
 
     def forward(self, batch: Batch) -> Verdict:
+        """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         image = with_one(self.see(masked_mean(batch.regions, batch.region_mask)))  # [B, IMAGE + 1]
         text = with_one(self.project(self.read(batch.words, batch.lengths)[1]))  # [B, TEXT + 1]
         return Verdict(self.classify((image[:, :, None] * text[:, None, :]).flatten(1)))

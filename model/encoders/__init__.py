@@ -17,9 +17,10 @@ _LINE = re.compile(r"(?P<name>[a-z-]+)(?::(?P<where>[^@]+))?(?:@(?P<side>[1-9]\d
 
 
 def region_encoder(line: str, folder: Path = Path(), words: str = "light") -> RegionEncoder:
-    """The region encoder that `line` names; `words` is the word encoder that makes vectors of what `names` reads.
+    """Return the region encoder that `line` names.
 
-    Raises CcdError for an unknown name, missing weights or a missing library.
+    `words` is the word encoder that makes vectors of what `names` reads. Raises CcdError for an unknown name, missing
+    weights or a missing library.
 
     >>> region_encoder("light").width
     192
@@ -73,7 +74,9 @@ def _region_encoder(line: str, folder: Path, words: str) -> RegionEncoder:
 
 
 def word_encoder(line: str, folder: Path = Path()) -> WordEncoder:
-    """The word encoder that `line` names. Raises CcdError for an unknown name, missing weights or a missing library.
+    """Return the word encoder that `line` names.
+
+    Raises CcdError for an unknown name, missing weights or a missing library.
 
     >>> word_encoder("light").width
     256
@@ -112,7 +115,10 @@ def _word_encoder(line: str, folder: Path) -> WordEncoder:
 
 
 def _missing(kind: str, line: str, error: Exception) -> Exception:
-    """A library that is not there; or a torchvision for another torch, beside which transformers cannot be imported."""
+    """Return what to say of a library that is not there.
+
+    Or a torchvision for another torch, beside which transformers cannot be imported.
+    """
     if isinstance(error, RuntimeError) and "torchvision" not in str(error):
         return error
     extra = "onnx" if "onnx" in str(error) else "model"
@@ -124,5 +130,5 @@ def _missing(kind: str, line: str, error: Exception) -> Exception:
 
 
 def _model(where: str, folder: Path) -> str:
-    """A folder where there is one, else the name on the hub."""
+    """Return a folder where there is one, else the name on the hub."""
     return str(folder / where) if (folder / where).is_dir() else where

@@ -37,7 +37,7 @@ class Bert:
         self.fingerprint |= {"settings": settings(self._network), "tokenizer": tokenizer_digest(self._tokenizer)}
 
     def encode(self, texts: Sequence[str]) -> list[Words]:
-        """The words of each text; texts of like length go through the network together."""
+        """Return the words of each text; texts of like length go through the network together."""
         cut = [tokenize(text) for text in texts]
         order = sorted(range(len(cut)), key=lambda i: len(cut[i]))
         found: dict[int, Words] = {}

@@ -71,7 +71,7 @@ def top_boxes(detector: Any, images: list[Tensor]) -> list[Regions]:
 
 
 def _apart(boxes: Tensor, scores: Tensor) -> Tensor:
-    """Indices of the boxes, best first, that overlap no better one by more than OVERLAP (intersection over union)."""
+    """Return the indices of the boxes, best first, that overlap no better one by more than OVERLAP (IoU)."""
     order = scores.argsort(descending=True)
     boxes = boxes[order]
     area = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(-1)

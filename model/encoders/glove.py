@@ -43,7 +43,7 @@ class Glove:
         self._vector = lru_cache(maxsize=1 << 15)(self._read)
 
     def encode(self, texts: Sequence[str]) -> list[Words]:
-        """The words of each text."""
+        """Return the words of each text."""
         cut = [tokenize(text) for text in texts]
         return [Words(tokens, self._rows(tokens)) for tokens in cut]
 
@@ -51,7 +51,7 @@ class Glove:
         return np.array([self._vector(token) for token in tokens], np.float32).reshape(-1, self.width)
 
     def _read(self, token: str) -> Floats:
-        """The vector of the first form of a token that the file has."""
+        """Return the vector of the first form of a token that the file has."""
         for form in _forms(token):
             word = form.encode()
             place = np.searchsorted(self._hashes, _hash(word))
@@ -67,7 +67,7 @@ class Glove:
 
 
 def _forms(token: str) -> list[str]:
-    """What to look a token up by, the best first.
+    """Return what to look a token up by, the best first.
 
     >>> _forms("#Soooo"), _forms("@USER"), _forms("42")
     (['soooo', 'soo', 'so', '<hashtag>'], ['<user>'], ['42', '<number>'])

@@ -18,6 +18,6 @@ class Joined:
         self.space = " + ".join(str(encoder.space) for encoder in encoders)
 
     def encode(self, texts: Sequence[str]) -> list[Words]:
-        """The words of each text."""
+        """Return the words of each text."""
         parts = zip(*(encoder.encode(texts) for encoder in self._encoders), strict=True)
         return [Words(words[0].tokens, np.concatenate([w.features for w in words], axis=1)) for words in parts]

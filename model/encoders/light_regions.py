@@ -50,7 +50,7 @@ class LightRegions:
         return best_first(features, boxes, scores.astype(np.float32))
 
     def encode(self, prepared: Sequence[Regions]) -> list[Regions]:
-        """What was prepared."""
+        """Return the regions as they were prepared."""
         return list(prepared)
 
 
@@ -84,7 +84,7 @@ def _blobs(image: Image.Image, pixels: Pixels) -> Floats:
 
 
 def _edge_colours(painted: Pixels) -> NDArray[np.intp]:
-    """The colours that fill a tenth of the picture's edge or more: its background."""
+    """Return the colours that fill a tenth of the picture's edge or more: its background."""
     edge = np.concatenate([painted[0], painted[-1], painted[:, 0], painted[:, -1]])
     return np.flatnonzero(np.bincount(edge, minlength=COLOURS) >= len(edge) / 10)
 

@@ -31,7 +31,7 @@ class LightWords:
         self.fingerprint = {"encoder": "light", "version": 1, "width": WIDTH}
 
     def encode(self, texts: Sequence[str]) -> list[Words]:
-        """The words of each text."""
+        """Return the words of each text."""
         cut = [tokenize(text) for text in texts]
         return [
             Words(tokens, np.array([_vector(token.lower()) for token in tokens], np.float32).reshape(-1, WIDTH))

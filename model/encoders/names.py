@@ -50,14 +50,14 @@ class Names:
         self.fingerprint |= {"words": dict(words.fingerprint)}
 
     def prepare(self, photo: Path) -> list[Detection]:
-        """What was detected. Raises UnreadableImage where the file has no line of the image."""
+        """Return what was detected. Raises UnreadableImage where the file has no line of the image."""
         try:
             return self._found[photo.stem]
         except KeyError:
             raise UnreadableImage(f"{photo}: no line in {self._file}") from None
 
     def encode(self, prepared: Sequence[list[Detection]]) -> list[Regions]:
-        """The boxes of each image, at most 36."""
+        """Return the boxes of each image, at most 36."""
         return [
             best_first(
                 self._vectors([name for name, _, _ in found]),

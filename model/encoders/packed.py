@@ -12,7 +12,7 @@ MOST_UNPACKED = 4 << 30  # bytes of all arrays of a file; a zip of 4 MB may hold
 
 
 def read_npz(file: Path) -> dict[str, NDArray[np.generic]]:
-    """The arrays by name. Raises FileNotFoundError, and ValueError for whatever else is wrong.
+    """Return the arrays by name. Raises FileNotFoundError, and ValueError for whatever else is wrong.
 
     >>> read_npz(Path("regions/ab12.npz"))["boxes"].shape  # doctest: +SKIP
     (36, 4)

@@ -58,7 +58,10 @@ class Patches:
 
 
 def pooled(map_: Tensor, scores: Tensor | None = None) -> list[Regions]:
-    """A map of features [B, d, h, w] as 6 x 6 regions; `scores` [B, 36], or the cosine of each with their mean."""
+    """Return a map of features [B, d, h, w] as 6 x 6 regions.
+
+    `scores` [B, 36], or the cosine of each with their mean.
+    """
     cells = adaptive_avg_pool2d(map_, GRID).flatten(2).mT.float()  # [B, 36, d]
     if scores is None:
         scores = cosine_similarity(cells, cells.mean(1, keepdim=True), dim=-1)

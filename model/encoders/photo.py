@@ -15,7 +15,7 @@ class UnreadableImage(InputError):
 
 
 def open_rgb(photo: Path, side: int | None = None) -> Image.Image:
-    """The picture as `ccd.files.photo.rendered` makes it: RGB, upright, on white where it is transparent.
+    """Return the picture as `ccd.files.photo.rendered` makes it: RGB, upright, on white where it is transparent.
 
     A JPEG is decoded at an eighth, a quarter or a half where both its sides stay at least `side` pixels long.
     Raises UnreadableImage.

@@ -47,7 +47,7 @@ class Pixels:
         return self.of_image(self.open(photo))
 
     def open(self, photo: Path) -> Image.Image:
-        """The picture, perhaps decoded smaller than it is. Raises UnreadableImage."""
+        """Return the picture, perhaps decoded smaller than it is. Raises UnreadableImage."""
         return open_rgb(photo, 2 * self.side)
 
     def of_image(self, image: Image.Image) -> Tensor:

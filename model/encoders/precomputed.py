@@ -52,7 +52,7 @@ class Precomputed:
         self.fingerprint = {"encoder": "precomputed", "version": 1, "file": _stamp(source)}
 
     def prepare(self, photo: Path) -> Regions:
-        """The regions of an image. Raises UnreadableImage where the file has none of it."""
+        """Return the regions of an image. Raises UnreadableImage where the file has none of it."""
         try:
             record = self._look_up(photo.stem)
             if record is None:
@@ -72,12 +72,12 @@ class Precomputed:
         return regions
 
     def encode(self, prepared: Sequence[Regions]) -> list[Regions]:
-        """What was prepared."""
+        """Return the regions as they were prepared."""
         return list(prepared)
 
 
 def _open(source: Path) -> tuple[Lookup, Record | None]:
-    """What finds the record of an image, and the first record."""
+    """Return what finds the record of an image, and the first record."""
     if source.is_dir():
         return _open_folder(source)
     known = {".tsv": _open_tsv, ".h5": _open_hdf5, ".hdf5": _open_hdf5, ".parquet": _open_parquet}
@@ -163,8 +163,10 @@ def _open_parquet(source: Path) -> tuple[Lookup, Record | None]:
 
 
 def _numbers(column: Any) -> NDArray[Any]:
-    """The one value of an Arrow array, lists in lists of equal length, as an array: as Python has them, a number that
-    Parquet repeats in no bytes takes 32."""
+    """Return the one value of an Arrow array, lists in lists of equal length, as an array.
+
+    As Python has them, a number that Parquet repeats in no bytes takes 32.
+    """
     import pyarrow as pa
 
     kinds = pa.types

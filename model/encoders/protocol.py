@@ -50,13 +50,13 @@ class RegionEncoder(Protocol):
     def space(self) -> str | None: ...
 
     def prepare(self, photo: Path) -> Any:
-        """What `encode` needs of one image file. May be called in several threads at once.
+        """Return what `encode` needs of one image file. May be called in several threads at once.
 
         Raises UnreadableImage where there is no such image.
         """
 
     def encode(self, prepared: Sequence[Any]) -> list[Regions]:
-        """The regions of each prepared image of a batch."""
+        """Return the regions of each prepared image of a batch."""
 
 
 class WordEncoder(Protocol):
@@ -70,11 +70,11 @@ class WordEncoder(Protocol):
     def space(self) -> str | None: ...
 
     def encode(self, texts: Sequence[str]) -> list[Words]:
-        """The words of each text, as `tokens.tokenize` cuts them."""
+        """Return the words of each text, as `tokens.tokenize` cuts them."""
 
 
 def best_first(features: Floats, boxes: Floats, scores: Floats) -> Regions:
-    """The MOST_REGIONS regions with the highest scores, sorted; equal scores keep their order.
+    """Return the MOST_REGIONS regions with the highest scores, sorted; equal scores keep their order.
 
     >>> import numpy as np
     >>> best_first(np.eye(2, dtype=np.float32), np.zeros((2, 4), np.float32), np.array([0.1, 0.9], np.float32)).scores

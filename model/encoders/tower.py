@@ -41,7 +41,7 @@ class Tower:
         self.width = len(self._vectors(["a"])[0])
 
     def encode(self, texts: Sequence[str]) -> list[Words]:
-        """The words of each text."""
+        """Return the words of each text."""
         cut = [tokenize(text) for text in texts]
         if len(self._known) > MOST_KEPT:
             self._known.clear()
