@@ -29,7 +29,7 @@ from apps.cli.train import prepare
 from collection.synthetic.simulated import Annotators
 from collection.text import model_text
 from model.acquisition import STRATEGIES
-from model.discovery import STARTS, Row, compare, draw_curves
+from model.discovery import STARTS, DiscoveryRow, compare, draw_curves
 from model.encoders import word_encoder
 from model.encoding import Encoders
 from model.relation import relation
@@ -114,7 +114,7 @@ def digest(case: Case) -> str:
     return told.hexdigest()
 
 
-def show(rows: Sequence[Row], title: str) -> None:
+def show(rows: Sequence[DiscoveryRow], title: str) -> None:
     console = Console(width=220)
     for start in dict.fromkeys(row.start for row in rows):
         console.print(shown_table(rows, start, title))

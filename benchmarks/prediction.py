@@ -28,7 +28,7 @@ from ccd.campaign.campaign import Campaign
 from ccd.campaign.config import Person
 from ccd.campaign.tables import schema
 from model.baselines.sizes import Sizes
-from model.checkpoint import Run, latest
+from model.checkpoint import TrainingRun, latest
 from model.data import Loader, Pairs
 from model.encoders.protocol import Regions, Words
 from model.evaluation import predict as plain_logits
@@ -121,7 +121,7 @@ def made(folder: Path, pairs: int, model: str) -> None:
     torch.manual_seed(0)
     config = config_of(model, Sizes(WIDTH, WIDTH))
     told = {"model": model, "network": asdict(config), "labels": LABELS, "training": {"bf16": False}, "data": ""}
-    run = Run(folder / "models", told | {"features": caches})
+    run = TrainingRun(folder / "models", told | {"features": caches})
     with run.alone():
         run.finish(make(model, config).state_dict(), {"temperature": 1.0}, [])
 

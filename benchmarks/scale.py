@@ -148,14 +148,14 @@ def network(folder: Path) -> None:
 
     from benchmarks.prediction import KINDS
     from model.baselines.sizes import Sizes
-    from model.checkpoint import Run
+    from model.checkpoint import TrainingRun
     from model.zoo import config_of, make
 
     caches = {kind: next((folder / "features" / kind).iterdir()).name for kind in KINDS}
     config = config_of("majority", Sizes(256, 256))
     told: dict[str, Any] = {"model": "majority", "network": asdict(config), "labels": LABELS, "data": ""}
     told |= {"training": {"bf16": False}, "features": {k: {"line": "light", "cache": c} for k, c in caches.items()}}
-    run = Run(folder / "models", told)
+    run = TrainingRun(folder / "models", told)
     with run.alone():
         run.finish(make("majority", config).state_dict(), {"temperature": 1.0}, [])
 

@@ -28,7 +28,7 @@ SENSITIVE = {"porn", "sexual", "nudity", "graphic-media", "gore"}  # labels, by 
 Json = Mapping[str, Any]
 
 
-class Api:
+class BlueskyApi:
     """Bluesky, asked politely: waits where it says so, and one clear error where it refuses."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Api:
         self._wait, self._backoff = wait, backoff
 
     @classmethod
-    def from_environment(cls, wait: Wait = sleep) -> "Api":
+    def from_environment(cls, wait: Wait = sleep) -> "BlueskyApi":
         """Use the account of BLUESKY_HANDLE and BLUESKY_APP_PASSWORD. Raises CcdError where they are absent."""
         handle, password = (os.environ.get(name, "").strip() for name in (HANDLE, PASSWORD))
         if not handle or not password:
@@ -109,7 +109,7 @@ class Search:
     network, prefix = "bluesky", "bsky"
     most = 100
 
-    def __init__(self, api: Api, query: str) -> None:
+    def __init__(self, api: BlueskyApi, query: str) -> None:
         self._query = " ".join(query.split())
         if not self._query:
             raise InputError("the query is empty; say what to search for")

@@ -51,7 +51,7 @@ def due(campaign: Campaign) -> list[str]:
 
 
 def check(
-    campaign: Campaign, api: x_api.Api, limit: int, tick: Callable[[int], None] = lambda n: None, *, sure: bool = False
+    campaign: Campaign, api: x_api.XApi, limit: int, tick: Callable[[int], None] = lambda n: None, *, sure: bool = False
 ) -> Result:
     """Ask X which posts are gone, at most `limit` of them, and take their content out, into the quarantine.
 

@@ -16,7 +16,7 @@ from ccd.errors import CcdError, ServerError
 from ccd.retries import Wait
 from collection import compliance, pages
 from collection.compliance import Result
-from collection.x_api import Api
+from collection.x_api import XApi
 
 MOST = 6_000_000  # ids a job: X takes 128 MB
 BATCH = 500  # posts a transaction
@@ -24,7 +24,7 @@ POLL = (10.0, 60.0)  # seconds between two questions: the first pause, and the l
 _REASONS = {"bounced": "deleted", "deactivated": "deleted", "protected": "protected", "suspended": "suspended"}
 
 
-def check(campaign: Campaign, api: Api, limit: int | None, wait: Wait, *, sure: bool = False) -> Result:
+def check(campaign: Campaign, api: XApi, limit: int | None, wait: Wait, *, sure: bool = False) -> Result:
     """Let X find out which posts are gone, at most `limit` of them, and remove their content.
 
     Interrupted or killed, run it again: the same job goes on. Raises CcdError where X refuses, where the job failed or
@@ -49,7 +49,7 @@ def check(campaign: Campaign, api: Api, limit: int | None, wait: Wait, *, sure: 
     return result
 
 
-def _create(campaign: Campaign, api: Api, file: Path, limit: int | None) -> bool:
+def _create(campaign: Campaign, api: XApi, file: Path, limit: int | None) -> bool:
     """Make a job for the posts that are due, and keep its ids on the disk; False where none is due."""
     ids = [post.removeprefix("x:") for post in compliance.due(campaign)[: MOST if limit is None else min(limit, MOST)]]
     if not ids:
@@ -63,7 +63,7 @@ def _create(campaign: Campaign, api: Api, file: Path, limit: int | None) -> bool
     return True
 
 
-def _finished(api: Api, file: Path, open_job: pages.Page, wait: Wait) -> bytes:
+def _finished(api: XApi, file: Path, open_job: pages.Page, wait: Wait) -> bytes:
     """Wait for what X finds and return it, one JSON object a line; the ids are put where it wants them."""
     pause, longest = POLL
     while True:

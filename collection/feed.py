@@ -10,7 +10,7 @@ from ccd.errors import InputError, damaged
 from collection.authors import Key, keyed
 from collection.fetch import is_loopback
 from collection.pages import NOTE, Page, Pages
-from collection.reading import Limits, Opened, Reading, Run
+from collection.reading import Limits, Opened, Reading, ReadingRun
 from collection.records import Drop, Reason, Record
 
 KEPT = "what was read is kept"  # whatever ends a walk
@@ -43,12 +43,12 @@ class Feed(Protocol):
         """Return what a post holds. Raises AttributeError, KeyError, TypeError where it has not the shape of one."""
 
 
-def walk(campaign: Campaign, feed: Feed, limits: Limits, run: Run | None = None) -> Run:
+def walk(campaign: Campaign, feed: Feed, limits: Limits, run: ReadingRun | None = None) -> ReadingRun:
     """Collect a feed page by page, from where the last run ended; a finished one is asked for newer posts only.
 
     Raises CcdError where the network refuses or does not answer; what was read is kept.
     """
-    run = run or Run()
+    run = run or ReadingRun()
     pages = Pages(campaign.folder, feed.network, feed.name)
     source, key = f"{feed.network} {feed.name}", keyed(campaign.folder, feed.prefix)
     reading = Reading(campaign, pages, source, limits, run, lambda page, number: _open(feed, page, number))

@@ -31,7 +31,7 @@ VERSION = "4.2.0"  # said to the client library, so that it does not ask
 Json = Mapping[str, Any]
 
 
-class Api:
+class MastodonApi:
     """One server, asked politely: waits where it says so, and one clear error where it refuses."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Api:
         self._wait, self._backoff = wait, backoff
 
     @classmethod
-    def from_environment(cls, instance: str, wait: Wait = sleep) -> "Api":
+    def from_environment(cls, instance: str, wait: Wait = sleep) -> "MastodonApi":
         """Use the token of MASTODON_ACCESS_TOKEN, where there is one."""
         token = os.environ.get(TOKEN, "").strip() or None
         if token and (not token.isascii() or re.search(r"\s", token)):
@@ -146,7 +146,7 @@ class Timeline:
     network, prefix = "mastodon", "masto"
     most = 40
 
-    def __init__(self, api: Api, hashtag: str | None = None) -> None:
+    def __init__(self, api: MastodonApi, hashtag: str | None = None) -> None:
         self._api = api
         self._tag = None if hashtag is None else hashtag.strip().removeprefix("#").lower()
         if self._tag is not None and not re.fullmatch(r"[\w·]+", self._tag):

@@ -16,7 +16,7 @@ from ccd.retries import pause
 from collection import images, store
 from collection.fetch import USUAL, Failure, Fetcher, Limits, Redirect, host
 from collection.records import Drop, Photo, Reason, Record
-from collection.turns import Job, Turns
+from collection.turns import HostJob, Turns
 
 WORKERS = 32
 PER_HOST = 8
@@ -106,19 +106,19 @@ class _Workshop:
 
     def __init__(self, fetcher: Fetcher, folder: Path, workers: int) -> None:
         self.fetcher, self.folder = fetcher, folder
-        self.todo = queue.SimpleQueue[Job | None]()
-        self.ended = queue.SimpleQueue[tuple[Job, Got | Exception]]()
+        self.todo = queue.SimpleQueue[HostJob | None]()
+        self.ended = queue.SimpleQueue[tuple[HostJob, Got | Exception]]()
         self.free = workers
         self.closed = threading.Event()
         self.threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
         for thread in self.threads:
             thread.start()
 
-    def give(self, job: Job) -> None:
+    def give(self, job: HostJob) -> None:
         self.free -= 1
         self.todo.put(job)
 
-    def take(self, seconds: float) -> tuple[Job, Got] | None:
+    def take(self, seconds: float) -> tuple[HostJob, Got] | None:
         """Return a job that is over, and what came of it; None where none is within so many seconds."""
         try:
             job, got = self.ended.get(timeout=max(0.0, seconds))
@@ -181,7 +181,7 @@ class _Run:
             turns,
             progress,
         )
-        self.jobs: dict[str, Job] = {}  # by address
+        self.jobs: dict[str, HostJob] = {}  # by address
         self.settled: list[Settled] = []
         self.put_off: list[tuple[Waiting, str, int]] = []
         self.written = time.monotonic()
@@ -207,10 +207,10 @@ class _Run:
         if row.url in self.jobs:
             self.jobs[row.url].rows.append(row)
         else:
-            self.jobs[row.url] = job = Job(row.url, row.url, [row])
+            self.jobs[row.url] = job = HostJob(row.url, row.url, [row])
             self._queue(job)
 
-    def _queue(self, job: Job, at: float = 0.0) -> None:
+    def _queue(self, job: HostJob, at: float = 0.0) -> None:
         try:
             name = host(job.url)
         except Failure as failure:
@@ -237,7 +237,7 @@ class _Run:
                     self._put_off(other, name)
             over = self.workshop.take(0)
 
-    def _judge(self, job: Job, name: str, got: Got) -> None:
+    def _judge(self, job: HostJob, name: str, got: Got) -> None:
         if isinstance(got, Redirect):
             job.redirects += 1
             job.url = got.url
@@ -257,7 +257,7 @@ class _Run:
         else:
             self._end(job, got)
 
-    def _end(self, job: Job, got: Looked | Failure) -> None:
+    def _end(self, job: HostJob, got: Looked | Failure) -> None:
         if isinstance(got, Failure):
             reason = Reason.GONE if got.gone else Reason.MOVING if got.moving else Reason.NOT_DOWNLOADED
             got = images.BadImage(reason, f"{got.reason}: {job.url}")
@@ -265,7 +265,7 @@ class _Run:
         self.settled += [(row, got, max(job.tries, 1)) for row in job.rows]
         self.progress(len(job.rows))
 
-    def _put_off(self, job: Job, name: str) -> None:
+    def _put_off(self, job: HostJob, name: str) -> None:
         del self.jobs[job.address]
         self.put_off += [(row, name, job.tries) for row in job.rows]
         self.progress(len(job.rows))
@@ -293,7 +293,7 @@ def _write(db: Connection, folder: Path, settled: list[Settled], counts: store.C
             sources.setdefault(post.source, []).append((item, got, tries))
     tried = []
     for source, items in sources.items():
-        batch = store.Batch(db, folder, source, [item for item, _, _ in items], counts)
+        batch = store.StoredBatch(db, folder, source, [item for item, _, _ in items], counts)
         for item, got, tries in items:
             batch.take(item)
             tried.append(Tried(item.pair_id, tries, *_state(got, batch.drops.get(item.pair_id))))

@@ -22,14 +22,14 @@ class Limits:
 
 
 @dataclass
-class Run:
+class ReadingRun:
     """What a run did."""
 
     counts: store.Counts = field(default_factory=store.Counts)
     pages: int = 0  # asked for now, which is what X takes money for
     posts: int = 0  # in them
     stopped: str = ""  # the limit that ended it before the source did
-    tick: Callable[["Run"], None] = lambda run: None  # called after each page
+    tick: Callable[["ReadingRun"], None] = lambda run: None  # called after each page
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Reading:
         pages: Pages,
         source: str,
         limits: Limits,
-        run: Run,
+        run: ReadingRun,
         open_page: Callable[[Page, int], Opened],
     ) -> None:
         self._campaign, self._limits, self._run, self._open = campaign, limits, run, open_page

@@ -69,7 +69,7 @@ def collect(
     items = (item for entry in records for item in _items(entry, look, campaign.config.filters, counts.unused))
     while not _reached(counts, limit) and (some := list(itertools.islice(items, BATCH))):
         with campaign.write() as db:
-            batch = Batch(db, campaign.folder, source, some, counts, update=update)
+            batch = StoredBatch(db, campaign.folder, source, some, counts, update=update)
             for item in some:
                 batch.take(item)
                 if limit is not None and batch.holds(item.pair_id):
@@ -137,7 +137,7 @@ def found(campaign: Campaign, records: Iterable[Record]) -> Iterator[str | None]
     for some in batches(records, BATCH):
         items = [next(_items(record, look, Filters(), {})) for record in some]
         with campaign.read() as db:
-            batch = Batch(db, campaign.folder, "", items, Counts())
+            batch = StoredBatch(db, campaign.folder, "", items, Counts())
         for each in items:
             content = each.picture and batch.contents.get((each.text_sha256, each.picture.sha256))
             yield content or (each.pair_id if each.pair_id in batch.there else None)
@@ -168,7 +168,7 @@ def _look(source: Path | str) -> Looked:
         return bad
 
 
-class Batch:
+class StoredBatch:
     """What a transaction knows of its items, and what it will write."""
 
     def __init__(

@@ -10,7 +10,7 @@ from collection.fetch import host
 
 
 @dataclass
-class Job:
+class HostJob:
     """An address, and all photos that wait for it."""
 
     address: str
@@ -22,7 +22,7 @@ class Job:
 
 @dataclass
 class _Host:
-    waiting: collections.deque[Job] = field(default_factory=collections.deque)
+    waiting: collections.deque[HostJob] = field(default_factory=collections.deque)
     running: int = 0
     not_before: float = 0.0
 
@@ -37,12 +37,12 @@ class Turns:
     def __init__(self, per_host: int, hands: int, pause: float) -> None:
         self.per_host, self.hands, self.first_pause = per_host, hands, pause
         self.hosts = collections.OrderedDict[str, _Host]()
-        self.later: list[tuple[float, int, Job]] = []
+        self.later: list[tuple[float, int, HostJob]] = []
         self.silent = collections.Counter[str]()  # requests in a row without an answer, by host
         self.given_up = set[str]()
         self._number = itertools.count()
 
-    def add(self, job: Job, at: float = 0.0) -> None:
+    def add(self, job: HostJob, at: float = 0.0) -> None:
         """Queue a job, to start at time `at` or later. Raises Failure where its address has no host."""
         name = host(job.url)
         if at > 0:
@@ -50,7 +50,7 @@ class Turns:
         else:
             self.hosts.setdefault(name, _Host()).waiting.append(job)
 
-    def start(self, now: float) -> Job | None:
+    def start(self, now: float) -> HostJob | None:
         """Return the next job that may start; hosts take turns."""
         while self.later and self.later[0][0] <= now:
             self.add(heapq.heappop(self.later)[2])
@@ -82,9 +82,9 @@ class Turns:
         each = self.hosts.setdefault(name, _Host())
         each.not_before = max(each.not_before, until)
 
-    def leave(self, name: str) -> list[Job]:
+    def leave(self, name: str) -> list[HostJob]:
         """Take out and return the jobs of a host that have not started."""
-        waiting = self.hosts[name].waiting if name in self.hosts else collections.deque[Job]()
+        waiting = self.hosts[name].waiting if name in self.hosts else collections.deque[HostJob]()
         later = [entry for entry in self.later if host(entry[2].url) == name]
         self.later = [entry for entry in self.later if host(entry[2].url) != name]
         heapq.heapify(self.later)

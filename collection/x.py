@@ -22,7 +22,7 @@ from collection.ids import post_id
 from collection.pages import NOTE, Page, Pages
 from collection.reading import Limits, Opened, Reading
 from collection.records import BadId, Drop, Record
-from collection.x_api import Api
+from collection.x_api import XApi
 
 # no user objects: they cost twice a post
 FIELDS: Mapping[str, Any] = {
@@ -75,7 +75,7 @@ def search(query: str, *, full_archive: bool = False) -> Query:
     return Query(f"search {text}", "search_recent_tweets", params, "next_token", 10, 100)
 
 
-def user(campaign: Campaign, api: Api, name: str) -> Query:
+def user(campaign: Campaign, api: XApi, name: str) -> Query:
     """Return the query for a user's newest 3,200 posts, no retweets. A name is asked once ($0.010) and remembered."""
     name = name.removeprefix("@")
     if not re.fullmatch(r"[A-Za-z0-9_]{1,15}", name):
@@ -123,7 +123,7 @@ def read_ids(file: Path) -> list[str]:
 
 
 @dataclass
-class Run(reading.Run):
+class XRun(reading.ReadingRun):
     """What a run did; its pages and posts were bought."""
 
     statuses: dict[str, str] = field(default_factory=dict)  # id -> ok | not found | forbidden | error | not asked
@@ -132,12 +132,12 @@ class Run(reading.Run):
     )  # told how many posts may be bought, and how many were
 
 
-def walk(campaign: Campaign, api: Api, query: Query, limits: Limits, run: Run | None = None) -> Run:
+def walk(campaign: Campaign, api: XApi, query: Query, limits: Limits, run: XRun | None = None) -> XRun:
     """Collect a query's posts page by page, from where the last run ended; a finished one asks for newer posts only.
 
     Raises CcdError where X refuses or does not answer; what was bought is kept.
     """
-    run = run or Run()
+    run = run or XRun()
     reader, key = _read(campaign, query.name, limits, run), keyed(campaign.folder, "x")
     while not run.stopped and reader.catch_up():
         pass
@@ -171,7 +171,7 @@ def walk(campaign: Campaign, api: Api, query: Query, limits: Limits, run: Run | 
     return run
 
 
-def _page_of(api: Api, query: Query, params: Mapping[str, Any], key: Key) -> Page:
+def _page_of(api: XApi, query: Query, params: Mapping[str, Any], key: Key) -> Page:
     """Return a page of the answer. Raises CcdError where it has not the shape of one."""
     with damaged("X's answer", "what was read before is kept; run again later"):
         page = nameless(api.ask(query.method, **params), key)
@@ -182,12 +182,12 @@ def _page_of(api: Api, query: Query, params: Mapping[str, Any], key: Key) -> Pag
     return page
 
 
-def hydrate(campaign: Campaign, api: Api, ids: Iterable[str], limits: Limits, run: Run | None = None) -> Run:
+def hydrate(campaign: Campaign, api: XApi, ids: Iterable[str], limits: Limits, run: XRun | None = None) -> XRun:
     """Look posts up by their ids, 100 a call; ids that X settled before are not asked again.
 
     A retweet stands for the post it repeats, which comes with it. `run.statuses` has every id.
     """
-    run = run or Run()
+    run = run or XRun()
     run.statuses = dict.fromkeys(ids, "not asked")
     reader, key = _read(campaign, BY_IDS, limits, run), keyed(campaign.folder, "x")
     bought = 0
@@ -274,7 +274,7 @@ def statuses_in(page: Page) -> dict[str, str]:
     return found | {post["id"]: "ok" for post in _data(page) if post["id"] in found}
 
 
-def _read(campaign: Campaign, query: str, limits: Limits, run: Run) -> Reading:
+def _read(campaign: Campaign, query: str, limits: Limits, run: XRun) -> Reading:
     """Return the reader of a query's pages, which are what `ccd collect archive` reads too."""
     pages = Pages(campaign.folder, "x", query)
 

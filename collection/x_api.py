@@ -55,7 +55,7 @@ class _Redact(logging.Filter):
 _REDACT = _Redact()
 
 
-class Api:
+class XApi:
     """The X API, asked politely: waits where it says so, and one clear error where it refuses.
 
     `wait(seconds, why)` sleeps; the command line shows a countdown there. `backoff` scales the pauses after failures.
@@ -71,7 +71,7 @@ class Api:
         self._backoff = backoff
 
     @classmethod
-    def from_environment(cls, wait: Wait = sleep) -> "Api":
+    def from_environment(cls, wait: Wait = sleep) -> "XApi":
         """Use the token of X_BEARER_TOKEN. Raises CcdError where it is absent, or a stand-in is elsewhere."""
         token = os.environ.get(TOKEN, "").strip()
         if not token:

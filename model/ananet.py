@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, normalize, pad
 
 from ccd.errors import InputError
-from model.batch import Batch, Verdict
+from model.batch import Batch, ModelOutput
 from model.masked import PackedBiGRU, at_least_fp32, masked_mean, masked_softmax
 
 BEST = 3  # cosines of each side that count one by one
@@ -91,7 +91,7 @@ class AnANet(nn.Module):
         if config.alignment:
             self.alignment = AlignmentNet(config)
 
-    def forward(self, batch: Batch) -> Verdict:
+    def forward(self, batch: Batch) -> ModelOutput:
         """`association` and `alignment` are each stream's logits; `logits` is their sum.
 
         Attention maps are the mean of the heads', that of the shared space among them.
@@ -104,7 +104,7 @@ class AnANet(nn.Module):
         if self.config.alignment:
             alignment, region_to_word, word_to_region = self.alignment(v, t, batch)
         streams = [logits for logits in (association, alignment) if logits is not None]
-        return Verdict(torch.stack(streams).sum(0), association, alignment, word_to_region, region_to_word)
+        return ModelOutput(torch.stack(streams).sum(0), association, alignment, word_to_region, region_to_word)
 
     def norms(self) -> dict[str, float]:
         """Frobenius norm of W, to log."""

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import nn
 
 from ccd.errors import InputError
-from model.batch import Batch, Verdict
+from model.batch import Batch, ModelOutput
 from model.checkpoint import Checkpoint
 from model.data import Started, features_of, share_space
 from model.encoders.protocol import Floats, Regions, Words
@@ -132,7 +132,7 @@ def explain(
     )
     network.eval()
     with torch.inference_mode():
-        verdict: Verdict = network(replace(batch, profile=profiles(batch)) if one_space else batch)
+        verdict: ModelOutput = network(replace(batch, profile=profiles(batch)) if one_space else batch)
     if verdict.word_to_region is None:
         raise InputError("this network has no attention from words to regions; explain with ananet or paper")
     heard = {

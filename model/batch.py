@@ -30,7 +30,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ModelOutput:
     """What a network says of B pairs and C labels.
 
     `logits` [B, C]; of networks with two streams also `association` and `alignment` [B, C], each stream's own logits,

@@ -157,7 +157,7 @@ def chosen(models: Path, name: str | None, question: str | None = None) -> Check
     return found
 
 
-class Run:
+class TrainingRun:
     """A training on its way to `models/<name>/`: its state outlives a kill, and its end is one rename."""
 
     def __init__(self, models: Path, config: Mapping[str, Any]) -> None:

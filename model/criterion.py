@@ -6,11 +6,11 @@ Of a question that asks for a score, the squared error takes the place of cross-
 from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss
 
-from model.batch import Verdict
+from model.batch import ModelOutput
 from model.masked import at_least_fp32
 
 
-def loss_terms(verdict: Verdict, labels: Tensor, class_weights: Tensor | None = None) -> dict[str, Tensor]:
+def loss_terms(verdict: ModelOutput, labels: Tensor, class_weights: Tensor | None = None) -> dict[str, Tensor]:
     """Every term by its name, already weighted; training minimises their sum (Eq. 22).
 
     `labels` [B] are ids, `class_weights` [C] weigh the labels. Eq. 19 is a sum over pairs; here, as always since, it is

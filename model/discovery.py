@@ -17,16 +17,16 @@ from ccd.files.atomic import write_atomic
 from ccd.measures.proportions import holm
 from ccd.reports.plots import png
 from model.data import Started
-from model.replay import BUDGETS, ORACLE, Case, Run, Start, Streams, budgets, replay
+from model.replay import BUDGETS, ORACLE, Case, ReplayRun, Start, Streams, budgets, replay
 from model.resampling import Interval
 
 STARTS: tuple[Start, ...] = get_args(Start)
 ONE_SEED = "one seed has no interval; replay with --seeds 2 or more"
 
-MEASURES: dict[str, Callable[[Run], float | None]] = {
+MEASURES: dict[str, Callable[[ReplayRun], float | None]] = {
     **{f"recall_{budget}": lambda run, budget=budget: run.recall(budget) for budget in BUDGETS},  # type: ignore[misc]
     "enrichment": lambda run: run.enrichment,
-    "area": Run.area,
+    "area": ReplayRun.area,
     "clusters": lambda run: run.reached,
     "f1": lambda run: run.f1[-1],
     "seconds": lambda run: run.seconds,
@@ -35,12 +35,12 @@ MEASURES: dict[str, Callable[[Run], float | None]] = {
 
 
 @dataclass(frozen=True)
-class Row:
+class DiscoveryRow:
     """A strategy from one start: its runs by seed, none where it cannot be replayed, and `why`."""
 
     strategy: str
     start: Start
-    runs: tuple[Run, ...]
+    runs: tuple[ReplayRun, ...]
     why: str = ""
 
     def value(self, measure: str) -> Interval | None:
@@ -50,11 +50,11 @@ class Row:
         """
         return _interval(self._values(measure))
 
-    def ahead(self, other: "Row", measure: str) -> Interval | None:
+    def ahead(self, other: "DiscoveryRow", measure: str) -> Interval | None:
         """Return the mean difference to another row with the same seeds, with a 95 % interval (Student's paired t)."""
         return _interval(self._values(measure) - other._values(measure))
 
-    def p_value(self, other: "Row", measure: str) -> float | None:
+    def p_value(self, other: "DiscoveryRow", measure: str) -> float | None:
         """Return the p-value of no difference to another row with the same seeds (paired t-test); None of one seed."""
         gain = self._values(measure) - other._values(measure)
         gain = gain[~np.isnan(gain)]
@@ -84,7 +84,7 @@ def compare(
     streams: Streams = "own",
     permuted: bool = False,
     started: Started = lambda name, total: lambda number: None,
-) -> list[Row]:
+) -> list[DiscoveryRow]:
     """Replay every strategy from every start with seeds 0, 1, …; a row each, in this order.
 
     `about` says what the case is made of: runs are kept in `out`/runs by it and never repeated, so that an interrupted
@@ -93,7 +93,7 @@ def compare(
     """
     budgets(case)
     plan = [(strategy, start) for start in starts for strategy in strategies]
-    runs: dict[tuple[str, Start], list[Run]] = {each: [] for each in plan}
+    runs: dict[tuple[str, Start], list[ReplayRun]] = {each: [] for each in plan}
     why: dict[tuple[str, Start], str] = {}
     told = started("replays", seeds * len(plan))
     for seed in range(seeds):  # outermost, so that an interrupted comparison has whole seeds
@@ -108,17 +108,18 @@ def compare(
                 why[strategy, start] = str(error)
             told(1)
     return [
-        Row(strategy, start, tuple(runs[strategy, start]), why.get((strategy, start), "")) for strategy, start in plan
+        DiscoveryRow(strategy, start, tuple(runs[strategy, start]), why.get((strategy, start), ""))
+        for strategy, start in plan
     ]
 
 
-def mean_area(row: Row) -> float:
+def mean_area(row: DiscoveryRow) -> float:
     """Return what rows are ordered by: the mean area, lowest where it is undefined."""
     found = row.value("area")
     return -np.inf if found is None or found.value is None else found.value
 
 
-def against_random(rows: Sequence[Row], start: Start) -> dict[str, float]:
+def against_random(rows: Sequence[DiscoveryRow], start: Start) -> dict[str, float]:
     """Return for each strategy from this start the p-value of an area like that of `random`, adjusted by Holm's method.
 
     As many strategies are compared, one is soon ahead by chance.
@@ -132,7 +133,7 @@ def against_random(rows: Sequence[Row], start: Start) -> dict[str, float]:
     return holm(found)
 
 
-def draw_curves(rows: Sequence[Row], title: str, file: Path) -> None:
+def draw_curves(rows: Sequence[DiscoveryRow], title: str, file: Path) -> None:
     """Implicit pairs found over pairs judged, a panel a start, each strategy's mean over seeds, as PNG."""
     from matplotlib.figure import Figure
 
@@ -157,14 +158,14 @@ def draw_curves(rows: Sequence[Row], title: str, file: Path) -> None:
     write_atomic(file, png(figure))
 
 
-def _kept(key: Mapping[str, Any], case: Case, out: Path) -> Run:
+def _kept(key: Mapping[str, Any], case: Case, out: Path) -> ReplayRun:
     """Return the run of this key: read where it is there, else made and stored."""
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     file = out / "runs" / f"{key['strategy']}-{digest}.json"
     if file.is_file():
         stored: dict[str, Any] = json.loads(file.read_bytes())["run"]
         values: dict[str, Any] = {name: tuple(of) if isinstance(of, list) else of for name, of in stored.items()}
-        return Run(**values)
+        return ReplayRun(**values)
     run = replay(case, key["strategy"], key["start"], key["seed"], pure=key["pure"], streams=key["streams"])
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(file, json.dumps({"key": key, "run": asdict(run)}).encode())

@@ -41,7 +41,7 @@ class Encoders:
 
 
 @dataclass(frozen=True)
-class Job:
+class EncodingJob:
     """One shard: `items` are keys with what is encoded, the path of an image or a text."""
 
     encoders: Encoders
@@ -83,7 +83,9 @@ def encode(
     new = [item for item, known in zip(items.items(), there, strict=True) if not known]
     done = Done(cache, kept=int(there.sum()))
     told = started(kind, len(new))
-    for missing, number in _run([Job(encoders, kind, cache, part) for part in _parts(new, kind)], workers, engine):
+    for missing, number in _run(
+        [EncodingJob(encoders, kind, cache, part) for part in _parts(new, kind)], workers, engine
+    ):
         done.missing |= missing
         done.new += number - len(missing)
         told(number)
@@ -91,7 +93,7 @@ def encode(
     return done
 
 
-def encode_shard(job: Job) -> dict[str, str]:
+def encode_shard(job: EncodingJob) -> dict[str, str]:
     """Encode the items of a job and write them as one shard; the images that could not be read, and why, by key."""
     missing: dict[str, str] = {}
     if job.kind == "words":
@@ -163,7 +165,7 @@ def _parts(items: list[tuple[str, str]], kind: Kind) -> Iterator[tuple[tuple[str
         yield tuple(items[start : start + size])
 
 
-def _run(jobs: list[Job], workers: int, engine: str) -> Iterator[tuple[dict[str, str], int]]:
+def _run(jobs: list[EncodingJob], workers: int, engine: str) -> Iterator[tuple[dict[str, str], int]]:
     """Yield what each job missed and how many items it had, as they end."""
     if engine == "ray":
         yield from on_ray(_counted, jobs)
@@ -184,7 +186,7 @@ def _run(jobs: list[Job], workers: int, engine: str) -> Iterator[tuple[dict[str,
             pool.shutdown(cancel_futures=True)
 
 
-def _counted(job: Job) -> tuple[dict[str, str], int]:
+def _counted(job: EncodingJob) -> tuple[dict[str, str], int]:
     return encode_shard(job), len(job.items)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, pad
 
 from ccd.errors import InputError
-from model.batch import Batch, Verdict
+from model.batch import Batch, ModelOutput
 from model.masked import TINY, PackedBiGRU, at_least_fp32, masked_mean, masked_softmax, norm
 
 Feature = Literal["inv", "var", "raw"]
@@ -107,7 +107,7 @@ class Paper(nn.Module):
         if not config.association and not config.alignment:
             self.concatenation = nn.Linear(2 * config.width, config.labels)
 
-    def forward(self, batch: Batch) -> Verdict:
+    def forward(self, batch: Batch) -> ModelOutput:
         """`association` and `alignment` are each stream's logits before their weights.
 
         With both streams off there are only `logits`. With `softmax_over="first"` the attention maps' columns sum to 1,
@@ -123,7 +123,7 @@ class Paper(nn.Module):
         f = {"image": masked_mean(v, region_mask), "text": masked_mean(t, word_mask)}  # f* [B, d]
 
         if not config.association and not config.alignment:
-            return Verdict(self.concatenation(torch.cat([f["image"], f["text"]], -1)))
+            return ModelOutput(self.concatenation(torch.cat([f["image"], f["text"]], -1)))
         logits = v.new_zeros(len(v), config.labels)
         association = alignment = word_to_region = region_to_word = None
         penalties = {}
@@ -136,7 +136,7 @@ class Paper(nn.Module):
             cut = (k - regions.shape[1], n - words.shape[1])  # what was cut off attends to nothing
             region_to_word = pad(a_t2v, (0, cut[1], 0, cut[0]))
             word_to_region = pad(a_v2t, (0, cut[0], 0, cut[1]))
-        return Verdict(logits, association, alignment, word_to_region, region_to_word, penalties)
+        return ModelOutput(logits, association, alignment, word_to_region, region_to_word, penalties)
 
     def norms(self) -> dict[str, float]:
         """Frobenius norms of W and P*, to log: the orthogonal loss is also met by matrices that vanish."""

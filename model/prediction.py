@@ -55,7 +55,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Job:
+class PredictionJob:
     """One shard, of pairs that all have features."""
 
     setting: Setting
@@ -203,7 +203,7 @@ def question_for(checkpoint: Checkpoint, protocol: Protocol) -> Question:
     return question
 
 
-def predict_shard(job: Job) -> tuple[int, list[int]]:
+def predict_shard(job: PredictionJob) -> tuple[int, list[int]]:
     """Score the pairs of a job and write them as one shard; how many they are, and how many have each label."""
     scorer, regions, words = _opened(job.setting)
     found = scorer.score(Loader(job.pairs, regions, words, scorer.device))
@@ -294,7 +294,7 @@ def _there(cache: Features | None, keys: Sequence[str]) -> NDArray[np.bool_]:
     return np.zeros(len(keys), bool) if cache is None else cache.find(keys) >= 0
 
 
-def _jobs(setting: Setting, pairs: Iterator[_Pair]) -> Iterator[Job]:
+def _jobs(setting: Setting, pairs: Iterator[_Pair]) -> Iterator[PredictionJob]:
     """Shards of the pairs that have features: the same ones after a kill, as whole shards are missing then."""
     _, regions, words = _opened(setting)
 
@@ -307,7 +307,7 @@ def _jobs(setting: Setting, pairs: Iterator[_Pair]) -> Iterator[Job]:
     while part := list(islice(found, ROWS)):
         images, texts = np.array([pair.image for pair in part], "S64"), np.array([pair.key for pair in part], "S64")
         unknown = np.zeros(len(part), np.int64)  # labels, which nobody asks for here
-        yield Job(setting, Pairs(tuple(pair.id for pair in part), images, texts, unknown))
+        yield PredictionJob(setting, Pairs(tuple(pair.id for pair in part), images, texts, unknown))
 
 
 def _manifest(checkpoint: Checkpoint) -> dict[str, Any]:

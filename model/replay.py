@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ccd.errors import InputError
-from model.acquisition import STRATEGIES, Batch, Labelled, Pool, Strategy, batch, cluster
+from model.acquisition import STRATEGIES, JudgingBatch, Labelled, Pool, Strategy, batch, cluster
 from model.data import Dataset, Loader
 from model.relation import Regression, Relation, Rows, fit, relation, sides
 
@@ -86,7 +86,7 @@ def case_of(name: str, data: Dataset, pool: Sequence[Loader], test: Loader, conf
 
 
 @dataclass(frozen=True)
-class Run:
+class ReplayRun:
     """One strategy with one seed.
 
     `judged` [T], in pairs of three judgments, and `found` [T], implicit pairs that are judged and settled as such,
@@ -154,7 +154,9 @@ def budgets(case: Case) -> tuple[int, ...]:
     return found
 
 
-def replay(case: Case, strategy: str, start: Start, seed: int, *, pure: bool = False, streams: Streams = "own") -> Run:
+def replay(
+    case: Case, strategy: str, start: Start, seed: int, *, pure: bool = False, streams: Streams = "own"
+) -> ReplayRun:
     """Judge batch after batch of the case as the named strategy (or `oracle`) ranks it, until the last budget is spent.
 
     `pure`: the whole batch by the strategy, without the diverse and the random part; random and oracle always are.
@@ -195,7 +197,7 @@ class _Replay:
         self.rows = case.relation.fused
         self.clusters = case.clusters
 
-    def run(self) -> Run:
+    def run(self) -> ReplayRun:
         findable, begun = int(self.wanted.sum()), len(self.order)
         judged, found, seconds = [self.spent], [self.hits()], list[float]()
         f1: list[float | None] = []
@@ -211,7 +213,7 @@ class _Replay:
             judged.append(self.spent)
             found.append(self.hits())
         reached = np.unique(self.clusters[self.order[self.wanted[self.order]]])
-        return Run(
+        return ReplayRun(
             tuple(judged),
             tuple(found),
             findable,
@@ -251,7 +253,7 @@ class _Replay:
         self.models[name] = fit(rows[judged], self.settled[judged], self.size, self.models.get(name))
         return self.models[name]
 
-    def next(self, model: Regression) -> Batch:
+    def next(self, model: Regression) -> JudgingBatch:
         """Return what the strategy asks for."""
         association, alignment = self.both_streams()
         case, known = self.case, Labelled(self.order, self.settled[self.order])
@@ -301,7 +303,7 @@ class _Replay:
         counts = np.bincount(self.settled[self.uniform], minlength=self.size) + 0.5
         return tuple(counts / counts.sum())
 
-    def judge(self, asked: Batch) -> None:
+    def judge(self, asked: JudgingBatch) -> None:
         """Judge new pairs three times and old ones once more, which may settle them anew."""
         again = np.isin(asked.rows, self.order)
         new, old = asked.rows[~again], asked.rows[again]

@@ -23,7 +23,7 @@ from model.baselines.sizes import Sizes
 from model.data import Loader, Started
 from model.evaluation import ABSENT, MEASURES, confusion, f1, predict, weighted_f1
 from model.resampling import Interval, cells_of, interval_of, numbered, resampled
-from model.tables import GRID, Row, Table
+from model.tables import GRID, Table, TableRow
 from model.training import Settings, train
 from model.zoo import Config, config_of
 
@@ -66,7 +66,7 @@ class Measured:
     `values` it was not measured, and `why` says why.
     """
 
-    row: Row
+    row: TableRow
     words: str = ""
     values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     predicted: Ids = field(default_factory=lambda: np.zeros((0, 0), np.int64))
@@ -166,7 +166,7 @@ def draw_grid(found: Sequence[Measured], title: str, file: Path) -> None:
     write_atomic(file, png(figure))
 
 
-def _source(row: Row, full: Source, plain: Source | None) -> tuple[Source, str]:
+def _source(row: TableRow, full: Source, plain: Source | None) -> tuple[Source, str]:
     """Return what a row is measured on, and why it cannot be."""
     if row.plain and row.twin and plain is None:
         return full, "needs two word encoders, such as glove+bert"
@@ -176,7 +176,7 @@ def _source(row: Row, full: Source, plain: Source | None) -> tuple[Source, str]:
     return source, ""
 
 
-def _run(row: Row, source: Source, settings: Settings, out: Path, small: bool, started: Started) -> dict[str, Any]:
+def _run(row: TableRow, source: Source, settings: Settings, out: Path, small: bool, started: Started) -> dict[str, Any]:
     """Return the outcome of one training: read where it is there, else trained, tested and stored."""
     config = _config(row, source.sizes, small)
     told = {"toolkit": __version__, "model": row.model, "network": asdict(config), "training": asdict(settings)}
@@ -196,14 +196,14 @@ def _run(row: Row, source: Source, settings: Settings, out: Path, small: bool, s
     return outcome
 
 
-def _config(row: Row, sizes: Sizes, small: bool) -> Config:
+def _config(row: TableRow, sizes: Sizes, small: bool) -> Config:
     config, switches = config_of(row.model, sizes), dict(row.switches)
     if small and row.model in ("paper", "concatenation"):
         switches = SMALL | switches
     return replace(config, **switches)
 
 
-def _measured(row: Row, source: Source, runs: Sequence[Mapping[str, Any]]) -> Measured:
+def _measured(row: TableRow, source: Source, runs: Sequence[Mapping[str, Any]]) -> Measured:
     labels, names = source.test.labels, source.about["labels"]
     values: dict[str, list[float]] = {}
     for run in runs:

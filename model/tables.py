@@ -13,7 +13,7 @@ GRID = (0.1, 0.4, 0.7, 1.0, 1.3, 1.6, 1.9)  # of both stream weights; the paper'
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One line of a table: a network of the zoo with `switches` of its config.
 
     `plain`: on words without BERT, the first of two word encoders. `twin`: there is a row that differs only by BERT,
@@ -33,7 +33,7 @@ class Table:
     """Rows, and what is to be said of the paper's figures. `by_label`: F1 of each label in place of accuracy and F1."""
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     notes: tuple[str, ...] = ()
     by_label: bool = False
 
@@ -52,33 +52,33 @@ _BEST = "Of the paper's figure we know its best point alone, 0.7 and 1.3."
 _TABLE3 = Table(
     "Table III: all methods",
     (
-        Row("Random", "random", paper=_two(35.45, 38.30)),
-        Row("Stratified random", "stratified"),
-        Row("Majority", "majority", paper=_two(56.19, 40.43)),
-        Row("Text only", "text"),
-        Row("Image only", "image"),
-        Row("Similarity profile + LR", "similarity"),
-        Row("TFN", "tfn", plain=True, paper=_two(79.76, 79.46)),
-        Row("CoMemory", "comemory", plain=True, paper=_two(77.82, 77.42)),
-        Row("SCAN", "scan", plain=True, paper=_two(80.87, 79.49)),
-        Row("InceptionNet+LSTM", "inception-lstm", plain=True, paper=_two(76.93, 75.45)),
-        Row("DCNN (GloVe)", "dcnn", plain=True, twin=True, paper=_two(79.87, 78.92)),
-        Row("DCNN (GloVe+BERT)", "dcnn", paper=_two(82.70, 82.34)),
-        Row("Deep Classifier", "deep-classifier", plain=True, paper=_two(80.47, 79.14)),
-        Row("AnANet (GloVe)", "paper", plain=True, twin=True, paper=_two(81.58, 81.09)),
-        Row("AnANet (GloVe+BERT)", "paper", paper=_two(84.84, 83.84)),
-        Row("ananet", "ananet"),
+        TableRow("Random", "random", paper=_two(35.45, 38.30)),
+        TableRow("Stratified random", "stratified"),
+        TableRow("Majority", "majority", paper=_two(56.19, 40.43)),
+        TableRow("Text only", "text"),
+        TableRow("Image only", "image"),
+        TableRow("Similarity profile + LR", "similarity"),
+        TableRow("TFN", "tfn", plain=True, paper=_two(79.76, 79.46)),
+        TableRow("CoMemory", "comemory", plain=True, paper=_two(77.82, 77.42)),
+        TableRow("SCAN", "scan", plain=True, paper=_two(80.87, 79.49)),
+        TableRow("InceptionNet+LSTM", "inception-lstm", plain=True, paper=_two(76.93, 75.45)),
+        TableRow("DCNN (GloVe)", "dcnn", plain=True, twin=True, paper=_two(79.87, 78.92)),
+        TableRow("DCNN (GloVe+BERT)", "dcnn", paper=_two(82.70, 82.34)),
+        TableRow("Deep Classifier", "deep-classifier", plain=True, paper=_two(80.47, 79.14)),
+        TableRow("AnANet (GloVe)", "paper", plain=True, twin=True, paper=_two(81.58, 81.09)),
+        TableRow("AnANet (GloVe+BERT)", "paper", paper=_two(84.84, 83.84)),
+        TableRow("ananet", "ananet"),
     ),
     (_MAJORITY, _SCAN, _NOISE),
 )
 
 
-def _without(association: bool, alignment: bool, accuracy: float, weighted: float, bert: bool) -> Row:
+def _without(association: bool, alignment: bool, accuracy: float, weighted: float, bert: bool) -> TableRow:
     off = [name for name, on in (("association", association), ("alignment", alignment), ("BERT", bert)) if not on]
     # With both streams off mean features are concatenated.
     switches = {"association": association, "alignment": alignment}
     name = f"AnANet without {', '.join(off)}" if off else "AnANet"
-    return Row(name, "paper", switches, plain=not bert, twin=not bert, paper=_two(accuracy, weighted))
+    return TableRow(name, "paper", switches, plain=not bert, twin=not bert, paper=_two(accuracy, weighted))
 
 
 _TABLE4 = Table(
@@ -98,18 +98,18 @@ _TABLE4 = Table(
 _TABLE5 = Table(
     "Table V: F1 of each label",
     (
-        Row("AnANet", "paper", paper={"explicit": 90.22, "implicit": 42.86, "irrelevant": 87.97}),
-        Row(
+        TableRow("AnANet", "paper", paper={"explicit": 90.22, "implicit": 42.86, "irrelevant": 87.97}),
+        TableRow(
             "association only", "paper", {"alignment": False},
             paper={"explicit": 90.02, "implicit": 43.65, "irrelevant": 86.82},
         ),
-        Row(
+        TableRow(
             "alignment only", "paper", {"association": False},
             paper={"explicit": 89.68, "implicit": 37.71, "irrelevant": 86.59},
         ),
-        Row("ananet", "ananet"),
-        Row("ananet, association only", "ananet", {"alignment": False}),
-        Row("ananet, alignment only", "ananet", {"association": False}),
+        TableRow("ananet", "ananet"),
+        TableRow("ananet, association only", "ananet", {"alignment": False}),
+        TableRow("ananet, alignment only", "ananet", {"association": False}),
     ),
     (_WEIGHTED, "The paper has 106 implicit test pairs: 5 points of their F1 are five or six of them."),
     by_label=True,
@@ -117,7 +117,7 @@ _TABLE5 = Table(
 _TABLE6 = Table(
     "Table VI: features of the association net",
     tuple(
-        Row(" + ".join(features), "paper", {"association_features": features}, paper=_two(*figures))
+        TableRow(" + ".join(features), "paper", {"association_features": features}, paper=_two(*figures))
         for features, figures in (
             (("inv",), (84.84, 83.84)),
             (("var",), (84.02, 83.49)),
@@ -133,7 +133,7 @@ _TABLE6 = Table(
 _FIG4 = Table(
     "Fig. 4: weights of the two streams (association, alignment)",
     tuple(
-        Row(
+        TableRow(
             f"{association}, {alignment}", "paper", {"stream_weights": StreamWeights(association, alignment)},
             paper=_two(84.84, 83.84) if (association, alignment) == (0.7, 1.3) else {},
         )
@@ -145,9 +145,9 @@ _FIG4 = Table(
 _ABLATION = Table(
     "What each part of ananet is worth",
     (
-        Row("ananet", "ananet"),
+        TableRow("ananet", "ananet"),
         *(
-            Row(f"without {name}", "ananet", {switch: value})
+            TableRow(f"without {name}", "ananet", {switch: value})
             for name, switch, value in (
                 ("association", "association", False),
                 ("alignment", "alignment", False),

@@ -21,7 +21,7 @@ from ccd.errors import InputError
 from model import usefulness
 from model.batch import Batch
 from model.calibration import fit_temperature
-from model.checkpoint import Checkpoint, Run, load
+from model.checkpoint import Checkpoint, TrainingRun, load
 from model.criterion import loss_terms
 from model.data import Loader, Started
 from model.evaluation import MEASURES, confusion, defined, f1, predict
@@ -97,7 +97,7 @@ def train(
         if not len(loader):
             raise InputError(f"{name} has no pair with features; label and split more pairs, and look at `ccd encode`")
     told = {"toolkit": f"ccd-toolkit {__version__}", "model": model, "network": asdict(config)}
-    run = Run(models, told | {"training": asdict(settings)} | dict(about))
+    run = TrainingRun(models, told | {"training": asdict(settings)} | dict(about))
     with run.alone(), torch.random.fork_rng(range(torch.cuda.device_count())):
         if run.is_done:
             return load(run.folder)
@@ -134,7 +134,9 @@ def has_bf16(device: str) -> bool:
 class _Training:
     """One run: the network, its optimiser, how far it is, and the weights of the best epoch."""
 
-    def __init__(self, network: nn.Module, loaders: tuple[Loader, Loader], settings: Settings, run: Run) -> None:
+    def __init__(
+        self, network: nn.Module, loaders: tuple[Loader, Loader], settings: Settings, run: TrainingRun
+    ) -> None:
         self.network, self.settings, self.run = network, settings, run
         self.train, self.dev = loaders
         self.labels: list[str] = run.config["labels"]

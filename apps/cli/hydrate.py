@@ -142,14 +142,14 @@ def _from_x(work: "Campaign", posts: list[str], max_posts: int) -> tuple[int, in
     if not ids:
         raise InputError("none of its posts is of X; hydrate what came from elsewhere with --archive FILE")
     with _screen() as (say, wait):
-        api = x_api.Api.from_environment(wait)
+        api = x_api.XApi.from_environment(wait)
         price = work.config.price_per_post
 
         def start(left: int, bought: int) -> None:
             before = f" ({bought:,} were bought before)" if bought else ""
             contract.say(f"{len(ids):,} posts; at most {left:,} at ${price:g}: ${left * price:,.2f}{before}")
 
-        run = x.Run(tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts bought"), start=start)
+        run = x.XRun(tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts bought"), start=start)
         x.hydrate(work, api, ids, reading.Limits(max_posts), run)
     why = {f"x:{name}": status for name, status in run.statuses.items()}
     return run.posts, sum(status == "not asked" for status in why.values()), why

@@ -12,7 +12,7 @@ from ccd.wording import number_of
 if TYPE_CHECKING:
     from ccd.campaign.campaign import Campaign
     from ccd.protocol import Question
-    from model.acquisition import Batch
+    from model.acquisition import JudgingBatch
     from model.acquisition.campaign import Candidates
 
 DEFAULT = "implicit"
@@ -178,13 +178,13 @@ def _assigned(campaign: "Campaign", number: int) -> dict[str, int]:
         return loads(db, number)
 
 
-def _again(found: "Candidates", chosen: "Batch") -> int:
+def _again(found: "Candidates", chosen: "JudgingBatch") -> int:
     if found.pool.judgments is None:
         return 0
     return int(found.pool.judgments[chosen.rows[chosen.rows < len(found.pool)]].any(axis=1).sum())
 
 
-def _top(question: "Question", found: "Candidates", chosen: "Batch") -> list[dict[str, Any]]:
+def _top(question: "Question", found: "Candidates", chosen: "JudgingBatch") -> list[dict[str, Any]]:
     """The first pairs of the queue, and in words why each is there."""
     labels, pool = question.labels, found.pool
     rows = []

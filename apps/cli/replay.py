@@ -12,7 +12,7 @@ from apps.cli.train import data_option, encoders_of, prepare, set_device, thread
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from model.discovery import Row
+    from model.discovery import DiscoveryRow
     from model.resampling import Interval
 
 
@@ -104,7 +104,7 @@ def replay_command(
     return contract.Report(facts, shown)
 
 
-def best_of(rows: "Sequence[Row]", start: str) -> "Row | None":
+def best_of(rows: "Sequence[DiscoveryRow]", start: str) -> "DiscoveryRow | None":
     """The strategy with the largest area from this start; None where none could be replayed."""
     from model.discovery import mean_area
     from model.replay import ORACLE
@@ -113,7 +113,7 @@ def best_of(rows: "Sequence[Row]", start: str) -> "Row | None":
     return max(ranked, key=mean_area, default=None)
 
 
-def shown_table(rows: "Sequence[Row]", start: str, title: str) -> "Table":
+def shown_table(rows: "Sequence[DiscoveryRow]", start: str, title: str) -> "Table":
     """What was measured from one start, the largest area first."""
     from rich.table import Table
 
@@ -145,7 +145,7 @@ def _lead(lead: "Interval | None", p_value: float | None) -> str:
     return f"{lead.value:+.3f} ({lead.low:+.3f} to {lead.high:+.3f}{p})"
 
 
-def _told(row: "Row", rows: "Sequence[Row]") -> dict[str, Any]:
+def _told(row: "DiscoveryRow", rows: "Sequence[DiscoveryRow]") -> dict[str, Any]:
     from dataclasses import asdict
 
     from model.discovery import MEASURES, against_random

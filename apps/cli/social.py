@@ -55,7 +55,7 @@ def bluesky_search_command(folder: Path, query: str, photos: str, limit: int | N
     def feed(wait: "Wait") -> "Feed":
         from collection import bluesky
 
-        return bluesky.Search(bluesky.Api.from_environment(wait), query)
+        return bluesky.Search(bluesky.BlueskyApi.from_environment(wait), query)
 
     return _collect(folder, "bluesky", feed, photos, limit, max_posts)
 
@@ -86,7 +86,7 @@ def mastodon_tag_command(
     def feed(wait: "Wait") -> "Feed":
         from collection import mastodon
 
-        return mastodon.Timeline(mastodon.Api.from_environment(instance, wait), hashtag)
+        return mastodon.Timeline(mastodon.MastodonApi.from_environment(instance, wait), hashtag)
 
     return _collect(folder, "mastodon", feed, photos, limit, max_posts)
 
@@ -111,7 +111,7 @@ def mastodon_public_command(
     def feed(wait: "Wait") -> "Feed":
         from collection import mastodon
 
-        return mastodon.Timeline(mastodon.Api.from_environment(instance, wait))
+        return mastodon.Timeline(mastodon.MastodonApi.from_environment(instance, wait))
 
     return _collect(folder, "mastodon", feed, photos, limit, max_posts)
 
@@ -126,7 +126,9 @@ def _collect(
     campaign = Campaign.open(folder)
     with campaign.alone(f"collect-{network}"), _screen() as (say, wait):
         wanted = make(wait)
-        run = reading.Run(tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts, {run.counts.read:,} read"))
+        run = reading.ReadingRun(
+            tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts, {run.counts.read:,} read")
+        )
         feed.walk(campaign, wanted, reading.Limits(max_posts, limit, photos), run)
     shown = [f"{run.posts:,} posts read on {run.pages:,} pages"]
     read = {"pages": run.pages, "posts": run.posts, "stopped": run.stopped or None}

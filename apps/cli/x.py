@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ccd.retries import Wait
     from collection.compliance import Result
     from collection.reading import Limits
-    from collection.x import Run
-    from collection.x_api import Api
+    from collection.x import XRun
+    from collection.x_api import XApi
 
 BOUGHT = {
     "pages": "pages bought in this run",
@@ -73,7 +73,7 @@ def search_command(
     """
     from collection import x
 
-    def work(campaign: "Campaign", api: "Api", limits: "Limits", run: "Run") -> list[str]:
+    def work(campaign: "Campaign", api: "XApi", limits: "Limits", run: "XRun") -> list[str]:
         wanted = x.search(query, full_archive=full_archive)
         x.walk(campaign, api, wanted, limits, run)
         return [f"x {wanted.name}"]
@@ -122,7 +122,7 @@ def user_command(
     """
     from collection import x
 
-    def work(campaign: "Campaign", api: "Api", limits: "Limits", run: "Run") -> list[str]:
+    def work(campaign: "Campaign", api: "XApi", limits: "Limits", run: "XRun") -> list[str]:
         stopped = []
         for name in names:
             run.stopped = ""
@@ -230,7 +230,7 @@ def compliance_command(folder: Path, batch: bool, max_posts: int | None, yes: bo
         return _undo(campaign)
     price = campaign.config.price_per_post
     with campaign.alone("compliance"), _screen() as (_say, wait):
-        api = x_api.Api.from_environment(wait)
+        api = x_api.XApi.from_environment(wait)
         if batch:
             result = compliance_job.check(campaign, api, max_posts, wait, sure=yes)
         else:
@@ -281,7 +281,7 @@ def _look_up(folder: Path, ids: list[str], photos: str, limit: int | None, max_p
     """Collect the posts that have these ids."""
     from collection import x
 
-    def work(campaign: "Campaign", api: "Api", limits: "Limits", run: "Run") -> list[str]:
+    def work(campaign: "Campaign", api: "XApi", limits: "Limits", run: "XRun") -> list[str]:
         x.hydrate(campaign, api, ids, limits, run)
         return [f"x {x.BY_IDS}"]
 
@@ -290,7 +290,7 @@ def _look_up(folder: Path, ids: list[str], photos: str, limit: int | None, max_p
 
 def _collect(
     folder: Path,
-    work: "Callable[[Campaign, Api, Limits, Run], list[str]]",
+    work: "Callable[[Campaign, XApi, Limits, XRun], list[str]]",
     photos: str,
     limit: int | None,
     max_posts: int,
@@ -304,13 +304,13 @@ def _collect(
     campaign = Campaign.open(folder)
     price = campaign.config.price_per_post
     with campaign.alone("collect-x"), _screen() as (say, wait):
-        api = x_api.Api.from_environment(wait)
+        api = x_api.XApi.from_environment(wait)
 
         def start(left: int, bought: int) -> None:
             before = f" ({bought:,} were bought before)" if bought else ""
             contract.say(f"at most {left:,} posts at ${price:g}: ${left * price:,.2f}{before}")
 
-        run = x.Run(
+        run = x.XRun(
             tick=lambda run: say(f"{run.pages:,} pages, {run.posts:,} posts bought, {run.counts.read:,} read"),
             start=start,
         )

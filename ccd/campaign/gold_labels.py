@@ -26,7 +26,7 @@ _Key = tuple[str, str]  # pair and question
 _Content = tuple[str | None, str, str]  # label, resolved_by and votes as the table has them
 
 
-class Row(NamedTuple):
+class LabelRow(NamedTuple):
     """A line of labels.jsonl. Equal votes are one object, so that a million rows take little memory."""
 
     pair_id: str
@@ -86,7 +86,7 @@ def aggregate_labels(campaign: Campaign) -> Settled:
             raise InputError("no judgments yet; run `ccd pull` once annotators have judged some pairs")
         revisions.check_answers(db, campaign.protocol)
         found_revisions = revisions.used(db, campaign.protocol)
-        rows: list[Row] = []
+        rows: list[LabelRow] = []
         conflicts: list[Conflict] = []
         for question in campaign.protocol.questions:
             asked = [each.number for each in found_revisions if each.asks(question.name)]
@@ -121,7 +121,7 @@ def _answered(db: sa.Connection, pairs: list[str], under: list[int] | None = Non
 
 def _settle_question(
     db: sa.Connection, campaign: Campaign, question: Question, answered: "pd.Series[int]"
-) -> tuple[list[Row], list[Conflict]]:
+) -> tuple[list[LabelRow], list[Conflict]]:
     """Return a row an assigned pair, and the conflicts among them."""
     counted = judgments.valid_judgments(db, question.name)
     counted = counted[counted["task"].isin(answered.index)]
@@ -144,7 +144,7 @@ def _settle_question(
     resolved[final.index] = ADJUDICATED
     number = {name: i for i, name in enumerate(question.labels)}
     rows = [
-        Row(pair, question.name, None if pd.isna(value) else value, number.get(value), by, maps.get(pair, {}))
+        LabelRow(pair, question.name, None if pd.isna(value) else value, number.get(value), by, maps.get(pair, {}))
         for pair, value, by in zip(label.index, label, resolved, strict=True)
     ]
     return rows, conflicts
@@ -202,7 +202,7 @@ def _text(label: str | float) -> str:
     return label if isinstance(label, str) else format(label, ".15g")
 
 
-def _store(db: sa.Connection, rows: list[Row]) -> int:
+def _store(db: sa.Connection, rows: list[LabelRow]) -> int:
     """Bring the table to `rows`, writing changed ones only; each change of a label is an event. Returns how many."""
     t = schema.labels
     same: dict[Any, Any] = {}  # one object for equal contents
@@ -220,7 +220,7 @@ def _store(db: sa.Connection, rows: list[Row]) -> int:
     return changed
 
 
-def _content(row: Row) -> _Content:
+def _content(row: LabelRow) -> _Content:
     """Return what the table holds of a row beside its key: label, resolved_by and votes."""
     return (
         None if row.label is None else _text(row.label),
@@ -255,7 +255,7 @@ def _said(key: _Key, content: _Content | None) -> dict[str, str] | None:
     return {"question": key[1], "label": content[0], "resolved_by": content[1]}
 
 
-def _write_files(campaign: Campaign, rows: list[Row]) -> None:
+def _write_files(campaign: Campaign, rows: list[LabelRow]) -> None:
     """labels.jsonl (scores as numbers) and labels.parquet (label and votes as text), each whole or not at all."""
     lines = io.BytesIO()
     for row in rows:
@@ -272,7 +272,7 @@ def _write_files(campaign: Campaign, rows: list[Row]) -> None:
     write_atomic(campaign.folder / "labels.parquet", buffer.getvalue())
 
 
-def _counts(campaign: Campaign, rows: list[Row]) -> dict[str, dict[str, dict[str, int]]]:
+def _counts(campaign: Campaign, rows: list[LabelRow]) -> dict[str, dict[str, dict[str, int]]]:
     counts: dict[str, dict[str, dict[str, int]]] = {
         question.name: {label: {} for label in (*question.labels, "")} for question in campaign.protocol.questions
     }

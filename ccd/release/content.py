@@ -25,7 +25,7 @@ _BATCH = 5_000  # rows of the database that are held at once
 
 
 @dataclass(frozen=True)
-class Pair:
+class ReleasedPair:
     """A pair that was sent out. Where `left_out` has a reason, it is in no split, and nothing else is set.
 
     `row` is its line in `<split>.jsonl`, or in `open.jsonl` where it is `unsettled`, which alone has a row and is left
@@ -44,7 +44,7 @@ class Pair:
         return self.left_out in (OPEN, DROPPED)
 
 
-def pairs(db: sa.Connection, campaign: Campaign, question: str | None = None) -> Iterator[Pair]:
+def pairs(db: sa.Connection, campaign: Campaign, question: str | None = None) -> Iterator[ReleasedPair]:
     """All pairs that were sent out, sorted by pair_id, a few at a time in memory.
 
     `question` names the question whose label is the row's own, and without which a pair is left out. By default it is
@@ -63,15 +63,15 @@ def pairs(db: sa.Connection, campaign: Campaign, question: str | None = None) ->
     weights = draws.read(db, first).weights()
     for found in db.execute(_query(db, questions), execution_options={"yield_per": _BATCH}).mappings():
         if not found["lives"]:
-            yield Pair(GONE)
+            yield ReleasedPair(GONE)
         elif all(found[f"label_{number}"] is None for number in range(1 if question else len(questions))):
             by = found["resolved_by_0"] or INCOMPLETE  # sent out since the last `ccd labels`
-            yield Pair(by, row=_unsettled(found, first) if by in (OPEN, DROPPED) else {})
+            yield ReleasedPair(by, row=_unsettled(found, first) if by in (OPEN, DROPPED) else {})
         elif found["split"] is None:
-            yield Pair(UNSPLIT)
+            yield ReleasedPair(UNSPLIT)
         else:
             row = _row(found, questions, weights.get(found["pair_id"]))
-            yield Pair("", found["split"], row, found["file"], found["sha256"])
+            yield ReleasedPair("", found["split"], row, found["file"], found["sha256"])
 
 
 def by_bytes(db: sa.Connection, column: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ccd.protocol import Question
 from ccd.release.card import release_card
-from ccd.release.content import Pair
+from ccd.release.content import ReleasedPair
 from ccd.release.croissant import croissant
 from ccd.release.datasheet import citation, datasheet
 from ccd.release.methods import methods
@@ -22,7 +22,7 @@ def describe(
     part: Path,
     facts: Mapping[str, Any],
     questions: tuple[Question, ...],
-    examples: Mapping[str, list[Pair]],
+    examples: Mapping[str, list[ReleasedPair]],
     images: Path,
 ) -> int:
     """Write release.json, the pages and pictures, and last the manifest; returns the number of image files.

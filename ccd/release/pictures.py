@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccd.files.photo import opened, rendered
-from ccd.release.content import Pair
+from ccd.release.content import ReleasedPair
 from ccd.reports import plots
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _SIDE = 480  # pixels of an example's longer side
 _LINES, _WIDTH = 4, 34  # of an example's text
 
 
-def pictures(facts: Facts, examples: Mapping[str, list[Pair]], folder: Path) -> dict[str, bytes]:
+def pictures(facts: Facts, examples: Mapping[str, list[ReleasedPair]], folder: Path) -> dict[str, bytes]:
     """File name → PNG of what there is to draw; the images of `examples` (label → pairs) lie in `folder`."""
     from matplotlib import style
 
@@ -64,7 +64,7 @@ def _shares(facts: Facts) -> bytes | None:
     return plots.png(figure)
 
 
-def _examples(examples: Mapping[str, list[Pair]], folder: Path) -> bytes:
+def _examples(examples: Mapping[str, list[ReleasedPair]], folder: Path) -> bytes:
     """Return a row a class: photos with their texts, from train."""
     rows = {label: pairs for label, pairs in examples.items() if pairs}
     columns = max(map(len, rows.values()))
@@ -79,7 +79,7 @@ def _examples(examples: Mapping[str, list[Pair]], folder: Path) -> bytes:
     return plots.png(figure)
 
 
-def _example(axes: "Axes", pair: Pair, folder: Path) -> None:
+def _example(axes: "Axes", pair: ReleasedPair, folder: Path) -> None:
     with opened(folder / pair.file) as image:
         image.draft("RGB", (_SIDE, _SIDE))
         small = rendered(image)

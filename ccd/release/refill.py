@@ -21,7 +21,7 @@ from ccd.files.handles import without_handles
 from ccd.files.regular import read_json, read_regular, read_rows
 from ccd.measures.ties import OPEN
 from ccd.release import tables
-from ccd.release.content import LOST, Pair
+from ccd.release.content import LOST, ReleasedPair
 from ccd.release.images import FILES, Files
 from ccd.release.pages import MANIFEST, describe
 from ccd.release.questions import questions_of
@@ -99,7 +99,7 @@ def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -
             filled = _filled(row, found)
             images.put(split, filled, source.folder / found.file, found.sha256)
             rows.add(split, filled)
-            tally.take(Pair("", split, row))
+            tally.take(ReleasedPair("", split, row))
     if not tally.pairs.total():
         told = ", ".join(f"{number:,} {reason}" for reason, number in Counter(gone.values()).most_common(3))
         raise InputError(f"{folder}: none of its pairs was found ({told}); see that it is the right archive or network")
@@ -113,7 +113,7 @@ def _write(folder: Path, part: Path, source: Campaign, why: Mapping[str, str]) -
     left = facts["excluded"] | ({LOST: len(gone)} if gone else {})
     facts |= {"dehydrated": False, "images": FILES, "excluded": left, "toolkit": f"ccd-toolkit {__version__}"}
     for row in _lines(part / f"{OPEN}.jsonl") if (part / f"{OPEN}.jsonl").exists() else ():
-        tally.take(Pair(row["resolved_by"], row=row))
+        tally.take(ReleasedPair(row["resolved_by"], row=row))
     tally.correct(facts)
     facts["of"] = hashlib.sha256(read_regular(folder / MANIFEST)).hexdigest()  # the release that was filled
     describe(part, facts, questions, {}, part)

@@ -12,7 +12,7 @@ from ccd.campaign.adjudication import ADJUDICATED
 from ccd.campaign.tables import schema
 from ccd.measures.ties import DROPPED, OPEN
 from ccd.protocol import Question
-from ccd.release.content import Pair
+from ccd.release.content import ReleasedPair
 from ccd.release.questions import ALL, Answers, answer, contested
 from ccd.splitting.split import UNLABELLED
 from ccd.vocabulary import Arm
@@ -38,7 +38,7 @@ class Tally:
     adjudicated: int = 0  # pairs with a question on which an adjudicator's answer is the label
     weight: Counter[str] = field(default_factory=Counter)  # sum of the weights by label; sums of floats
     contested: int = 0  # labels of the first question against which an annotator voted
-    chosen: dict[str, list[tuple[str, Pair]]] = field(default_factory=dict)
+    chosen: dict[str, list[tuple[str, ReleasedPair]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, questions: Iterable[Question]) -> "Tally":
@@ -50,7 +50,7 @@ class Tally:
         """On the first question."""
         return next(iter(self.answers.values()))
 
-    def take(self, pair: Pair) -> None:
+    def take(self, pair: ReleasedPair) -> None:
         """Count one pair."""
         row = pair.row
         if pair.left_out:
@@ -135,7 +135,7 @@ class Tally:
         shares = {name: [low / pairs, high / pairs] for name, (low, high) in ends.items()}
         return {"pairs": pairs, "unsettled": unsettled, "labels": shares}
 
-    def _choose(self, pair: Pair) -> None:
+    def _choose(self, pair: ReleasedPair) -> None:
         """Keep the pairs of each label whose hash of label and image is smallest: a draw that is the same each time."""
         of_label = self.chosen.setdefault(pair.row["label"], [])
         drawn = hashlib.sha256(f"{pair.row['label']} {pair.sha256}".encode()).hexdigest()
@@ -146,7 +146,7 @@ class Tally:
             of_label.sort(key=lambda each: each[0])
             del of_label[_SPARE:]
 
-    def examples(self, db: sa.Connection) -> dict[str, list[Pair]]:
+    def examples(self, db: sa.Connection) -> dict[str, list[ReleasedPair]]:
         """Label → at most EXAMPLES pairs of train to show; none that the platform calls sensitive."""
         posts = [pair.row["post_id"] for chosen in self.chosen.values() for _, pair in chosen]
         p = schema.posts.c

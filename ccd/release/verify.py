@@ -20,7 +20,7 @@ from ccd.files.regular import open_regular, parse_json, read_json, read_regular,
 from ccd.files.stripping import is_stripped
 from ccd.measures.ties import DROPPED, OPEN
 from ccd.release import card, leaks, recount
-from ccd.release.content import Pair
+from ccd.release.content import ReleasedPair
 from ccd.release.images import FILES, NONE, TAR, Opened
 from ccd.release.pages import MANIFEST
 from ccd.release.questions import questions_of
@@ -163,7 +163,7 @@ class _Content:
                 problems = [*_label(where, row, labels), *self._others(where, row)]
                 yield from problems
                 if not problems or row["label"] in (None, *labels):
-                    self.tally.take(Pair("", split, row))
+                    self.tally.take(ReleasedPair("", split, row))
                 yield from self._apart(split, row)
                 if images != NONE:
                     yield from self._image(where, row["image"], images, opened)
@@ -202,7 +202,7 @@ class _Content:
         number = 0
         for number, row in read_rows(self.folder / f"{OPEN}.jsonl"):
             yield from self._apart(OPEN, row | {"leakage_group": None})
-            self.tally.take(Pair(row["resolved_by"], row=row))
+            self.tally.take(ReleasedPair(row["resolved_by"], row=row))
             for label in row["votes"]:
                 if labels and label not in labels:
                     yield f"{OPEN}.jsonl, line {number}: label {label!r} is not in protocol.json"

@@ -46,7 +46,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Pair:
+class SyntheticPair:
     """A pair and all that is known of it. `name` and `association` are (kind, words), `feeling` (feeling, words)."""
 
     number: int
@@ -75,7 +75,7 @@ class Pair:
         return any(thing.kind == kind for thing in self.things)
 
 
-def synthetic_pair(number: int, settings: Settings) -> Pair:
+def synthetic_pair(number: int, settings: Settings) -> SyntheticPair:
     """Return the pair of this number, counted from 0. Datasets of one seed share their first pairs, whatever the size.
 
     >>> synthetic_pair(0, Settings(seed=1)) == synthetic_pair(0, Settings(seed=1))
@@ -98,7 +98,7 @@ def synthetic_pair(number: int, settings: Settings) -> Pair:
         name[1], association[1], feeling[1] if feeling else None, typical, rng, settings.typos, settings.clutter
     )
     things = _things(label, scene, named, associated, feels, rng)
-    return Pair(number, settings.seed, split, label, text, scene, things, name, association, feeling, typical)
+    return SyntheticPair(number, settings.seed, split, label, text, scene, things, name, association, feeling, typical)
 
 
 def cell(number: int, seed: int) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ccd.files.atomic import write_atomic
-from collection.synthetic.pairs import Pair, Settings, synthetic_pair, unseen
+from collection.synthetic.pairs import Settings, SyntheticPair, synthetic_pair, unseen
 from collection.synthetic.simulated import Annotators, Detector, detect, judge
 
 SHARD = 256  # pairs
@@ -46,14 +46,14 @@ def shard_file(folder: Path, shard: int) -> Path:
     return folder / "shards" / f"{shard:06}.jsonl"
 
 
-def picture(pair: Pair) -> bytes:
+def picture(pair: SyntheticPair) -> bytes:
     """Return the pair's picture as a JPEG."""
     data = io.BytesIO()
     pair.draw().save(data, "JPEG", quality=_QUALITY)
     return data.getvalue()
 
 
-def _write(folder: Path, pair: Pair, plan: Plan, labels: tuple[str, ...]) -> dict[str, Any]:
+def _write(folder: Path, pair: SyntheticPair, plan: Plan, labels: tuple[str, ...]) -> dict[str, Any]:
     data = picture(pair)
     image = f"images/{hashlib.sha256(data).hexdigest()}.jpg"
     (folder / image).write_bytes(data)
@@ -77,7 +77,7 @@ def _write(folder: Path, pair: Pair, plan: Plan, labels: tuple[str, ...]) -> dic
     return {"split": pair.split, "row": row, "truth": _truth(pair, plan.settings), "seen": detections, "said": answers}
 
 
-def _truth(pair: Pair, settings: Settings) -> dict[str, Any]:
+def _truth(pair: SyntheticPair, settings: Settings) -> dict[str, Any]:
     """Return what the pair was drawn from: its scene and things, and what each slot of the text holds."""
     faces = [thing.feeling for thing in pair.things if thing.feeling]
     kind, words = pair.association

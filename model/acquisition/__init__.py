@@ -5,7 +5,7 @@ A strategy is a small class with one method, `score`. Strategies need numpy alon
 
 from model.acquisition.anchor import Anchor
 from model.acquisition.badge import Badge
-from model.acquisition.batch import Batch, batch
+from model.acquisition.batch import JudgingBatch, batch
 from model.acquisition.boundary import Boundary
 from model.acquisition.clusters import cluster
 from model.acquisition.pool import NEVER, Labelled, Pool, Strategy
@@ -22,4 +22,4 @@ _ALL: tuple[type[Strategy], ...] = (
 STRATEGIES: dict[str, type[Strategy]] = {strategy.name: strategy for strategy in _ALL}
 """Every strategy by its name; `STRATEGIES[name](target=1, seed=0)` makes one."""
 
-__all__ = ["NEVER", "STRATEGIES", "Batch", "Labelled", "Pool", "Strategy", "batch", "cluster"]
+__all__ = ["NEVER", "STRATEGIES", "JudgingBatch", "Labelled", "Pool", "Strategy", "batch", "cluster"]

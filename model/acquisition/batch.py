@@ -19,7 +19,7 @@ MOST_OF_A_CLUSTER = 0.1  # of the batch
 
 
 @dataclass(frozen=True)
-class Batch:
+class JudgingBatch:
     """Rows of the pool in the order in which they are to be judged [n], the `part` and the `score` of each [n].
 
     `probability` [n] is the chance that the random part's draw had to take the pair; NaN in the other parts. Rows from
@@ -43,7 +43,7 @@ def batch(
     random: float = 0.2,
     per_cluster: int | None = None,
     beyond: int = 0,
-) -> Batch:
+) -> JudgingBatch:
     """Return the next `size` pairs to judge, of which `diverse` and `random` are shares.
 
     The random part is a simple random sample of all pairs that nobody has judged, and of as many more `beyond` the pool
@@ -123,7 +123,7 @@ def _around(pool: Pool, order: Ints, judged: Ints) -> Ints:
     return np.asarray(order[np.lexsort((share[own], _place_within(own)))])
 
 
-def _interleaved(score: Floats, parts: dict[str, Ints], chance: float) -> Batch:
+def _interleaved(score: Floats, parts: dict[str, Ints], chance: float) -> JudgingBatch:
     """Return the parts in one queue, each spread evenly over it."""
     rows = np.concatenate(list(parts.values()))
     part = np.repeat(list(parts), [len(own) for own in parts.values()])
@@ -131,4 +131,4 @@ def _interleaved(score: Floats, parts: dict[str, Ints], chance: float) -> Batch:
     probability[part == RANDOM] = chance
     place = np.concatenate([(np.arange(len(own)) + 0.5) / max(len(own), 1) for own in parts.values()])
     queue = np.argsort(place, kind="stable")
-    return Batch(rows[queue], part[queue], score[rows[queue]], probability[queue])
+    return JudgingBatch(rows[queue], part[queue], score[rows[queue]], probability[queue])

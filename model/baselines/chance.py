@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from model.baselines.sizes import Sizes
-from model.batch import Batch, Verdict
+from model.batch import Batch, ModelOutput
 
 NEARLY_EVEN = 1e-3  # a guess is drawn, but claims no confidence
 
@@ -30,13 +30,13 @@ class Guess(nn.Module):
     def fit(self, batches: Iterable[Batch], class_weights: Tensor | None) -> None:
         """Nothing is learned."""
 
-    def forward(self, batch: Batch) -> Verdict:
+    def forward(self, batch: Batch) -> ModelOutput:
         """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         if self._draw is None:
             self._draw = torch.Generator().manual_seed(int(self.seed))
         drawn = torch.multinomial(self.shares.cpu(), len(batch.lengths), replacement=True, generator=self._draw)
         guesses = nn.functional.one_hot(drawn, len(self.shares)).float()
-        return Verdict(NEARLY_EVEN * guesses.to(self.shares.device))
+        return ModelOutput(NEARLY_EVEN * guesses.to(self.shares.device))
 
 
 class StratifiedGuess(Guess):
@@ -50,9 +50,9 @@ class StratifiedGuess(Guess):
 class Majority(StratifiedGuess):
     """Says of every pair how frequent each label is in train: the most frequent is the prediction."""
 
-    def forward(self, batch: Batch) -> Verdict:
+    def forward(self, batch: Batch) -> ModelOutput:
         """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
-        return Verdict(self.shares.clamp(min=1e-6).log().expand(len(batch.lengths), -1))
+        return ModelOutput(self.shares.clamp(min=1e-6).log().expand(len(batch.lengths), -1))
 
 
 def shares_of(batches: Iterable[Batch], labels: int) -> Tensor:

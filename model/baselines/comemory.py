@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from model.baselines.recurrent import PackedLSTM
 from model.baselines.sizes import Sizes
-from model.batch import Batch, Verdict
+from model.batch import Batch, ModelOutput
 from model.masked import masked_mean, masked_softmax
 
 WIDTH, HOPS = 256, 2
@@ -25,7 +25,7 @@ class CoMemory(nn.Module):
         self.on_text, self.on_image = Led(WIDTH), Led(WIDTH)
         self.classify = nn.Linear(2 * WIDTH, sizes.labels)
 
-    def forward(self, batch: Batch) -> Verdict:
+    def forward(self, batch: Batch) -> ModelOutput:
         """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         regions = self.see(batch.regions)  # image memory [B, K, WIDTH]
         words, _ = self.read(batch.words, batch.lengths)  # text memory [B, n, WIDTH]
@@ -35,7 +35,7 @@ class CoMemory(nn.Module):
                 self.on_text(words, batch.word_mask, image, text),
                 self.on_image(regions, batch.region_mask, text, image),
             )
-        return Verdict(self.classify(torch.cat([image, text], -1)))
+        return ModelOutput(self.classify(torch.cat([image, text], -1)))
 
 
 class Led(nn.Module):

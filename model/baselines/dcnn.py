@@ -9,7 +9,7 @@ DCNN(GloVe) and `glove+bert` its DCNN(GloVe+BERT). Its weighted loss is `--class
 from torch import nn
 
 from model.baselines.sizes import Sizes
-from model.batch import Batch, Verdict
+from model.batch import Batch, ModelOutput
 from model.masked import PackedBiGRU, masked_mean
 
 WIDTH, SPACE, DROPOUT = 512, 128, 0.2
@@ -25,8 +25,8 @@ class DCNN(nn.Module):
         self.project_text = nn.Linear(WIDTH, SPACE)
         self.classify = nn.Sequential(nn.ReLU(), nn.Dropout(DROPOUT), nn.Linear(SPACE, sizes.labels))
 
-    def forward(self, batch: Batch) -> Verdict:
+    def forward(self, batch: Batch) -> ModelOutput:
         """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         image = self.project_image(masked_mean(batch.regions, batch.region_mask))  # [B, SPACE]
         text = self.project_text(masked_mean(self.read(batch.words, batch.lengths), batch.word_mask))
-        return Verdict(self.classify(image + text))
+        return ModelOutput(self.classify(image + text))

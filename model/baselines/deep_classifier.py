@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from model.baselines.sizes import Sizes
-from model.batch import Batch, Verdict
+from model.batch import Batch, ModelOutput
 from model.masked import PackedBiGRU, masked_mean, masked_softmax
 
 WIDTH = 256
@@ -28,10 +28,10 @@ class DeepClassifier(nn.Module):
             nn.Linear(WIDTH + sizes.region_width, WIDTH), nn.ReLU(), nn.Linear(WIDTH, sizes.labels)
         )
 
-    def forward(self, batch: Batch) -> Verdict:
+    def forward(self, batch: Batch) -> ModelOutput:
         """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         image = masked_mean(batch.regions, batch.region_mask)
         states = self.read(batch.words, batch.lengths)  # [B, n, WIDTH]
         scores = self.score((self.of_state(states) + self.of_image(image)[:, None]).tanh())[..., 0]
         attended = (masked_softmax(scores, batch.word_mask)[..., None].to(states.dtype) * states).sum(1)
-        return Verdict(self.classify(torch.cat([attended, image], -1)))
+        return ModelOutput(self.classify(torch.cat([attended, image], -1)))

@@ -3,7 +3,7 @@
 from torch import nn
 
 from model.baselines.sizes import Sizes
-from model.batch import Batch, Verdict
+from model.batch import Batch, ModelOutput
 from model.masked import masked_mean
 
 WIDTH = 256
@@ -17,6 +17,6 @@ class ImageOnly(nn.Module):
         self.see = nn.Sequential(nn.Linear(sizes.region_width, WIDTH), nn.ReLU())
         self.classify = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, sizes.labels))
 
-    def forward(self, batch: Batch) -> Verdict:
+    def forward(self, batch: Batch) -> ModelOutput:
         """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
-        return Verdict(self.classify(masked_mean(self.see(batch.regions), batch.region_mask)))
+        return ModelOutput(self.classify(masked_mean(self.see(batch.regions), batch.region_mask)))

@@ -10,7 +10,7 @@ from torch import nn
 
 from model.baselines.recurrent import PackedLSTM
 from model.baselines.sizes import Sizes
-from model.batch import Batch, Verdict
+from model.batch import Batch, ModelOutput
 from model.masked import masked_mean
 
 WIDTH = 256
@@ -26,8 +26,8 @@ class InceptionLSTM(nn.Module):
             nn.Linear(sizes.region_width + WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, sizes.labels)
         )
 
-    def forward(self, batch: Batch) -> Verdict:
+    def forward(self, batch: Batch) -> ModelOutput:
         """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         image = masked_mean(batch.regions, batch.region_mask)
         _, text = self.read(batch.words, batch.lengths)
-        return Verdict(self.classify(torch.cat([image, text], -1)))
+        return ModelOutput(self.classify(torch.cat([image, text], -1)))

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from ccd.errors import InputError
 from model.baselines.sizes import Sizes
-from model.batch import Batch, Verdict
+from model.batch import Batch, ModelOutput
 
 PENALTY = 1.0  # on squared weights, beside the sum of the pairs' losses
 STEPS = 500
@@ -36,10 +36,10 @@ class ProfileRegression(nn.Module):
         self.register_buffer("scale", torch.ones(sizes.profile_width))
         self.classify = nn.Linear(sizes.profile_width, sizes.labels)
 
-    def forward(self, batch: Batch) -> Verdict:
+    def forward(self, batch: Batch) -> ModelOutput:
         """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         assert batch.profile is not None
-        return Verdict(self.classify((batch.profile - self.mean) / self.scale))
+        return ModelOutput(self.classify((batch.profile - self.mean) / self.scale))
 
     def fit(self, batches: Iterable[Batch], class_weights: Tensor | None) -> None:
         """Return the one minimum of cross-entropy + PENALTY / 2 * |W|^2."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, leaky_relu, normalize
 
 from model.baselines.sizes import Sizes
-from model.batch import Batch, Verdict
+from model.batch import Batch, ModelOutput
 from model.masked import PackedBiGRU, at_least_fp32, masked_softmax
 
 WIDTH = 256
@@ -29,7 +29,7 @@ class Scan(nn.Module):
         self.read = PackedBiGRU(sizes.word_width, 2 * WIDTH)
         self.classify = nn.Linear(6, sizes.labels)
 
-    def forward(self, batch: Batch) -> Verdict:
+    def forward(self, batch: Batch) -> ModelOutput:
         """Attention maps are those of SCAN: of words over regions, and of regions over words."""
         v = normalize(at_least_fp32(self.see(batch.regions)), dim=-1)  # [B, K, WIDTH]
         t = normalize(at_least_fp32(self.read(batch.words, batch.lengths).unflatten(-1, (2, WIDTH)).mean(-2)), dim=-1)
@@ -38,7 +38,7 @@ class Scan(nn.Module):
         of_regions, region_to_word = attend(v, t, both.mT, TO_WORDS)
         evidence = torch.cat([pooled(of_words, both.any(2)), pooled(of_regions, both.any(1))], -1)
         logits = self.classify(evidence)
-        return Verdict(logits, word_to_region=word_to_region, region_to_word=region_to_word)
+        return ModelOutput(logits, word_to_region=word_to_region, region_to_word=region_to_word)
 
 
 def attend(queries: Tensor, context: Tensor, both: Tensor, temperature: float) -> tuple[Tensor, Tensor]:

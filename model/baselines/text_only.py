@@ -3,7 +3,7 @@
 from torch import nn
 
 from model.baselines.sizes import Sizes
-from model.batch import Batch, Verdict
+from model.batch import Batch, ModelOutput
 from model.masked import PackedBiGRU, masked_mean
 
 WIDTH = 256
@@ -17,7 +17,7 @@ class TextOnly(nn.Module):
         self.read = PackedBiGRU(sizes.word_width, WIDTH)
         self.classify = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, sizes.labels))
 
-    def forward(self, batch: Batch) -> Verdict:
+    def forward(self, batch: Batch) -> ModelOutput:
         """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         states = self.read(batch.words, batch.lengths)  # [B, n, WIDTH]
-        return Verdict(self.classify(masked_mean(states, batch.word_mask)))
+        return ModelOutput(self.classify(masked_mean(states, batch.word_mask)))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from model.baselines.recurrent import PackedLSTM
 from model.baselines.sizes import Sizes
-from model.batch import Batch, Verdict
+from model.batch import Batch, ModelOutput
 from model.masked import masked_mean
 
 IMAGE, TEXT, FUSED, DROPOUT = 32, 128, 128, 0.2
@@ -37,11 +37,11 @@ class TensorFusion(nn.Module):
             nn.Linear(FUSED, sizes.labels),
         )
 
-    def forward(self, batch: Batch) -> Verdict:
+    def forward(self, batch: Batch) -> ModelOutput:
         """Return what the network says of a batch of B pairs: logits [B, C], and the streams where it has them."""
         image = with_one(self.see(masked_mean(batch.regions, batch.region_mask)))  # [B, IMAGE + 1]
         text = with_one(self.project(self.read(batch.words, batch.lengths)[1]))  # [B, TEXT + 1]
-        return Verdict(self.classify((image[:, :, None] * text[:, None, :]).flatten(1)))
+        return ModelOutput(self.classify((image[:, :, None] * text[:, None, :]).flatten(1)))
 
 
 def with_one(vector: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ def released(api: replay.X, pictures: photo_server.Server, tmp_path: Path) -> Ca
     """A campaign that was collected from the stand-in, judged and released twice: whole, and dehydrated."""
     made = Campaign.create(tmp_path / "c", name="c", annotators=people("ann", "bob", "cy"), adjudicators=())
     ids = [str(number) for number in POSTS]
-    x.hydrate(made, x_api.Api.from_environment(), ids, reading.Limits(1000))
+    x.hydrate(made, x_api.XApi.from_environment(), ids, reading.Limits(1000))
     photos.download(made, private_hosts=[pictures.address])
     with made.write() as db:
         pairs = sorted(db.scalars(schema.pairs.select().with_only_columns(schema.pairs.c.pair_id)))

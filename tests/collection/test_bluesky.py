@@ -65,8 +65,8 @@ def waits() -> list[float]:
 
 
 @pytest.fixture
-def api(network: Bluesky, waits: list[float]) -> bluesky.Api:
-    return bluesky.Api(
+def api(network: Bluesky, waits: list[float]) -> bluesky.BlueskyApi:
+    return bluesky.BlueskyApi(
         "me.example.org", PASSWORD, service=network.url, wait=lambda s, _why: waits.append(s), backoff=0.001
     )
 
@@ -153,7 +153,7 @@ def test_links_are_whole_and_other_words_stay() -> None:
 # --- the walk -------------------------------------------------------------------------------------------------------
 
 
-def test_a_search_walks_all_pages_and_keeps_them(campaign: Campaign, network: Bluesky, api: bluesky.Api) -> None:
+def test_a_search_walks_all_pages_and_keeps_them(campaign: Campaign, network: Bluesky, api: bluesky.BlueskyApi) -> None:
     network.posts = [post(i, photos=i % 3) for i in range(1, 251)]
     run = feed.walk(campaign, bluesky.Search(api, " cats  "), LOTS)
     assert [params.get("cursor") for _, params in network.asked] == [None, "100", "200"]
@@ -171,7 +171,9 @@ def test_a_search_walks_all_pages_and_keeps_them(campaign: Campaign, network: Bl
         assert "author0" not in row.author_key
 
 
-def test_a_finished_search_asks_for_newer_posts_only(campaign: Campaign, network: Bluesky, api: bluesky.Api) -> None:
+def test_a_finished_search_asks_for_newer_posts_only(
+    campaign: Campaign, network: Bluesky, api: bluesky.BlueskyApi
+) -> None:
     network.posts = [post(i) for i in range(1, 121)]
     feed.walk(campaign, bluesky.Search(api, "cats"), LOTS)
     for _ in range(2):
@@ -184,7 +186,9 @@ def test_a_finished_search_asks_for_newer_posts_only(campaign: Campaign, network
     assert len(photos(campaign)) == 240
 
 
-def test_limits_hold_for_all_runs_and_the_walk_goes_on(campaign: Campaign, network: Bluesky, api: bluesky.Api) -> None:
+def test_limits_hold_for_all_runs_and_the_walk_goes_on(
+    campaign: Campaign, network: Bluesky, api: bluesky.BlueskyApi
+) -> None:
     network.posts = [post(i) for i in range(1, 401)]
     search = bluesky.Search(api, "cats")
     run = feed.walk(campaign, search, feed.Limits(posts=150))
@@ -200,7 +204,7 @@ def test_limits_hold_for_all_runs_and_the_walk_goes_on(campaign: Campaign, netwo
 
 
 def test_killed_before_the_page_was_stored_nothing_is_asked_twice(
-    campaign: Campaign, network: Bluesky, api: bluesky.Api, monkeypatch: pytest.MonkeyPatch
+    campaign: Campaign, network: Bluesky, api: bluesky.BlueskyApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network.posts = [post(i) for i in range(1, 151)]
 
@@ -217,7 +221,9 @@ def test_killed_before_the_page_was_stored_nothing_is_asked_twice(
     assert (run.pages, len(photos(campaign))) == (1, 150)
 
 
-def test_a_post_from_the_future_hides_no_newer_ones(campaign: Campaign, network: Bluesky, api: bluesky.Api) -> None:
+def test_a_post_from_the_future_hides_no_newer_ones(
+    campaign: Campaign, network: Bluesky, api: bluesky.BlueskyApi
+) -> None:
     network.posts = [post(1), post(2, createdAt="2030-01-01T00:00:00Z")]
     feed.walk(campaign, bluesky.Search(api, "cats"), LOTS)
     network.posts.append(post(3))
@@ -226,7 +232,7 @@ def test_a_post_from_the_future_hides_no_newer_ones(campaign: Campaign, network:
     assert len(photos(campaign)) == 3
 
 
-def test_first_photo_only_and_all_of_them_later(campaign: Campaign, network: Bluesky, api: bluesky.Api) -> None:
+def test_first_photo_only_and_all_of_them_later(campaign: Campaign, network: Bluesky, api: bluesky.BlueskyApi) -> None:
     network.posts = [post(1, photos=3)]
     feed.walk(campaign, bluesky.Search(api, "cats"), feed.Limits(100, photos="first"))
     assert photos(campaign) == ["bsky:did:plc:author1/r1:0"]
@@ -235,7 +241,9 @@ def test_first_photo_only_and_all_of_them_later(campaign: Campaign, network: Blu
     assert len(pages.Pages(campaign.folder, "bluesky", "search cats")) == 1
 
 
-def test_a_post_of_another_shape_is_dropped_alone(campaign: Campaign, network: Bluesky, api: bluesky.Api) -> None:
+def test_a_post_of_another_shape_is_dropped_alone(
+    campaign: Campaign, network: Bluesky, api: bluesky.BlueskyApi
+) -> None:
     network.posts = [post(1), post(2) | {"embed": {"$type": "app.bsky.embed.images#view", "images": ["?"]}}, post(3)]
     run = feed.walk(campaign, bluesky.Search(api, "cats"), LOTS)
     assert run.counts.dropped == {"malformed row": 1}
@@ -246,7 +254,9 @@ def test_a_post_of_another_shape_is_dropped_alone(campaign: Campaign, network: B
 # --- when Bluesky says no -------------------------------------------------------------------------------------------
 
 
-def test_a_rate_limit_is_waited_for(campaign: Campaign, network: Bluesky, api: bluesky.Api, waits: list[float]) -> None:
+def test_a_rate_limit_is_waited_for(
+    campaign: Campaign, network: Bluesky, api: bluesky.BlueskyApi, waits: list[float]
+) -> None:
     network.posts = [post(1)]
     network.faults = [
         Fault(429, {"error": "RateLimitExceeded"}, {"ratelimit-reset": str(int(time.time()) + 40)}),
@@ -263,7 +273,9 @@ def test_a_rate_limit_is_waited_for(campaign: Campaign, network: Bluesky, api: b
     [Fault(500, {"error": "InternalServerError"}), Fault(502, "<html>"), Fault(503, "<html>"), Fault(cut=True)],
     ids=["500", "502", "503", "cut"],
 )
-def test_a_fault_that_passes_is_passed(campaign: Campaign, network: Bluesky, api: bluesky.Api, fault: Fault) -> None:
+def test_a_fault_that_passes_is_passed(
+    campaign: Campaign, network: Bluesky, api: bluesky.BlueskyApi, fault: Fault
+) -> None:
     network.posts = [post(1), post(2)]
     network.faults = [fault, fault]
     assert feed.walk(campaign, bluesky.Search(api, "cats"), LOTS).posts == 2
@@ -282,14 +294,14 @@ def test_a_fault_that_passes_is_passed(campaign: Campaign, network: Bluesky, api
         (Fault(200, {"data": []}), "Bluesky answers something else than its API does"),
     ],
 )
-def test_what_does_not_pass_is_one_line(network: Bluesky, api: bluesky.Api, fault: Fault, line: str) -> None:
+def test_what_does_not_pass_is_one_line(network: Bluesky, api: bluesky.BlueskyApi, fault: Fault, line: str) -> None:
     network.faults = [fault] * 6
     with pytest.raises(CcdError) as caught:
         api.search(q="cats")
     assert str(caught.value).startswith(line)
 
 
-def test_what_was_read_before_a_refusal_is_kept(campaign: Campaign, network: Bluesky, api: bluesky.Api) -> None:
+def test_what_was_read_before_a_refusal_is_kept(campaign: Campaign, network: Bluesky, api: bluesky.BlueskyApi) -> None:
     network.posts = [post(i) for i in range(1, 151)]
     network.faults = [Fault(cut=True), Fault(cut=True), *[Fault(503, "")] * 3]
     feed.walk(campaign, bluesky.Search(api, "cats"), feed.Limits(100))
@@ -302,7 +314,7 @@ def test_what_was_read_before_a_refusal_is_kept(campaign: Campaign, network: Blu
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "atproto", None)
     with pytest.raises(CcdError, match=r"Bluesky needs the library atproto; pip install"):
-        bluesky.Api("a", "b")
+        bluesky.BlueskyApi("a", "b")
 
 
 # --- the command ----------------------------------------------------------------------------------------------------

@@ -30,12 +30,12 @@ def server() -> Iterator[X]:
 
 
 @pytest.fixture
-def api(server: X) -> x_api.Api:
-    return x_api.Api(TOKEN, base_url=server.url, wait=lambda s, why: None, backoff=0.001)
+def api(server: X) -> x_api.XApi:
+    return x_api.XApi(TOKEN, base_url=server.url, wait=lambda s, why: None, backoff=0.001)
 
 
 @pytest.fixture
-def full(campaign: Campaign, server: X, api: x_api.Api, paint: Callable[..., Path]) -> Campaign:
+def full(campaign: Campaign, server: X, api: x_api.XApi, paint: Callable[..., Path]) -> Campaign:
     """Posts 1 to 6 with their photos; 5 and 6 show the same photo. 8 waits for its photo, 9 repeats 1."""
     server.add(*[post(i) for i in (1, 2, 3, 4, 5, 6, 8)], post(9, 0, ("retweeted", 1)))
     colours = {1: 10, 2: 20, 3: 30, 4: 40, 5: 50, 6: 50}
@@ -94,7 +94,7 @@ def lose(server: X) -> None:
     server.posts["3"] |= {"withheld": {"copyright": False, "country_codes": ["DE"]}}
 
 
-def test_nothing_is_gone(full: Campaign, server: X, api: x_api.Api) -> None:
+def test_nothing_is_gone(full: Campaign, server: X, api: x_api.XApi) -> None:
     before = everything(full)
     result = compliance.check(full, api, 100, sure=True)
     assert (result.asked, result.posts, result.gone, result.images, result.pages) == (7, 7, {}, 0, 0)
@@ -105,7 +105,7 @@ def test_nothing_is_gone(full: Campaign, server: X, api: x_api.Api) -> None:
     assert len(server.asked) == asked
 
 
-def test_what_is_gone_leaves_and_the_tombstone_stays(full: Campaign, server: X, api: x_api.Api) -> None:
+def test_what_is_gone_leaves_and_the_tombstone_stays(full: Campaign, server: X, api: x_api.XApi) -> None:
     lose(server)
     sheet = full.folder / "duplicates.html"
     sheet.write_text("Post number 1")
@@ -164,7 +164,7 @@ def test_a_deleted_post_keeps_no_author_no_description_and_no_detail_and_others_
     assert [said for said in others if said not in after] == []
 
 
-def test_twice_is_once(full: Campaign, server: X, api: x_api.Api) -> None:
+def test_twice_is_once(full: Campaign, server: X, api: x_api.XApi) -> None:
     lose(server)
     compliance.check(full, api, 100, sure=True)
     once = state(full)
@@ -173,7 +173,7 @@ def test_twice_is_once(full: Campaign, server: X, api: x_api.Api) -> None:
     assert state(full) == once
 
 
-def test_a_gone_post_is_neither_asked_nor_collected_again(full: Campaign, server: X, api: x_api.Api) -> None:
+def test_a_gone_post_is_neither_asked_nor_collected_again(full: Campaign, server: X, api: x_api.XApi) -> None:
     lose(server)
     compliance.check(full, api, 100, sure=True)
     once = state(full)
@@ -187,7 +187,7 @@ def test_a_gone_post_is_neither_asked_nor_collected_again(full: Campaign, server
 
 
 def test_killed_between_the_rows_and_the_files(
-    full: Campaign, server: X, api: x_api.Api, monkeypatch: pytest.MonkeyPatch
+    full: Campaign, server: X, api: x_api.XApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lose(server)
     write = pages.write
@@ -206,7 +206,7 @@ def test_killed_between_the_rows_and_the_files(
 
 
 def test_killed_between_calls_and_capped(
-    full: Campaign, server: X, api: x_api.Api, monkeypatch: pytest.MonkeyPatch
+    full: Campaign, server: X, api: x_api.XApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lose(server)
     monkeypatch.setattr(compliance, "BATCH", 2)
@@ -229,7 +229,7 @@ def test_killed_between_calls_and_capped(
     assert len(state(full)["tombstones"]) == 5
 
 
-def test_what_x_does_not_say_changes_nothing(full: Campaign, server: X, api: x_api.Api) -> None:
+def test_what_x_does_not_say_changes_nothing(full: Campaign, server: X, api: x_api.XApi) -> None:
     gone = server.posts.pop("4")
     answer = server.answer
 
@@ -258,7 +258,7 @@ def test_the_command(full: Campaign, server: X, monkeypatch: pytest.MonkeyPatch)
     assert facts["gone"] == {"deleted": 3, "protected": 1, "withheld": 1}
 
 
-def test_many_that_are_not_found_are_left_until_somebody_is_sure(full: Campaign, server: X, api: x_api.Api) -> None:
+def test_many_that_are_not_found_are_left_until_somebody_is_sure(full: Campaign, server: X, api: x_api.XApi) -> None:
     lose(server)
     before = everything(full)
     with pytest.raises(
@@ -275,12 +275,12 @@ def test_many_that_are_not_found_are_left_until_somebody_is_sure(full: Campaign,
     )
 
 
-def test_one_that_is_not_found_goes_without_a_word(full: Campaign, server: X, api: x_api.Api) -> None:
+def test_one_that_is_not_found_goes_without_a_word(full: Campaign, server: X, api: x_api.XApi) -> None:
     del server.posts["1"]
     assert compliance.check(full, api, 100).gone == {"deleted": 1}
 
 
-def test_what_was_taken_out_goes_back_as_it_was(full: Campaign, server: X, api: x_api.Api) -> None:
+def test_what_was_taken_out_goes_back_as_it_was(full: Campaign, server: X, api: x_api.XApi) -> None:
     before, said = state(full), everything(full)
     bytes_of = {path: path.read_bytes() for path in (full.folder / "images").rglob("*.png")}
     lose(server)
@@ -307,7 +307,7 @@ def test_what_was_taken_out_goes_back_as_it_was(full: Campaign, server: X, api: 
 
 @pytest.mark.parametrize(("days", "kept"), [("0", False), ("0.0000001", False), ("3", True)])
 def test_the_quarantine_ends(
-    full: Campaign, server: X, api: x_api.Api, monkeypatch: pytest.MonkeyPatch, days: str, kept: bool
+    full: Campaign, server: X, api: x_api.XApi, monkeypatch: pytest.MonkeyPatch, days: str, kept: bool
 ) -> None:
     toml = full.folder / CONFIG
     toml.write_text(toml.read_text().replace("# quarantine_days = 1 ", f"quarantine_days = {days} "))
@@ -322,7 +322,7 @@ def test_the_quarantine_ends(
     assert "mine" in runs, "what is not named like a run is not ours"
 
 
-def test_undo_from_the_command_line(full: Campaign, server: X, api: x_api.Api) -> None:
+def test_undo_from_the_command_line(full: Campaign, server: X, api: x_api.XApi) -> None:
     lose(server)
     compliance.check(full, api, 100, sure=True)
     done = CliRunner().invoke(cli, ["compliance", "--undo", "--dir", str(full.folder), "--json", "-"])

@@ -17,7 +17,7 @@ __all__ = ["api", "full", "server"]  # fixtures
 SEVEN = "1\n2\n3\n4\n5\n6\n8\n"
 
 
-def check(campaign: Campaign, api: x_api.Api, limit: int | None = None, waits: list[str] | None = None) -> Result:
+def check(campaign: Campaign, api: x_api.XApi, limit: int | None = None, waits: list[str] | None = None) -> Result:
     return compliance_job.check(campaign, api, limit, lambda seconds, why: (waits or []).append(why), sure=True)
 
 
@@ -25,7 +25,7 @@ def open_job(campaign: Campaign) -> bool:
     return (campaign.folder / "raw" / "x" / "compliance.jsonl.gz").exists()
 
 
-def test_what_is_gone_leaves_and_the_tombstone_stays(full: Campaign, server: X, api: x_api.Api) -> None:
+def test_what_is_gone_leaves_and_the_tombstone_stays(full: Campaign, server: X, api: x_api.XApi) -> None:
     lose(server)
     del server.posts["3"]["withheld"]  # a job says nothing of these
     server.progress = ["in_progress", "in_progress"]
@@ -52,7 +52,7 @@ def test_what_is_gone_leaves_and_the_tombstone_stays(full: Campaign, server: X, 
     assert len(server.asked) == asked
 
 
-def test_it_finds_what_a_look_up_finds(full: Campaign, server: X, api: x_api.Api) -> None:
+def test_it_finds_what_a_look_up_finds(full: Campaign, server: X, api: x_api.XApi) -> None:
     lose(server)
     del server.posts["3"]["withheld"]
     check(full, api)
@@ -61,7 +61,7 @@ def test_it_finds_what_a_look_up_finds(full: Campaign, server: X, api: x_api.Api
     assert {post for post, status in job["posts"].items() if status != "live"} == {"x:1", "x:2", "x:5", "x:8"}
 
 
-def test_every_action_and_reason(full: Campaign, server: X, api: x_api.Api) -> None:
+def test_every_action_and_reason(full: Campaign, server: X, api: x_api.XApi) -> None:
     server.events = [
         {"id": "1", "action": "delete", "reason": "bounced"},
         {"id": "2", "action": "delete", "reason": "suspended"},
@@ -76,7 +76,7 @@ def test_every_action_and_reason(full: Campaign, server: X, api: x_api.Api) -> N
     assert {post for post, status in state(full)["posts"].items() if status != "live"} == {"x:1", "x:2"}
 
 
-def test_the_token_goes_to_x_only(full: Campaign, server: X, api: x_api.Api) -> None:
+def test_the_token_goes_to_x_only(full: Campaign, server: X, api: x_api.XApi) -> None:
     check(full, api)
     assert server.tokens[-4:] == [("GET", True), ("PUT", True), ("GET", True), ("GET", True)]
     server.files_at = server.url
@@ -89,7 +89,7 @@ def test_the_token_goes_to_x_only(full: Campaign, server: X, api: x_api.Api) -> 
 
 
 @pytest.mark.parametrize("end", ["failed", "expired"])
-def test_a_job_that_ends_without_a_result_is_made_anew(full: Campaign, server: X, api: x_api.Api, end: str) -> None:
+def test_a_job_that_ends_without_a_result_is_made_anew(full: Campaign, server: X, api: x_api.XApi, end: str) -> None:
     lose(server)
     before = state(full)
     server.progress = ["in_progress", end]
@@ -109,7 +109,7 @@ def test_a_job_that_ends_without_a_result_is_made_anew(full: Campaign, server: X
     ],
 )
 def test_an_upload_that_fails_is_one_line_and_the_job_goes_on(
-    full: Campaign, server: X, api: x_api.Api, fault: Fault, said: str
+    full: Campaign, server: X, api: x_api.XApi, fault: Fault, said: str
 ) -> None:
     lose(server)
     job = server.job
@@ -126,7 +126,7 @@ def test_an_upload_that_fails_is_one_line_and_the_job_goes_on(
     assert set(server.jobs) == {"1"}, "the same job"
 
 
-def test_faults_that_pass_are_passed(full: Campaign, server: X, api: x_api.Api) -> None:
+def test_faults_that_pass_are_passed(full: Campaign, server: X, api: x_api.XApi) -> None:
     lose(server)
     nothing = Fault(200, {"meta": {"result_count": 0}})  # no open jobs
     created = Fault(200, server.job("POST", "/2/compliance/jobs", {}, b"{}")[1])
@@ -135,14 +135,14 @@ def test_faults_that_pass_are_passed(full: Campaign, server: X, api: x_api.Api) 
     assert check(full, api).gone["deleted"] == 3
 
 
-def test_another_job_of_the_app_is_one_line(full: Campaign, server: X, api: x_api.Api) -> None:
+def test_another_job_of_the_app_is_one_line(full: Campaign, server: X, api: x_api.XApi) -> None:
     server.job("POST", "/2/compliance/jobs", {}, json.dumps({"name": "another's"}).encode())
     with pytest.raises(CcdError, match=r"409: .*already active.*another compliance job"):
         check(full, api)
     assert not open_job(full)
 
 
-def test_results_that_cannot_be_read_are_fetched_anew(full: Campaign, server: X, api: x_api.Api) -> None:
+def test_results_that_cannot_be_read_are_fetched_anew(full: Campaign, server: X, api: x_api.XApi) -> None:
     lose(server)
     job = server.job
 
@@ -161,7 +161,7 @@ def test_results_that_cannot_be_read_are_fetched_anew(full: Campaign, server: X,
 
 @pytest.mark.parametrize("at", ["before the note", "before the upload", "while X works", "while it is taken in"])
 def test_killed_and_run_again_the_same_job_goes_on(
-    full: Campaign, server: X, api: x_api.Api, monkeypatch: pytest.MonkeyPatch, at: str
+    full: Campaign, server: X, api: x_api.XApi, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     lose(server)
 
@@ -190,7 +190,7 @@ def test_killed_and_run_again_the_same_job_goes_on(
     assert not open_job(full)
 
 
-def test_a_limit(full: Campaign, server: X, api: x_api.Api) -> None:
+def test_a_limit(full: Campaign, server: X, api: x_api.XApi) -> None:
     result = check(full, api, 3)
     assert (server.put, result.asked, result.left) == ("1\n2\n3\n", 3, 4)
 

@@ -82,8 +82,8 @@ def waits() -> list[float]:
 
 
 @pytest.fixture
-def api(network: Mastodon, waits: list[float]) -> mastodon.Api:
-    return mastodon.Api(network.url, wait=lambda s, _why: waits.append(s), backoff=0.001)
+def api(network: Mastodon, waits: list[float]) -> mastodon.MastodonApi:
+    return mastodon.MastodonApi(network.url, wait=lambda s, _why: waits.append(s), backoff=0.001)
 
 
 # --- what a post holds ----------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def test_html_becomes_text(html: str, text: str) -> None:
 # --- the walk -------------------------------------------------------------------------------------------------------
 
 
-def test_a_hashtag_is_walked_to_its_end(campaign: Campaign, network: Mastodon, api: mastodon.Api) -> None:
+def test_a_hashtag_is_walked_to_its_end(campaign: Campaign, network: Mastodon, api: mastodon.MastodonApi) -> None:
     network.posts = [status(i, photos=1 + i % 2) for i in range(1, 101)]
     run = feed.walk(campaign, mastodon.Timeline(api, "#Cats"), LOTS)
     paths, params = zip(*network.asked, strict=True)
@@ -182,7 +182,9 @@ def test_a_hashtag_is_walked_to_its_end(campaign: Campaign, network: Mastodon, a
     assert [p["id"] for p in kept] == [p["id"] for p in reversed(network.posts)]
 
 
-def test_a_finished_hashtag_asks_for_newer_posts_only(campaign: Campaign, network: Mastodon, api: mastodon.Api) -> None:
+def test_a_finished_hashtag_asks_for_newer_posts_only(
+    campaign: Campaign, network: Mastodon, api: mastodon.MastodonApi
+) -> None:
     network.posts = [status(i) for i in range(1, 51)]
     feed.walk(campaign, mastodon.Timeline(api, "cats"), LOTS)
     assert feed.walk(campaign, mastodon.Timeline(api, "cats"), LOTS).pages == 0
@@ -196,7 +198,7 @@ def test_a_finished_hashtag_asks_for_newer_posts_only(campaign: Campaign, networ
 
 
 def test_a_server_that_gives_the_same_page_for_ever_is_left(
-    campaign: Campaign, network: Mastodon, api: mastodon.Api
+    campaign: Campaign, network: Mastodon, api: mastodon.MastodonApi
 ) -> None:
     network.faults = [Fault(200, [status(2), status(1)]) for _ in range(9)]
     run = feed.walk(campaign, mastodon.Timeline(api, "cats"), LOTS)
@@ -204,7 +206,7 @@ def test_a_server_that_gives_the_same_page_for_ever_is_left(
 
 
 def test_limits_hold_and_the_public_timeline_is_another_feed(
-    campaign: Campaign, network: Mastodon, api: mastodon.Api
+    campaign: Campaign, network: Mastodon, api: mastodon.MastodonApi
 ) -> None:
     network.posts = [status(i) for i in range(1, 101)]
     run = feed.walk(campaign, mastodon.Timeline(api), feed.Limits(posts=50))
@@ -219,7 +221,7 @@ def test_limits_hold_and_the_public_timeline_is_another_feed(
 
 
 def test_a_rate_limit_is_waited_for(
-    campaign: Campaign, network: Mastodon, api: mastodon.Api, waits: list[float]
+    campaign: Campaign, network: Mastodon, api: mastodon.MastodonApi, waits: list[float]
 ) -> None:
     network.posts = [status(1)]
     reset = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=40)
@@ -238,7 +240,9 @@ def test_a_rate_limit_is_waited_for(
     [Fault(500, {"error": "oops"}), Fault(502, "<html>"), Fault(503, "<html>"), Fault(cut=True)],
     ids=["500", "502", "503", "cut"],
 )
-def test_a_fault_that_passes_is_passed(campaign: Campaign, network: Mastodon, api: mastodon.Api, fault: Fault) -> None:
+def test_a_fault_that_passes_is_passed(
+    campaign: Campaign, network: Mastodon, api: mastodon.MastodonApi, fault: Fault
+) -> None:
     network.posts = [status(1), status(2)]
     network.faults = [fault, fault]
     assert feed.walk(campaign, mastodon.Timeline(api, "cats"), LOTS).posts == 2
@@ -255,7 +259,7 @@ def test_a_fault_that_passes_is_passed(campaign: Campaign, network: Mastodon, ap
         (Fault(200, {"posts": []}), "answers something else than a Mastodon server does; check --instance"),
     ],
 )
-def test_what_does_not_pass_is_one_line(network: Mastodon, api: mastodon.Api, fault: Fault, line: str) -> None:
+def test_what_does_not_pass_is_one_line(network: Mastodon, api: mastodon.MastodonApi, fault: Fault, line: str) -> None:
     network.faults = [fault] * 6
     with pytest.raises(CcdError) as caught:
         mastodon.Timeline(api, "cats").ask(None, None, 40)
@@ -264,7 +268,7 @@ def test_what_does_not_pass_is_one_line(network: Mastodon, api: mastodon.Api, fa
 
 
 def test_nobody_at_the_address_is_one_line() -> None:
-    api = mastodon.Api("http://127.0.0.1:9", wait=lambda _s, _why: None)
+    api = mastodon.MastodonApi("http://127.0.0.1:9", wait=lambda _s, _why: None)
     with pytest.raises(CcdError, match=r"127\.0\.0\.1:9's answer did not arrive \(ConnectionError\), 6 times"):
         mastodon.Timeline(api).ask(None, None, 40)
 
@@ -272,11 +276,11 @@ def test_nobody_at_the_address_is_one_line() -> None:
 @pytest.mark.parametrize("wrong", ["", "https://", "mastodon.social/@ann", "ftp://a.example", "http://a.example"])
 def test_an_instance_that_is_none_is_refused(wrong: str) -> None:
     with pytest.raises(CcdError, match="--instance"):
-        mastodon.Api(wrong)
+        mastodon.MastodonApi(wrong)
 
 
 @pytest.mark.parametrize("wrong", ["", "#", "two words", "a/../../b"])
-def test_a_hashtag_that_is_none_is_refused(api: mastodon.Api, wrong: str) -> None:
+def test_a_hashtag_that_is_none_is_refused(api: mastodon.MastodonApi, wrong: str) -> None:
     with pytest.raises(CcdError, match="is no hashtag"):
         mastodon.Timeline(api, wrong)
 
@@ -284,7 +288,7 @@ def test_a_hashtag_that_is_none_is_refused(api: mastodon.Api, wrong: str) -> Non
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mastodon", None)
     with pytest.raises(CcdError, match=r"Mastodon needs the library Mastodon.*pip install"):
-        mastodon.Api("a.example")
+        mastodon.MastodonApi("a.example")
 
 
 # --- the command ----------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from ccd.errors import CcdError
 from collection import archive, bluesky, feed, mastodon, pages, x
 from collection.authors import author_key, keyed, secret
 from collection.records import Drop, Record
-from collection.x_api import Api
+from collection.x_api import XApi
 from tests.collection import replay
 from tests.collection.social_replay import PASSWORD, Bluesky, Mastodon, serving
 from tests.data import SHARED
@@ -112,7 +112,7 @@ def test_a_page_of_x(campaign: Campaign, tmp_path: Path) -> None:
 def test_what_is_bought_of_x_is_kept_without_names(campaign: Campaign) -> None:
     with replay.serving() as server:
         server.add(*[replay.post(i) for i in range(1, 31)])
-        api = Api(replay.TOKEN, base_url=server.url)
+        api = XApi(replay.TOKEN, base_url=server.url)
         x.walk(campaign, api, x.search("cat"), x.Limits(posts=100))
         x.hydrate(campaign, api, ["1", "2"], x.Limits(posts=100))
     said = [path.read_bytes() for path in pages.every(campaign.folder)]
@@ -283,9 +283,9 @@ def test_what_is_read_of_open_networks_is_kept_without_names(campaign: Campaign)
     pytest.importorskip("mastodon")
     sky, server = Bluesky(posts=[BSKY_POST]), Mastodon(posts=[STATUS])
     with serving(sky), serving(server):
-        search = bluesky.Search(bluesky.Api("me.example.org", PASSWORD, service=sky.url), "cats")
+        search = bluesky.Search(bluesky.BlueskyApi("me.example.org", PASSWORD, service=sky.url), "cats")
         feed.walk(campaign, search, feed.Limits(posts=100))
-        timeline = mastodon.Timeline(mastodon.Api(server.url), "cats")
+        timeline = mastodon.Timeline(mastodon.MastodonApi(server.url), "cats")
         feed.walk(campaign, timeline, feed.Limits(posts=100))
     said = [gzip.decompress(path.read_bytes()) for path in pages.every(campaign.folder)]
     assert len(said) == 3, "and the empty one after the last"

@@ -1,11 +1,11 @@
 """Turns of hosts: few at a time, pauses, and when a host is given up."""
 
-from collection.turns import Job, Turns
+from collection.turns import HostJob, Turns
 
 
-def job(number: int, host: str = "a.example") -> Job:
+def job(number: int, host: str = "a.example") -> HostJob:
     url = f"https://{host}/{number}"
-    return Job(url, url, [])
+    return HostJob(url, url, [])
 
 
 A, B = "a.example:443", "b.example:443"

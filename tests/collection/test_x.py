@@ -40,8 +40,8 @@ def waits() -> list[tuple[float, str]]:
 
 
 @pytest.fixture
-def api(server: X, waits: list[tuple[float, str]]) -> x_api.Api:
-    return x_api.Api(TOKEN, base_url=server.url, wait=lambda s, why: waits.append((s, why)), backoff=0.001)
+def api(server: X, waits: list[tuple[float, str]]) -> x_api.XApi:
+    return x_api.XApi(TOKEN, base_url=server.url, wait=lambda s, why: waits.append((s, why)), backoff=0.001)
 
 
 def photos(campaign: Campaign) -> list[str]:
@@ -57,7 +57,7 @@ def cursors(campaign: Campaign) -> dict[str, Any]:
 LOTS = x.Limits(posts=100_000)
 
 
-def test_250_ids_in_3_calls_and_each_has_a_status(campaign: Campaign, server: X, api: x_api.Api) -> None:
+def test_250_ids_in_3_calls_and_each_has_a_status(campaign: Campaign, server: X, api: x_api.XApi) -> None:
     ids = [str(1000 + i) for i in range(250)]
     server.add(*[post(int(i)) for i in ids if int(i) % 10])
     server.forbidden = {"1001", "1011"}
@@ -74,7 +74,7 @@ def test_250_ids_in_3_calls_and_each_has_a_status(campaign: Campaign, server: X,
     assert again.statuses == run.statuses | {"5": "not found"}
 
 
-def test_a_search_walks_all_pages_and_asks_for_photos_only(campaign: Campaign, server: X, api: x_api.Api) -> None:
+def test_a_search_walks_all_pages_and_asks_for_photos_only(campaign: Campaign, server: X, api: x_api.XApi) -> None:
     server.add(*[post(i, photos=2) for i in range(1, 231)])
     run = x.walk(campaign, api, x.search("cat OR dog"), LOTS)
     assert [params["max_results"] for _, params in server.asked] == ["100"] * 3
@@ -91,7 +91,7 @@ def test_a_search_walks_all_pages_and_asks_for_photos_only(campaign: Campaign, s
     assert row.text == "Post number 7 & more"
 
 
-def test_a_finished_search_asks_for_newer_posts_only(campaign: Campaign, server: X, api: x_api.Api) -> None:
+def test_a_finished_search_asks_for_newer_posts_only(campaign: Campaign, server: X, api: x_api.XApi) -> None:
     server.add(*[post(i) for i in range(1, 121)])
     x.walk(campaign, api, x.search("cat"), LOTS)
     nothing = x.walk(campaign, api, x.search("cat"), LOTS)
@@ -106,7 +106,7 @@ def test_a_finished_search_asks_for_newer_posts_only(campaign: Campaign, server:
     assert server.asked[-1][1]["since_id"] == "319"
 
 
-def test_full_archive_starts_at_the_beginning(campaign: Campaign, server: X, api: x_api.Api) -> None:
+def test_full_archive_starts_at_the_beginning(campaign: Campaign, server: X, api: x_api.XApi) -> None:
     server.add(post(1))
     x.walk(campaign, api, x.search("cat has:images", full_archive=True), LOTS)
     path, params = server.asked[0]
@@ -114,7 +114,7 @@ def test_full_archive_starts_at_the_beginning(campaign: Campaign, server: X, api
     assert params["query"] == "cat has:images -is:retweet"
 
 
-def test_a_timeline_is_walked_by_its_own_token(campaign: Campaign, server: X, api: x_api.Api) -> None:
+def test_a_timeline_is_walked_by_its_own_token(campaign: Campaign, server: X, api: x_api.XApi) -> None:
     server.add(*[post(i, photos=i % 2) for i in range(1, 131)])
     run = x.walk(campaign, api, x.user(campaign, api, "@NASA"), LOTS)
     assert server.asked[2][1]["pagination_token"] == "t100"
@@ -129,7 +129,7 @@ def test_a_timeline_is_walked_by_its_own_token(campaign: Campaign, server: X, ap
 
 @pytest.mark.parametrize("spelling", ["tweet", "post"])
 def test_retweets_and_quotes_stand_for_the_owner_of_the_photo(
-    campaign: Campaign, server: X, api: x_api.Api, spelling: str
+    campaign: Campaign, server: X, api: x_api.XApi, spelling: str
 ) -> None:
     word = {"tweet": "retweeted", "post": "reposted"}[spelling]
     server.spelling = spelling
@@ -139,7 +139,7 @@ def test_retweets_and_quotes_stand_for_the_owner_of_the_photo(
     assert photos(campaign) == ["x:1:0", "x:1:1", "x:3:0"]
 
 
-def test_first_photos_then_all_of_them_buys_nothing(campaign: Campaign, server: X, api: x_api.Api) -> None:
+def test_first_photos_then_all_of_them_buys_nothing(campaign: Campaign, server: X, api: x_api.XApi) -> None:
     server.add(*[post(i, photos=3) for i in range(1, 21)])
     x.walk(campaign, api, x.search("cat"), x.Limits(1000, photos="first"))
     assert photos(campaign) == sorted(f"x:{i}:0" for i in range(1, 21))
@@ -148,7 +148,7 @@ def test_first_photos_then_all_of_them_buys_nothing(campaign: Campaign, server: 
     assert set(server.sold.values()) == {1}
 
 
-def test_the_spending_cap_is_never_passed(campaign: Campaign, server: X, api: x_api.Api) -> None:
+def test_the_spending_cap_is_never_passed(campaign: Campaign, server: X, api: x_api.XApi) -> None:
     server.add(*[post(i) for i in range(1, 501)])
     run = x.walk(campaign, api, x.search("cat"), x.Limits(posts=125))
     assert (run.posts, server.sold.total()) == (125, 125)
@@ -160,7 +160,9 @@ def test_the_spending_cap_is_never_passed(campaign: Campaign, server: X, api: x_
     assert set(server.sold.values()) == {1}
 
 
-def test_the_spending_cap_holds_for_ids_and_what_comes_with_them(campaign: Campaign, server: X, api: x_api.Api) -> None:
+def test_the_spending_cap_holds_for_ids_and_what_comes_with_them(
+    campaign: Campaign, server: X, api: x_api.XApi
+) -> None:
     for i in range(1, 100):
         server.add(post(i), post(1000 + i, photos=0, refers=("retweeted", i)))
     ids = [str(1000 + i) for i in range(1, 100)]
@@ -174,7 +176,7 @@ def test_the_spending_cap_holds_for_ids_and_what_comes_with_them(campaign: Campa
     assert set(rest.statuses.values()) == {"ok"}
 
 
-def test_max_pairs_is_for_all_runs_together(campaign: Campaign, server: X, api: x_api.Api) -> None:
+def test_max_pairs_is_for_all_runs_together(campaign: Campaign, server: X, api: x_api.XApi) -> None:
     server.add(*[post(i, photos=2) for i in range(1, 301)])
     for _ in range(2):
         run = x.walk(campaign, api, x.search("cat"), x.Limits(1000, pairs=25))
@@ -187,7 +189,7 @@ def test_max_pairs_is_for_all_runs_together(campaign: Campaign, server: X, api: 
     assert set(server.sold.values()) == {1}
 
 
-def test_a_token_that_comes_again_ends_the_walk(campaign: Campaign, server: X, api: x_api.Api) -> None:
+def test_a_token_that_comes_again_ends_the_walk(campaign: Campaign, server: X, api: x_api.XApi) -> None:
     server.add(*[post(i) for i in range(1, 31)])
     server.same_token = True
     x.walk(campaign, api, x.search("cat"), LOTS)
@@ -199,7 +201,7 @@ def test_a_token_that_comes_again_ends_the_walk(campaign: Campaign, server: X, a
 
 
 def test_a_rate_limit_is_waited_for(
-    campaign: Campaign, server: X, api: x_api.Api, waits: list[tuple[float, str]]
+    campaign: Campaign, server: X, api: x_api.XApi, waits: list[tuple[float, str]]
 ) -> None:
     server.add(post(1))
     soon, far, past = (str(int(time.time()) + seconds) for seconds in (60, 9000, -50))
@@ -211,7 +213,7 @@ def test_a_rate_limit_is_waited_for(
 
 
 def test_a_rate_limit_without_an_end_is_given_up(
-    campaign: Campaign, server: X, api: x_api.Api, waits: list[tuple[float, str]]
+    campaign: Campaign, server: X, api: x_api.XApi, waits: list[tuple[float, str]]
 ) -> None:
     server.faults = [Fault(429, {"title": "Too Many Requests"})] * 50
     with pytest.raises(CcdError, match="rate limit, 6 times in a row"):
@@ -234,7 +236,7 @@ def test_a_rate_limit_without_an_end_is_given_up(
     ],
 )
 def test_a_refusal_is_one_line_at_once(
-    campaign: Campaign, server: X, api: x_api.Api, waits: list[Any], fault: Fault, said: str
+    campaign: Campaign, server: X, api: x_api.XApi, waits: list[Any], fault: Fault, said: str
 ) -> None:
     server.faults = [fault] * 3
     with pytest.raises(CcdError, match=said) as error:
@@ -245,12 +247,12 @@ def test_a_refusal_is_one_line_at_once(
 
 def test_a_wrong_token_is_one_line_and_is_not_shown(campaign: Campaign, server: X) -> None:
     with pytest.raises(CcdError, match=r"401.*X_BEARER_TOKEN") as error:
-        x.hydrate(campaign, x_api.Api("wrong-token", base_url=server.url), ["1"], LOTS)
+        x.hydrate(campaign, x_api.XApi("wrong-token", base_url=server.url), ["1"], LOTS)
     assert "wrong-token" not in str(error.value)
 
 
 def test_503_twice_a_cut_answer_and_no_json_are_tried_again(
-    campaign: Campaign, server: X, api: x_api.Api, waits: list[tuple[float, str]]
+    campaign: Campaign, server: X, api: x_api.XApi, waits: list[tuple[float, str]]
 ) -> None:
     server.add(*[post(i) for i in range(1, 31)])
     server.faults = [Fault(503), Fault(503), Fault(cut=True), Fault(200, "<html>busy</html>")]
@@ -276,7 +278,7 @@ def test_a_host_that_hangs_up_is_asked_as_often_as_is_said(campaign: Campaign) -
 
         threading.Thread(target=hang_up, daemon=True).start()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        api = x_api.Api(TOKEN, base_url=url, wait=lambda _s, _why: None, backoff=0.0)
+        api = x_api.XApi(TOKEN, base_url=url, wait=lambda _s, _why: None, backoff=0.0)
         with pytest.raises(CcdError, match=r"answer did not arrive .*, 6 times in a row"):
             x.hydrate(campaign, api, ["1"], LOTS)
         listening.shutdown(socket.SHUT_RDWR)
@@ -284,7 +286,7 @@ def test_a_host_that_hangs_up_is_asked_as_often_as_is_said(campaign: Campaign) -
 
 
 def test_the_token_is_in_no_log(
-    campaign: Campaign, server: X, api: x_api.Api, caplog: pytest.LogCaptureFixture
+    campaign: Campaign, server: X, api: x_api.XApi, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.add(post(1))
     with caplog.at_level(logging.DEBUG):
@@ -298,26 +300,26 @@ def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (x_api.TOKEN, x_api.BASE_URL, x_api.ANY_HOST):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(CcdError, match="set X_BEARER_TOKEN"):
-        x_api.Api.from_environment()
+        x_api.XApi.from_environment()
     monkeypatch.setenv(x_api.TOKEN, "two words")
     with pytest.raises(CcdError, match="no bearer token"):
-        x_api.Api.from_environment()
+        x_api.XApi.from_environment()
     monkeypatch.setenv(x_api.TOKEN, TOKEN)
     for url in ("http://example.org", "http://127.0.0.1.example.org", "http://10.0.0.1", "nonsense"):
         monkeypatch.setenv(x_api.BASE_URL, url)
         with pytest.raises(CcdError, match="would get your token") as error:
-            x_api.Api.from_environment()
+            x_api.XApi.from_environment()
         assert TOKEN not in str(error.value)
     for url in ("http://127.0.0.1:9", "http://localhost:9", "http://[::1]:9", ""):
         monkeypatch.setenv(x_api.BASE_URL, url)
-        x_api.Api.from_environment()
+        x_api.XApi.from_environment()
 
 
 # --- killed and run again -------------------------------------------------------------------------------------------
 
 
 def test_a_page_on_disk_is_read_from_there(
-    campaign: Campaign, server: X, api: x_api.Api, monkeypatch: pytest.MonkeyPatch
+    campaign: Campaign, server: X, api: x_api.XApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.add(*[post(i) for i in range(1, 251)])
     put = put_cursor
@@ -371,7 +373,7 @@ def test_killed_at_any_moment_ends_as_if_never_killed(campaign: Campaign, server
     assert sorted(map(int, on_disk)) == list(range(1, 801))
 
 
-def test_a_damaged_page_is_one_line(campaign: Campaign, server: X, api: x_api.Api) -> None:
+def test_a_damaged_page_is_one_line(campaign: Campaign, server: X, api: x_api.XApi) -> None:
     server.add(post(1))
     x.walk(campaign, api, x.search("cat"), LOTS)
     (path,) = pages.every(campaign.folder)

@@ -10,7 +10,7 @@ import torch
 from ccd.campaign.campaign import Campaign
 from ccd.campaign.tables import schema
 from model.baselines.sizes import Sizes
-from model.checkpoint import Checkpoint, Run
+from model.checkpoint import Checkpoint, TrainingRun
 from model.encoders.protocol import Regions, Words
 from model.features import cache_folder, text_key, write_shard
 from model.zoo import config_of, make
@@ -68,6 +68,6 @@ def untrained(
         "model": model, "network": asdict(config), "labels": list(labels), "training": {"bf16": False}, "data": "d",
         "features": {kind: {"line": "made", "cache": cache} for kind, cache in caches.items()},
     }  # fmt: skip
-    run = Run(campaign.folder / "models", told)
+    run = TrainingRun(campaign.folder / "models", told)
     with run.alone():
         return run.finish(make(model, config).state_dict(), {"temperature": temperature}, [])

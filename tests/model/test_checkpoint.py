@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from ccd.errors import CcdError
 from model.baselines.sizes import Sizes
-from model.checkpoint import Run, latest, load
+from model.checkpoint import TrainingRun, latest, load
 from model.zoo import make
 
 CONFIG = {"model": "tfn", "network": {"region_width": 4, "word_width": 5, "labels": 2, "profile_width": 0}}
@@ -19,7 +19,7 @@ METRICS = {"temperature": 1.5}
 
 def trained(models: Path, seed: int = 0) -> Path:
     torch.manual_seed(seed)
-    run = Run(models, CONFIG | {"labels": ["no", "yes"], "seed": seed})
+    run = TrainingRun(models, CONFIG | {"labels": ["no", "yes"], "seed": seed})
     with run.alone():
         return run.finish(make("tfn", Sizes(4, 5, 2)).state_dict(), METRICS, [{"epoch": 1}]).folder
 
@@ -43,7 +43,7 @@ def test_what_was_stored_comes_back(tmp_path: Path) -> None:
 
 def test_another_config_has_another_name(tmp_path: Path) -> None:
     assert trained(tmp_path, 0) != trained(tmp_path, 1)
-    assert Run(tmp_path, CONFIG | {"labels": ["no", "yes"], "seed": 0}).is_done
+    assert TrainingRun(tmp_path, CONFIG | {"labels": ["no", "yes"], "seed": 0}).is_done
 
 
 def test_the_latest_is_the_one_trained_last(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_the_latest_is_the_one_trained_last_also_where_the_clock_was_set_back(tm
 
 
 def test_a_second_training_leaves_the_folder_of_the_first_alone(tmp_path: Path) -> None:
-    run = Run(tmp_path, CONFIG | {"labels": ["no", "yes"], "seed": 0})
+    run = TrainingRun(tmp_path, CONFIG | {"labels": ["no", "yes"], "seed": 0})
     with run.alone():
         with pytest.raises(CcdError, match="is being trained"), run.alone():
             pass
@@ -73,8 +73,12 @@ def test_a_second_training_leaves_the_folder_of_the_first_alone(tmp_path: Path) 
 
 
 def test_two_do_not_train_the_same(tmp_path: Path) -> None:
-    run = Run(tmp_path, CONFIG)
-    with run.alone(), pytest.raises(CcdError, match="is being trained by another"), Run(tmp_path, CONFIG).alone():
+    run = TrainingRun(tmp_path, CONFIG)
+    with (
+        run.alone(),
+        pytest.raises(CcdError, match="is being trained by another"),
+        TrainingRun(tmp_path, CONFIG).alone(),
+    ):
         pass
     assert not list(tmp_path.iterdir())
     with run.alone():
@@ -82,7 +86,7 @@ def test_two_do_not_train_the_same(tmp_path: Path) -> None:
 
 
 def test_a_state_replaces_the_one_before(tmp_path: Path) -> None:
-    run = Run(tmp_path, CONFIG)
+    run = TrainingRun(tmp_path, CONFIG)
     with run.alone():
         assert run.state() is None
         for number in (1, 2):

@@ -10,18 +10,18 @@ from scipy import stats
 
 from ccd.measures.proportions import holm
 from model import discovery
-from model.discovery import MEASURES, Row, against_random, compare, draw_curves
-from model.replay import Run
+from model.discovery import MEASURES, DiscoveryRow, against_random, compare, draw_curves
+from model.replay import ReplayRun
 from tests.model.test_replay import case
 
 
-def run(found: int, pool: int = 1500) -> Run:
-    return Run((200, 500, 1000), (20, 20 + found, 20 + 2 * found), 150, pool, 1.5, 0.5, (0.0, 0.1), 0.01)
+def run(found: int, pool: int = 1500) -> ReplayRun:
+    return ReplayRun((200, 500, 1000), (20, 20 + found, 20 + 2 * found), 150, pool, 1.5, 0.5, (0.0, 0.1), 0.01)
 
 
 def test_differences_are_of_the_same_seeds() -> None:
-    a = Row("a", "random", tuple(run(10 + 7 * seed) for seed in range(8)))
-    b = Row("b", "random", tuple(run(8 + 7 * seed) for seed in range(8)))
+    a = DiscoveryRow("a", "random", tuple(run(10 + 7 * seed) for seed in range(8)))
+    b = DiscoveryRow("b", "random", tuple(run(8 + 7 * seed) for seed in range(8)))
     value, ahead = a.value("recall_500"), a.ahead(b, "recall_500")
     assert value is not None
     assert ahead is not None
@@ -31,21 +31,21 @@ def test_differences_are_of_the_same_seeds() -> None:
 
 
 def test_intervals_over_seeds_are_student_s() -> None:
-    row = Row("a", "random", tuple(replace(run(10), enrichment=value) for value in (1.0, 1.5, 2.6)))
+    row = DiscoveryRow("a", "random", tuple(replace(run(10), enrichment=value) for value in (1.0, 1.5, 2.6)))
     found = row.value("enrichment")
     assert found is not None
     assert (found.low, found.high) == pytest.approx(stats.t.interval(0.95, 2, 1.7, stats.sem([1.0, 1.5, 2.6])))
-    alone = Row("a", "random", row.runs[:1]).value("enrichment")
+    alone = DiscoveryRow("a", "random", row.runs[:1]).value("enrichment")
     assert alone is not None
     assert (alone.value, alone.low) == (1, None)
     assert "one seed" in (alone.reason or "")
 
 
 def test_what_is_undefined_is_no_zero() -> None:
-    nothing = Run((200, 500), (0, 0), 0, 1500, None, None, (None,), 0.01)
-    row = Row("a", "random", (nothing,))
+    nothing = ReplayRun((200, 500), (0, 0), 0, 1500, None, None, (None,), 0.01)
+    row = DiscoveryRow("a", "random", (nothing,))
     assert all(row.value(name) is None for name in ("recall_500", "enrichment", "area", "clusters", "f1"))
-    half = Row("a", "random", (run(10), replace(run(10), enrichment=None)))
+    half = DiscoveryRow("a", "random", (run(10), replace(run(10), enrichment=None)))
     found = half.value("enrichment")
     assert found is not None
     assert (found.value, found.low) == (1.5, None)
@@ -58,7 +58,7 @@ def test_p_values_are_adjusted_for_as_many_strategies() -> None:
     draw = np.random.default_rng(0)
     gains = {"random": 0, "better": 40, "same": 0}
     rows = [
-        Row(name, "random", tuple(run(60 + gain + int(draw.integers(0, 9))) for _ in range(8)))
+        DiscoveryRow(name, "random", tuple(run(60 + gain + int(draw.integers(0, 9))) for _ in range(8)))
         for name, gain in gains.items()
     ]
     found = against_random(rows, "random")
@@ -71,8 +71,8 @@ def test_p_values_are_adjusted_for_as_many_strategies() -> None:
 
 
 def test_the_area_of_a_straight_line_is_that_of_chance() -> None:
-    line = Run((200, 1500), (20, 150), 150, 1500, 1.0, 0.5, (0.0,), 0.01)
-    best = Run((200, 330, 1500), (20, 150, 150), 150, 1500, 1.0, 0.5, (0.0,), 0.01)
+    line = ReplayRun((200, 1500), (20, 150), 150, 1500, 1.0, 0.5, (0.0,), 0.01)
+    best = ReplayRun((200, 330, 1500), (20, 150, 150), 150, 1500, 1.0, 0.5, (0.0,), 0.01)
     assert line.area() == pytest.approx(0)
     assert best.area() == pytest.approx(1, abs=1e-3)
 

@@ -5,8 +5,8 @@ import pytest
 from scipy.special import softmax
 
 from model.calibration import calibration
-from model.discovery import Row, against_random
-from model.replay import Run, replay
+from model.discovery import DiscoveryRow, against_random
+from model.replay import ReplayRun, replay
 from model.resampling import Floats, Ids, Interval
 from tests.model.test_replay import case
 
@@ -17,7 +17,7 @@ STRATEGIES = 10  # that are compared with chance
 
 
 @pytest.fixture(scope="module")
-def population() -> tuple[Run, ...]:
+def population() -> tuple[ReplayRun, ...]:
     """Replays of one strategy on pools of their own: what a seed may give."""
     return tuple(replay(case(pool=600, test=100, seed=seed), "implicit", "random", seed) for seed in range(REPLAYS))
 
@@ -31,7 +31,7 @@ def held(found: Interval | None, truth: float) -> bool:
 
 @pytest.mark.parametrize(("seeds", "percentiles"), [(3, 0.80), (5, 0.88), (10, 0.93)])
 def test_t_intervals_over_few_seeds_hold(
-    population: tuple[Run, ...], seeds: int, percentiles: float, capsys: pytest.CaptureFixture[str]
+    population: tuple[ReplayRun, ...], seeds: int, percentiles: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Percentiles of a bootstrap over so few seeds hold less."""
     draw = np.random.default_rng(seeds)
@@ -39,7 +39,9 @@ def test_t_intervals_over_few_seeds_hold(
     by_t, by_bootstrap = [], []
     for _ in range(RUNS):
         some = draw.choice(REPLAYS, seeds)
-        by_t.append(held(Row("implicit", "random", tuple(population[i] for i in some)).value("area"), areas.mean()))
+        by_t.append(
+            held(DiscoveryRow("implicit", "random", tuple(population[i] for i in some)).value("area"), areas.mean())
+        )
         low, high = np.quantile(areas[draw.choice(some, (500, seeds))].mean(1), [0.025, 0.975])
         by_bootstrap.append(low <= areas.mean() <= high)
     with capsys.disabled():
@@ -50,14 +52,14 @@ def test_t_intervals_over_few_seeds_hold(
 
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 def test_no_strategy_is_ahead_of_chance_by_chance(
-    population: tuple[Run, ...], seeds: int, capsys: pytest.CaptureFixture[str]
+    population: tuple[ReplayRun, ...], seeds: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Ten strategies that are as good as chance: how often any is called different, by Holm and without."""
     draw = np.random.default_rng(seeds)
     adjusted, plain = [], []
     for _ in range(RUNS // 4):
         rows = [
-            Row(name, "random", tuple(population[i] for i in draw.choice(REPLAYS, seeds)))
+            DiscoveryRow(name, "random", tuple(population[i] for i in draw.choice(REPLAYS, seeds)))
             for name in ("random", *(f"s{number}" for number in range(STRATEGIES)))
         ]
         adjusted.append(min(against_random(rows, "random").values()) < 0.05)

@@ -76,7 +76,7 @@ def test_a_killed_run_leaves_whole_shards_and_is_gone_on_with(tmp_path: Path, mo
     whole = files(encode(Encoders(), "words", ITEMS, tmp_path / "whole").cache)
     real, calls = encoding.encode_shard, []
 
-    def killed(job: encoding.Job) -> dict[str, str]:
+    def killed(job: encoding.EncodingJob) -> dict[str, str]:
         if calls:
             raise KeyboardInterrupt
         calls.append(job)
@@ -203,7 +203,7 @@ def test_a_shard_that_is_there_already_is_left_as_it_is(tmp_path: Path) -> None:
     cache = encode(Encoders(), "words", ITEMS, tmp_path).cache
     before = files(cache)
     for job in encoding._parts(list(ITEMS.items()), "words"):  # as two runs on one cluster would
-        assert encoding.encode_shard(encoding.Job(Encoders(), "words", cache, job)) == {}
+        assert encoding.encode_shard(encoding.EncodingJob(Encoders(), "words", cache, job)) == {}
     assert files(cache) == before
 
 

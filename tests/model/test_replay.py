@@ -83,7 +83,7 @@ def test_a_further_judgment_on_an_old_pair_costs_a_third() -> None:
     old, new = state.order[:3], np.setdiff1d(np.arange(1500), state.order)[:2]
     before = state.spent, state.counts[old].sum()
     rows = np.concatenate([old, new])
-    state.judge(module.Batch(rows, np.full(5, "strategy"), np.zeros(5), np.full(5, np.nan)))
+    state.judge(module.JudgingBatch(rows, np.full(5, "strategy"), np.zeros(5), np.full(5, np.nan)))
     assert state.spent - before[0] == pytest.approx(3 / JUDGMENTS + 2)
     assert state.counts[old].sum() - before[1] == 3
     assert len(state.order) == RANDOM_START + 2

@@ -14,13 +14,15 @@ from model.baselines.sizes import Sizes
 from model.evaluation import confusion, weighted_f1
 from model.profile import PROFILE_WIDTH
 from model.reproduce import Measured, Source, ahead, best_one_sided, draw_grid, measure
-from model.tables import GRID, TABLES, Row, Table
+from model.tables import GRID, TABLES, Table, TableRow
 from model.training import Settings
 from model.zoo import ZOO, config_of
 from tests.model.caches import WIDTH, loader
 
 LABELS = ["irrelevant", "related"]
-CHANCE = Table("chance", (Row("Majority", "majority"), Row("Stratified", "stratified"), Row("Text only", "text")))
+CHANCE = Table(
+    "chance", (TableRow("Majority", "majority"), TableRow("Stratified", "stratified"), TableRow("Text only", "text"))
+)
 
 
 def source(root: Path, space: str | None = None, pairs: int = 60) -> Source:
@@ -74,7 +76,7 @@ def test_other_data_or_settings_are_other_runs(tmp_path: Path) -> None:
 
 
 def test_rows_without_bert_use_the_first_word_encoder(tmp_path: Path) -> None:
-    rows = (Row("both", "majority"), Row("first", "majority", plain=True, twin=True))
+    rows = (TableRow("both", "majority"), TableRow("first", "majority", plain=True, twin=True))
     table, full, plain = Table("", rows), source(tmp_path / "a"), source(tmp_path / "b")
     plain = Source(plain.train, plain.dev, plain.test, plain.sizes, "glove", plain.about)
     found = measure(table, full, plain, Settings(), 1, tmp_path, small=True)
@@ -85,7 +87,7 @@ def test_rows_without_bert_use_the_first_word_encoder(tmp_path: Path) -> None:
 
 
 def test_what_needs_one_space_is_not_measured_without(tmp_path: Path) -> None:
-    table = Table("", (Row("profile", "similarity"), Row("no space", "ananet", {"shared_space": False})))
+    table = Table("", (TableRow("profile", "similarity"), TableRow("no space", "ananet", {"shared_space": False})))
     apart = measure(table, source(tmp_path / "a"), None, Settings(epochs=1), 1, tmp_path, small=True)
     assert [each.why for each in apart] == ["needs encoders of one space"] * 2
     together = measure(table, source(tmp_path / "b", "one"), None, Settings(epochs=1), 1, tmp_path, small=True)
@@ -103,16 +105,16 @@ def test_no_test_pair_is_told(tmp_path: Path) -> None:
 def test_the_interval_over_seeds_is_students() -> None:
     values = (70.0, 72.0, 77.0)
     low, high = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
-    found = Measured(Row("", "text"), values={"accuracy": values}).spread("accuracy")
+    found = Measured(TableRow("", "text"), values={"accuracy": values}).spread("accuracy")
     assert (found.mean - (found.half or 0), found.mean + (found.half or 0)) == pytest.approx((low, high))
-    assert Measured(Row("", "text"), values={"accuracy": (70.0,)}).spread("accuracy").half is None
+    assert Measured(TableRow("", "text"), values={"accuracy": (70.0,)}).spread("accuracy").half is None
 
 
 def test_ahead_is_the_difference_with_an_interval_of_the_pairs() -> None:
     draw = np.random.default_rng(0)
     labels = draw.integers(0, 3, 400)
     good, poor = (np.where(draw.random((2, 400)) < share, labels, 0) for share in (0.9, 0.5))
-    a, b = (Measured(Row("", "text"), predicted=predicted) for predicted in (good, poor))
+    a, b = (Measured(TableRow("", "text"), predicted=predicted) for predicted in (good, poor))
     found = ahead(a, b, labels, 3)
     means = [np.mean([weighted_f1(confusion(labels, each, 3)) for each in side]) for side in (good, poor)]
     assert found.value == pytest.approx(100 * (means[0] - means[1]))
@@ -126,7 +128,7 @@ def test_ahead_draws_whole_leakage_groups() -> None:
     draw = np.random.default_rng(0)
     labels = draw.integers(0, 3, 100).repeat(4)
     right = (draw.random((2, 100)) < np.array([[0.9], [0.6]])).repeat(4, axis=1)
-    a, b = (Measured(Row("", "text"), predicted=np.where(each, labels, 0)[None]) for each in right)
+    a, b = (Measured(TableRow("", "text"), predicted=np.where(each, labels, 0)[None]) for each in right)
     widths = []
     for groups in (None, [str(i // 4) for i in range(400)]):
         found = ahead(a, b, labels, 3, groups)
@@ -149,7 +151,7 @@ def test_a_label_without_test_pairs_has_no_f1_and_no_part_in_the_mean(tmp_path: 
 
 def test_the_best_one_sided_row_is_chosen_by_dev() -> None:
     rows = [("text", 0.5), ("image", 0.7), ("paper", 0.9), ("majority", 0.4)]
-    found = [Measured(Row(model, model), values={"accuracy": (1.0,)}, dev=dev) for model, dev in rows]
+    found = [Measured(TableRow(model, model), values={"accuracy": (1.0,)}, dev=dev) for model, dev in rows]
     best = best_one_sided(found)
     assert best is not None
     assert best.row.model == "image"

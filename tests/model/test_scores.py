@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from model.batch import Verdict
+from model.batch import ModelOutput
 from model.criterion import loss_terms
 from model.scores import compare_scores, evaluate_scores, spearman_of_repeated
 
@@ -61,5 +61,5 @@ def test_two_networks_are_compared_on_the_same_resamples() -> None:
 
 
 def test_scores_are_learned_by_squared_error() -> None:
-    terms = loss_terms(Verdict(torch.tensor([[1.0], [3.0]])), torch.tensor([0.0, 1.0]))
+    terms = loss_terms(ModelOutput(torch.tensor([[1.0], [3.0]])), torch.tensor([0.0, 1.0]))
     assert {name: term.item() for name, term in terms.items()} == {"error": 2.5}

@@ -10,7 +10,7 @@ from apps.review import show, state, writer
 from ccd.campaign import adjudication, predictions, review_queue
 from ccd.campaign.campaign import Campaign, DatabaseError
 from ccd.campaign.tables import browse
-from ccd.campaign.tables.browse import Filters, Pair
+from ccd.campaign.tables.browse import Filters, PairDetails
 from ccd.errors import CcdError
 from ccd.measures import watched
 from ccd.protocol import Question
@@ -113,7 +113,7 @@ def _one(campaign: Campaign, question: Question, reviewer: str, left: pd.DataFra
         st.session_state["since"] = pair.pair_id, time.monotonic()
 
 
-def _votes(campaign: Campaign, question: Question, pair: Pair) -> None:
+def _votes(campaign: Campaign, question: Question, pair: PairDetails) -> None:
     """Each annotator's label, seconds and comment."""
     titles = {category.name: category.title for category in question.categories}
     given = [each for each in pair.judgments if each.role == Role.ANNOTATOR]
@@ -132,7 +132,7 @@ def _votes(campaign: Campaign, question: Question, pair: Pair) -> None:
             show.text(f"{names[each.annotator]}: {each.comment}", f"comment-{each.annotator}")
 
 
-def _answers(campaign: Campaign, question: Question, reviewer: str, pair: Pair) -> None:
+def _answers(campaign: Campaign, question: Question, reviewer: str, pair: PairDetails) -> None:
     """A button and its guideline for each category, by their keys; then reason, note, undo and later."""
     keys = {category.hotkey for category in question.categories} | {campaign.protocol.cannot_judge}
     for category in sorted(question.categories, key=lambda category: category.hotkey):
@@ -165,7 +165,9 @@ def _answers(campaign: Campaign, question: Question, reviewer: str, pair: Pair) 
     )
 
 
-def _button(where: Any, title: str, key: str, pair: Pair, question: Question, reviewer: str, answer: str) -> None:
+def _button(
+    where: Any, title: str, key: str, pair: PairDetails, question: Question, reviewer: str, answer: str
+) -> None:
     where.button(
         show.literal(title),
         # The pair is in the key: a key pressed while the next pair is on its way cannot settle that one unseen.
@@ -245,7 +247,7 @@ def _has_model(campaign: Campaign, question: Question) -> bool:
     return bool(question.labels and predictions.versions(campaign, question.name))
 
 
-def _model(campaign: Campaign, question: Question, pair: Pair) -> None:
+def _model(campaign: Campaign, question: Question, pair: PairDetails) -> None:
     """What the newest model says, behind a switch that is off for every new pair."""
     if not _has_model(campaign, question) or not st.toggle("Show the model", key=f"model-{pair.pair_id}"):
         return

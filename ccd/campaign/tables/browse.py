@@ -72,7 +72,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Pair:
+class PairDetails:
     """All that is known of a pair. `labels`: question → (label or None, resolved_by, {label: votes}).
 
     `rounds`: (number, arm), `text` as annotators see it, `lives` False once the post is gone.
@@ -134,7 +134,7 @@ def choices(db: sa.Connection) -> dict[str, list[Any]]:
     return {name: sorted(db.scalars(sa.select(column).distinct())) for name, column in columns.items()}
 
 
-def pair(db: sa.Connection, pair_id: str) -> Pair:
+def pair(db: sa.Connection, pair_id: str) -> PairDetails:
     """One pair. Raises CcdError where there is none of that id."""
     p, i, s = schema.pairs, schema.images, schema.splits
     row = db.execute(
@@ -151,7 +151,7 @@ def pair(db: sa.Connection, pair_id: str) -> Pair:
         sa.select(r.round, r.arm).join(schema.round_pairs, rp.round == r.round).where(rp.pair_id == pair_id)
     )
     labels = db.execute(sa.select(t.question, t.label, t.resolved_by, t.votes).where(t.pair_id == pair_id))
-    return Pair(
+    return PairDetails(
         row.pair_id,
         row.text,
         row.image,

@@ -7,7 +7,7 @@ from ccd.campaign.tables import schema
 from ccd.campaign.tables.events import now
 from ccd.protocol import load
 from ccd.release import content
-from ccd.release.content import Pair
+from ccd.release.content import ReleasedPair
 from ccd.release.judged import Judged, pseudonyms
 from ccd.release.tally import Tally
 from tests.ccd.build import campaign, judge
@@ -63,6 +63,6 @@ def test_examples_show_each_photo_once() -> None:
     for number in range(20):
         row = {"pair_id": f"x:{number}:0", "label": E, "resolved_by": "unanimous", "votes": {E: 3}}
         row |= {"arm": "random", "leakage_group": row["pair_id"]}
-        tally.take(Pair("", "train", row, sha256=f"photo {number % 5}"))
+        tally.take(ReleasedPair("", "train", row, sha256=f"photo {number % 5}"))
     chosen = [pair.sha256 for _, pair in tally.chosen[E]]
     assert sorted(chosen) == [f"photo {number}" for number in range(5)]

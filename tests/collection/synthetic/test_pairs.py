@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 
 from ccd.splitting.quotas import CCD_COUNTS
 from collection.synthetic.kinds import KINDS, akin
-from collection.synthetic.pairs import CCD_PAIRS, Pair, Settings, cell, synthetic_pair, unseen
+from collection.synthetic.pairs import CCD_PAIRS, Settings, SyntheticPair, cell, synthetic_pair, unseen
 from collection.synthetic.scenes import HEIGHT, WIDTH
 
 LABELS = ("irrelevant", "implicit", "explicit")
@@ -87,7 +87,7 @@ def test_what_is_drawn_is_in_its_box() -> None:
     for number in range(20):
         pair = synthetic_pair(number, Settings(1))
         whole = np.asarray(pair.draw(), dtype=int)
-        empty = Pair(**{**pair.__dict__, "things": ()})
+        empty = SyntheticPair(**{**pair.__dict__, "things": ()})
         drawn = np.abs(whole - np.asarray(empty.draw(), dtype=int)).sum(axis=2) > 0
         covered = np.zeros_like(drawn)
         for left, top, right, bottom in (thing.box for thing in pair.things):
@@ -128,13 +128,13 @@ def test_noise_is_as_much_as_was_asked_for() -> None:
 Floats = npt.NDArray[np.float64]
 
 
-def of_text(pair: Pair) -> list[str]:
+def of_text(pair: SyntheticPair) -> list[str]:
     """Words and pairs of neighbouring words."""
     found = re.findall(r"\w+|[^\w\s]", pair.text.lower())
     return found + [" ".join(two) for two in pairwise(found)]
 
 
-def of_picture(pair: Pair) -> list[str]:
+def of_picture(pair: SyntheticPair) -> list[str]:
     """What a perfect detector sees, alone and two at a time: more than any image model has."""
     seen = [*sorted(thing.name for thing in pair.things), pair.scene, str(len(pair.things))]
     return seen + [" ".join(two) for two in combinations(seen, 2)]
@@ -166,11 +166,11 @@ def scores(features: sparse.csr_matrix, labels: npt.NDArray[np.int64], train: sl
 
 
 @functools.cache
-def some(leak: float) -> list[Pair]:
+def some(leak: float) -> list[SyntheticPair]:
     return [synthetic_pair(number, Settings(1, leak)) for number in range(6000)]
 
 
-def gain(leak: float, view: Callable[[Pair], list[str]]) -> float:
+def gain(leak: float, view: Callable[[SyntheticPair], list[str]]) -> float:
     """Accuracy above the majority's, on pairs that were not trained on."""
     pairs = some(leak)
     labels = np.array([LABELS.index(pair.label) for pair in pairs])
@@ -179,7 +179,7 @@ def gain(leak: float, view: Callable[[Pair], list[str]]) -> float:
 
 
 @pytest.mark.parametrize("view", [of_text, of_picture])
-def test_one_side_alone_is_no_better_than_the_majority(view: Callable[[Pair], list[str]]) -> None:
+def test_one_side_alone_is_no_better_than_the_majority(view: Callable[[SyntheticPair], list[str]]) -> None:
     assert abs(gain(0, view)) < 0.03
 
 
