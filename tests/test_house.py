@@ -20,6 +20,7 @@ ROOMS = (  # of ccd, the lowest first: each knows those before it alone
         "ccd.validation",
         "ccd.retries",
         "ccd.files",
+        "ccd.protocol_file",
         "ccd.protocol",
     ),
     *("ccd.measures", "ccd.judgment_tables", "ccd.splitting", "ccd.campaign.tables", "ccd.campaign"),
