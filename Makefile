@@ -61,10 +61,10 @@ types: .venv/installed
 MARKS := not soak and not slow
 quick-tests: quick-tests-data quick-tests-commands quick-tests-rest
 DATA := tests/ccd/ tests/hostile/
-COMMANDS := tests/apps/ tests/model/ tests/faults/
+COMMANDS := tests/apps/ tests/model/ tests/faults/ tests/test_doctests.py
 quick-tests-data: FOLDERS := $(DATA)
 quick-tests-commands: FOLDERS := $(COMMANDS)
-quick-tests-rest: FOLDERS := $(filter-out $(DATA) $(COMMANDS) tests/e2e/ %/__pycache__/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
+quick-tests-rest: FOLDERS := $(filter-out $(DATA) $(COMMANDS) tests/e2e/ %/__pycache__/,$(wildcard tests/*/)) $(filter-out $(COMMANDS),$(wildcard tests/test_*.py))
 quick-tests-%: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m '$(MARKS)' $(FOLDERS)
 
