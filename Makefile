@@ -60,11 +60,11 @@ types: .venv/installed
 # Three processes, each with its own folders: workers that share all of them would each load every library.
 MARKS := not soak and not slow
 quick-tests: quick-tests-data quick-tests-commands quick-tests-rest
-DATA := tests/ccd/ tests/test_doctests.py
-COMMANDS := tests/apps/ tests/model/ tests/faults/
+DATA := tests/ccd/ $(filter-out tests/test_notebook.py,$(wildcard tests/test_*.py))
+COMMANDS := tests/apps/ tests/model/ tests/faults/ tests/test_notebook.py
 quick-tests-data: FOLDERS := $(DATA)
 quick-tests-commands: FOLDERS := $(COMMANDS)
-quick-tests-rest: FOLDERS := $(filter-out $(DATA) $(COMMANDS) tests/e2e/ %/__pycache__/,$(wildcard tests/*/)) $(filter-out $(DATA),$(wildcard tests/test_*.py))
+quick-tests-rest: FOLDERS := $(filter-out $(DATA) $(COMMANDS) tests/e2e/ %/__pycache__/,$(wildcard tests/*/))
 quick-tests-%: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m '$(MARKS)' $(FOLDERS)
 
